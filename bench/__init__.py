@@ -1,0 +1,23 @@
+"""Evaluate robust ImageNet models: ``run``, ``results``, ``records``, ``corrupt``.
+
+Nothing heavy is imported until it is used, so that ``bench list`` answers at once.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "run": "bench.engine.run",
+    "results": "bench.reports.tables",
+    "records": "bench.reports.tables",
+    "leaderboard": "bench.reports.leaderboard",
+    "corrupt": "bench.datasets.corruptions",
+}
+
+__all__ = ["corrupt", "leaderboard", "records", "results", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

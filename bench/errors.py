@@ -1,0 +1,62 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    BenchError                exit  what
+    ├── UsageError               2  an unknown model, suite or option; a value in the wrong unit
+    ├── IncompleteError          3  units or conditions are missing from a results folder
+    ├── RegressionError          4  a released checkpoint got worse
+    └── MissingError             5  data or weights are absent or did not verify
+        ├── DataError            5  a data set: wrong root, wrong layout, wrong count
+        └── StoreError           5  a results folder that cannot be read or written
+
+``model_zoo`` has its own small tree (`model_zoo.errors`), which `bench.cli` maps onto the same exit codes.
+Every message names the thing, what was expected, what was found and the next command to type.
+"""
+
+from collections.abc import Iterable
+
+from model_zoo.errors import suggestion
+
+
+class BenchError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is what `bench` returns to the shell."""
+
+    exit_code = 1
+
+
+class UsageError(BenchError):
+    """The request itself is wrong: an unknown name or an impossible option."""
+
+    exit_code = 2
+
+    @classmethod
+    def unknown(cls, kind: str, name: str, known: Iterable[str]) -> "UsageError":
+        """An unknown `name`, with the nearest known ones and the command that lists all."""
+        return cls(f"unknown {kind} {name!r}{suggestion(name, known)}; `bench list {kind}s` shows all")
+
+
+class IncompleteError(BenchError):
+    """A results folder lacks units or conditions that the request needs."""
+
+    exit_code = 3
+
+
+class RegressionError(BenchError):
+    """The regression gate found a model that got worse."""
+
+    exit_code = 4
+
+
+class MissingError(BenchError):
+    """Data or weights are missing, or are not what they claim to be."""
+
+    exit_code = 5
+
+
+class DataError(MissingError):
+    """A data set is absent, has another layout, or another content than its name promises."""
+
+
+class StoreError(MissingError):
+    """A results folder cannot be read or written."""

@@ -1,0 +1,213 @@
+"""The model card: everything that is known of one checkpoint, read from one TOML file and checked.
+
+A card is the only file that adding a checkpoint adds. An example, with every table::
+
+    name = "sat_resnet50"
+    method = "sat"                      # one of METHODS
+    architecture = "resnet50"
+    paper = "Smooth Adversarial Training, arXiv 2006.14536"
+    dataset = "imagenet"                # home data set: where `--dataset` is not given
+    labels = "imagenet1k"               # label space of the logits
+
+    [build]                             # handed to the room's `build(card)`; keys are the room's own
+    depth = 50
+
+    [input]
+    size = 224
+    resize = 256
+
+    [weights]
+    format = "tf_checkpoint"
+    licence = "MIT"
+    availability = "public"
+
+    [[weights.files]]
+    name = "Res50-silu.index"
+    url = "https://..."
+    sha256 = "..."
+
+    [[reported]]
+    metric = "pgd_accuracy"
+    value = 42.3
+    unit = "%"
+    protocol = "PGD-200, eps 4/255, untargeted"
+    source = "arXiv 2006.14536, abstract"
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from model_zoo.errors import CardError, suggestion
+
+Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
+METHODS: tuple[str, ...] = typing.get_args(Method)
+
+Interpolation = Literal["bilinear", "bicubic", "cv2_cubic", "tf1_bicubic"]
+"""`bilinear` and `bicubic` are Pillow's (antialiased); `cv2_cubic` is OpenCV's INTER_CUBIC on uint8 (tensorpack);
+`tf1_bicubic` is TensorFlow 1's resize_bicubic without half-pixel centres (the original EfficientNet code)."""
+
+Geometry = Literal["resize_crop", "crop_resize", "none"]
+"""`resize_crop`: short side to `resize`, then a centre crop of `size`. `crop_resize`: a centre crop of
+size / (size + crop_padding) of the short side, then a resize to `size`. `none`: the picture is used as it is."""
+
+Availability = Literal["embedded", "package", "public", "on request", "not released", "user"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How the authors turn a picture into the network's input (the `published` protocol).
+
+    `mean` and `std` are in units of [0, 1], in RGB order; `channels` is the order that the network was trained on.
+    """
+
+    size: int
+    geometry: Geometry = "resize_crop"
+    resize: int = 0
+    crop_padding: int = 32
+    interpolation: Interpolation = "bicubic"
+    channels: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.size <= 4096:
+            raise CardError(f"input.size must lie in 8..4096 pixels, found {self.size}")
+        if self.geometry == "resize_crop" and self.resize < self.size:
+            raise CardError(
+                f"input.resize is the short side before the crop: at least size ({self.size}), found {self.resize}"
+            )
+        if not all(s > 0 for s in self.std):
+            raise CardError(f"input.std must be positive, found {self.std}")
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One released file. `sha256` is empty until a verified fetch has recorded it; `size` in bytes, 0 if unknown."""
+
+    name: str
+    url: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """Where the weights are, in which format, and under which licence they may be used."""
+
+    format: str
+    availability: Availability
+    licence: str
+    files: tuple[WeightFile, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ReportedNumber:
+    """A number that the authors (or, with `by`, somebody else) published for this checkpoint."""
+
+    metric: str
+    value: float
+    unit: str
+    protocol: str
+    source: str
+    by: str = "authors"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One checkpoint. `build` goes to the method's room; `branches` are its normalisation branches, main first."""
+
+    name: str
+    method: Method
+    architecture: str
+    input: InputSpec
+    weights: WeightsSpec
+    paper: str = ""
+    dataset: str = "imagenet"
+    labels: str = "imagenet1k"
+    classes: int = 1000
+    extra_data: str = ""
+    branches: tuple[str, ...] = ()
+    build: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    reported: tuple[ReportedNumber, ...] = ()
+    room: str = ""
+    """The package of `model_zoo` whose `build(card)` makes the network; the method's own unless given."""
+
+    def __post_init__(self) -> None:
+        if not self.name or any(c.isspace() or c in "@,/" for c in self.name):
+            raise CardError(f"card name {self.name!r} must be non-empty, without spaces, '@', ',' or '/'")
+        if not self.room:
+            object.__setattr__(self, "room", self.method)
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check the card at `path`. Raises `CardError` naming the file, the key, and what was expected."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: not a TOML file: {error}") from None
+    try:
+        return parse_card(data)
+    except CardError as error:
+        raise CardError(f"{path}: {error}") from None
+
+
+def parse_card(data: Mapping[str, Any]) -> ModelCard:
+    """A card from parsed TOML; the dataclasses above are the schema, so a new field is added there and only there."""
+    return typing.cast(ModelCard, _parse(ModelCard, data, "card"))
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`: a dataclass, Literal, tuple, mapping or scalar; raises `CardError` with the place."""
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _parse_table(kind, value, where)
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            raise CardError(f"{where} must be one of {', '.join(typing.get_args(kind))}; found {value!r}")
+        return value
+    if origin is tuple:
+        return _parse_array(typing.get_args(kind), value, where)
+    if origin is not None:  # the schema's only other generic is Mapping
+        if not isinstance(value, Mapping):
+            raise CardError(f"{where} must be a table, found {value!r}")
+        return types.MappingProxyType(dict(value))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise CardError(f"{where} must be a {kind.__name__}, found {value!r}")
+    return value
+
+
+def _parse_table(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise CardError(f"{where} must be a table, found {value!r}")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields:
+            raise CardError(f"unknown key {where}.{key}{suggestion(key, fields)}")
+    for name, spec in fields.items():
+        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            raise CardError(f"missing field {where}.{name}")
+    return kind(**{key: _parse(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+def _parse_array(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise CardError(f"{where} must be an array, found {value!r}")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        raise CardError(f"{where} must have {len(kinds)} values, found {len(value)}")
+    return tuple(_parse(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))

@@ -1,0 +1,131 @@
+"""A name becomes a model: name -> card -> network -> weights -> eval-mode `Model`."""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from model_zoo import weights
+from model_zoo.card import InputSpec, ModelCard
+from model_zoo.errors import UnknownModelError, WeightsError
+from model_zoo.nets.normalisation import branch_names, select_branch
+from model_zoo.registry import PREFIXES, find_card
+from model_zoo.weights import Arrays
+
+
+class Room(Protocol):
+    """What each method's `build.py` offers."""
+
+    def build(self, card: ModelCard) -> nn.Module:
+        """The network of `card`, weights not yet loaded."""
+
+    def convert(self, card: ModelCard, arrays: Arrays) -> Arrays:
+        """The released file's arrays under the names, and in the layouts, of the network's `state_dict`."""
+
+
+class Model(nn.Module):
+    """A network with its input normalisation inside, in eval mode and without weight gradients.
+
+    Called on `float32 [n, 3, h, w]` RGB images in [0, 1]; returns logits `[n, classes]`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, card: ModelCard, branch: str = "") -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self.branch = branch
+        self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(card.input.std).view(1, 3, 1, 1), persistent=False)
+        if branch:
+            select_branch(net, branch)
+        self.eval().requires_grad_(False)
+
+    @property
+    def name(self) -> str:
+        """Name and branch, as typed: `tiny_mbn@adv`."""
+        return f"{self.card.name}@{self.branch}" if self.branch else self.card.name
+
+    @property
+    def input(self) -> InputSpec:
+        """How its authors prepare a picture."""
+        return self.card.input
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = (images - self.mean) / self.std
+        if self.card.input.channels == "bgr":
+            x = x.flip(1)
+        return cast(Tensor, self.net(x))
+
+
+def load_model(name: str, *, weights_file: Path | None = None) -> Model:
+    """The model called `name`, ready to be evaluated.
+
+    `name` is a card's (`bench list models`), with a normalisation branch where the card has several
+    (`tiny_mbn@adv`), or `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`, `file:PATH.py:FACTORY`.
+    `weights_file` replaces the card's own weights. `file:` runs the user's code; nothing else executes.
+
+    Raises `UnknownModelError` for a name, `WeightsError` for weights that are absent, unverified or do not fit.
+    """
+    base, _, branch = name.partition("@")
+    if base.partition(":")[0] in PREFIXES and ":" in base:
+        from model_zoo.standard.outside import load_outside
+
+        return load_outside(name, weights_file)
+    card = find_card(base)
+    if branch and branch not in card.branches:
+        have = f"its branches are {', '.join(card.branches)}" if card.branches else "it has no branches"
+        raise UnknownModelError(f"model {base!r} has no branch {branch!r}: {have}")
+    net = build(card)
+    fill(net, room_of(card).convert(card, weights.read(card, weights_file)), card.name)
+    return Model(net, card, branch or (branch_names(net) or ("",))[0])
+
+
+def build(card: ModelCard) -> nn.Module:
+    """The network of `card` with its initial weights."""
+    return room_of(card).build(card)
+
+
+def room_of(card: ModelCard) -> Room:
+    """The module that builds the card's networks."""
+    return cast(Room, import_module(f"model_zoo.{card.room}.build"))
+
+
+_BOOKKEEPING = "num_batches_tracked"
+
+
+def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
+    """Load `arrays` into `net`: every tensor is used and every parameter filled, or `WeightsError` lists both."""
+    state = net.state_dict()
+    wanted = {key for key in state if not key.endswith(_BOOKKEEPING)}
+    given = {key: value for key, value in arrays.items() if not key.endswith(_BOOKKEEPING)}
+    shapes = [
+        f"{key}: network {tuple(state[key].shape)}, file {tuple(given[key].shape)}"
+        for key in sorted(wanted & given.keys())
+        if state[key].shape != given[key].shape
+    ]
+    problems = {
+        "not in the file": sorted(wanted - given.keys()),
+        "not in the network": sorted(given.keys() - wanted),
+        "of another shape": shapes,
+    }
+    if any(problems.values()):
+        lines = [f"  {what} ({len(items)}): {', '.join(items[:20])}" for what, items in problems.items() if items]
+        raise WeightsError(
+            f"the weights do not fit {name}: expected {len(wanted)} tensors, found {len(given)}\n" + "\n".join(lines)
+        )
+    net.load_state_dict({**state, **given})
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 (hex) of all parameters and buffers by name: what a measured number is a number of."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What the methods share: networks, named batch-norm branches, activations."""
