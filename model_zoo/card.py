@@ -88,7 +88,11 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One released file. `sha256` is empty until a verified fetch has recorded it; `size` in bytes, 0 if unknown."""
+    """One released file; `size` in bytes, 0 if unknown.
+
+    `sha256` is the hex digest, or as many of its first digits as the authors publish (PyTorch's file names carry
+    eight); empty where they publish none: then the first verified fetch records it and later ones are held to it.
+    """
 
     name: str
     url: str = ""
@@ -138,7 +142,8 @@ class ModelCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     reported: tuple[ReportedNumber, ...] = ()
     room: str = ""
-    """The package of `model_zoo` whose `build(card)` makes the network; the method's own unless given."""
+    """The package of `model_zoo` whose `build.py` makes the network (with a dot in it: that very module); the
+    method's own unless given."""
 
     def __post_init__(self) -> None:
         if not self.name or any(c.isspace() or c in "@,/" for c in self.name):

@@ -12,7 +12,7 @@ from model_zoo import weights
 from model_zoo.card import InputSpec, ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.nets.normalisation import branch_names, select_branch
-from model_zoo.registry import PREFIXES, find_card
+from model_zoo.registry import find_card, split_branch
 from model_zoo.weights import Arrays
 
 
@@ -56,6 +56,11 @@ class Model(nn.Module):
         """How its authors prepare a picture."""
         return self.card.input
 
+    @property
+    def code_sha256(self) -> str:
+        """SHA-256 (hex) of the source of a `file:` model, which no card describes; empty for all others."""
+        return str(self.card.build.get("code_sha256", ""))
+
     def forward(self, images: Tensor) -> Tensor:
         x = (images - self.mean) / self.std
         if self.card.input.channels == "bgr":
@@ -72,17 +77,13 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
 
     Raises `UnknownModelError` for a name, `WeightsError` for weights that are absent, unverified or do not fit.
     """
-    base, _, branch = name.partition("@")
-    if base.partition(":")[0] in PREFIXES and ":" in base:
-        from model_zoo.standard.outside import load_outside
-
-        return load_outside(name, weights_file)
-    card = find_card(base)
-    if branch and branch not in card.branches:
-        have = f"its branches are {', '.join(card.branches)}" if card.branches else "it has no branches"
-        raise UnknownModelError(f"model {base!r} has no branch {branch!r}: {have}")
+    card = find_card(name)
+    branch = split_branch(name).branch
+    if branch and card.branches and branch not in card.branches:
+        raise UnknownModelError(f"model {card.name!r} has no branch {branch!r}: it has {', '.join(card.branches)}")
     net = build(card)
-    fill(net, room_of(card).convert(card, weights.read(card, weights_file)), card.name)
+    if weights_file or card.weights.availability != "user":
+        fill(net, room_of(card).convert(card, weights.read(card, weights_file)), card.name)
     return Model(net, card, branch or (branch_names(net) or ("",))[0])
 
 
@@ -92,8 +93,9 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def room_of(card: ModelCard) -> Room:
-    """The module that builds the card's networks."""
-    return cast(Room, import_module(f"model_zoo.{card.room}.build"))
+    """The module that builds the card's networks: `METHOD.build`, or the one that the card names in full."""
+    module = card.room if "." in card.room else f"{card.room}.build"
+    return cast(Room, import_module(f"model_zoo.{module}"))
 
 
 _BOOKKEEPING = "num_batches_tracked"

@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import NamedTuple
 
 from model_zoo.card import ModelCard, read_card
 from model_zoo.errors import CardError, UnknownModelError, suggestion
@@ -9,6 +10,19 @@ from model_zoo.errors import CardError, UnknownModelError, suggestion
 ROOT = Path(__file__).parent
 PREFIXES = ("torchvision", "timm", "robustbench", "file")
 """`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.standard.outside`)."""
+
+
+class BranchedName(NamedTuple):
+    """`base@branch` taken apart; `branch` is empty where the name has none."""
+
+    base: str
+    branch: str
+
+
+def split_branch(name: str) -> BranchedName:
+    """The name of the checkpoint and of its normalisation branch; an `@` within a `file:` path stays in the path."""
+    base, at, branch = name.rpartition("@")
+    return BranchedName(base, branch) if at and branch.isidentifier() else BranchedName(name, "")
 
 
 @functools.cache
@@ -29,8 +43,15 @@ def list_models() -> list[str]:
 
 
 def find_card(name: str) -> ModelCard:
-    """The card named `name`, a branch (`name@branch`) left aside. Raises `UnknownModelError` with the nearest names."""
-    base = name.partition("@")[0]
+    """The card named `name`, a branch (`name@branch`) left aside; one made on the spot for `timm:NAME` and its like.
+
+    Raises `UnknownModelError` with the nearest names.
+    """
+    base = split_branch(name).base
+    if base.partition(":")[0] in PREFIXES and ":" in base:
+        from model_zoo.standard.outside import outside_card
+
+        return outside_card(base)
     known = cards()
     if base not in known:
         hint = suggestion(base, known)

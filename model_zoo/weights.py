@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from model_zoo.cache import weights_dir
 from model_zoo.card import ModelCard
 from model_zoo.errors import WeightsError
 from model_zoo.formats import read_file
@@ -27,8 +28,20 @@ def locate(card: ModelCard) -> Path:
             return ROOT / card.room / "weights" / card.weights.files[0].name
         case "package":
             return _in_package(card)
+        case "public":
+            return _in_cache(card)
         case _:
             raise WeightsError(f"{card.name}: no weights; name your own file with --weights")
+
+
+def _in_cache(card: ModelCard) -> Path:
+    path = weights_dir(card.name) / card.weights.files[0].name
+    if not path.is_file():
+        raise WeightsError(
+            f"{card.name}: its weights are not in the cache (looked for {path}); "
+            f"next: bench weights fetch {card.name}, or --weights FILE"
+        )
+    return path
 
 
 def _in_package(card: ModelCard) -> Path:

@@ -1,0 +1,71 @@
+"""``torchvision:NAME``: torchvision's classifiers, with its newest ImageNet weights unless ``?weights=`` says else."""
+
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import Any
+
+from torch import nn
+from torchvision import models
+
+from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
+from model_zoo.errors import UnknownModelError, suggestion
+from model_zoo.standard.outside import OutsideName
+from model_zoo.weights import Arrays
+
+
+def card(asked: OutsideName) -> ModelCard:
+    """Input, address and hash as torchvision states them beside its weights."""
+    asked.check_options("weights")
+    classifiers = models.list_models(module=models)
+    if asked.name not in classifiers:
+        raise UnknownModelError(f"torchvision has no classifier {asked.name!r}{suggestion(asked.name, classifiers)}")
+    known: Any = models.get_model_weights(asked.name)
+    choice = asked.options.get("weights", known.DEFAULT.name)
+    if choice not in known.__members__:
+        raise UnknownModelError(f"torchvision:{asked.name} has the weights {', '.join(known.__members__)}")
+    return ModelCard(
+        name=f"torchvision:{asked.name}" + (f"?weights={choice}" if "weights" in asked.options else ""),
+        method="standard",
+        room="standard.from_torchvision",
+        architecture=asked.name,
+        input=_input(known[choice]),
+        weights=_weights(known[choice]),
+        build={"torchvision": asked.name},
+    )
+
+
+def _input(weights: Any) -> InputSpec:
+    preset = weights.transforms()
+    return InputSpec(
+        size=preset.crop_size[0],
+        resize=preset.resize_size[0],
+        interpolation="bicubic" if preset.interpolation.value == "bicubic" else "bilinear",
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+    )
+
+
+def _weights(weights: Enum) -> WeightsSpec:
+    url: str = weights.value.url
+    name = PurePosixPath(url).name
+    sha256 = PurePosixPath(name).stem.rpartition("-")[2]  # resnet50-11ad3fa6.pth: the digest's first eight digits
+    return WeightsSpec("torch", "public", "see torchvision", (WeightFile(name, url, sha256),))
+
+
+def build(card: ModelCard) -> nn.Module:
+    """torchvision's own constructor."""
+    name = card.build["torchvision"]
+    net: nn.Module = models.get_model(name, weights=None, **_QUIET.get(name, {}))
+    return net
+
+
+_QUIET: dict[str, dict[str, Any]] = {
+    "googlenet": {"init_weights": False, "transform_input": True},
+    "inception_v3": {"init_weights": False, "transform_input": True},
+}
+"""What torchvision itself sets when it builds these two for their pretrained weights."""
+
+
+def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
+    """torchvision's weights carry its own names."""
+    return arrays
