@@ -18,7 +18,7 @@ Arrays = Mapping[str, Tensor]
 
 def read(card: ModelCard, override: Path | None = None) -> Arrays:
     """The card's released arrays by name, from `override` or from wherever its weights lie."""
-    return read_file(override or locate(card), card)
+    return read_file(override or locate(card))
 
 
 def locate(card: ModelCard) -> Path:

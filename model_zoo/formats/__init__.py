@@ -5,23 +5,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model_zoo.card import ModelCard
-from model_zoo.errors import WeightsError, suggestion
-from model_zoo.formats import safetensors_file, torch_pickle
+from model_zoo.formats import safetensors_file, tensorpack, tf_checkpoint, torch_pickle
+from model_zoo.formats.sniff import Kind, sniff
 
-READERS: dict[str, Callable[[Path], dict[str, Tensor]]] = {
+READERS: dict[Kind, Callable[[Path], dict[str, Tensor]]] = {
     "safetensors": safetensors_file.read,
     "torch": torch_pickle.read,
+    "tensorpack": tensorpack.read,
+    "tf_checkpoint": tf_checkpoint.read,
 }
 
 
-def read_file(path: Path, card: ModelCard) -> dict[str, Tensor]:
-    """Named arrays of the file at `path`; safetensors by its ending, otherwise the card's format."""
-    if not path.is_file():
-        raise WeightsError(
-            f"{card.name}: no weights at {path}; `bench weights where {card.name}` says what is expected"
-        )
-    kind = "safetensors" if path.suffix == ".safetensors" else card.weights.format
-    if kind not in READERS:
-        raise WeightsError(f"{card.name}: unknown weights format {kind!r}{suggestion(kind, READERS)}")
-    return READERS[kind](path)
+def read_file(path: Path) -> dict[str, Tensor]:
+    """Named arrays of the file at `path`, whose content, not its name, says which format it is.
+
+    A TensorFlow checkpoint is named by its `.index`. Raises `WeightsError` for anything that is not whole weights.
+    """
+    return READERS[sniff(path)](path)

@@ -1,6 +1,5 @@
 """PyTorch's own files, read with `weights_only=True`: tensors and plain containers, never code."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +13,9 @@ def read(path: Path) -> dict[str, Tensor]:
     """All tensors of a state dict, or of the `state_dict` or `model` in a training checkpoint; `module.` stripped."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise WeightsError(f"{path}: not a PyTorch file of plain tensors: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # damaged files make the unpickler raise anything from EOFError to AttributeError
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path}: not a PyTorch file of plain tensors: {reason}") from None
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -1,0 +1,81 @@
+"""What a file is, by its first bytes, never its name: the field's commonest bug is a web page saved as weights."""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from model_zoo.errors import WeightsError
+
+Kind = Literal["safetensors", "torch", "tensorpack", "tf_checkpoint"]
+
+_ZIP = b"PK\x03\x04"
+_PICKLE = b"\x80"
+_GIT_LFS = b"version https://git-lfs"
+_MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")
+_TABLE_MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
+"""The last eight bytes of a LevelDB table (leveldb, doc/table_format.md), which a TensorFlow V2 index is."""
+
+MAX_EXPANDED = 16 << 30
+MAX_RATIO = 100.0
+"""What an archive may expand to, in bytes and per compressed byte: the largest released network holds 1.1 GB, and
+float32 weights hardly compress. DEFLATE itself reaches 1032."""
+
+
+def sniff(path: Path) -> Kind:
+    """The format of the file at `path`. Raises `WeightsError` saying what it is instead of weights."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+            file.seek(max(0, path.stat().st_size - 8))
+            tail = file.read(8)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+    if not head:
+        raise WeightsError(f"{path}: the file is empty; fetch it again")
+    if head.startswith(_ZIP):
+        return _kind_of_zip(path)
+    if head.startswith(_PICKLE):
+        return "torch"
+    if tail == _TABLE_MAGIC:
+        return "tf_checkpoint"
+    if len(head) > 8 and head[8:9] == b"{":
+        return "safetensors"
+    raise WeightsError(f"{path}: expected weights, found {_describe(head)}")
+
+
+def _describe(head: bytes) -> str:
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(_MARKUP):
+        return (
+            "a web page (Google Drive answers so when it wants a confirmation or its quota is spent); "
+            "open the address in a browser and put the file in place by hand"
+        )
+    if text.startswith(_GIT_LFS):
+        return "a Git LFS pointer; run `git lfs pull` where it came from"
+    if text.startswith(b"\x1f\x8b"):
+        return "a gzip archive; unpack it and name the weights inside"
+    return f"unknown content beginning {head[:16]!r}"
+
+
+def _kind_of_zip(path: Path) -> Kind:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise WeightsError(f"{path}: a damaged or truncated archive ({error}); fetch it again") from None
+    _refuse_bomb(path, members)
+    if any(m.filename.endswith("data.pkl") for m in members):
+        return "torch"
+    if members and all(m.filename.endswith(".npy") for m in members):
+        return "tensorpack"
+    raise WeightsError(f"{path}: an archive that is neither PyTorch's nor NumPy's (holds {len(members)} members)")
+
+
+def _refuse_bomb(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    expanded = sum(m.file_size for m in members)
+    packed = sum(m.compress_size for m in members)
+    if expanded > MAX_EXPANDED or expanded > MAX_RATIO * max(packed, 1):
+        raise WeightsError(
+            f"{path}: {packed} bytes would expand to {expanded}; weights expand to at most {MAX_RATIO:.0f} times "
+            f"their size and {MAX_EXPANDED} bytes, so this archive is refused"
+        )

@@ -1,0 +1,27 @@
+"""Names of several batch norms side by side, as PyTorch's AdvProp ports write them, become `BranchedBatchNorm2d`'s.
+
+`bn1.weight` is the main branch; `bn1.aux_bn.weight` (tingxueronghua/pytorch-classification-advprop) or
+`bn1.bn_adv.weight` (alibaba/easyrobust) the second.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+_NORM = re.compile(r"(?P<layer>(?:.+\.)?(?:bn\d*|downsample\.1))\.(?:(?P<aux>aux_bn|bn_adv)\.)?(?P<vector>\w+)")
+
+
+def from_mixture(branches: Sequence[str], arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`arrays` with every batch norm's vectors under its branch's name; unchanged for a network without branches."""
+    if not branches:
+        return dict(arrays)
+    return {_name(branches, key): value for key, value in arrays.items()}
+
+
+def _name(branches: Sequence[str], key: str) -> str:
+    match = _NORM.fullmatch(key)
+    if match is None or ".branches." in key:
+        return key
+    branch = branches[1] if match["aux"] and len(branches) > 1 else branches[0]
+    return f"{match['layer']}.branches.{branch}.{match['vector']}"
