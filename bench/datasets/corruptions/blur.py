@@ -1,0 +1,91 @@
+"""Defocus, glass, motion, zoom and Gaussian blur."""
+
+import cv2
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.datasets.corruptions import filters
+from bench.datasets.corruptions.constants import Disk, Glass, Line, Zoom
+from bench.datasets.corruptions.method import Draws, Method, Setting
+from bench.datasets.corruptions.stream import Stream
+
+
+def gaussian_blur(x: Tensor, setting: Setting[float]) -> Tensor:
+    """Gaussian of sigma c."""
+    return filters.gaussian(x.float(), setting.c)
+
+
+def defocus_blur(x: Tensor, setting: Setting[Disk]) -> Tensor:
+    """Correlation with a disk whose edge is softened."""
+    return filters.correlate(x.float(), disk(*setting.c))
+
+
+def disk(radius: float, softness: float) -> NDArray[np.float64]:
+    """Normalised disk [17, 17], or [2r+1, 2r+1] above radius 8, blurred within its own square as the original does."""
+    reach, size = (8, 3) if radius <= 8 else (int(radius), 5)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    inside = (x**2 + y**2 <= radius**2).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(inside / inside.sum(), ksize=(size, size), sigmaX=softness), dtype=np.float64)
+
+
+def draw_motion(stream: Stream, setting: Setting[Line]) -> Draws:  # noqa: ARG001
+    """The direction, in degrees from the horizontal."""
+    return {"angle": stream.uniform() * 90 - 45}
+
+
+def motion_blur(x: Tensor, setting: Setting[Line], angle: Tensor) -> Tensor:
+    """A streak along `angle` [n] degrees."""
+    return filters.streak(x.float(), setting.c.radius, setting.c.sigma, angle)
+
+
+def zoom_blur(x: Tensor, setting: Setting[Zoom]) -> Tensor:
+    """The mean of the image and of its centre at growing magnifications."""
+    n, h, w, channels = x.shape
+    operator = filters.zoom_blur_operator(h, w, setting.c.stop, setting.c.step, x.device)
+    columns = x.reshape(n, h * w, channels).transpose(0, 1).reshape(h * w, n * channels).float()
+    return (operator @ columns).reshape(h, w, n, channels).permute(2, 0, 1, 3)
+
+
+def draw_glass(stream: Stream, setting: Setting[Glass]) -> Draws:
+    """For each round and pixel, from where it is copied: (dx, dy) in [-reach, reach)."""
+    reach, rounds = setting.c.reach, setting.c.rounds
+    inner = (setting.height - 2 * reach) * (setting.width - 2 * reach)
+    return {"offsets": stream.integers(2 * reach, rounds, inner, 2) - reach}
+
+
+def glass_blur(x: Tensor, setting: Setting[Glass], offsets: Tensor) -> Tensor:
+    """Blur, displace, blur. `offsets`: int8 [n, rounds, pixels, 2] of (dx, dy), from the last inner pixel to the first.
+
+    The original means to swap two pixels but, the operands being views, copies one over the other; so does this.
+    """
+    sigma, reach, _ = setting.c
+    blurred = filters.gaussian(x.float(), sigma).to(torch.uint8).cpu().contiguous()
+    _displace(blurred.numpy(), offsets.cpu().numpy(), reach)
+    return filters.gaussian(blurred.to(x.device).float(), sigma)
+
+
+@numba.njit(cache=True)
+def _displace(images: NDArray[np.uint8], offsets: NDArray[np.int8], reach: int) -> None:
+    """In place. Sequential by nature: a copied pixel is copied on."""
+    n, height, width, channels = images.shape
+    for i in range(n):
+        for turn in range(offsets.shape[1]):
+            pixel = 0
+            for h in range(height - reach, reach, -1):
+                for w in range(width - reach, reach, -1):
+                    dx, dy = offsets[i, turn, pixel]
+                    for channel in range(channels):
+                        images[i, h, w, channel] = images[i, h + dy, w + dx, channel]
+                    pixel += 1
+
+
+METHODS = {
+    "defocus_blur": Method(defocus_blur),
+    "glass_blur": Method(glass_blur, draw_glass),
+    "motion_blur": Method(motion_blur, draw_motion),
+    "zoom_blur": Method(zoom_blur),
+    "gaussian_blur": Method(gaussian_blur),
+}

@@ -1,0 +1,125 @@
+"""Brightness, contrast, saturation, elastic transform, pixelation and JPEG."""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.datasets.corruptions import filters
+from bench.datasets.corruptions.constants import Elastic, Saturation
+from bench.datasets.corruptions.method import Draws, Method, Setting
+from bench.datasets.corruptions.stream import Stream
+
+
+def contrast(x: Tensor, setting: Setting[float]) -> Tensor:
+    """Distances from each channel's mean are scaled by c."""
+    image = x.float()
+    mean = image.mean(dim=(1, 2), keepdim=True)
+    return (image * setting.c).add_(mean * (1 - setting.c))
+
+
+def brightness(x: Tensor, setting: Setting[float]) -> Tensor:
+    """HSV value + c. Hue and saturation are ratios of channels, so that all three scale by the same factor."""
+    image = x.float()
+    value = torch.maximum(torch.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
+    raised = (value + 255 * setting.c).clamp_(max=255)
+    return torch.where(value > 0, image * (raised / value), raised)
+
+
+def saturate(x: Tensor, setting: Setting[Saturation]) -> Tensor:
+    """HSV saturation * scale + shift. Grey pixels have hue 0, so that a shift turns them red, as in the original."""
+    image = x.float()
+    value = torch.maximum(torch.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
+    depth = value - image
+    range_ = torch.maximum(torch.maximum(depth[..., :1], depth[..., 1:2]), depth[..., 2:])
+    saturation = (range_ / value).nan_to_num_(0).mul_(setting.c.scale).add_(setting.c.shift).clamp_(0, 1)
+    red = depth.new_tensor([0.0, 1.0, 1.0])
+    share = torch.where(range_ > 0, depth / range_, red)
+    return value * (1 - saturation * share)
+
+
+def draw_elastic(stream: Stream, setting: Setting[Elastic]) -> Draws:
+    """A displacement (dx, dy) in [-1, 1) for each pixel, and that of three points."""
+    affine = stream.uniform(3, 2) if setting.c.affine else stream.uniform(0, 2)
+    return {"field": stream.uniform(setting.height, setting.width, 2) * 2 - 1, "affine": affine * 2 - 1}
+
+
+def elastic_transform(x: Tensor, setting: Setting[Elastic], field: Tensor, affine: Tensor) -> Tensor:
+    """Displacement by smoothed noise; the small-image variants move three points of the image first."""
+    (displacement, sigma, jitter), (_, h, w, _) = setting.c, x.shape
+    planes = x.permute(0, 3, 1, 2).float()
+    if jitter:
+        planes = F.grid_sample(
+            planes, _affine_grid(affine * jitter * h, h, w), padding_mode="reflection", align_corners=True
+        )
+    shift = filters.gaussian(field, (sigma * h, sigma * w), border="symmetric", truncate=3).mul_(displacement * h)
+    y, x_ = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    centres = torch.stack([x_, y], dim=-1).to(x.device) + 0.5
+    grid = shift.add_(centres).mul_(2 / torch.tensor([w, h], device=x.device)).sub_(1)
+    return F.grid_sample(planes, grid, padding_mode="reflection", align_corners=False).permute(0, 2, 3, 1)
+
+
+def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
+    """Grid [n, h, w, 2] of the affine map that moves three points (x, y) about the centre by `jitter` [n, 3, 2].
+
+    The points are those of make_cifar_c.py: a corner square of a third of the image's side.
+    """
+    centre, reach = torch.tensor([h // 2, w // 2]), min(h, w) // 3
+    signs = torch.tensor([[1, 1], [1, -1], [-1, -1]])
+    source = (centre + reach * signs).double()
+    target = source + jitter.double().cpu()
+    ones = torch.ones(*target.shape[:2], 1, dtype=torch.double)
+    inverse = torch.linalg.solve(torch.cat([target, ones], dim=2), source.expand_as(target))  # [n, 3, 2]
+    y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    pixels = torch.stack([x, y, torch.ones_like(x)], dim=-1).double().view(1, h * w, 3)
+    places = (pixels @ inverse).view(-1, h, w, 2)
+    return (places * (2 / torch.tensor([w - 1, h - 1])) - 1).float().to(jitter.device)
+
+
+def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
+    """Shrunk by area to a share c of the side, then enlarged."""
+    h, w = x.shape[1:3]
+    small = (int(w * setting.c), int(h * setting.c))
+    enlarge = Image.Resampling.BOX if setting.family.blocky else Image.Resampling.NEAREST
+
+    def one(image: Image.Image) -> Image.Image:
+        return image.resize(small, Image.Resampling.BOX).resize((w, h), enlarge)
+
+    return torch.stack([_to_tensor(one(image)) for image in _to_pillow(x)]).to(x.device)
+
+
+def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
+    """JPEG at quality c."""
+    return jpeg(x, setting.c)
+
+
+def jpeg(x: Tensor, quality: int) -> Tensor:
+    """uint8 [n, h, w, 3] after a round trip through Pillow's JPEG."""
+    return torch.stack([_to_tensor(_round_trip(image, quality)) for image in _to_pillow(x)]).to(x.device)
+
+
+def _round_trip(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer)
+
+
+def _to_pillow(x: Tensor) -> list[Image.Image]:
+    return [Image.fromarray(image) for image in x.cpu().numpy()]
+
+
+def _to_tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image))
+
+
+METHODS = {
+    "brightness": Method(brightness),
+    "contrast": Method(contrast),
+    "elastic_transform": Method(elastic_transform, draw_elastic),
+    "pixelate": Method(pixelate),
+    "jpeg_compression": Method(jpeg_compression),
+    "saturate": Method(saturate),
+}
