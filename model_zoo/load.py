@@ -98,30 +98,38 @@ def room_of(card: ModelCard) -> Room:
     return cast(Room, import_module(f"model_zoo.{module}"))
 
 
-_BOOKKEEPING = "num_batches_tracked"
-
-
 def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
     """Load `arrays` into `net`: every tensor is used and every parameter filled, or `WeightsError` lists both."""
-    state = net.state_dict()
-    wanted = {key for key in state if not key.endswith(_BOOKKEEPING)}
-    given = {key: value for key, value in arrays.items() if not key.endswith(_BOOKKEEPING)}
+    problems = shape_problems(net, arrays)
+    if problems:
+        lines = [f"  {what} ({len(items)}): {_some(items)}" for what, items in problems.items()]
+        raise WeightsError(f"the weights do not fit {name}\n" + "\n".join(lines))
+    net.load_state_dict({**net.state_dict(), **_weights_only(arrays)})
+
+
+def shape_problems(net: nn.Module, arrays: Arrays) -> dict[str, list[str]]:
+    """Names of `arrays` and of `net` that do not meet, by kind of misfit; empty when all do."""
+    state, given = _weights_only(net.state_dict()), _weights_only(arrays)
     shapes = [
-        f"{key}: network {tuple(state[key].shape)}, file {tuple(given[key].shape)}"
-        for key in sorted(wanted & given.keys())
+        f"{key} (network {tuple(state[key].shape)}, file {tuple(given[key].shape)})"
+        for key in sorted(state.keys() & given.keys())
         if state[key].shape != given[key].shape
     ]
     problems = {
-        "not in the file": sorted(wanted - given.keys()),
-        "not in the network": sorted(given.keys() - wanted),
+        "not in the file": sorted(state.keys() - given.keys()),
+        "not in the network": sorted(given.keys() - state.keys()),
         "of another shape": shapes,
     }
-    if any(problems.values()):
-        lines = [f"  {what} ({len(items)}): {', '.join(items[:20])}" for what, items in problems.items() if items]
-        raise WeightsError(
-            f"the weights do not fit {name}: expected {len(wanted)} tensors, found {len(given)}\n" + "\n".join(lines)
-        )
-    net.load_state_dict({**state, **given})
+    return {what: items for what, items in problems.items() if items}
+
+
+def _weights_only(arrays: Arrays) -> dict[str, Tensor]:
+    """Without the counters that batch norms keep while they train."""
+    return {key: value for key, value in arrays.items() if not key.endswith("num_batches_tracked")}
+
+
+def _some(items: list[str], most: int = 20) -> str:
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
 
 
 def fingerprint(model: nn.Module) -> str:

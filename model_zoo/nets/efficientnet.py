@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
@@ -56,8 +57,9 @@ class EfficientNetSpec:
 def efficientnet(spec: EfficientNetSpec) -> nn.Module:
     """The network of `spec`; float [n, 3, h, w] -> logits [n, classes]. Names of parameters are timm's."""
     channels = partial(round_channels, multiplier=spec.width)
+    decode: Any = decode_arch_def
     net: nn.Module = EfficientNet(
-        decode_arch_def([[stage] for stage in _STAGES], spec.depth),
+        decode([[stage] for stage in _STAGES], spec.depth),
         num_classes=spec.classes,
         num_features=channels(_HEAD),
         stem_size=_STEM,

@@ -1,0 +1,99 @@
+"""Is a network of this zoo the one that its authors trained? Its logits against those that the original code gave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model_zoo.card import ModelCard
+from model_zoo.load import Model, build, fill, room_of, shape_problems
+from model_zoo.oracles import Oracle, images_of, oracle_card, read_oracle
+
+TOLERANCE = 1e-4
+"""Of the largest |logit|: about a hundred times what float32 leaves between two right implementations, and a hundredth
+of what a wrong batch-norm epsilon does."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference of one output over all images and classes; `relative` to its largest magnitude."""
+
+    output: str
+    absolute: float
+    relative: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is within the tolerance; NaN is not."""
+        return self.relative < TOLERANCE
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What comparing one oracle gave. `missing` says what the folder lacks for a comparison of numbers."""
+
+    oracle: str
+    parameters: int
+    differences: tuple[Difference, ...] = ()
+    missing: str = ""
+    misfits: tuple[str, ...] = ()
+    """Names and shapes of meta.json that the network lacks, or has more."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether names and shapes fit and every difference is within the tolerance."""
+        return not self.misfits and all(d.ok for d in self.differences)
+
+
+def check(path: Path) -> ParityReport:
+    """Build what the oracle in `path` describes, load its weights, compare logits; without weights, names and shapes.
+
+    Raises `OracleError` for a folder that is no oracle and `WeightsError` for weights that do not fit.
+    """
+    oracle = read_oracle(path)
+    io = oracle.io()
+    outputs = sorted(key for key in io if key.startswith("logits"))
+    weights = oracle.weights()
+    if weights is None or not outputs:
+        lacking = [what for what, lacks in (("weights", weights is None), ("logits", not outputs)) if lacks]
+        return _check_names(oracle, "no " + " and no ".join(lacking))
+    images = images_of(io)
+    models = {key: _loaded(oracle_card(oracle, average=key == "logits_ema"), weights) for key in outputs}
+    differences = tuple(_difference(key, model, images, io[key]) for key, model in models.items())
+    return ParityReport(path.name, _size(next(iter(models.values()))), differences)
+
+
+def load_oracle(path: Path) -> Model:
+    """The model that the oracle in `path` describes, with the weights beside it."""
+    oracle = read_oracle(path)
+    return _loaded(oracle_card(oracle), oracle.weights() or {})
+
+
+def _loaded(card: ModelCard, weights: Mapping[str, Tensor]) -> Model:
+    net = build(card)
+    fill(net, room_of(card).convert(card, weights), card.name)
+    return Model(net, card)
+
+
+@torch.no_grad()
+def _difference(output: str, model: Model, images: Tensor, stored: np.ndarray) -> Difference:
+    expected = torch.from_numpy(stored)
+    found = torch.cat([model(image[None]) for image in images])
+    absolute = (found - expected).abs().max().item()
+    return Difference(output, absolute, absolute / expected.abs().max().item())
+
+
+def _check_names(oracle: Oracle, missing: str) -> ParityReport:
+    card = oracle_card(oracle)
+    with torch.device("meta"):
+        net = build(card)
+    problems = shape_problems(net, room_of(card).convert(card, oracle.names()))
+    misfits = tuple(f"{what}: {item}" for what, items in problems.items() for item in items)
+    return ParityReport(oracle.path.name, _size(net), missing=missing, misfits=misfits)
+
+
+def _size(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
