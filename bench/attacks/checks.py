@@ -1,0 +1,104 @@
+"""What makes a verdict meaningless, refused before it costs anything; every message ends in the cure."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import UsageError
+
+REPEATABLE_RTOL = 1e-4
+"""Largest change of a logit between two passes over the same images, relative to the largest logit."""
+
+PROBABILITY_ATOL = 1e-5
+"""How near to 1 the logits of every image must sum, within [0, 1], to be taken for probabilities."""
+
+
+def check_call(model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str]) -> None:
+    """Refuse, without a forward pass, what `Attack.run` cannot judge. Raises `UsageError`."""
+    check_eval(model)
+    check_images(images)
+    if labels.dtype != torch.int64 or labels.shape != (len(images),):
+        raise UsageError(f"labels must be int64 [{len(images)}], found {_spell(labels)}: pass one class index an image")
+    if len(ids) != len(images) or len(set(ids)) != len(ids):
+        raise UsageError(
+            f"ids must be {len(images)} different names, found {len(ids)} with {len(set(ids))} different ones: "
+            "randomness belongs to the id, so equal ids would share it"
+        )
+
+
+def check_eval(model: nn.Module) -> None:
+    """Refuse a model with any module in training mode: batch statistics or dropout would answer for the batch."""
+    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
+    if training:
+        raise UsageError(f"the model must be in eval mode, found {len(training)} modules in training mode "
+                         f"({', '.join(training[:3])}): call model.eval()")  # fmt: skip
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse images that are not float32 [n, 3, h, w] in [0, 1]: budgets have no meaning elsewhere."""
+    if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
+        raise UsageError(f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 pictures by 255")
+    if not len(images):
+        return
+    low, high = images.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise UsageError(
+            f"images must lie in [0, 1], found {low:g} to {high:g}: pass pictures in [0, 1] and put the "
+            "normalisation inside the model"
+        )
+
+
+def check_logits(logits: Tensor, labels: Tensor) -> None:
+    """Refuse what `model(images)` must not be: `logits` of the clean images, with their `labels` int64 [n]."""
+    if logits.ndim != 2 or len(logits) != len(labels):
+        raise UsageError(f"the model must return logits [{len(labels)}, classes], found {_spell(logits)}")
+    strange = int((~logits.isfinite().all(1)).sum())
+    if strange:
+        raise UsageError(f"the model's logits are NaN or infinite on {strange} of {len(logits)} clean images: "
+                         "an argmax of them means nothing; repair the model or its weights")  # fmt: skip
+    check_labels(labels, logits.shape[1])
+    if looks_like_probabilities(logits):
+        raise UsageError("the model returns probabilities where attacks need logits (each row lies in [0, 1] and "
+                         "sums to 1), which masks its gradients: drop the softmax at its end")  # fmt: skip
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """Refuse labels outside 0 .. classes - 1."""
+    if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+        raise UsageError(f"labels must lie in 0..{classes - 1}, found {int(labels.min())}..{int(labels.max())}: "
+                         "the data set's label space is not the model's")  # fmt: skip
+
+
+def looks_like_probabilities(logits: Tensor) -> bool:
+    """Whether every row of [n, k] lies in [0, 1] and sums to 1."""
+    inside = (logits >= -PROBABILITY_ATOL) & (logits <= 1 + PROBABILITY_ATOL)
+    return bool(inside.all() and ((logits.sum(1) - 1).abs() <= PROBABILITY_ATOL * logits.shape[1]).all())
+
+
+def check_classes(attack: str, needed: int, classes: int) -> None:
+    """Refuse an attack that aims at more classes than the model has."""
+    if classes < needed:
+        raise UsageError(f"{attack} needs a model with at least {needed} classes, found {classes}: "
+                         "use apgd-ce, square or an untargeted pgd")  # fmt: skip
+
+
+def check_repeatable(first: Tensor, second: Tensor) -> None:
+    """Refuse a random forward pass, from the logits [n, k] of the same batch passed twice."""
+    change = relative_change(first, second)
+    if change > REPEATABLE_RTOL:
+        raise UsageError(
+            f"the forward pass is random: the same images changed a logit by {change:.2g} of the largest; "
+            "one random draw must not decide a verdict: fix the model's randomness, or average it inside the model"
+        )
+
+
+def relative_change(first: Tensor, second: Tensor) -> float:
+    """Largest absolute difference, relative to the largest absolute value."""
+    if not first.numel():
+        return 0.0
+    return float((first - second).abs().max() / first.abs().max().clamp(min=1e-12))
+
+
+def _spell(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
