@@ -1,0 +1,14 @@
+"""Attacks: what is searched, by which steps, within which budget; and one queue that runs them all."""
+
+ATTACKS = {
+    "pgd": "projected gradient descent, judged at its final iterate (arXiv 1706.06083; the papers' protocol)",
+    "pgdbest": "projected gradient descent, broken when any iterate is misclassified",
+    "apgd-ce": "Auto-PGD on cross-entropy (arXiv 2003.01690)",
+    "apgd-dlr": "Auto-PGD on the difference of logits ratio (arXiv 2003.01690)",
+    "apgd-t": "Auto-PGD on the targeted difference of logits ratio, nine targets (arXiv 2003.01690)",
+    "fab-t": "targeted fast adaptive boundary attack, nine targets (arXiv 1907.02044)",
+    "square": "Square Attack, 5,000 queries (arXiv 1912.00049)",
+    "autoattack": "the standard ensemble: apgd-ce, apgd-t, fab-t, square (arXiv 2003.01690)",
+    "aa-fast": "a cheaper ensemble of the same parts, under its own name",
+}
+"""Every attack by name, with what it is and its source."""

@@ -1,0 +1,67 @@
+"""What an attack is: a frozen value that says every choice, and runs on a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from torch import Tensor, nn
+
+from bench.attacks.budget import Norm, check_budget, parse_eps, spell
+from bench.attacks.evaluation import Evaluation, Progress
+from bench.attacks.network import Cost
+from bench.attacks.outcome import Outcome
+from bench.attacks.queue import Trial
+
+__all__ = ["Attack", "Cost", "Norm", "Outcome", "Progress", "Trial", "parse_eps"]
+
+VERSION = "1"
+"""Raised whenever a verdict of the native engine may move: it is part of a number's protocol."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Trials within one budget. An image is broken when any of them breaks it, and leaves at once.
+
+    family and choices make the name; `through` is the batch-norm branch that the attack is made through, where that
+    is not the branch that predicts.
+    """
+
+    family: str
+    norm: Norm
+    eps: Fraction
+    trials: tuple[Trial, ...]
+    choices: str = ""
+    through: str = ""
+
+    def __post_init__(self) -> None:
+        check_budget(self.norm, self.eps)
+
+    @property
+    def name(self) -> str:
+        """Canonical, as in conditions: `pgd-linf-eps4_255-k50-a1_255-r1-untargeted`."""
+        through = f"through-{self.through}" if self.through else ""
+        return "-".join(
+            filter(None, [self.family, self.norm, f"eps{spell(self.eps, self.norm)}", self.choices, through])
+        )
+
+    @property
+    def implementation(self) -> str:
+        """The code behind the number."""
+        return f"bench.attacks {VERSION}"
+
+    def made_through(self, branch: str) -> "Attack":
+        """The same attack made through batch-norm branch `branch`; the prediction stays with the model's own."""
+        return replace(self, through=branch)
+
+    def run(
+        self, model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], *,
+        seed: int = 0, batch_size: int = 32, progress: Progress | None = None, keep_adversarial: bool = False,
+    ) -> Outcome:  # fmt: skip
+        """Attack `images` float32 [n, 3, h, w] in [0, 1], of `labels` int64 [n] and unique `ids`; `model` is in eval
+        mode.
+
+        The images stay in host memory; up to `batch_size` at a time are in a pass on the model's device, and fewer
+        where its memory does not suffice. Raises `UsageError` for a model or an input whose verdict would mean
+        nothing.
+        """
+        return Evaluation(self, model, images, labels, ids, seed, batch_size).run(progress, keep_adversarial)

@@ -1,0 +1,58 @@
+"""Budgets: the norm of a perturbation and its size, kept as the exact fraction that was typed."""
+
+from fractions import Fraction
+from typing import Literal
+
+from bench.errors import UsageError
+
+Norm = Literal["linf", "l2"]
+NORMS: tuple[Norm, ...] = ("linf", "l2")
+
+
+def parse_eps(text: str | float | Fraction) -> Fraction:
+    """`"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction, in units of images in [0, 1].
+
+    A float becomes the nearest fraction of denominator 100,000 at most (4 / 255 comes back as 4/255).
+    Raises `UsageError` for text that is no number, and for a negative one.
+    """
+    try:
+        value = _parse(text)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UsageError(f"eps {text!r} is not a number: write a fraction such as 4/255, or a decimal") from error
+    if value < 0:
+        raise UsageError(f"eps must be at least 0, found {text}")
+    return value
+
+
+def _parse(text: str | float | Fraction) -> Fraction:
+    if isinstance(text, float):
+        return Fraction(text).limit_denominator(100_000)
+    if isinstance(text, str) and "/" in text:
+        above, below = text.split("/")
+        return Fraction(above.strip()) / Fraction(below.strip())
+    return Fraction(text)
+
+
+def check_budget(norm: str, eps: Fraction) -> Norm:
+    """`norm`, if it is known and `eps` can be meant in it; else `UsageError` with the cure."""
+    if norm not in NORMS:
+        raise UsageError.unknown("norm", norm, NORMS)
+    if norm == "linf" and eps >= 1:
+        raise UsageError(f"eps {float(eps):g} is outside [0, 1): eps is in units of [0,1]: write {float(eps):g}/255")
+    return norm
+
+
+def spell(value: Fraction, norm: Norm = "linf") -> str:
+    """A fraction as it stands in an attack's name: `4_255` and `0.5_255` for Linf, `0.5` for L2, else `2_7`.
+
+    The name has no `/`, which separates the parts of a condition.
+    """
+    pixels = value * 255
+    if norm == "linf" and _decimal(pixels):
+        return f"{float(pixels):g}_255"
+    return f"{float(value):g}" if _decimal(value) else f"{value.numerator}_{value.denominator}"
+
+
+def _decimal(value: Fraction) -> bool:
+    """Whether `:g` writes `value` exactly."""
+    return Fraction(f"{float(value):g}") == value

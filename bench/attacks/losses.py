@@ -1,0 +1,47 @@
+"""What attacks ascend, each a function of logits [n, k], labels [n] and targets [n] -> [n]."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def take(logits: Tensor, classes: Tensor) -> Tensor:
+    """[n], the logit of one class in each row."""
+    return logits.gather(1, classes[:, None]).squeeze(1)
+
+
+def margin(logits: Tensor, label: Tensor) -> Tensor:
+    """[n], the label's logit less the highest of the others: negative when misclassified."""
+    others = logits.scatter(1, label[:, None], -torch.inf)
+    return take(logits, label) - others.amax(1)
+
+
+def ce(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
+    """Cross-entropy."""
+    return F.cross_entropy(logits, label, reduction="none")
+
+
+def ce_targeted(logits: Tensor, _label: Tensor, target: Tensor) -> Tensor:
+    """Log-probability of the target."""
+    return -F.cross_entropy(logits, target, reduction="none")
+
+
+def dlr(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
+    """Difference of logits ratio, invariant to shift and scale (arXiv 2003.01690, eq. 6). Needs three classes."""
+    top = logits.topk(3, dim=1).values
+    return -margin(logits, label) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def dlr_targeted(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
+    """Targeted difference of logits ratio (arXiv 2003.01690, eq. 7). Needs four classes."""
+    top = logits.topk(4, dim=1).values
+    scale = top[:, 0] - (top[:, 2] + top[:, 3]) / 2
+    return -(take(logits, label) - take(logits, target)) / (scale + 1e-12)
+
+
+LOSSES: dict[str, Loss] = {"ce": ce, "ce-targeted": ce_targeted, "dlr": dlr, "dlr-targeted": dlr_targeted}
+CLASSES_NEEDED = {"ce": 2, "ce-targeted": 2, "dlr": 3, "dlr-targeted": 4}

@@ -1,0 +1,67 @@
+"""The attacks that papers evaluate with, and PGD from the options of the command line."""
+
+from fractions import Fraction
+from typing import Literal
+
+from bench.attacks.base import Attack, Trial
+from bench.attacks.budget import check_budget, spell
+from bench.attacks.pgd import Pgd
+from bench.errors import UsageError
+from model_zoo.card import ModelCard
+
+PIXEL = Fraction(1, 255)
+
+
+def make_pgd(
+    norm: str, eps: Fraction, steps: int, step_size: Fraction, restarts: int = 1, targeted: bool = False,
+    keep: Literal["final", "best"] = "final", random_start: bool = True,
+) -> Attack:  # fmt: skip
+    """PGD of `steps` steps, broken if any restart breaks it. `keep="best"` judges all iterates: `pgdbest-...`."""
+    checked = check_budget(norm, eps)
+    if steps < 1 or restarts < 1 or step_size <= 0:
+        raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
+    search = Pgd(checked, float(eps), steps, float(step_size), targeted, random_start, keep, _pgd_name(keep))
+    choices = [
+        f"k{steps}", f"a{spell(step_size, checked)}", f"r{restarts}", "targeted" if targeted else "untargeted",
+        *([] if random_start else ["cleanstart"]),
+    ]  # fmt: skip
+    trials = tuple(Trial(search, restart, -1 if targeted else 0) for restart in range(restarts))
+    return Attack(search.name, checked, eps, trials, "-".join(choices))
+
+
+def _pgd_name(keep: str) -> str:
+    return "pgd" if keep == "final" else "pgdbest"
+
+
+def sat(steps: int = 200) -> Attack:
+    """Smooth Adversarial Training (arXiv 2006.14536; `adv_model.py` of its code): untargeted, eps 4/255, step 1/255,
+    one random start. The paper reports 200 steps, its README 10, 20 and 50."""
+    return make_pgd("linf", 4 * PIXEL, steps, PIXEL)
+
+
+def intriguing(steps: int = 2000) -> Attack:
+    """Intriguing Properties of Adversarial Training (arXiv 1906.03787) with Feature Denoising's code: a random wrong
+    class as target, eps 16/255, step max(1/255, eps / steps), one random start; 10 to 2,000 steps."""
+    eps = 16 * PIXEL
+    return make_pgd("linf", eps, steps, max(PIXEL, eps / steps), targeted=True)
+
+
+def nofrost(steps: int = 20) -> Attack:
+    """NoFrost (arXiv 2207.01156; README and `test.py`): untargeted, eps 8/255, step min(1.25 eps, eps + 4/255) / steps,
+    which is 0.5/255 for its 20 steps."""
+    eps = 8 * PIXEL
+    return make_pgd("linf", eps, steps, min(eps * Fraction(5, 4), eps + 4 * PIXEL) / steps)
+
+
+def advprop(eps: int = 4) -> Attack:
+    """The attacker of AdvProp's training (arXiv 1911.09665, section 5.1): eps in pixels with eps + 1 steps of 1/255,
+    a single step for eps 1. The paper evaluates clean accuracy alone."""
+    return make_pgd("linf", eps * PIXEL, 1 if eps == 1 else eps + 1, PIXEL)
+
+
+_PUBLISHED = {"sat": sat, "intriguing": intriguing, "nofrost": nofrost, "advprop": advprop, "standard": sat}
+
+
+def published(card: ModelCard) -> Attack:
+    """The PGD of the paper of the card's method; the standard models of no such paper are attacked as SAT's are."""
+    return _PUBLISHED[card.method]()

@@ -1,0 +1,192 @@
+"""The queue under all attacks: images wait, a working batch is kept full, an image leaves when its verdict is final.
+
+Each image passes through the attack's trials in order. Those in work are rows of the lanes of their search; each pass
+takes as many as fit in a batch, of whichever search, that want the same kind of answer (logits, or a gradient too).
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.attacks.network import Network
+from bench.attacks.randomness import generator
+from bench.attacks.search import Entry, Lanes, Reply, Search
+
+AnySearch = Search[Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a search: its restart, and the class that it aims at.
+
+    rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image; -1 for one drawn uniformly from
+    the wrong classes.
+    """
+
+    search: AnySearch
+    restart: int = 0
+    rank: int = 0
+
+    @property
+    def stream(self) -> int:
+        """Tells this trial's random numbers from those of the search's other trials."""
+        return self.restart * 1000 + max(self.rank, 0)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is attacked, in host memory: images [n, 3, h, w], labels [n], ids, and clean logits [n, k]."""
+
+    images: Tensor
+    labels: Tensor
+    ids: Sequence[str]
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a trial left: the image's place, the trial's, its claim to have broken it, the picture [3, h, w]."""
+
+    index: int
+    trial: int
+    broken: bool
+    image: Tensor
+
+
+class Queue:
+    """Runs `trials` over the images of a workload. `findings` holds the latest of each image that is done."""
+
+    def __init__(self, network: Network, trials: Sequence[Trial], load: Workload, seed: int, batch_size: int) -> None:
+        self.network, self.trials, self.load, self.seed, self.batch_size = network, trials, load, seed, batch_size
+        self.steps = torch.zeros(len(load.ids), dtype=torch.int64)
+        self.findings: dict[int, Finding] = {}
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._active: dict[AnySearch, Lanes] = {}
+
+    def add(self, index: int, trial: int = 0) -> None:
+        """Let image `index` wait for a trial; beyond the last there is none, and its finding stands."""
+        if trial < len(self.trials):
+            self.findings.pop(index, None)
+            self._waiting.append((index, trial))
+
+    def drain(self) -> None:
+        """Work until nobody waits. An image that a trial failed to break waits again, for the next one."""
+        while self._waiting or self._active:
+            self._admit()
+            for search, lanes, done in self._pass():
+                self._settle(search, lanes, done)
+
+    def _wanting(self) -> tuple[int, int]:
+        """How many lanes want logits alone, and how many a gradient."""
+        gradient = sum(int(search.wants_gradient(lanes).sum()) for search, lanes in self._active.items())
+        return sum(map(len, self._active.values())) - gradient, gradient
+
+    def _admit(self) -> None:
+        """Fill up. Where lanes are of two kinds there are up to two batches, so that one kind always fills a pass."""
+        wanting = self._wanting()
+        room = min(self.batch_size - max(wanting), 2 * self.batch_size - sum(wanting), len(self._waiting))
+        entering: defaultdict[AnySearch, list[tuple[int, int]]] = defaultdict(list)
+        for _ in range(room):
+            index, trial = self._waiting.popleft()
+            entering[self.trials[trial].search].append((index, trial))
+        for search, places in entering.items():
+            self._put(search, search.start(self._entry(places)))
+
+    def _entry(self, places: Sequence[tuple[int, int]]) -> Entry:
+        """The images of (index, trial) pairs on the network's device, with targets and random numbers."""
+        index, trial = torch.tensor(places).T
+        trials = [self.trials[t] for _, t in places]
+        draws = [
+            generator(self.seed, self.load.ids[i], t.search.name, t.stream)
+            for (i, _), t in zip(places, trials, strict=True)
+        ]
+        label = self.load.labels[index]
+        wrong = self._wrong_classes(index)
+        ranks = [
+            int(g.integers(wrong.shape[1])) if t.rank < 0 else t.rank - 1 for g, t in zip(draws, trials, strict=True)
+        ]
+        aimed = torch.tensor(ranks)
+        target = torch.where(aimed >= 0, wrong.gather(1, aimed.clamp(min=0)[:, None]).squeeze(1), label)
+        device = self.network.device
+        image = self.load.images[index].to(device)
+        return Entry(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
+
+    def _wrong_classes(self, index: Tensor) -> Tensor:
+        """int64 [b, k - 1]: the wrong classes of the clean images, the most likely first."""
+        others = self.load.logits[index].scatter(1, self.load.labels[index, None], -torch.inf)
+        return others.argsort(dim=1, descending=True, stable=True)[:, :-1]
+
+    def _put(self, search: AnySearch, lanes: Lanes) -> None:
+        """Add lanes behind those that are there."""
+        parts = [part for part in (self._active.pop(search, None), lanes) if part is not None and len(part)]
+        if parts:
+            self._active[search] = lanes.join(parts)
+
+    def _pass(self) -> list[tuple[AnySearch, Lanes, Tensor]]:
+        """One pass of the network over one batch: the lanes that took part, and which of them are done.
+
+        Out of memory halves the batch; nothing has moved until the network has answered.
+        """
+        logits, gradients = self._wanting()
+        parts = self._take(gradients >= logits)
+        try:
+            replies = self._ask(parts, gradients >= logits)
+        except torch.OutOfMemoryError:
+            if self.batch_size == 1:
+                raise
+            self.batch_size //= 2
+            for search, lanes in parts:
+                self._put(search, lanes)
+            return []
+        with torch.no_grad():
+            return [(s, lanes, s.update(lanes, reply)) for (s, lanes), reply in zip(parts, replies, strict=True)]
+
+    def _take(self, gradient: bool) -> list[tuple[AnySearch, Lanes]]:
+        """Up to a batch of the lanes that want a gradient (or that do not), those that waited longest first."""
+        room, parts = self.batch_size, []
+        for search, lanes in list(self._active.items()):
+            ready = search.wants_gradient(lanes) == gradient
+            chosen = ready & (ready.cumsum(0) <= room)
+            count = int(chosen.sum())
+            if not count:
+                continue
+            room -= count
+            del self._active[search]
+            if count < len(lanes):
+                self._put(search, lanes.select(~chosen))
+                lanes = lanes.select(chosen)
+            parts.append((search, lanes))
+        return parts
+
+    def _ask(self, parts: list[tuple[AnySearch, Lanes]], gradient: bool) -> list[Reply]:
+        """The network's replies, in one pass over all parts."""
+        sizes = [len(lanes) for _, lanes in parts]
+        x = torch.cat([lanes.x for _, lanes in parts]) if len(parts) > 1 else parts[0][1].x
+        if not gradient:
+            return self.network.logits(x).split(sizes)
+
+        def objective(logits: Tensor) -> Tensor:
+            rows = zip(parts, torch.split(logits, sizes), strict=True)
+            return torch.cat([search.objective(lanes, own) for (search, lanes), own in rows])
+
+        return self.network.gradient(x, objective).split(sizes)
+
+    def _settle(self, search: AnySearch, lanes: Lanes, done: Tensor) -> None:
+        """Take note of the lanes that are done, and put the others back."""
+        self.steps[lanes.index.cpu()] += 1
+        if not done.any():
+            return self._put(search, lanes)
+        self._put(search, lanes.select(~done))
+        gone = lanes.select(done)
+        rows = zip(
+            gone.index.tolist(), gone.trial.tolist(), gone.broken.tolist(), search.result(gone).cpu(), strict=True
+        )
+        for finding in (Finding(*row) for row in rows):
+            self.findings[finding.index] = finding
+            if not finding.broken:
+                self.add(finding.index, finding.trial + 1)
+        return None

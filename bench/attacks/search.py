@@ -1,0 +1,133 @@
+"""What an attack's search is to the queue: it proposes points, is told the logits and gradients, and says when to stop.
+
+A search holds no images. Those that are being worked on are rows of a `Lanes`, each at a step of its own, so that
+one may leave and another enter at any time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Generic, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+from bench.attacks.randomness import Generators
+
+
+@dataclass
+class Lanes:
+    """Images in work, one a row; every field is a tensor whose first axis is the row.
+
+    index: int64 [b], place of the image in the unit; trial: int64 [b], which of the attack's trials this is
+    image: float32 [b, 3, h, w], clean; label, target: int64 [b] (target is the label where none is aimed at)
+    x: float32 [b, 3, h, w], the point whose logits are asked next
+    step: int64 [b], steps made; broken: bool [b], the search holds that its result is misclassified
+    """
+
+    index: Tensor
+    trial: Tensor
+    image: Tensor
+    label: Tensor
+    target: Tensor
+    x: Tensor
+    step: Tensor
+    broken: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def select(self, rows: Tensor) -> Self:
+        """The rows of a bool mask [b] or of indices."""
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """All rows of `parts`, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Images that enter a search: the fields of `Lanes`, and a generator of random numbers for each."""
+
+    index: Tensor
+    trial: Tensor
+    image: Tensor
+    label: Tensor
+    target: Tensor
+    generators: Generators
+
+    def at(self, x: Tensor) -> dict[str, Tensor]:
+        """The fields that all lanes share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
+        return {
+            "index": self.index, "trial": self.trial, "image": self.image, "label": self.label, "target": self.target,
+            "x": x.to(self.image).clamp(0.0, 1.0), "step": torch.zeros_like(self.index),
+            "broken": torch.zeros_like(self.index, dtype=torch.bool),
+        }  # fmt: skip
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the images."""
+        c, h, w = self.image.shape[1:]
+        return c, h, w
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The network's answer at the points asked: logits [b, k], and where they were wanted the search's objective [b]
+    and its gradient [b, 3, h, w] with respect to the point."""
+
+    logits: Tensor
+    objective: Tensor | None = None
+    gradient: Tensor | None = None
+
+    def ascent(self) -> tuple[Tensor, Tensor]:
+        """(objective, gradient) of a reply that was asked with gradients."""
+        if self.objective is None or self.gradient is None:
+            raise RuntimeError("the network was asked for logits alone, where the search needs a gradient")
+        return self.objective, self.gradient
+
+    def split(self, sizes: list[int]) -> "list[Reply]":
+        """A reply for each of the consecutive groups of points."""
+        logits = self.logits.split(sizes)
+        if self.objective is None or self.gradient is None:
+            return [Reply(own) for own in logits]
+        return [
+            Reply(*own) for own in zip(logits, self.objective.split(sizes), self.gradient.split(sizes), strict=True)
+        ]
+
+    def wrong(self, label: Tensor) -> Tensor:
+        """bool [b]: the prediction is not the label."""
+        return self.logits.argmax(1) != label
+
+
+L = TypeVar("L", bound=Lanes)
+
+
+class Search(ABC, Generic[L]):
+    """One run over an image from one start: a frozen value that holds every choice and no state."""
+
+    name: str
+
+    @abstractmethod
+    def start(self, entry: Entry) -> L:
+        """The lanes of images that enter."""
+
+    def wants_gradient(self, lanes: L) -> Tensor:
+        """bool [b]: the next step needs the gradient at `lanes.x`, not the logits alone."""
+        return torch.ones_like(lanes.broken)
+
+    @abstractmethod
+    def objective(self, lanes: L, logits: Tensor) -> Tensor:
+        """[b], what the gradient is taken of; searches ascend it."""
+
+    @abstractmethod
+    def update(self, lanes: L, reply: Reply) -> Tensor:
+        """Take the reply at `lanes.x`, move on in place; bool [b]: the lane is done, `lanes.broken` says how."""
+
+    def result(self, lanes: L) -> Tensor:
+        """[b, 3, h, w] within the budget: the adversarial images of lanes that are done."""
+        return lanes.x
