@@ -1,0 +1,73 @@
+"""The two lost interpolations against the arrays that OpenCV and TensorFlow themselves gave, and against OpenCV."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from bench.datasets.interpolation import (
+    Size,
+    cv2_cubic,
+    tensorpack_crop,
+    tensorpack_resized,
+    tf1_bicubic,
+    tf_centre_crop,
+)  # fmt: skip
+
+Arrays = dict[str, NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def stored(shared: Path) -> Arrays:
+    with np.load(shared / "oracles/preproc/preproc.npz", allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def test_tensorpack_evaluation_is_reproduced_in_every_byte(stored: Arrays) -> None:
+    picture = stored["decoded_bgr_cv2"]
+    resized = tensorpack_resized(Size(*picture.shape[:2]), 256)
+    found = tensorpack_crop(resized, 224).of(cv2_cubic(picture, resized))
+    np.testing.assert_array_equal(found, stored["tensorpack_eval_224_bgr_uint8"])
+
+
+@pytest.mark.parametrize("side", [64, 192])
+def test_tensorflow_1_bicubic_is_reproduced(stored: Arrays, side: int) -> None:
+    found = tf1_bicubic(stored["raw_patch"], Size(side, side))
+    np.testing.assert_allclose(found, stored[f"tf_bicubic_{side}"], atol=2e-4)
+
+
+def test_efficientnet_evaluation_is_reproduced(stored: Arrays) -> None:
+    crop = tf_centre_crop(Size(*stored["decoded_rgb_tf"].shape[:2]), 224)
+    assert crop == (24, 86, 328, 328)
+    found = tf1_bicubic(stored["decoded_crop_rgb_tf"], Size(224, 224))
+    np.testing.assert_allclose(found, stored["tf_effnet_eval_224_rgb_float"], atol=2e-4)
+    assert np.abs(found - np.clip(np.rint(found), 0, 255)).max() > 0.4, "the values are neither rounded nor cut off"
+
+
+def test_interpolations_differ(stored: Arrays) -> None:
+    """The control: one in place of the other is far outside the tolerances above."""
+    patch = stored["raw_patch"]
+    assert np.abs(cv2_cubic(patch, Size(192, 192)) - stored["tf_bicubic_192"]).max() > 20
+
+
+@pytest.mark.parametrize(("size", "short", "expected"), [((375, 500), 256, (256, 341)), ((500, 333), 331, (497, 331))])
+def test_tensorpack_rounds_the_long_edge(size: tuple[int, int], short: int, expected: tuple[int, int]) -> None:
+    assert tensorpack_resized(Size(*size), short) == expected
+
+
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 90), st.integers(8, 90), st.integers(0, 255))
+def test_a_flat_picture_stays_flat(h: int, w: int, new_h: int, new_w: int, level: int) -> None:
+    flat = np.full((h, w, 3), level, np.uint8)
+    assert (cv2_cubic(flat, Size(new_h, new_w)) == level).all()
+    np.testing.assert_allclose(tf1_bicubic(flat, Size(new_h, new_w)), level, atol=1e-4)
+
+
+@given(st.integers(8, 40), st.integers(8, 40), st.integers(8, 60), st.integers(8, 60), st.integers(0, 2**32 - 1))
+def test_opencv_agrees_to_one_level(h: int, w: int, new_h: int, new_w: int, seed: int) -> None:
+    cv2 = pytest.importorskip("cv2")
+    picture = np.random.default_rng(seed).integers(0, 256, (h, w, 3), dtype=np.uint8)
+    theirs = cv2.resize(picture, (new_w, new_h), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(cv2_cubic(picture, Size(new_h, new_w)).astype(int) - theirs).max() <= 1
