@@ -36,7 +36,6 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
 
 import dataclasses
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -185,7 +184,7 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
     if origin is not None:  # the schema's only other generic is Mapping
         if not isinstance(value, Mapping):
             raise CardError(f"{where} must be a table, found {value!r}")
-        return types.MappingProxyType(dict(value))
+        return dict(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):

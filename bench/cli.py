@@ -1,0 +1,68 @@
+"""`bench`: parse, call the library, print. Errors become one message and an exit code."""
+
+import argparse
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from bench import commands
+from bench.errors import BenchError
+from model_zoo.errors import ZooError, suggestion
+
+DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distribution shift, diagnostics."
+EPILOG = "exit codes: 0 complete, 2 usage, 3 incomplete, 4 regression found, 5 data or weights missing or not verified"
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Suggests the nearest option or command where one is unknown."""
+
+    def error(self, message: str) -> NoReturn:
+        words = message.split()
+        if "unrecognized arguments:" in message:
+            option = next((w for w in words[2:] if w.startswith("-")), words[-1])
+            known = [o for action in self._actions for o in action.option_strings]
+            message = f"unknown option {option}{suggestion(option, known)}; `{self.prog} --help` shows all"
+        elif "invalid choice:" in message:
+            choices = [c for a in self._actions if isinstance(a, argparse._SubParsersAction) for c in a.choices]
+            asked = message.split("invalid choice: ")[1].split("'")[1]
+            if choices:
+                message = f"unknown command {asked!r}{suggestion(asked, choices)}; `{self.prog} --help` shows all"
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; each file of `bench.commands` adds its own part."""
+    parser = Parser(prog="bench", description=DESCRIPTION, epilog=EPILOG)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for module in sorted(m.name for m in pkgutil.iter_modules(commands.__path__)):
+        import_module(f"bench.commands.{module}").add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        chosen.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        return int(options.func(options))
+    except (BenchError, ZooError) as error:
+        print(f"bench {options.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone (`| head`); there is nobody to tell
+        return 0
+    except KeyboardInterrupt:
+        print(
+            f"\nbench {options.command}: stopped; finished units are kept, the same command continues", file=sys.stderr
+        )
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""`bench list` and `bench show`: what there is."""
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe the two commands."""
+    parser = subparsers.add_parser("list", help="what there is")
+    parser.add_argument("kind", choices=tuple(_KINDS))
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(func=_list)
+    parser = subparsers.add_parser("show", help="one model's card")
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(func=_show)
+
+
+def _models() -> list[Row]:
+    from model_zoo.registry import cards
+
+    return [
+        {"name": c.name, "method": c.method, "architecture": c.architecture, "size": c.input.size,
+         "data set": c.dataset, "weights": c.weights.availability}
+        for c in cards().values()
+    ]  # fmt: skip
+
+
+def _suites() -> list[Row]:
+    from bench.suites.registry import SUITES
+
+    return [{"name": s.name, "title": s.title, "headline": s.headline} for s in SUITES.values()]
+
+
+def _attacks() -> list[Row]:
+    from bench.attacks import ATTACKS
+
+    return [{"name": name, "what": what} for name, what in ATTACKS.items()]
+
+
+def _datasets() -> list[Row]:
+    from bench.datasets.table import SETS
+
+    return [
+        {"name": s.name, "title": s.title, "images": s.count or "any", "labels": s.labels, "licence": s.licence}
+        for s in SETS.values()
+    ]
+
+
+_KINDS: dict[str, Callable[[], list[Row]]] = {
+    "models": _models,
+    "suites": _suites,
+    "attacks": _attacks,
+    "datasets": _datasets,
+}
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    rows = _KINDS[arguments.kind]()
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    widths = {key: max(len(str(row[key])) for row in [*rows, {key: key}]) for key in rows[0]}
+    for row in [{key: key for key in widths}, *rows]:
+        print("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    import dataclasses
+
+    from model_zoo.card import ModelCard
+    from model_zoo.registry import find_card
+
+    card: ModelCard = find_card(arguments.model)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(card), indent=1, default=dict))
+        return 0
+    spec, weights = card.input, card.weights
+    facts = {
+        "name": card.name,
+        "method": card.method,
+        "architecture": card.architecture,
+        "paper": card.paper,
+        "data set": f"{card.dataset} ({card.classes} classes, labels {card.labels})",
+        "extra data": card.extra_data,
+        "input": f"{spec.size} px, {spec.geometry}, {spec.interpolation}, {spec.channels}",
+        "normalised": f"mean {spec.mean}, std {spec.std}",
+        "branches": ", ".join(f"{card.name}@{branch}" for branch in card.branches),
+        "build": ", ".join(f"{k} = {v}" for k, v in card.build.items()),
+        "training": ", ".join(f"{k} = {v}" for k, v in card.training.items()),
+        "weights": f"{weights.availability}, {weights.format}, licence {weights.licence}",
+        "note": weights.note,
+    }
+    for key, value in facts.items():
+        if value:
+            print(f"{key:<13} {value}")
+    for file in weights.files:
+        print(f"{'file':<13} {file.name}  sha256 {file.sha256 or 'not known yet'}  {file.url}")
+    for number in card.reported:
+        print(f"{'reported':<13} {number.metric} {number.value} {number.unit} by {number.by}: {number.protocol}")
+        print(f"{'':<13} source: {number.source}")
+    return 0

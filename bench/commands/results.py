@@ -1,0 +1,60 @@
+"""`bench results`, `bench leaderboard`, `bench merge`: what a results folder says."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe the three commands."""
+    parser = subparsers.add_parser("results", help="one tidy table of a results folder")
+    parser.add_argument("dir", metavar="DIR", help="a results folder")
+    parser.add_argument("--csv", metavar="FILE", help="write the table here")
+    parser.set_defaults(func=_results)
+    parser = subparsers.add_parser("leaderboard", help="one row per model")
+    parser.add_argument("dir", metavar="DIR", help="a results folder")
+    for kind in ("csv", "markdown", "latex"):
+        parser.add_argument(f"--{kind}", metavar="FILE", help=f"write it as {kind} here")
+    parser.set_defaults(func=_leaderboard)
+    parser = subparsers.add_parser("merge", help="join results folders, such as those of shards")
+    parser.add_argument("dirs", nargs="+", metavar="DIR", help="results folders")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the results folder that receives all")
+    parser.set_defaults(func=_merge)
+
+
+def _results(arguments: argparse.Namespace) -> int:
+    from bench.reports.show import print_results
+    from bench.reports.tables import require_complete, results
+
+    frame = results(arguments.dir)
+    if arguments.csv:
+        frame.to_csv(arguments.csv, index=False)
+    print_results(frame)
+    require_complete(frame, arguments.dir)
+    return 0
+
+
+def _leaderboard(arguments: argparse.Namespace) -> int:
+    from bench.reports.leaderboard import leaderboard, to_latex, to_markdown
+
+    frame = leaderboard(arguments.dir)
+    if arguments.csv:
+        frame.to_csv(arguments.csv, index=False)
+    if arguments.markdown:
+        Path(arguments.markdown).write_text(to_markdown(frame), encoding="utf-8")
+    if arguments.latex:
+        Path(arguments.latex).write_text(to_latex(frame), encoding="utf-8")
+    print(to_markdown(frame))
+    for note in frame.attrs["notes"]:
+        print(f"note: {note}")
+    return 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from bench.reports.merge import merge
+    from bench.reports.tables import require_complete, results
+
+    copied = merge(arguments.dirs, arguments.out)
+    print(f"{copied} objects copied into {arguments.out}")
+    require_complete(results(arguments.out), arguments.out)
+    return 0

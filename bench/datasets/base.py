@@ -1,0 +1,83 @@
+"""What every data set is: an order of pictures with ids and labels, read one at a time."""
+
+import functools
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.records import digest
+
+Picture = NDArray[np.uint8]
+"""uint8 [h, w, 3], RGB."""
+
+
+class UnreadableError(Exception):
+    """One picture cannot be decoded; the engine records it as not scored and goes on."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a set. `size` is that of its file in bytes (0 where there is no file)."""
+
+    image_id: str
+    label: int
+    path: Path
+    size: int = 0
+
+
+class Dataset(ABC):
+    """Ordered `(image_id, label)` with a reader.
+
+    `labels` names the label space; `as_stored` says that pictures are already at the size at which they are to be
+    shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied.
+    """
+
+    name: str
+    labels: str
+    as_stored: bool = False
+    subset: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
+        self.ids = list(ids)
+        self.targets = [int(t) for t in targets]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abstractmethod
+    def read(self, index: int) -> Image.Image:
+        """The picture at `index` as RGB. Raises `UnreadableError` with the reason. Safe in several threads."""
+
+    @abstractmethod
+    def content(self) -> list[tuple[object, ...]]:
+        """What the manifest is made of: one tuple a picture."""
+
+    @functools.cached_property
+    def manifest(self) -> str:
+        """Hash of names, labels and sizes in order: two folders with the same hash hold the same set."""
+        return digest([self.labels, self.content()])
+
+
+class Subset(Dataset):
+    """`limit` pictures of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
+
+    def __init__(self, whole: Dataset, limit: int) -> None:
+        by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
+        self.whole, self.indices = whole, sorted(by_hash[:limit])
+        super().__init__([whole.ids[i] for i in self.indices], [whole.targets[i] for i in self.indices])
+        self.name, self.labels, self.as_stored, self.notes = whole.name, whole.labels, whole.as_stored, whole.notes
+        self.subset = f"limit {limit} of {len(whole)} images" if limit < len(whole) else whole.subset
+
+    def read(self, index: int) -> Image.Image:
+        return self.whole.read(self.indices[index])
+
+    def content(self) -> list[tuple[object, ...]]:
+        content = self.whole.content()
+        return [content[i] for i in self.indices]

@@ -1,0 +1,56 @@
+"""What a run will cost, from a few images timed on this machine: `bench run --dry-run`."""
+
+import time
+from collections.abc import Iterator
+
+from bench.engine.execute import execute
+from bench.engine.plan import Unit
+from bench.engine.run import Prepared
+from bench.records import UnitKey
+from bench.suites.base import Condition
+
+SAMPLE = 4
+"""Images timed for each kind of condition."""
+
+RECORD_BYTES = 40
+"""Of one record on disk, compressed; measured on ImageNet runs."""
+
+
+def estimate(prepared: Prepared) -> Iterator[str]:
+    """Lines that say how long the missing units take and how much disk they need."""
+    total = 0.0
+    for kind, todo in _kinds(prepared).items():
+        seconds = _time(prepared, todo[0])
+        images = sum(unit.images for unit in todo)
+        total += seconds * images
+        yield f"{kind}: {images} images at {1 / seconds:.1f} images/s, {_duration(seconds * images)}"
+    yield f"in all about {_duration(total)} on this machine, {prepared.images * RECORD_BYTES / 1e6:.1f} MB of records"
+
+
+def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:
+    kinds: dict[str, list[Unit]] = {}
+    for unit in prepared.todo:
+        kinds.setdefault(_kind(unit.condition), []).append(unit)
+    return kinds
+
+
+def _kind(condition: Condition) -> str:
+    """Conditions of one kind cost about the same."""
+    if condition.attack:
+        return condition.attack.name
+    return f"corruption {condition.corruption.name}" if condition.corruption else "clean"
+
+
+def _time(prepared: Prepared, unit: Unit) -> float:
+    """Seconds per image and model, of the second of two runs over a few images."""
+    small = Unit(unit.condition, UnitKey(unit.key.start, min(unit.key.start + SAMPLE, unit.key.stop)), unit.cells)
+    execute(prepared.session, prepared.plan.subjects, small)
+    started = time.perf_counter()
+    execute(prepared.session, prepared.plan.subjects, small)
+    return (time.perf_counter() - started) / small.images
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

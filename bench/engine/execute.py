@@ -1,0 +1,178 @@
+"""One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from bench.datasets.base import Dataset, Picture
+from bench.datasets.corruptions import image_keys
+from bench.datasets.preprocess import crop_224, fit, prepare
+from bench.engine.plan import Unit
+from bench.engine.session import Session, Shown, Subject, View
+from bench.records import RecordColumns
+from bench.suites.base import Condition
+from model_zoo.card import InputSpec
+
+Columns = dict[str, Sequence[Any]]
+"""What was measured of the readable images of a batch, by record column."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images `indices` of a set: why some could not be read, and the others shown to each model's input."""
+
+    indices: list[int]
+    reasons: list[str | None]
+    pictures: dict[InputSpec, NDArray[np.uint8]]
+
+    @property
+    def readable(self) -> list[int]:
+        """The indices that have a picture."""
+        return [i for i, reason in zip(self.indices, self.reasons, strict=True) if reason is None]
+
+
+def execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[pa.Table]:
+    """The records of `unit`, a table for each of its models in order. Halves the batch when memory runs out."""
+    while True:
+        try:
+            return _execute(session, [subjects[index] for index, _ in unit.cells], unit)
+        except torch.OutOfMemoryError:
+            if session.batch_size == 1:
+                raise
+            session.batch_size //= 2
+            torch.cuda.empty_cache()
+
+
+def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[pa.Table]:
+    dataset = session.dataset(unit.condition.dataset, unit.condition.part)
+    tables: list[list[pa.Table]] = [[] for _ in subjects]
+    for batch in _batches(session, dataset, unit, [s.spec for s in subjects]):
+        for parts, subject in zip(tables, subjects, strict=True):
+            measured = _measure(session, subject, unit.condition, dataset, batch) if batch.readable else {}
+            parts.append(_table(dataset, batch, measured, attacked=unit.condition.attack is not None))
+    return [pa.concat_tables(parts).combine_chunks() for parts in tables]
+
+
+def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
+    """The unit's images in batches (an attack takes the unit whole: its engine keeps batches of its own)."""
+    condition, key = unit.condition, unit.key
+    size = key.stop - key.start if condition.attack else session.batch_size
+    views: list[View] = [None] if condition.corruption else list(dict.fromkeys(specs))
+    shown = _read_ahead(session, dataset, range(key.start, key.stop), views)
+    indices = iter(range(key.start, key.stop))
+    while chunk := list(islice(indices, size)):
+        yield _batch(session, dataset, condition, chunk, list(islice(shown, len(chunk))), specs)
+
+
+def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]) -> Iterator[Shown]:
+    """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
+
+    def make(image: Image.Image, view: View) -> Picture:
+        if view is None:
+            return np.asarray(image) if dataset.as_stored else crop_224(image)
+        return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
+
+    waiting: deque[tuple[int, Future[Shown]]] = deque()
+
+    def finish() -> Shown:
+        index, future = waiting.popleft()
+        shown = future.result()
+        session.cache.put((dataset.manifest, index), shown)
+        return shown
+
+    for index in indices:
+        waiting.append((index, session.pool.submit(session.show, dataset, index, views, make)))
+        if len(waiting) > 2 * session.batch_size:
+            yield finish()
+    while waiting:
+        yield finish()
+
+
+def _batch(
+    session: Session,
+    dataset: Dataset,
+    condition: Condition,
+    indices: list[int],
+    shown: list[Shown],
+    specs: Sequence[InputSpec],
+) -> Batch:
+    reasons = [s if isinstance(s, str) else None for s in shown]
+    good = [s for s in shown if not isinstance(s, str)]
+    if not good:
+        return Batch(indices, reasons, {})
+    if condition.corruption is None:
+        return Batch(indices, reasons, {spec: np.stack([s[spec] for s in good]) for spec in specs})
+    ids = [dataset.ids[i] for i, reason in zip(indices, reasons, strict=True) if reason is None]
+    keys = image_keys(session.seed, ids, condition.name)
+    corrupted = condition.corruption(np.stack([s[None] for s in good]), keys)
+    return Batch(indices, reasons, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
+
+
+def _measure(session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch) -> Columns:
+    model = subject.model.to(session.device)
+    labels = torch.tensor([dataset.targets[i] for i in batch.readable])
+    images = to_images(batch.pictures[subject.spec])
+    if condition.attack is None:
+        with torch.inference_mode():
+            logits = model(images.to(session.device, non_blocking=True)).float().cpu()
+        return score(logits, labels)
+    ids = [dataset.ids[i] for i in batch.readable]
+    outcome = condition.attack.run(model, images, labels, ids, seed=session.seed, batch_size=session.batch_size)
+    return {
+        "prediction": outcome.prediction.tolist(),
+        "confidence": outcome.confidence.tolist(),
+        "margin": outcome.margin.tolist(),
+        "broken_by": outcome.broken_by,
+        "steps": outcome.steps.tolist(),
+        "distance": outcome.distance.tolist(),
+    }
+
+
+def to_images(pictures: NDArray[np.uint8]) -> Tensor:
+    """uint8 [n, h, w, 3] -> float32 [n, 3, h, w] in [0, 1]."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
+
+
+def score(logits: Tensor, labels: Tensor) -> Columns:
+    """Prediction, its softmax probability, and the label's margin, of logits [n, k]; not scored where not finite."""
+    rows = torch.arange(len(labels))
+    prediction = logits.argmax(dim=1)
+    others = logits.clone()
+    others[rows, labels] = -torch.inf
+    finite = logits.isfinite().all(dim=1).tolist()
+    return {
+        "prediction": prediction.tolist(),
+        "confidence": logits.softmax(dim=1)[rows, prediction].tolist(),
+        "margin": (logits[rows, labels] - others.amax(dim=1)).tolist(),
+        "reason": [None if ok else "the model's logits are not finite" for ok in finite],
+    }
+
+
+def _table(dataset: Dataset, batch: Batch, measured: Columns, *, attacked: bool) -> pa.Table:
+    """The batch's records: what was measured in its place, nulls and the reason elsewhere."""
+    place = {index: i for i, index in enumerate(batch.readable)}
+
+    def column(name: str) -> list[Any]:
+        values = measured.get(name)
+        return [values[place[i]] if values is not None and i in place else None for i in batch.indices]
+
+    found = column("reason")
+    return RecordColumns(
+        image_id=[dataset.ids[i] for i in batch.indices],
+        label=[dataset.targets[i] for i in batch.indices],
+        prediction=column("prediction"),
+        confidence=column("confidence"),
+        margin=column("margin"),
+        reason=[unread or unscored for unread, unscored in zip(batch.reasons, found, strict=True)],
+        extra={name: column(name) for name in ("broken_by", "steps", "distance")} if attacked else {},
+    ).table()

@@ -1,0 +1,105 @@
+"""`run.json`: everything from which a run can be repeated and understood."""
+
+import dataclasses
+import json
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.engine.plan import Plan
+from bench.engine.session import Session
+from bench.records import digest
+from bench.store import Store
+
+PACKAGES = (
+    "robust-imagenet-bench", "torch", "torchvision", "numpy", "pillow", "timm", "pyautoattack",
+    "imagecorruptions-imaug", "pyarrow", "scipy", "numba",
+)  # fmt: skip
+
+
+def run_manifest(plan: Plan, session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, what it came to, and every cell by suite, model and condition."""
+    return {
+        "format": 1,
+        "given": given,
+        "protocol": plan.options.protocol,
+        "seed": session.seed,
+        "limit": session.limit,
+        "precision": "float32",
+        "suites": {suite.name: suite.version for suite in plan.suites},
+        "models": {
+            s.model.name: {
+                "fingerprint": s.fingerprint,
+                "method": s.model.card.method,
+                "architecture": s.model.card.architecture,
+                "parameters": sum(p.numel() for p in s.model.parameters()),
+                "input": dataclasses.asdict(s.spec),
+            }
+            for s in plan.subjects
+        },
+        "entries": [
+            {
+                "suite": e.suite,
+                "model": plan.subjects[e.subject].model.name,
+                "condition": e.condition.name,
+                "cell": e.cell.id,
+                "images": e.images,
+                "unit_images": e.condition.unit_images,
+            }
+            for e in plan.entries
+        ],
+    }
+
+
+def environment(session: Session) -> dict[str, Any]:
+    """Where the numbers were made: code revision, packages, device, threads."""
+    cuda = session.device.type == "cuda"
+    return {
+        "revision": _revision(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name(session.device) if cuda else platform.processor() or "cpu",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def put_manifest(store: Store, manifest: dict[str, Any], where: dict[str, Any]) -> str:
+    """Write `run.json` and the environment under the run's id, which is the same for the same plan; returns the id."""
+    planned = {key: value for key, value in manifest.items() if key != "given"}
+    run_id = digest(planned)
+    names = store.names(f"runs/{run_id}")
+    if "run.json" not in names:
+        store.put(f"runs/{run_id}/run.json", _json({**manifest, "environment": where}))
+    elsewhere = f"environment-{digest(where, 8)}.json"
+    if elsewhere not in names:
+        store.put(f"runs/{run_id}/{elsewhere}", _json(where))
+    return run_id
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, default=str).encode()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _revision() -> str:
+    """Git revision of this checkout, `-dirty` if it has changes; empty for an installed wheel."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

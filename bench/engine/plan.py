@@ -1,0 +1,115 @@
+"""From models, suites and options to cells and units. The plan alone fixes the units, never batch or machine."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.datasets import corruptions
+from bench.datasets.base import Dataset
+from bench.datasets.labels import check_fit, label_space
+from bench.datasets.preprocess import rule
+from bench.engine.session import Session, Subject
+from bench.records import Cell, Protocol, UnitKey
+from bench.store import Store, sound_parts
+from bench.suites.base import UNIT_IMAGES, Condition, Options, Suite
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the plan: a suite wants this condition of this model, which is this cell."""
+
+    suite: str
+    subject: int
+    condition: Condition
+    cell: Cell
+    images: int
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One condition on the images [start, stop), for all models (`cells` by subject) whose part is missing."""
+
+    condition: Condition
+    key: UnitKey
+    cells: tuple[tuple[int, Cell], ...]
+
+    @property
+    def images(self) -> int:
+        """Images times models."""
+        return (self.key.stop - self.key.start) * len(self.cells)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run will measure."""
+
+    subjects: Sequence[Subject]
+    suites: Sequence[Suite]
+    options: Options
+    entries: Sequence[Entry]
+
+    @property
+    def cells(self) -> dict[str, Entry]:
+        """Every cell once, by id, with the entry that first wants it."""
+        found: dict[str, Entry] = {}
+        for entry in self.entries:
+            found.setdefault(entry.cell.id, entry)
+        return found
+
+
+def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Options, session: Session) -> Plan:
+    """Every (suite, model, condition) with its cell. Raises `DataError` when data or label spaces do not fit."""
+    entries = []
+    for suite in suites:
+        for index, subject in enumerate(subjects):
+            for condition in suite.conditions(subject.model.card, options):
+                dataset = session.dataset(condition.dataset, condition.part)
+                check_fit(label_space(dataset.labels), subject.model.card.classes, subject.model.name)
+                cell = _cell(subject, condition, dataset, options, session.seed)
+                entries.append(Entry(suite.name, index, condition, cell, len(dataset)))
+    return Plan(subjects, suites, options, entries)
+
+
+def _cell(subject: Subject, condition: Condition, dataset: Dataset, options: Options, seed: int) -> Cell:
+    protocol = Protocol(
+        dataset=dataset.name,
+        manifest=dataset.manifest,
+        images=len(dataset),
+        labels=dataset.labels,
+        condition=condition.name,
+        preprocessing="as stored" if dataset.as_stored else rule(subject.model.input, options.protocol),
+        implementation=_implementation(condition),
+    )
+    spec = dataclasses.asdict(subject.spec)
+    return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)
+
+
+def _implementation(condition: Condition) -> str:
+    made = [f"corruptions {corruptions.VERSION}"] if condition.corruption else []
+    return "; ".join([*made, *([condition.attack.implementation] if condition.attack else [])])
+
+
+def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
+    """The units still to be done (all, without a store), in the order in which pictures are decoded fewest times.
+
+    Conditions follow each other on the same images; models with the same condition share one unit.
+    """
+    done = {cell_id: sound_parts(store, cell_id) if store else set() for cell_id in plan.cells}
+    grouped: dict[tuple[str, UnitKey], list[Entry]] = {}
+    for entry in plan.cells.values():
+        for key in _ranges(entry.images, entry.condition.unit_images):
+            if key not in done[entry.cell.id]:
+                grouped.setdefault((entry.condition.name, key), []).append(entry)
+    sources = list(dict.fromkeys((e.condition.dataset, e.condition.part) for e in plan.entries))
+
+    def order(item: tuple[tuple[str, UnitKey], list[Entry]]) -> tuple[int, int, bool]:
+        (_, key), (first, *_) = item
+        source = sources.index((first.condition.dataset, first.condition.part))
+        return source, key.start // UNIT_IMAGES, first.condition.attack is not None
+
+    for (_, key), entries in sorted(grouped.items(), key=order):
+        yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
+
+
+def _ranges(count: int, size: int) -> list[UnitKey]:
+    return [UnitKey(start, min(start + size, count)) for start in range(0, count, size)]

@@ -1,0 +1,92 @@
+"""What a run tells people while it works: a bar at a terminal, plain lines in a log."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LINE_SECONDS = 20.0
+"""At most one plain line in this time."""
+
+
+class Reporter(Protocol):
+    """Told of each finished unit."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def finished(self, what: str, images: int) -> None:
+        """`images` (times models) more are done, under condition `what`."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def finished(self, what: str, images: int) -> None:
+        """Nothing."""
+
+
+class Lines(Silent):
+    """Plain lines to standard error, for logs."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.started = self.last = time.monotonic()
+
+    def finished(self, what: str, images: int) -> None:
+        self.done += images
+        now = time.monotonic()
+        if self.done < self.total and now - self.last < LINE_SECONDS:
+            return
+        self.last = now
+        rate = self.done / max(now - self.started, 1e-9)
+        left = (self.total - self.done) / rate
+        print(
+            f"{self.done}/{self.total} images, {rate:.1f} images/s, {left:.0f} s left, last {what}",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+
+
+class Bar(Silent):
+    """A bar with images per second and time left."""
+
+    def __init__(self, total: int) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}", style="bold"), BarColumn(), TaskProgressColumn(),
+            TextColumn("{task.fields[rate]:.1f} images/s"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        )  # fmt: skip
+        self.task = self.progress.add_task("starting", total=total, rate=0.0)
+        self.started, self.done = time.monotonic(), 0
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def finished(self, what: str, images: int) -> None:
+        self.done += images
+        rate = self.done / max(time.monotonic() - self.started, 1e-9)
+        self.progress.update(self.task, advance=images, description=what, rate=rate)
+
+
+def reporter(total: int, *, quiet: bool = False) -> Silent:
+    """A bar at a terminal, lines otherwise, nothing when `quiet` or when there is nothing to do."""
+    if quiet or total == 0:
+        return Silent()
+    return Bar(total) if sys.stderr.isatty() else Lines(total)

@@ -1,0 +1,189 @@
+"""`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from bench.attacks.base import parse_eps
+from bench.datasets.preprocess import InputProtocol
+from bench.datasets.table import SETS, parse_roots
+from bench.engine.execute import execute
+from bench.engine.manifest import environment, put_manifest, run_manifest
+from bench.engine.plan import Plan, Unit, make_plan, units
+from bench.engine.progress import reporter
+from bench.engine.session import Session, Subject, default_batch, default_device
+from bench.errors import UsageError
+from bench.store import Store, put_cell, put_part
+from bench.suites.base import Options
+from bench.suites.registry import find_suite
+from model_zoo.load import Model, load_model
+
+DEFAULT_OUT = "results/runs"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th unit, beginning with number `index` (1-based): for machines that share nothing."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """`2/3`. Raises `UsageError` unless 1 <= i <= n."""
+        try:
+            index, count = (int(part) for part in text.split("/"))
+        except ValueError:
+            raise UsageError(f"--shard: expected i/n such as 2/3, found {text!r}") from None
+        if not 1 <= index <= count:
+            raise UsageError(f"--shard: i must lie in 1..n, found {text!r}")
+        return cls(index, count)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run about to start: its plan and the units that are missing."""
+
+    plan: Plan
+    session: Session
+    store: Store
+    todo: list[Unit]
+    given: dict[str, Any]
+
+    @property
+    def images(self) -> int:
+        """Images times models still to be measured."""
+        return sum(unit.images for unit in self.todo)
+
+
+def run(
+    models: str | Model | Sequence[str | Model],
+    suites: str | Sequence[str],
+    *,
+    quiet: bool = False,
+    **options: Any,
+) -> pd.DataFrame:
+    """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
+
+    Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
+    Options are those of `prepare`. Raises the errors of `bench.errors` and `model_zoo.errors`.
+    """
+    from bench.reports.tables import results
+
+    prepared = prepare(models, suites, **options)
+    carry_out(prepared, quiet=quiet)
+    return results(prepared.store.address, cells=set(prepared.plan.cells))
+
+
+def prepare(
+    models: str | Model | Sequence[str | Model],
+    suites: str | Sequence[str],
+    *,
+    dataset: str | None = None,
+    data: str | Path | None = None,
+    out: str | Path = DEFAULT_OUT,
+    protocol: InputProtocol = "canonical",
+    limit: int | None = None,
+    seed: int = 0,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    eps: str | Sequence[str | Fraction] = (),
+    norm: str = "linf",
+    steps: int | None = None,
+    step_size: str | Fraction | None = None,
+    restarts: int = 1,
+    targeted: bool = False,
+    attack_engine: str = "native",
+    shard: str | None = None,
+) -> Prepared:
+    """Load the models, open the data and find what is missing, without measuring anything.
+
+    `data` is a folder as for `--data`; `limit` takes that many images of each set; `eps` and `step_size` are in units
+    of [0, 1] (`"4/255"`); `shard` is `i/n`. Everything is checked before anything is computed.
+    """
+    given: dict[str, Any] = {
+        k: str(v) for k, v in locals().items() if v not in (None, (), False) and k not in ("models", "suites")
+    }
+    chosen = Options(
+        dataset=_known_dataset(dataset), protocol=protocol, eps=tuple(parse_eps(e) for e in _listed(eps)), norm=norm,
+        steps=_positive("--steps", steps), step_size=parse_eps(step_size) if step_size else None,
+        restarts=_positive("--restarts", restarts) or 1, targeted=targeted, attack_engine=attack_engine,
+    )  # fmt: skip
+    wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
+    place = default_device(device)
+    session = Session(
+        parse_roots(str(data) if data else None, os.environ.get("BENCH_DATA")), _positive("--limit", limit), place,
+        _positive("--batch-size", batch_size) or default_batch(place), seed,
+    )  # fmt: skip
+    subjects = [Subject.of(model, protocol) for model in _models(models, weights)]
+    plan = make_plan(subjects, wanted, chosen, session)
+    store = Store(out)
+    todo = _share(list(units(plan)), shard)
+    missing = {(u.condition.name, u.key): u for u in units(plan, store)}
+    todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
+    given |= {"models": [s.model.name for s in subjects], "suites": [s.name for s in wanted]}
+    return Prepared(plan, session, store, todo, given)
+
+
+def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Unit], None] | None = None) -> None:
+    """Do the missing units one after the other in this process; each is stored before the next begins."""
+    plan, session, store = prepared.plan, prepared.session, prepared.store
+    _settle_torch()
+    put_manifest(store, run_manifest(plan, session, prepared.given), environment(session))
+    for entry in plan.cells.values():
+        put_cell(store, entry.cell)
+    with reporter(prepared.images, quiet=quiet) as progress:
+        for unit in prepared.todo:
+            for (_, cell), table in zip(unit.cells, execute(session, plan.subjects, unit), strict=True):
+                put_part(store, cell, unit.key, table)
+            progress.finished(unit.condition.name, unit.images)
+            if on_unit:
+                on_unit(unit)
+
+
+def _settle_torch() -> None:
+    """Full float32, and on a CPU one core left to the reading threads unless OMP_NUM_THREADS says otherwise."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+
+def _models(models: str | Model | Sequence[str | Model], weights: str | Path | None) -> list[Model]:
+    listed = [models] if isinstance(models, Model) else _listed(models)
+    if weights and len(listed) > 1:
+        raise UsageError("--weights names one file: run one model at a time with it")
+    file = Path(weights) if weights else None
+    return [m if isinstance(m, Model) else load_model(m, weights_file=file) for m in dict.fromkeys(listed)]
+
+
+def _listed(value: Any) -> list[Any]:
+    """`a,b` or a sequence, as a list; raises `UsageError` if it is empty where a name is expected."""
+    items = value.split(",") if isinstance(value, str) else list(value)
+    return [item.strip() if isinstance(item, str) else item for item in items if item != ""]
+
+
+def _known_dataset(name: str | None) -> str | None:
+    if name is not None and name not in SETS:
+        raise UsageError.unknown("dataset", name, SETS)
+    return name
+
+
+def _positive(option: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise UsageError(f"{option}: expected a whole number of at least 1, found {value}")
+    return value
+
+
+def _share(all_units: list[Unit], shard: str | None) -> list[Unit]:
+    if shard is None:
+        return all_units
+    part = Shard.parse(shard)
+    return all_units[part.index - 1 :: part.count]

@@ -1,0 +1,118 @@
+"""What a worker holds while it works through units: models, data sets, and the pictures it has just decoded."""
+
+import functools
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+
+from bench.datasets.base import Dataset, Picture, Subset, UnreadableError
+from bench.datasets.preprocess import InputProtocol, input_spec
+from bench.datasets.table import DataRoots, open_dataset
+from model_zoo.card import InputSpec
+from model_zoo.load import Model, fingerprint
+
+CACHE_BYTES = 1 << 30
+"""Decoded pictures kept, at most: those of one unit serve all conditions and models that follow on it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model about to be measured: its weights' hash, and its input under the run's protocol."""
+
+    model: Model
+    fingerprint: str
+    spec: InputSpec
+
+    @classmethod
+    def of(cls, model: Model, protocol: InputProtocol) -> "Subject":
+        """`model` under the input protocol."""
+        return cls(model, fingerprint(model), input_spec(model.input, protocol))
+
+
+View = InputSpec | None
+"""How a picture is shown: to a model's input, or (None) as corruptions want it."""
+
+Shown = dict[View, Picture] | str
+"""One image in all its views, or why it could not be read."""
+
+
+class PictureCache:
+    """The most recently decoded pictures, by data set and index, up to `CACHE_BYTES`."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self.limit = limit
+        self.used = 0
+        self._shown: OrderedDict[tuple[str, int], Shown] = OrderedDict()
+
+    def get(self, key: tuple[str, int]) -> Shown | None:
+        """What is known of the image, now the most recent."""
+        if key in self._shown:
+            self._shown.move_to_end(key)
+        return self._shown.get(key)
+
+    def put(self, key: tuple[str, int], shown: Shown) -> None:
+        """Keep `shown`, and forget the oldest that no longer fit."""
+        self.used += _bytes(shown) - _bytes(self._shown.get(key, ""))
+        self._shown[key] = shown
+        while self.used > self.limit and len(self._shown) > 1:
+            self.used -= _bytes(self._shown.popitem(last=False)[1])
+
+
+def _bytes(shown: Shown) -> int:
+    return len(shown) if isinstance(shown, str) else sum(p.nbytes for p in shown.values())
+
+
+@dataclass
+class Session:
+    """Everything that units need, opened once."""
+
+    roots: DataRoots
+    limit: int | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    batch_size: int = 32
+    seed: int = 0
+    readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
+    cache: PictureCache = field(default_factory=PictureCache)
+    _datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+
+    @functools.cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        """Threads that decode ahead; Pillow leaves the interpreter lock while it works."""
+        return ThreadPoolExecutor(self.readers, thread_name_prefix="read")
+
+    def dataset(self, name: str, part: str = "") -> Dataset:
+        """The data set, opened on first use and cut to the run's limit."""
+        if (name, part) not in self._datasets:
+            whole = open_dataset(name, self.roots, part)
+            cut = self.limit is not None and self.limit < len(whole)
+            self._datasets[name, part] = Subset(whole, int(self.limit or 0)) if cut else whole
+        return self._datasets[name, part]
+
+    def show(
+        self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Image.Image, View], Picture]
+    ) -> Shown:
+        """Image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
+        key = (dataset.manifest, index)
+        known = self.cache.get(key)
+        if isinstance(known, str) or (known is not None and all(v in known for v in views)):
+            return known
+        try:
+            image = dataset.read(index)
+        except UnreadableError as error:
+            return str(error)
+        return {**(known or {}), **{view: make(image, view) for view in views}}
+
+
+def default_device(name: str | None) -> torch.device:
+    """The device called `name`, or CUDA where there is one."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def default_batch(device: torch.device) -> int:
+    """Images in a forward pass where the user does not say."""
+    return 256 if device.type == "cuda" else 32

@@ -1,0 +1,1 @@
+"""Pure functions of records: the formula once, with its direction, unit and source."""

@@ -1,0 +1,48 @@
+"""What a metric is, and the conditions' names as metrics read them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.metrics.estimate import Estimate
+
+Frames = Mapping[str, pd.DataFrame]
+"""The records of one model in one suite: condition -> frame with the columns of `bench.records.RECORD_SCHEMA`."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a suite. `compute` raises `MissingConditionError` naming what it lacks.
+
+    `source` is the paper or code that defines the formula.
+    """
+
+    name: str
+    compute: Callable[[Frames], Estimate]
+    higher_is_better: bool
+    unit: str
+    source: str
+
+
+class MissingConditionError(Exception):
+    """A metric's condition was not measured; the mean over what is there would be another number."""
+
+
+@dataclass(frozen=True)
+class ConditionName:
+    """A canonical condition taken apart: `imagenet/fog/3-jpeg85` or `imagenet/pgd-linf-...` or `imagenet/clean`."""
+
+    dataset: str
+    corruption: str = ""
+    severity: int = 0
+    attack: str = ""
+
+    @classmethod
+    def parse(cls, name: str) -> "ConditionName":
+        """The parts of `name`."""
+        dataset, *rest = name.split("/")
+        attack = rest[-1] if rest and not rest[-1][0].isdigit() and rest[-1] != "clean" else ""
+        if len(rest) >= 2:
+            return cls(dataset, rest[0], int(rest[1].split("-")[0]), attack)
+        return cls(dataset, attack=attack)

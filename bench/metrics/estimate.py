@@ -1,0 +1,51 @@
+"""A number with its interval and n, and the intervals."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+LEVEL = 0.95
+"""Coverage of every interval that is printed."""
+
+Z = float(norm.ppf(0.5 + LEVEL / 2))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`value` with its 95 % interval [`low`, `high`], from `n` scored images; `unscored` could not be read."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    unscored: int = 0
+
+
+def wilson(successes: int, n: int, z: float = Z) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927, JASA 22, 209-212); (nan, nan) when n is 0."""
+    if n == 0:
+        return math.nan, math.nan
+    p = successes / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.float64]], float], n: int, *, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of `statistic`, a function of integer weights [n] that say how often each image is drawn.
+
+    Images are drawn with replacement and keep all their conditions, so the interval is paired over conditions.
+    Efron & Tibshirani 1993, chapter 13.
+    """
+    if n == 0:
+        return math.nan, math.nan
+    rng = np.random.Generator(np.random.Philox(seed))
+    draws = [statistic(np.bincount(rng.integers(0, n, n), minlength=n).astype(float)) for _ in range(resamples)]
+    low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return float(low), float(high)

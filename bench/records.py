@@ -1,0 +1,130 @@
+"""The per-image record, the cell it belongs to, and the protocol that makes two numbers comparable.
+
+A *cell* is one model variant under one condition on one data set with one seed: the smallest thing that has an
+accuracy. Its records lie in *parts*, one whole object per unit of work (`bench.store`). Everything a cell is, is in
+its `Cell` value, whose hash names its folder: whatever would change a record changes the name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+RECORD_SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("label", pa.int32(), nullable=False),
+        pa.field("prediction", pa.int32()),
+        pa.field("scored", pa.bool_(), nullable=False),
+        pa.field("confidence", pa.float32()),
+        pa.field("margin", pa.float32()),
+        pa.field("reason", pa.string()),
+    ]
+)
+"""Columns of every record. `label` and `prediction` are class indices of the data set's label space; `confidence` is
+the softmax probability of the prediction; `margin` is the label's logit less the largest other (negative when wrong).
+An image that could not be read has `scored` false, nulls, and the `reason`; it counts in no n but in `unscored`."""
+
+ATTACK_FIELDS = (
+    pa.field("broken_by", pa.string()),
+    pa.field("steps", pa.int32()),
+    pa.field("distance", pa.float32()),
+)
+"""What an attack adds: the component that broke the image (`clean` if it was already wrong, null if it stands), the
+steps spent until then, and the norm of the perturbation in the attack's norm, on images in [0, 1]."""
+
+
+def digest(value: Any, length: int = 16) -> str:
+    """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All that makes two numbers comparable; numbers of unlike protocols never share a column.
+
+    `preprocessing` names the rule (`canonical`, or the card's own with its resolved values), not a model's size.
+    `implementation` names the code that made the pictures or the attack, with its version.
+    """
+
+    dataset: str
+    manifest: str
+    images: int
+    labels: str
+    condition: str
+    preprocessing: str
+    implementation: str = ""
+    statistics: str = "running"
+    precision: str = "float32"
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits; what tables show."""
+        return digest(asdict(self), 12)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model variant under one protocol with one seed; `fingerprint` is the hash of its weights."""
+
+    model: str
+    fingerprint: str
+    input: Mapping[str, Any]
+    protocol: Protocol
+    seed: int = 0
+    subset: str = ""
+
+    @property
+    def id(self) -> str:
+        """Names the cell's folder in a results folder."""
+        return digest(asdict(self))
+
+    def to_json(self) -> str:
+        """What is written beside the parts, so that the folder explains itself."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Cell":
+        """The inverse of `to_json`."""
+        data = json.loads(text)
+        return cls(**{**data, "protocol": Protocol(**data["protocol"])})
+
+
+@dataclass(frozen=True)
+class UnitKey:
+    """The images [start, stop) of a data set's order: the grain in which work is done, stored and repeated."""
+
+    start: int
+    stop: int
+
+
+@dataclass
+class RecordColumns:
+    """Columns of one part, in the making; `extra` holds what the condition adds."""
+
+    image_id: Sequence[str]
+    label: Sequence[int]
+    prediction: Sequence[int | None]
+    confidence: Sequence[float | None]
+    margin: Sequence[float | None]
+    reason: Sequence[str | None]
+    extra: dict[str, Sequence[Any]] = field(default_factory=dict)
+
+    def table(self) -> pa.Table:
+        """As Arrow; an image with a `reason` is not scored."""
+        columns = {
+            "image_id": self.image_id,
+            "label": self.label,
+            "prediction": self.prediction,
+            "scored": [reason is None for reason in self.reason],
+            "confidence": self.confidence,
+            "margin": self.margin,
+            "reason": self.reason,
+            **self.extra,
+        }
+        added = [f for f in ATTACK_FIELDS if f.name in self.extra]
+        return pa.table(columns, schema=pa.schema([*RECORD_SCHEMA, *added]))

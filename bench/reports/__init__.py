@@ -1,0 +1,1 @@
+"""Tables, leaderboard, figures: pure functions of a results folder."""

@@ -1,0 +1,101 @@
+"""A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from bench.errors import StoreError
+from bench.records import Cell
+from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_part
+
+
+@dataclass(frozen=True)
+class LoadedCell:
+    """A cell with its records. `problems` says what keeps it from being complete; empty when all is there."""
+
+    cell: Cell
+    records: pd.DataFrame
+    problems: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image of the data set has its record."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """What one run wanted of one model in one suite: its condition names and cells, and what the model was."""
+
+    suite: str
+    model: str
+    about: dict[str, Any]
+    cells: dict[str, str]
+    run: str
+
+
+class ResultsFolder:
+    """Reads lazily: descriptions first, the records of a cell when they are asked for."""
+
+    def __init__(self, address: str) -> None:
+        self.store = Store(address)
+        self.cells = {cell_id: read_cell(self.store, cell_id) for cell_id in cell_ids(self.store)}
+        if not self.cells:
+            raise StoreError(
+                f"{address}: no results here (expected cells/ and runs/); "
+                f"`bench run --model MODEL --suite SUITE --out {address}` makes some"
+            )
+
+    def load(self, cell_id: str) -> LoadedCell:
+        """The records of one cell in the data set's order, and what is missing or damaged."""
+        cell = self.cells[cell_id]
+        tables: list[pa.Table] = []
+        problems: list[str] = []
+        position = 0
+        for unit, name in sorted(part_names(self.store, cell_id).items(), key=lambda item: item[0].start):
+            part = read_part(self.store, cell_id, name)
+            if isinstance(part, BadPart):
+                problems.append(f"{part.key}: {part.problem}")
+            elif unit.start < position:
+                problems.append(f"cells/{cell_id}/{name}: overlaps the unit before it")
+            elif part.num_rows != unit.stop - unit.start:
+                problems.append(f"cells/{cell_id}/{name}: {part.num_rows} records for {unit.stop - unit.start} images")
+            else:
+                tables.append(part)
+                position = unit.stop
+        records = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
+        if len(records) < cell.protocol.images:
+            problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
+        return LoadedCell(cell, records, tuple(problems))
+
+    def suite_runs(self) -> Iterator[SuiteRun]:
+        """Every (suite, model) that a run of this folder wanted, each set of cells once."""
+        seen = set()
+        for run in self.store.names("runs"):
+            manifest = self._manifest(run)
+            for (suite, model), cells in _by_suite(manifest["entries"]).items():
+                key = (suite, model, tuple(sorted(cells.values())))
+                if key not in seen:
+                    seen.add(key)
+                    yield SuiteRun(suite, model, manifest["models"][model], cells, run)
+
+    def _manifest(self, run: str) -> dict[str, Any]:
+        key = f"runs/{run}/run.json"
+        try:
+            manifest: dict[str, Any] = json.loads(self.store.get(key))
+        except ValueError as error:
+            raise StoreError(
+                f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
+            ) from None
+        return manifest
+
+
+def _by_suite(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
+    grouped: dict[tuple[str, str], dict[str, str]] = {}
+    for entry in entries:
+        grouped.setdefault((entry["suite"], entry["model"]), {})[entry["condition"]] = entry["cell"]
+    return grouped

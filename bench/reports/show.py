@@ -1,0 +1,48 @@
+"""Tables for a terminal."""
+
+import sys
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from bench.metrics.base import ConditionName
+
+LOG_WIDTH = 180
+"""Columns where there is no terminal: rows of a log must not be folded."""
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The frame's rows as dictionaries."""
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def print_results(frame: pd.DataFrame) -> None:
+    """A suite's metrics, and the accuracy of each of its conditions (single severities are left to `--csv`)."""
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, highlight=False)
+    table = Table(title="95 % intervals; n images scored", title_justify="left")
+    for column in ("model", "suite", "condition", "metric"):
+        table.add_column(column, overflow="fold")
+    for column in ("value", "interval", "n", "unscored"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("protocol", no_wrap=True)
+    for row in rows(_condensed(frame)):
+        scale = 1 if row["unit"] == "%" else 100
+        table.add_row(
+            row["model"], row["suite"], row["condition"], row["metric"], f"{row['value'] * scale:.2f} %",
+            f"{row['low'] * scale:.2f} .. {row['high'] * scale:.2f}", str(row["n"]), str(row["unscored"] or ""),
+            row["protocol"],
+        )  # fmt: skip
+    console.print(table)
+    for subset in sorted({f"{r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}):
+        console.print(f"subset of {subset}")
+    for problem in frame.attrs.get("problems", []):
+        console.print(f"incomplete: {problem}", style="yellow")
+
+
+def _condensed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without single severities, and without a suite's only condition, which its metrics already are."""
+    single = frame[frame["condition"] != "all"].groupby(["model", "suite"])["condition"].transform("nunique") == 1
+    graded = frame["condition"].map(lambda name: name != "all" and ConditionName.parse(name).severity > 0).astype(bool)
+    return frame[~(graded | single.reindex(frame.index, fill_value=False))]

@@ -1,0 +1,107 @@
+"""`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import IncompleteError
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import MissingConditionError
+from bench.metrics.estimate import Estimate
+from bench.records import Protocol, digest
+from bench.reports.folder import LoadedCell, ResultsFolder, SuiteRun
+from bench.suites.registry import SUITES
+
+RESULT_COLUMNS = (
+    "model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit", "protocol", "subset",
+)  # fmt: skip
+
+
+def results(directory: str | Path, *, cells: Collection[str] | None = None) -> pd.DataFrame:
+    """One row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
+
+    A suite's own metrics stand under condition `all`; accuracies per condition under the condition's name. What is
+    incomplete is left out and told in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
+    """
+    folder = ResultsFolder(str(directory))
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for wanted in folder.suite_runs():
+        if cells is not None and not set(wanted.cells.values()) <= set(cells):
+            continue
+        loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
+        lacking = [p for cell in loaded.values() for p in cell.problems]
+        lacking += [f"{name}: never begun" for name in wanted.cells.keys() - loaded.keys()]
+        problems += [f"{wanted.model}, {wanted.suite}: {problem}" for problem in lacking]
+        complete = {name: cell for name, cell in loaded.items() if cell.complete}
+        rows += _condition_rows(wanted, complete) + (_suite_rows(wanted, complete) if not lacking else [])
+    frame = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    frame.attrs["problems"] = problems
+    return frame
+
+
+def require_complete(frame: pd.DataFrame, address: str) -> None:
+    """Raises `IncompleteError` naming what is missing from `frame`."""
+    if problems := frame.attrs["problems"]:
+        shown = "\n  ".join(problems[:10]) + (f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else "")
+        raise IncompleteError(f"{address} is incomplete; repeat the command of the run to continue it:\n  {shown}")
+
+
+def records(directory: str | Path) -> pd.DataFrame:
+    """One row per model, condition and image; `suite` is the first suite that wanted the condition."""
+    folder = ResultsFolder(str(directory))
+    frames = []
+    seen = set()
+    for wanted in folder.suite_runs():
+        for condition, cell_id in wanted.cells.items():
+            if cell_id in seen or cell_id not in folder.cells:
+                continue
+            seen.add(cell_id)
+            frame = folder.load(cell_id).records
+            frame.insert(0, "model", wanted.model)
+            frame.insert(1, "suite", wanted.suite)
+            frame.insert(2, "condition", condition)
+            frame.insert(3, "protocol", folder.cells[cell_id].protocol.hash)
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def suite_protocol(protocols: Collection[Protocol]) -> str:
+    """One hash for a metric over several conditions."""
+    hashes = sorted(p.hash for p in protocols)
+    return hashes[0] if len(hashes) == 1 else digest(hashes, 12)
+
+
+def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
+    return [
+        _row(wanted, name, "accuracy", accuracy(cell.records), "share", cell.cell.protocol.hash, cell.cell.subset)
+        for name, cell in loaded.items()
+    ]
+
+
+def _suite_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
+    if wanted.suite not in SUITES or not loaded:
+        return []
+    frames = {name: cell.records for name, cell in loaded.items()}
+    protocol = suite_protocol([cell.cell.protocol for cell in loaded.values()])
+    subset = "; ".join(sorted({cell.cell.subset for cell in loaded.values()} - {""}))
+    rows = []
+    for metric in SUITES[wanted.suite].metrics:
+        try:
+            estimate = metric.compute(frames)
+        except MissingConditionError:
+            continue
+        rows.append(_row(wanted, "all", metric.name, estimate, metric.unit, protocol, subset))
+    return rows
+
+
+def _row(
+    wanted: SuiteRun, condition: str, metric: str, estimate: Estimate, unit: str, protocol: str, subset: str
+) -> dict[str, Any]:
+    return {
+        "model": wanted.model, "suite": wanted.suite, "condition": condition, "metric": metric,
+        "value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n,
+        "unscored": estimate.unscored, "unit": unit, "protocol": protocol, "subset": subset,
+    }  # fmt: skip

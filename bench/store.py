@@ -1,0 +1,170 @@
+"""A results folder, on a disk or behind any fsspec address; every object is put whole or not at all.
+
+::
+
+    DIR/cells/CELL/cell.json                       what the cell is (`bench.records.Cell`)
+    DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
+    DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
+
+The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.
+"""
+
+import hashlib
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import StoreError
+from bench.records import Cell, UnitKey
+
+_PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class BadPart:
+    """A stored object that is not what its name promises."""
+
+    key: str
+    problem: str
+
+
+class Store:
+    """Objects by key under one address. Local writes go to a temporary name and are renamed; elsewhere one put."""
+
+    def __init__(self, address: str | Path) -> None:
+        self.address = str(address)
+        self.fs, self.root = fsspec.core.url_to_fs(self.address)
+        self.local = Path(self.root) if "file" in _protocols(self.fs) else None
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write `data` under `key`. Raises `StoreError` if it cannot be written; nothing half-written remains."""
+        try:
+            if self.local is None:
+                self.fs.pipe_file(f"{self.root}/{key}", data)
+            else:
+                _put_file(self.local / key, data)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self.address}/{key}: {error.strerror or error}; "
+                "free space or choose another --out, then repeat the same command: it continues"
+            ) from error
+
+    def get(self, key: str) -> bytes:
+        """The bytes under `key`. Raises `StoreError` if there are none."""
+        try:
+            data: bytes = self.fs.cat_file(f"{self.root}/{key}")
+        except OSError as error:
+            raise StoreError(f"cannot read {self.address}/{key}: {error}") from error
+        return data
+
+    def names(self, prefix: str) -> list[str]:
+        """Names directly under `prefix`, sorted; empty where there is nothing."""
+        try:
+            self.fs.invalidate_cache()
+            found = self.fs.ls(f"{self.root}/{prefix}".rstrip("/"), detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(Path(name).name for name in found if not Path(name).name.startswith("."))
+
+    def remove(self, key: str) -> None:
+        """Delete the object under `key`."""
+        self.fs.rm_file(f"{self.root}/{key}")
+
+
+def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+def _put_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def put_cell(store: Store, cell: Cell) -> None:
+    """Write what the cell is, unless it stands there already."""
+    if "cell.json" not in store.names(f"cells/{cell.id}"):
+        store.put(f"cells/{cell.id}/cell.json", cell.to_json().encode())
+
+
+def put_part(store: Store, cell: Cell, unit: UnitKey, table: pa.Table) -> None:
+    """Write the records of one unit as one object."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    data = buffer.getvalue()
+    store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{_checksum(data)}.parquet", data)
+
+
+def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
+    """Names of the cell's parts by unit; the first by name where two drivers wrote the same unit."""
+    found: dict[UnitKey, str] = {}
+    for name in store.names(f"cells/{cell_id}"):
+        if match := _PART.fullmatch(name):
+            found.setdefault(UnitKey(int(match[1]), int(match[2])), name)
+    return found
+
+
+def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
+    """The records of one part, or what is wrong with it."""
+    key = f"cells/{cell_id}/{name}"
+    data = store.get(key)
+    match = _PART.fullmatch(name)
+    if match is None or _checksum(data) != match[3]:
+        return BadPart(key, "its bytes do not match the checksum in its name (cut short or altered)")
+    try:
+        return pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        return BadPart(key, f"not a Parquet file: {error}")
+
+
+def sound_parts(store: Store, cell_id: str) -> set[UnitKey]:
+    """Units of the cell whose part is there and whole; damaged parts are removed, so that their unit is done again."""
+    sound = set()
+    for unit, name in part_names(store, cell_id).items():
+        part = read_part(store, cell_id, name)
+        if isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start:
+            store.remove(f"cells/{cell_id}/{name}")
+        else:
+            sound.add(unit)
+    return sound
+
+
+def read_cell(store: Store, cell_id: str) -> Cell:
+    """What the cell is. Raises `StoreError` if its description is damaged."""
+    key = f"cells/{cell_id}/cell.json"
+    try:
+        cell = Cell.from_json(store.get(key).decode())
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"{store.address}/{key}: damaged ({error}); repeat the run's command to write it anew"
+        ) from None
+    if cell.id != cell_id:
+        raise StoreError(f"{store.address}/{key}: describes cell {cell.id}, not {cell_id}; it was altered or moved")
+    return cell
+
+
+def cell_ids(store: Store) -> Iterator[str]:
+    """Ids of all cells that have a description."""
+    for name in store.names("cells"):
+        if "cell.json" in store.names(f"cells/{name}"):
+            yield name

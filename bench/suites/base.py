@@ -1,0 +1,63 @@
+"""What a suite declares. It runs nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bench.attacks.base import Attack
+from bench.datasets.corruptions import Corruption
+from bench.datasets.preprocess import InputProtocol
+from bench.metrics.base import Metric
+from model_zoo.card import ModelCard
+
+UNIT_IMAGES = 200
+ATTACK_UNIT_IMAGES = 100
+"""Images in a unit of work: small enough that a kill loses little, large enough that batches stay full."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A data set (or its `part`), corrupted or not, attacked or not."""
+
+    dataset: str
+    part: str = ""
+    corruption: Corruption | None = None
+    attack: Attack | None = None
+
+    @property
+    def name(self) -> str:
+        """The canonical string: `imagenet/clean`, `imagenet-c/fog/3`, `imagenet/fog/3-jpeg85`, `imagenet/pgd-...`."""
+        pieces = [self.part, str(self.corruption or ""), self.attack.name if self.attack else ""]
+        return "/".join([self.dataset, *(filter(None, pieces))]) if any(pieces) else f"{self.dataset}/clean"
+
+    @property
+    def unit_images(self) -> int:
+        """Images in one unit of this condition."""
+        return ATTACK_UNIT_IMAGES if self.attack else UNIT_IMAGES
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose about a run's conditions; `None` leaves it to the suite."""
+
+    dataset: str | None = None
+    protocol: InputProtocol = "canonical"
+    eps: tuple[Fraction, ...] = ()
+    norm: str = "linf"
+    steps: int | None = None
+    step_size: Fraction | None = None
+    restarts: int = 1
+    targeted: bool = False
+    attack_engine: str = "native"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named set of conditions and the metrics made of them. `version` is raised whenever a number may move."""
+
+    name: str
+    title: str
+    version: int
+    conditions: Callable[[ModelCard, Options], list[Condition]]
+    metrics: tuple[Metric, ...]
+    headline: str

@@ -1,0 +1,27 @@
+"""Clean accuracy: of ImageNet, of any folder, of a model's home data set."""
+
+from bench.metrics.accuracy import accuracy, only
+from bench.metrics.base import Metric
+from bench.suites.base import Condition, Options, Suite
+from model_zoo.card import ModelCard
+
+ACCURACY = Metric("accuracy", lambda frames: accuracy(only(frames)), True, "share", "top-1, all scored images")
+
+
+def home(card: ModelCard, options: Options) -> str:
+    """The data set of suites that run on any: `--dataset`, or the card's own."""
+    return options.dataset or card.dataset
+
+
+def clean_suite(name: str, title: str, dataset: str | None = None) -> Suite:
+    """Accuracy on one data set, or on the model's home set."""
+    return Suite(
+        name, title, 1, lambda card, options: [Condition(dataset or home(card, options))], (ACCURACY,), "accuracy"
+    )
+
+
+SUITES = (
+    clean_suite("clean", "clean accuracy on the model's home data set"),
+    clean_suite("imagenet", "clean accuracy on the ImageNet validation set", "imagenet"),
+    clean_suite("folder", "accuracy on any folder with one folder a class", "folder"),
+)

@@ -1,0 +1,50 @@
+"""Projected gradient descent with every choice written into the condition's name."""
+
+from fractions import Fraction
+
+from bench.attacks.presets import make_pgd, published
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import ConditionName, Frames, Metric
+from bench.metrics.estimate import Estimate
+from bench.suites.base import Condition, Options, Suite
+from bench.suites.clean import home
+from model_zoo.card import ModelCard
+
+DEFAULT_EPS = Fraction(4, 255)
+DEFAULT_STEPS = 10
+DEFAULT_STEP_SIZE = Fraction(1, 255)
+"""SAT's evaluation: eps 4/255, step 1/255 (arXiv 2006.14536); the repository's README reports 10, 20 and 50 steps."""
+
+
+def conditions(card: ModelCard, options: Options) -> list[Condition]:
+    """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
+    dataset = home(card, options)
+    if options.protocol == "published" and not options.eps:
+        attacks = [published(card)]
+    else:
+        attacks = [
+            make_pgd(options.norm, eps, options.steps or DEFAULT_STEPS, options.step_size or DEFAULT_STEP_SIZE,
+                     options.restarts, options.targeted)
+            for eps in options.eps or (DEFAULT_EPS,)
+        ]  # fmt: skip
+    return [Condition(dataset), *(Condition(dataset, attack=attack) for attack in attacks)]
+
+
+def clean_accuracy(frames: Frames) -> Estimate:
+    """Accuracy without attack, on the same pictures."""
+    (frame,) = (frame for name, frame in frames.items() if not ConditionName.parse(name).attack)
+    return accuracy(frame)
+
+
+def robust_accuracy(frames: Frames) -> Estimate:
+    """Accuracy under the strongest budget: the lowest of a security curve."""
+    attacked = [accuracy(frame) for name, frame in frames.items() if ConditionName.parse(name).attack]
+    return min(attacked, key=lambda estimate: estimate.value)
+
+
+METRICS = (
+    Metric("robust_accuracy", robust_accuracy, True, "share", "share of all scored images still right under attack"),
+    Metric("clean_accuracy", clean_accuracy, True, "share", "top-1, all scored images"),
+)
+
+SUITES = (Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy"),)

@@ -1,0 +1,91 @@
+"""Intervals and accuracies against statsmodels, simulation and cases by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from bench.metrics.accuracy import accuracy, error
+from bench.metrics.base import ConditionName, MissingConditionError
+from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, SEVERITIES, corruption_error, mce, mean_error
+from bench.metrics.estimate import bootstrap, wilson
+
+
+def frame(predictions: list[int], labels: list[int], scored: list[bool] | None = None) -> pd.DataFrame:
+    scored = scored or [True] * len(labels)
+    ids = [f"i{k}" for k in range(len(labels))]
+    return pd.DataFrame({"image_id": ids, "label": labels, "prediction": predictions, "scored": scored})
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_that_of_statsmodels(case: tuple[int, int]) -> None:
+    successes, n = case
+    assert wilson(successes, n) == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-12)
+
+
+def test_accuracy_leaves_unscored_images_out_of_n_but_counts_them() -> None:
+    estimate = accuracy(frame([1, 2, 0, 0], [1, 1, 0, 0], [True, True, True, False]))
+    assert (estimate.value, estimate.n, estimate.unscored) == (2 / 3, 3, 1)
+    assert error(frame([1, 2], [1, 1])).value == 0.5
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for trial in range(200):
+        sample = rng.random(80) < 0.3
+        low, high = bootstrap(lambda w, s=sample: float(s @ w / len(s)), 80, resamples=300, seed=trial)
+        covered += low <= 0.3 <= high
+    assert 0.88 <= covered / 200 <= 0.99  # binomial sd 1.5 points, and the percentile interval is a little short
+
+
+def corrupted(error_of: dict[str, float], n: int = 100) -> dict[str, pd.DataFrame]:
+    frames = {}
+    for name in CORRUPTIONS:
+        for severity in SEVERITIES:
+            wrong = round(error_of[name] * n)
+            frames[f"imagenet-c/{name}/{severity}"] = frame([1] * wrong + [0] * (n - wrong), [0] * n)
+    return frames
+
+
+def test_mce_is_a_mean_of_ratios_and_mean_error_is_not() -> None:
+    errors = {name: (i + 1) / 20 for i, name in enumerate(CORRUPTIONS)}
+    by_hand = 100 * sum(errors[name] / ALEXNET_ERROR[name] for name in CORRUPTIONS) / 15
+    estimate = mce(corrupted(errors))
+    assert estimate.value == pytest.approx(by_hand, abs=1e-9)
+    assert estimate.low < estimate.value < estimate.high
+    assert mean_error(corrupted(errors)).value == pytest.approx(sum(errors.values()) / 15)
+    assert corruption_error("fog")(corrupted(errors)).value == pytest.approx(100 * errors["fog"] / ALEXNET_ERROR["fog"])
+
+
+def test_alexnet_itself_has_an_mce_of_100() -> None:
+    assert mce(corrupted(ALEXNET_ERROR, n=100_000)).value == pytest.approx(100, abs=0.01)
+
+
+def test_seventy_four_of_seventy_five_conditions_make_no_mce() -> None:
+    frames = corrupted(dict.fromkeys(CORRUPTIONS, 0.5), n=10)
+    del frames["imagenet-c/fog/3"]
+    with pytest.raises(MissingConditionError, match="1 of 75 conditions missing: fog/3"):
+        mce(frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "parsed"),
+    [
+        ("imagenet/clean", ConditionName("imagenet")),
+        ("imagenet-c/fog/3", ConditionName("imagenet-c", "fog", 3)),
+        ("imagenet/glass_blur/5-jpeg85", ConditionName("imagenet", "glass_blur", 5)),
+        ("tiny/pgd-linf-eps4_255-k10", ConditionName("tiny", attack="pgd-linf-eps4_255-k10")),
+        ("tiny/fog/3-jpeg85/pgd-linf", ConditionName("tiny", "fog", 3, "pgd-linf")),
+    ],
+)
+def test_condition_names_are_taken_apart(name: str, parsed: ConditionName) -> None:
+    assert ConditionName.parse(name) == parsed
+
+
+def test_the_alexnet_constants_are_those_of_the_table(shared) -> None:
+    table = pd.read_csv(shared / "facts" / "alexnet_imagenet_c_errors.csv")
+    canonical = table[table["variant"] == "canonical_6_digit"].set_index("corruption")["alexnet_avg_error"]
+    assert canonical.to_dict() == ALEXNET_ERROR
