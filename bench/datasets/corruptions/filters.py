@@ -56,7 +56,8 @@ def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect"
     shape = (fft.next_fast_len(h + 2 * r, real=True), fft.next_fast_len(w + 2 * r, real=True))
     planes = pad(pad(x, 1, r, shape[0] - h - r, border), 2, r, shape[1] - w - r, border).permute(0, 3, 1, 2)
     spectrum = torch.fft.rfft2(torch.from_numpy(kernel), s=shape).conj().to(torch.complex64).to(x.device)
-    return torch.fft.irfft2(torch.fft.rfft2(planes) * spectrum, s=shape)[..., :h, :w].permute(0, 2, 3, 1)
+    filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(planes) * spectrum, s=shape)
+    return filtered[..., :h, :w].permute(0, 2, 3, 1)
 
 
 def streak(x: Tensor, radius: int, sigma: float, angle: Tensor) -> Tensor:
