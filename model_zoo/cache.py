@@ -1,9 +1,14 @@
-"""The folder of downloaded weights: `BENCH_CACHE`, or the platform's cache folder."""
+"""The folder of downloaded weights: `BENCH_CACHE`, or the platform's cache folder.
+
+Each checkpoint has its own folder there, with its released files and their `SHA256SUMS` (which `sha256sum -c` reads).
+"""
 
 import os
 import re
 import sys
 from pathlib import Path
+
+SUMS = "SHA256SUMS"
 
 
 def cache_dir() -> Path:
@@ -20,3 +25,20 @@ def cache_dir() -> Path:
 def weights_dir(name: str) -> Path:
     """Where the files of the checkpoint called `name` lie; characters unfit for a folder become dashes."""
     return cache_dir() / "weights" / re.sub(r"[^\w.-]+", "-", name)
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """SHA-256 by file name, as recorded when each file was first verified."""
+    path = folder / SUMS
+    if not path.is_file():
+        return {}
+    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    return {parts[1]: parts[0] for parts in lines if len(parts) == 2}
+
+
+def record(folder: Path, name: str, sha256: str) -> None:
+    """Write down the SHA-256 of the file called `name` in `folder`."""
+    sums = {**recorded(folder), name: sha256}
+    part = folder / f"{SUMS}.{os.getpid()}.part"
+    part.write_text("".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items())), encoding="utf-8")
+    part.replace(folder / SUMS)

@@ -1,5 +1,6 @@
 """A name becomes a model: name -> card -> network -> weights -> eval-mode `Model`."""
 
+import contextlib
 import hashlib
 from importlib import import_module
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from model_zoo import weights
+from model_zoo import cache, weights
 from model_zoo.card import InputSpec, ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
+from model_zoo.fetch import sha256_of
+from model_zoo.formats import read_file, safetensors_file
 from model_zoo.nets.normalisation import branch_names, select_branch
 from model_zoo.registry import find_card, split_branch
 from model_zoo.weights import Arrays
@@ -81,10 +84,45 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     branch = split_branch(name).branch
     if branch and card.branches and branch not in card.branches:
         raise UnknownModelError(f"model {card.name!r} has no branch {branch!r}: it has {', '.join(card.branches)}")
+    if weights_file is None and card.weights.availability == "user":
+        return _model(build(card), card, branch)  # the user's factory fills its own network
+    path = weights_file or weights.locate(card)
     net = build(card)
-    if weights_file or card.weights.availability != "user":
-        fill(net, room_of(card).convert(card, weights.read(card, weights_file)), card.name)
+    fill(net, network_state(net, card, read_file(path)), card.name)
+    if weights_file is None:
+        keep_converted(net, card, path)
+    return _model(net, card, branch)
+
+
+def _model(net: nn.Module, card: ModelCard, branch: str) -> Model:
     return Model(net, card, branch or (branch_names(net) or ("",))[0])
+
+
+def network_state(net: nn.Module, card: ModelCard, arrays: Arrays) -> Arrays:
+    """`arrays` under the network's own names: as they are if they have them already, else as the room converts them."""
+    return arrays if not shape_problems(net, arrays) else room_of(card).convert(card, arrays)
+
+
+def keep_converted(net: nn.Module, card: ModelCard, source: Path) -> None:
+    """Keep the state read from a TensorFlow checkpoint in the cache as safetensors, where the cache can be written."""
+    if card.weights.format != "tf_checkpoint" or source.name == weights.CONVERTED:
+        return
+    with contextlib.suppress(OSError):
+        save_state(net, card, source.with_name(weights.CONVERTED))
+        cache.record(source.parent, weights.CONVERTED, sha256_of(source.with_name(weights.CONVERTED)))
+
+
+def save_state(net: nn.Module, card: ModelCard, path: Path) -> None:
+    """Write the network's state as safetensors, with the model's name in its metadata."""
+    state = {key: value for key, value in net.state_dict().items() if not key.endswith(_COUNTER)}
+    safetensors_file.write(path, state, {"model": card.name, "licence": card.weights.licence})
+
+
+def convert(name: str, out: Path, *, weights_file: Path | None = None) -> Path:
+    """Write the model's weights, from the cache or `weights_file`, as safetensors under the network's own names."""
+    model = load_model(name, weights_file=weights_file)
+    save_state(model.net, model.card, out)
+    return out
 
 
 def build(card: ModelCard) -> nn.Module:
@@ -107,6 +145,9 @@ def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
     net.load_state_dict({**net.state_dict(), **_weights_only(arrays)})
 
 
+_COUNTER = "num_batches_tracked"
+
+
 def shape_problems(net: nn.Module, arrays: Arrays) -> dict[str, list[str]]:
     """Names of `arrays` and of `net` that do not meet, by kind of misfit; empty when all do."""
     state, given = _weights_only(net.state_dict()), _weights_only(arrays)
@@ -125,7 +166,7 @@ def shape_problems(net: nn.Module, arrays: Arrays) -> dict[str, list[str]]:
 
 def _weights_only(arrays: Arrays) -> dict[str, Tensor]:
     """Without the counters that batch norms keep while they train."""
-    return {key: value for key, value in arrays.items() if not key.endswith("num_batches_tracked")}
+    return {key: value for key, value in arrays.items() if not key.endswith(_COUNTER)}
 
 
 def _some(items: list[str], most: int = 20) -> str:

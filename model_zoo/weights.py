@@ -1,53 +1,149 @@
-"""Where weights come from: the package, another package, a cache, or the user's own file. Never unpickles code."""
+"""Where a checkpoint's weights lie, and whether they are what its card says: fetch, verify, where.
+
+Weights are in this package, in another one, in the cache, or in a file of the user's own. Nothing here reads what is
+inside them (`formats` does) and nothing is loaded before its SHA-256 was held against the card's, or, where its
+authors publish none, against the one recorded when the file was first verified.
+"""
 
 from collections.abc import Mapping
-from importlib import import_module
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from torch import Tensor
 
-from model_zoo.cache import weights_dir
-from model_zoo.card import ModelCard
+from model_zoo import cache
+from model_zoo.card import ModelCard, WeightFile
 from model_zoo.errors import WeightsError
-from model_zoo.formats import read_file
+from model_zoo.fetch import Expected, Progress, by_hand, download, sha256_of
+from model_zoo.formats.sniff import sniff
 from model_zoo.registry import ROOT
 
 Arrays = Mapping[str, Tensor]
 
+CONVERTED = "converted.safetensors"
+"""The network's own state, kept beside a TensorFlow checkpoint once it was read."""
 
-def read(card: ModelCard, override: Path | None = None) -> Arrays:
-    """The card's released arrays by name, from `override` or from wherever its weights lie."""
-    return read_file(override or locate(card))
+
+@dataclass(frozen=True)
+class FileStatus:
+    """One file of a checkpoint: where it belongs, whether it is there, and what its SHA-256 should be."""
+
+    file: WeightFile
+    path: Path
+    expected: str
+
+    @property
+    def present(self) -> bool:
+        """Whether there is such a file, whatever is in it."""
+        return self.path.is_file()
+
+
+def where(card: ModelCard) -> tuple[FileStatus, ...]:
+    """The places of all of the card's files. Raises `WeightsError` for a card whose weights are the user's own."""
+    if not card.weights.files:
+        raise _without_files(card)
+    folder = _folder(card)
+    sums = cache.recorded(folder) if _is_fetched(card) else {}
+    return tuple(
+        FileStatus(file, folder / file.name, max(file.sha256, sums.get(file.name, ""), key=len))
+        for file in card.weights.files
+    )
+
+
+def fetch(card: ModelCard, progress: Progress | None = None) -> tuple[FileStatus, ...]:
+    """Bring the card's files into the cache, verified; files that are there are verified only."""
+    for status in where(card):
+        if status.present:
+            continue
+        if not status.file.url:
+            raise WeightsError(f"{card.name}: {status.file.name} has no address of its own; {_next_step(card, status)}")
+        if not _is_fetched(card):
+            raise _missing(card, status)
+        download(status.file.url, status.path, Expected(status.file.size, status.expected), progress)
+    return verify(card)
+
+
+def verify(card: ModelCard) -> tuple[FileStatus, ...]:
+    """Hold every file against its SHA-256; record the hash of one that is verified for the first time.
+
+    Raises `WeightsError` for a file that is missing, is not weights, or has another hash.
+    """
+    for status in where(card):
+        if not status.present:
+            raise _missing(card, status)
+        _check_format(card, status)
+        digest = sha256_of(status.path)
+        if not digest.startswith(status.expected):
+            raise WeightsError(
+                f"{status.path}: expected SHA-256 {status.expected}, found {digest}: damaged, or changed at its "
+                f"source; next: remove it, then: bench weights fetch {card.name}"
+            )
+        if _is_fetched(card) and len(status.expected) < len(digest):
+            cache.record(_folder(card), status.file.name, digest)
+    return where(card)
 
 
 def locate(card: ModelCard) -> Path:
-    """The file of the card's weights. Raises `WeightsError` saying how to get it."""
+    """The verified file to read the card's weights from: their converted state where there is one, or the first."""
+    converted = _folder(card) / CONVERTED if card.weights.files else Path()
+    sums = cache.recorded(converted.parent) if _is_fetched(card) else {}
+    if CONVERTED in sums and converted.is_file() and sha256_of(converted) == sums[CONVERTED]:
+        return converted
+    return verify(card)[0].path
+
+
+def _folder(card: ModelCard) -> Path:
     match card.weights.availability:
         case "embedded":
-            return ROOT / card.room / "weights" / card.weights.files[0].name
+            return ROOT / card.room / "weights"
         case "package":
-            return _in_package(card)
-        case "public":
-            return _in_cache(card)
+            return _package_folder(card)
         case _:
-            raise WeightsError(f"{card.name}: no weights; name your own file with --weights")
+            return cache.weights_dir(card.name)
 
 
-def _in_cache(card: ModelCard) -> Path:
-    path = weights_dir(card.name) / card.weights.files[0].name
-    if not path.is_file():
-        raise WeightsError(
-            f"{card.name}: its weights are not in the cache (looked for {path}); "
-            f"next: bench weights fetch {card.name}, or --weights FILE"
-        )
-    return path
+def _package_folder(card: ModelCard) -> Path:
+    """The folder that holds the package which holds the weights; the package itself is not imported."""
+    package = card.weights.files[0].name.partition("/")[0]
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        note = card.weights.note
+        raise WeightsError(f"{card.name}: its weights are in the package {package}, which is not installed; {note}")
+    return Path(spec.origin).parent.parent
 
 
-def _in_package(card: ModelCard) -> Path:
-    package, _, rest = card.weights.files[0].name.partition("/")
-    if find_spec(package) is None:
-        extra = card.weights.note
-        raise WeightsError(f"{card.name}: its weights are in the package {package}, which is not installed; {extra}")
-    origin = import_module(package).__file__
-    return Path(str(origin)).parent / rest
+def _is_fetched(card: ModelCard) -> bool:
+    return card.weights.availability not in ("embedded", "package")
+
+
+def _check_format(card: ModelCard, status: FileStatus) -> None:
+    """First bytes against the card's format. A TensorFlow data file is bare numbers, which its index checks."""
+    if ".data-" in status.file.name:
+        return
+    found = sniff(status.path)
+    if found not in (card.weights.format, "safetensors"):
+        raise WeightsError(f"{status.path}: expected a file of format {card.weights.format}, found {found}")
+
+
+def _missing(card: ModelCard, status: FileStatus) -> WeightsError:
+    return WeightsError(f"{card.name}: its weights are missing (looked for {status.path}); {_next_step(card, status)}")
+
+
+def _next_step(card: ModelCard, status: FileStatus) -> str:
+    if not _is_fetched(card):
+        return f"next: reinstall the package that holds it {card.weights.note}".strip()
+    if not status.file.url:
+        source = card.weights.note or "ask its authors"
+        return f"{source}; put the file at {status.path}, then: bench weights verify {card.name}"
+    manual = by_hand(status.file.url, status.path)
+    return f"next: bench weights fetch {card.name}\n  ({manual}, then: bench weights verify {card.name})"
+
+
+def _without_files(card: ModelCard) -> WeightsError:
+    reason = {
+        "not released": "its authors released no weights",
+        "on request": "its weights are given on request only",
+    }.get(card.weights.availability, "it has no weights of its own")
+    note = f" ({card.weights.note})" if card.weights.note else ""
+    return WeightsError(f"{card.name}: {reason}{note}; next: name a file of your own with --weights FILE")

@@ -19,6 +19,14 @@ READERS: dict[Kind, Callable[[Path], dict[str, Tensor]]] = {
 def read_file(path: Path) -> dict[str, Tensor]:
     """Named arrays of the file at `path`, whose content, not its name, says which format it is.
 
-    A TensorFlow checkpoint is named by its `.index`. Raises `WeightsError` for anything that is not whole weights.
+    A TensorFlow checkpoint is named by its `.index`, its `.data-...` or, as TensorFlow does, by what they share.
+    Raises `WeightsError` for anything that is not whole weights.
     """
+    path = _index_of(path)
     return READERS[sniff(path)](path)
+
+
+def _index_of(path: Path) -> Path:
+    stem = path.name.partition(".data-")[0]
+    index = path.with_name(f"{stem}.index")
+    return index if index.is_file() and (stem != path.name or not path.is_file()) else path

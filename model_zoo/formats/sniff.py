@@ -43,13 +43,26 @@ def sniff(path: Path) -> Kind:
     raise WeightsError(f"{path}: expected weights, found {_describe(head)}")
 
 
+def refuse_web_page(head: bytes, where: str) -> None:
+    """Raise `WeightsError` if `head`, the first bytes of what comes from `where`, is a web page's."""
+    if _is_markup(head):
+        raise WeightsError(f"{where}: expected weights, found {_WEB_PAGE}")
+
+
+_WEB_PAGE = (
+    "a web page (Google Drive answers so when it wants a confirmation or its quota is spent); "
+    "open the address in a browser and put the file in place by hand"
+)
+
+
+def _is_markup(head: bytes) -> bool:
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP)
+
+
 def _describe(head: bytes) -> str:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith(_MARKUP):
-        return (
-            "a web page (Google Drive answers so when it wants a confirmation or its quota is spent); "
-            "open the address in a browser and put the file in place by hand"
-        )
+    if _is_markup(head):
+        return _WEB_PAGE
+    text = head.lstrip()
     if text.startswith(_GIT_LFS):
         return "a Git LFS pointer; run `git lfs pull` where it came from"
     if text.startswith(b"\x1f\x8b"):
