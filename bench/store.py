@@ -2,7 +2,7 @@
 
 ::
 
-    DIR/cells/CELL/cell.json                       what the cell is (`bench.records.Cell`)
+    DIR/cells/CELL/cell.json                       what the cell is (`bench.record.Cell`)
     DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
     DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
 
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import StoreError
-from bench.records import Cell, UnitKey
+from bench.record import Cell, UnitKey
 
 _PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.records import digest
+from bench.record import digest
 
 Picture = NDArray[np.uint8]
 """uint8 [h, w, 3], RGB."""

@@ -1,20 +1,23 @@
 """Label spaces: what a class index means, and which of a model's logits may be chosen."""
 
 import functools
-from collections.abc import Sequence
+import importlib.util
+import math
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.datasets.categories import CATEGORIES
 from bench.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @functools.cache
 def imagenet_wnids() -> tuple[str, ...]:
     """The 1000 WordNet ids in sorted order: class index of every torchvision, timm and released model here."""
-    from timm.data.imagenet_info import ImageNetInfo
-
-    info: Any = ImageNetInfo()
-    return tuple(info.label_names())
+    return _timm_list("imagenet_synsets.txt")
 
 
 @functools.cache
@@ -23,32 +26,58 @@ def imagenet_index() -> dict[str, int]:
     return {wnid: index for index, wnid in enumerate(imagenet_wnids())}
 
 
+def _timm_list(file: str) -> tuple[str, ...]:
+    """One of the lists that timm ships, read without importing timm, which takes seconds."""
+    spec = importlib.util.find_spec("timm")
+    if spec is None or spec.origin is None:
+        raise DataError(f"the package timm, which carries {file}, is not installed; pip install timm")
+    return tuple((Path(spec.origin).parent / "data" / "_info" / file).read_text(encoding="utf-8").split())
+
+
 @dataclass(frozen=True)
 class LabelSpace:
     """The classes that a data set's labels count.
 
-    `choices` are the columns of a 1000-way model that may be predicted (ImageNet-A and -R have 200), in the order of
-    the labels; empty where all logits are allowed.
+    `members` are the classes of a 1000-way model behind each label: one each for the 200 of ImageNet-A and -R, several
+    for the 16 of cue conflict; empty where labels are the model's own classes.
     """
 
     name: str
     classes: int
-    choices: tuple[int, ...] = ()
+    members: tuple[tuple[int, ...], ...] = ()
+
+    def answer(self, logits: "Tensor") -> "Tensor":
+        """Logits [n, classes] of this space from a model's [n, k].
+
+        Of single members, their own logits, so that the arg max is among them alone. Of several, the logarithm of
+        their mean softmax probability over all k classes, as bethgelab/model-vs-human decides.
+        """
+        if not self.members:
+            return logits
+        if all(len(m) == 1 for m in self.members):
+            return logits[:, [m[0] for m in self.members]]
+        log_probability = logits.log_softmax(dim=1)
+        columns = [log_probability[:, list(m)].logsumexp(dim=1) - math.log(len(m)) for m in self.members]
+        return _columns(columns)
 
 
-_SPACES = {"imagenet1k": LabelSpace("imagenet1k", 1000), "tiny10": LabelSpace("tiny10", 10)}
+def _columns(values: "list[Tensor]") -> "Tensor":
+    import torch  # only where there are logits: `bench list datasets` answers without it
+
+    return torch.stack(values, dim=1)
 
 
+@functools.cache
 def label_space(name: str) -> LabelSpace:
     """The label space called `name`; `folderN` is that of a folder with N classes."""
     if name.startswith("folder") and name.removeprefix("folder").isdigit():
         return LabelSpace(name, int(name.removeprefix("folder")))
-    return _SPACES[name]
+    return _SPACES[name]()
 
 
 def check_fit(space: LabelSpace, logits: int, model: str) -> None:
     """Raises `DataError` when a model's `logits` cannot answer in `space`."""
-    needed = 1000 if space.choices else space.classes
+    needed = 1000 if space.members else space.classes
     if logits != needed:
         raise DataError(
             f"{model} has {logits} classes, but label space {space.name!r} needs {needed}; "
@@ -56,10 +85,17 @@ def check_fit(space: LabelSpace, logits: int, model: str) -> None:
         )
 
 
-def subspace(name: str, wnids: Sequence[str]) -> LabelSpace:
-    """The label space of some of ImageNet's classes, in sorted-wnid order."""
+def _subspace(name: str, file: str) -> LabelSpace:
+    """Some of ImageNet's classes, in sorted-wnid order, as ImageFolder gives them."""
     index = imagenet_index()
-    unknown = [w for w in wnids if w not in index]
-    if unknown:
-        raise DataError(f"label space {name!r}: not ImageNet-1k classes: {', '.join(unknown[:5])}")
-    return LabelSpace(name, len(wnids), tuple(sorted(index[w] for w in wnids)))
+    members = tuple((index[wnid],) for wnid in sorted(_timm_list(file)))
+    return LabelSpace(name, len(members), members)
+
+
+_SPACES = {
+    "imagenet1k": lambda: LabelSpace("imagenet1k", 1000),
+    "tiny10": lambda: LabelSpace("tiny10", 10),
+    "imagenet-a-200": lambda: _subspace("imagenet-a-200", "imagenet_a_synsets.txt"),
+    "imagenet-r-200": lambda: _subspace("imagenet-r-200", "imagenet_r_synsets.txt"),
+    "categories16": lambda: LabelSpace("categories16", len(CATEGORIES), tuple(CATEGORIES.values())),
+}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bench.engine.execute import execute
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared
-from bench.records import UnitKey
+from bench.record import UnitKey
 from bench.suites.base import Condition
 
 SAMPLE = 4

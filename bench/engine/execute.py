@@ -19,7 +19,7 @@ from bench.datasets.corruptions import image_keys
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Shown, Subject, View
-from bench.records import RecordColumns
+from bench.record import RecordColumns
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec
 

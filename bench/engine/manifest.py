@@ -12,7 +12,7 @@ import torch
 
 from bench.engine.plan import Plan
 from bench.engine.session import Session
-from bench.records import digest
+from bench.record import digest
 from bench.store import Store
 
 PACKAGES = (

@@ -9,9 +9,10 @@ from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule
 from bench.engine.session import Session, Subject
-from bench.records import Cell, Protocol, UnitKey
+from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, sound_parts
-from bench.suites.base import UNIT_IMAGES, Condition, Options, Suite
+from bench.suites import base
+from bench.suites.base import Condition, Options, Suite
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
     def order(item: tuple[tuple[str, UnitKey], list[Entry]]) -> tuple[int, int, bool]:
         (_, key), (first, *_) = item
         source = sources.index((first.condition.dataset, first.condition.part))
-        return source, key.start // UNIT_IMAGES, first.condition.attack is not None
+        return source, key.start // base.UNIT_IMAGES, first.condition.attack is not None
 
     for (_, key), entries in sorted(grouped.items(), key=order):
         yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))

@@ -8,7 +8,7 @@ import pandas as pd
 from bench.metrics.estimate import Estimate
 
 Frames = Mapping[str, pd.DataFrame]
-"""The records of one model in one suite: condition -> frame with the columns of `bench.records.RECORD_SCHEMA`."""
+"""The records of one model in one suite: condition -> frame with the columns of `bench.record.RECORD_SCHEMA`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.errors import StoreError
-from bench.records import Cell
+from bench.record import Cell
 from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_part
 
 

@@ -10,7 +10,7 @@ from bench.errors import IncompleteError
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import MissingConditionError
 from bench.metrics.estimate import Estimate
-from bench.records import Protocol, digest
+from bench.record import Protocol, digest
 from bench.reports.folder import LoadedCell, ResultsFolder, SuiteRun
 from bench.suites.registry import SUITES
 
