@@ -1,6 +1,5 @@
 """AdvProp (arXiv 1911.09665): EfficientNets in timm's conversion, and ResNets with any number of batch norms."""
 
-import timm
 from torch import nn
 
 from model_zoo.card import ModelCard
@@ -12,11 +11,22 @@ from model_zoo.weights import Arrays
 def build(card: ModelCard) -> nn.Module:
     """timm's network where the card names one, or a ResNet with the card's normalisation branches."""
     if "timm" in card.build:
+        import timm  # takes seconds, which the ResNets should not wait for
+
         net: nn.Module = timm.create_model(card.build["timm"], num_classes=card.classes)
         return net
     return ResNet(ResNetSpec.from_card(card))
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """timm's files carry its names; ResNets may come with auxiliary batch norms."""
-    return from_mixture(card.branches, arrays)
+    """timm's files carry its names; ResNets may come with auxiliary batch norms, and EasyRobust's in a wrapper."""
+    if "timm" in card.build:
+        return arrays
+    return from_mixture(card.branches, _unwrapped(arrays))
+
+
+def _unwrapped(arrays: Arrays) -> Arrays:
+    """alibaba/easyrobust trains `Sequential(normalise, net)`: the network's names begin with `1.`."""
+    if "1.conv1.weight" not in arrays:
+        return arrays
+    return {key.removeprefix("1."): value for key, value in arrays.items() if key not in ("0.mean", "0.std")}

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from timm.models._efficientnet_builder import decode_arch_def, round_channels
-from timm.models.efficientnet import EfficientNet
 from torch import nn
 
 from model_zoo.card import ModelCard
@@ -56,6 +54,10 @@ class EfficientNetSpec:
 
 def efficientnet(spec: EfficientNetSpec) -> nn.Module:
     """The network of `spec`; float [n, 3, h, w] -> logits [n, classes]. Names of parameters are timm's."""
+    # timm takes seconds to import, which ResNets of the same room should not wait for
+    from timm.models._efficientnet_builder import decode_arch_def, round_channels
+    from timm.models.efficientnet import EfficientNet
+
     channels = partial(round_channels, multiplier=spec.width)
     decode: Any = decode_arch_def
     net: nn.Module = EfficientNet(

@@ -1,7 +1,8 @@
 """Names of several batch norms side by side, as PyTorch's AdvProp ports write them, become `BranchedBatchNorm2d`'s.
 
 `bn1.weight` is the main branch; `bn1.aux_bn.weight` (tingxueronghua/pytorch-classification-advprop) or
-`bn1.bn_adv.weight` (alibaba/easyrobust) the second.
+`bn1.bn_adv.weight` (alibaba/easyrobust) the second. A network without branches keeps the main one, as both ports'
+own evaluation does.
 """
 
 import re
@@ -13,15 +14,15 @@ _NORM = re.compile(r"(?P<layer>(?:.+\.)?(?:bn\d*|downsample\.1))\.(?:(?P<aux>aux
 
 
 def from_mixture(branches: Sequence[str], arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`arrays` with every batch norm's vectors under its branch's name; unchanged for a network without branches."""
-    if not branches:
-        return dict(arrays)
-    return {_name(branches, key): value for key, value in arrays.items()}
+    """`arrays` with every batch norm's vectors under its branch's name, or without auxiliary ones for no branches."""
+    return {name: value for key, value in arrays.items() if (name := _name(branches, key))}
 
 
-def _name(branches: Sequence[str], key: str) -> str:
+def _name(branches: Sequence[str], key: str) -> str | None:
     match = _NORM.fullmatch(key)
-    if match is None or ".branches." in key:
+    if match is None:
         return key
+    if not branches:
+        return None if match["aux"] else key
     branch = branches[1] if match["aux"] and len(branches) > 1 else branches[0]
     return f"{match['layer']}.branches.{branch}.{match['vector']}"

