@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from bench.attacks import norms
 from bench.attacks.budget import Norm
+from bench.attacks.checks import check_call, check_classes, check_logits, check_repeatable
 from bench.attacks.losses import margin
 from bench.attacks.network import Network, freeze, prepare
 from bench.attacks.outcome import CLEAN, Outcome
@@ -20,6 +21,8 @@ Progress = Callable[[int, int], None]
 class Spec(Protocol):
     """What of an attack the evaluation needs."""
 
+    @property
+    def name(self) -> str: ...
     @property
     def norm(self) -> Norm: ...
     @property
@@ -36,9 +39,13 @@ class Evaluation:
         seed: int, batch_size: int,
     ) -> None:  # fmt: skip
         device = next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
+        check_call(model, images, labels, ids)
         self.spec, self.batch_size = spec, batch_size
         self.judge = Network(freeze(model), device)
         self.clean = self._score(images, batch_size)
+        check_logits(self.clean, labels)
+        check_repeatable(self.clean[:batch_size], self._score(images[:batch_size], batch_size))
+        check_classes(spec.name, max(trial.classes for trial in spec.trials), self.clean.shape[1])
         self.network = Network(prepare(model, images[:2].to(device), spec.through), device)
         self.load = Workload(images, labels, ids, self.clean)
         self.queue = Queue(self.network, spec.trials, self.load, seed, batch_size)

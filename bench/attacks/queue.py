@@ -32,6 +32,11 @@ class Trial:
     rank: int = 0
 
     @property
+    def classes(self) -> int:
+        """The fewest classes that it can run on."""
+        return max(self.search.classes, self.rank + 1)
+
+    @property
     def stream(self) -> int:
         """Tells this trial's random numbers from those of the search's other trials."""
         return self.restart * 1000 + max(self.rank, 0)

@@ -92,12 +92,11 @@ class Reply:
 
     def split(self, sizes: list[int]) -> "list[Reply]":
         """A reply for each of the consecutive groups of points."""
-        logits = self.logits.split(sizes)
+        logits = torch.split(self.logits, sizes)
         if self.objective is None or self.gradient is None:
             return [Reply(own) for own in logits]
-        return [
-            Reply(*own) for own in zip(logits, self.objective.split(sizes), self.gradient.split(sizes), strict=True)
-        ]
+        values, gradients = torch.split(self.objective, sizes), torch.split(self.gradient, sizes)
+        return [Reply(*own) for own in zip(logits, values, gradients, strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
         """bool [b]: the prediction is not the label."""
@@ -111,6 +110,11 @@ class Search(ABC, Generic[L]):
     """One run over an image from one start: a frozen value that holds every choice and no state."""
 
     name: str
+
+    @property
+    def classes(self) -> int:
+        """The fewest classes that its objective is defined for."""
+        return 2
 
     @abstractmethod
     def start(self, entry: Entry) -> L:

@@ -1,0 +1,56 @@
+"""AutoAttack's parts and the ensembles made of them (Croce and Hein, arXiv 2003.01690)."""
+
+from fractions import Fraction
+
+from bench.attacks.apgd import Apgd
+from bench.attacks.base import Attack, Trial
+from bench.attacks.budget import Norm, check_budget
+from bench.attacks.fab import Fab
+from bench.attacks.square import Square
+
+TARGETS = 9
+STEPS = 100
+QUERIES = 5000
+"""The standard ensemble: section 4 and table 2 of the paper; one restart of each part."""
+
+
+def apgd(norm: Norm, eps: Fraction, loss: str = "ce", steps: int = STEPS, restarts: int = 1) -> Attack:
+    """Untargeted Auto-PGD on "ce" or "dlr"."""
+    search = Apgd(check_budget(norm, eps), float(eps), loss, steps, f"apgd-{loss}")
+    trials = tuple(Trial(search, restart) for restart in range(restarts))
+    return Attack(search.name, norm, eps, trials, f"k{steps}-r{restarts}")
+
+
+def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS) -> Attack:
+    """Auto-PGD on the targeted DLR loss, towards each of the `targets` most likely wrong classes."""
+    search = Apgd(check_budget(norm, eps), float(eps), "dlr-targeted", steps, "apgd-t")
+    return Attack(
+        search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
+    )
+
+
+def fab_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS) -> Attack:
+    """Targeted FAB, towards each of the `targets` most likely wrong classes."""
+    search = Fab(check_budget(norm, eps), float(eps), steps)
+    return Attack(
+        search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
+    )
+
+
+def square(norm: Norm, eps: Fraction, queries: int = QUERIES, rescale: bool = False) -> Attack:
+    """Square Attack of `queries` queries."""
+    search = Square(check_budget(norm, eps), float(eps), queries, rescale)
+    return Attack(search.name, norm, eps, (Trial(search),), f"q{queries}{'-rescaled' if rescale else ''}")
+
+
+def autoattack(norm: Norm, eps: Fraction) -> Attack:
+    """The standard ensemble, with its own numbers of steps, targets and queries; there are no others of this name."""
+    return ensemble(
+        "autoattack", apgd(norm, eps), apgd_t(norm, eps), fab_t(norm, eps), square(norm, eps), choices="standard"
+    )
+
+
+def ensemble(family: str, *parts: Attack, choices: str) -> Attack:
+    """One attack of the trials of `parts`, in order, within their common budget."""
+    trials = tuple(trial for part in parts for trial in part.trials)
+    return Attack(family, parts[0].norm, parts[0].eps, trials, choices)
