@@ -54,3 +54,21 @@ def ensemble(family: str, *parts: Attack, choices: str) -> Attack:
     """One attack of the trials of `parts`, in order, within their common budget."""
     trials = tuple(trial for part in parts for trial in part.trials)
     return Attack(family, parts[0].norm, parts[0].eps, trials, choices)
+
+
+FAST_TARGETS = 7
+FAST_STEPS = 50
+FAST_QUERIES = 1000
+"""Under a fifth of the standard ensemble's passes for an image that stands: 101 + 7 x 101 + 1,001 against about 9,800."""
+
+
+def aa_fast(norm: Norm, eps: Fraction) -> Attack:
+    """A cheaper ensemble, comparable with itself alone: half the steps, the seven likeliest targets, no FAB, and
+    Square with a fifth of the queries and its schedule of sizes rescaled to them. Square stays because it is what
+    finds models whose gradients mislead the other two."""
+    parts = (
+        apgd(norm, eps, steps=FAST_STEPS),
+        apgd_t(norm, eps, FAST_TARGETS, FAST_STEPS),
+        square(norm, eps, FAST_QUERIES, rescale=True),
+    )
+    return ensemble("aa-fast", *parts, choices="v1")

@@ -1,0 +1,49 @@
+"""AutoAttack, and the cheaper ensemble under its own name."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from bench.attacks.autoattack import aa_fast, autoattack
+from bench.attacks.base import Attack
+from bench.attacks.budget import Norm, check_budget
+from bench.errors import UsageError
+from bench.suites.base import Condition, Options, Suite
+from bench.suites.clean import home
+from bench.suites.pgd import METRICS
+from model_zoo.card import ModelCard
+
+DEFAULT_EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(3)}
+"""RobustBench's budget for ImageNet in Linf (arXiv 2010.09670), and that of Salman et al. (arXiv 2007.08489) in L2."""
+
+Ensemble = Callable[[Norm, Fraction], Attack]
+
+
+def _conditions(ensemble: Ensemble, card: ModelCard, options: Options) -> list[Condition]:
+    """Clean, then one condition a budget."""
+    if options.steps or options.step_size or options.targeted or options.restarts != 1:
+        raise UsageError("an ensemble's steps, step size, restarts and targets are part of its name: choose only "
+                         "--eps and --norm, or use --suite pgd")  # fmt: skip
+    norm, dataset = check_budget(options.norm, Fraction(0)), home(card, options)
+    attacks = [ensemble(norm, eps) for eps in options.eps or (DEFAULT_EPS[norm],)]
+    return [Condition(dataset), *(Condition(dataset, attack=attack) for attack in attacks)]
+
+
+def _autoattack(card: ModelCard, options: Options) -> list[Condition]:
+    if options.attack_engine == "reference":
+        from bench.attacks.reference import reference
+
+        return _conditions(reference, card, options)
+    return _conditions(autoattack, card, options)
+
+
+def _aa_fast(card: ModelCard, options: Options) -> list[Condition]:
+    if options.attack_engine == "reference":
+        raise UsageError("aa-fast has no reference engine: it is this package's own; use --suite autoattack")
+    return _conditions(aa_fast, card, options)
+
+
+SUITES = (
+    Suite("autoattack", "accuracy under AutoAttack's standard ensemble", 1, _autoattack, METRICS, "robust_accuracy"),
+    Suite("aa-fast", "accuracy under a cheaper ensemble, comparable only with itself", 1, _aa_fast, METRICS,
+          "robust_accuracy"),
+)  # fmt: skip
