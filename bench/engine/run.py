@@ -1,6 +1,7 @@
 """`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -157,7 +158,7 @@ def _settle_torch() -> None:
 
 
 def _models(models: str | Model | Sequence[str | Model], weights: str | Path | None) -> list[Model]:
-    listed = [models] if isinstance(models, Model) else _listed(models)
+    listed = [models] if isinstance(models, Model) else _names(models)
     if weights and len(listed) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
@@ -168,6 +169,11 @@ def _listed(value: Any) -> list[Any]:
     """`a,b` or a sequence, as a list; raises `UsageError` if it is empty where a name is expected."""
     items = value.split(",") if isinstance(value, str) else list(value)
     return [item.strip() if isinstance(item, str) else item for item in items if item != ""]
+
+
+def _names(models: str | Sequence[str | Model]) -> list[str | Model]:
+    """Model names at commas; those within the options of a `file:` name (`?mean=0.5,0.5,0.5`) precede numbers."""
+    return re.split(r",(?![-.\d])", models) if isinstance(models, str) else list(models)
 
 
 def _known_dataset(name: str | None) -> str | None:

@@ -1,0 +1,134 @@
+"""The command line as people meet it: quick answers, nearest names, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.testing import write_pictures
+
+WNIDS = ("n01440764", "n02123045")
+
+NETWORK = """
+import torch
+from torch import nn
+
+def make():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 1000))
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A user's own model by name, and a folder of pictures."""
+    root = tmp_path_factory.mktemp("own")
+    (root / "net.py").write_text(NETWORK)
+    name = f"file:{root}/net.py:make?size=32&resize=36&mean=0.5,0.5,0.5&std=0.5,0.5,0.5&classes=1000"
+    return name, str(write_pictures(root / "imagenet", WNIDS, 4))
+
+
+def test_listing_models_does_not_import_torch() -> None:
+    code = "import sys; from bench.cli import main; main(['list', 'models']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "efficientnet_lite0" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["models", "suites", "attacks", "datasets"])
+def test_lists_are_also_json(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", kind, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert all(row["name"] for row in rows)
+
+
+def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "efficientnet_lite0"]) == 0
+    out = capsys.readouterr().out
+    assert "Apache-2.0" in out
+    assert "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db" in out
+
+
+def test_run_results_leaderboard(own: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = own
+    out = str(tmp_path / "runs")
+    command = ["run", "--model", model, "--suite", "imagenet,pgd", "--data", data, "--out", out, "--eps", "2/255,4/255"]
+    assert main(command) == 0
+    assert "8 of 50000 images, 998 of 1000 classes missing" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "0 units to do" in capsys.readouterr().out
+    assert main(["results", out, "--csv", str(tmp_path / "r.csv")]) == 0
+    header = (tmp_path / "r.csv").read_text().splitlines()[0].split(",")
+    assert header[:10] == [
+        "model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit",
+    ]  # fmt: skip
+    board = tmp_path / "board"
+    assert (
+        main(["leaderboard", out, "--csv", f"{board}.csv", "--markdown", f"{board}.md", "--latex", f"{board}.tex"]) == 0
+    )
+    assert "imagenet_accuracy_protocol" in Path(f"{board}.csv").read_text()
+    assert Path(f"{board}.md").read_text().count("|") > 8
+    assert "tabular" in Path(f"{board}.tex").read_text()
+
+
+def test_shards_and_merge(own: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = own
+    common = ["run", "--model", model, "--suite", "pgd", "--data", data, "--steps", "2"]
+    for i in (1, 2):
+        assert main([*common, "--out", str(tmp_path / str(i)), "--shard", f"{i}/2"]) == 0
+    assert main(["results", str(tmp_path / "1")]) == 3
+    assert "is incomplete" in capsys.readouterr().err
+    assert main(["merge", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "all")]) == 0
+    assert main(["results", str(tmp_path / "all")]) == 0
+
+
+def test_a_dry_run_measures_nothing(own: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = own
+    out = tmp_path / "runs"
+    assert main(["run", "--model", model, "--suite", "pgd", "--data", data, "--out", str(out), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 units to do (16 images)" in printed
+    assert "MB of records" in printed
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("run --model efficientnet_lite --suite imagenet --data {data}", 2, "did you mean efficientnet_lite"),
+        ("run --model {model} --suite imagenet-d --data {data}", 2, "did you mean imagenet"),
+        (
+            "run --model {model} --suite imagenet --data {data} --lmit 3",
+            2,
+            "unknown option --lmit (did you mean --limit",
+        ),
+        ("runn --model x", 2, "unknown command 'runn' (did you mean run?)"),
+        ("run --model {model} --suite imagenet --data {data}/nowhere", 5, "is not a folder"),
+        ("run --model {model} --suite imagenet-c --data {data}", 5, "--suite imagenet-c-live"),
+        ("run --model {model} --suite pgd --data {data} --eps 4", 2, "4/255"),
+        ("results {data}", 5, "no results here"),
+        ("doctor {data}/nowhere", 5, "not a folder"),
+    ],
+)
+def test_what_goes_wrong_is_told_with_its_exit_code(
+    own: tuple[str, str], command: str, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, data = own
+    arguments = [word.format(model=model, data=data) for word in command.split()]
+    try:
+        returned = main(arguments)
+    except SystemExit as stop:
+        returned = int(stop.code or 0)
+    assert returned == code
+    assert message in capsys.readouterr().err
+
+
+def test_the_doctor_prints_and_returns_5_for_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_pictures(tmp_path, WNIDS, 2)
+    assert main(["doctor", str(data)]) == 0
+    assert "healthy" in capsys.readouterr().out
+    (data / WNIDS[0] / "x.JPEG").write_text("x")
+    assert main(["doctor", str(data)]) == 5
