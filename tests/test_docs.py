@@ -1,0 +1,33 @@
+"""Documents are generated or tested, so that they cannot rot."""
+
+import re
+from pathlib import Path
+
+from bench.cli import build_parser
+from bench.reference import PAGE, reference
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_of_commands_is_that_of_the_parser(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run `make docs`"
+
+
+def test_every_command_in_the_readme_parses() -> None:
+    blocks = re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split("#")[0].split() for block in blocks for line in block.splitlines()]
+    commands = [words[1:] for words in lines if words[:1] == ["bench"]]
+    assert len(commands) >= 6
+    for words in commands:
+        assert build_parser().parse_args(words).command == words[0]
+
+
+def test_the_makefile_has_the_readmes_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`?make (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert re.search(r"^make test$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
