@@ -104,7 +104,7 @@ class ReferenceAttack(Attack):
 
 def reference(norm: str, eps: Fraction) -> ReferenceAttack:
     """pyautoattack's standard ensemble. Raises `UsageError` for a norm or a budget that cannot be meant."""
-    return ReferenceAttack("autoattack", check_budget(norm, eps), eps, ())
+    return ReferenceAttack("autoattack", check_budget(norm, eps), eps, (), "standard")
 
 
 class _Run:

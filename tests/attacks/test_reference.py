@@ -70,7 +70,7 @@ def test_an_image_out_of_reach_stands_unchanged(
 
 def test_a_condition_of_the_native_name_but_another_implementation() -> None:
     attack = reference("linf", EPS)
-    assert attack.name == "autoattack-linf-eps8_255"
+    assert attack.name == "autoattack-linf-eps8_255-standard"
     assert attack.implementation.startswith("pyautoattack ")
 
 
