@@ -18,8 +18,8 @@ from bench.datasets.embedded.splits import CLASSES, TABLE, texture_labels
 from bench.errors import DataError, UsageError
 
 __all__ = [
-    "CLASSES", "REPORT_SEED", "SIZE", "SPLITS", "TRAIN_SEED", "TUNE_SEED", "VERSION", "EmbeddedBatch", "chosen",
-    "generate",
+    "CLASSES", "REPORT_SEED", "SIZE", "SPLITS", "TRAIN_SEED", "TUNE_SEED", "VERSION", "EmbeddedBatch", "Members",
+    "chosen", "describe", "generate",
 ]  # fmt: skip
 
 VERSION = "1"
@@ -50,6 +50,27 @@ def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> Emb
 
     Raises `UsageError` for an unknown split; `DataError` for a seed without an `a` split, or beyond its end.
     """
+    members = describe(split, n, seed, start)
+    parts = [_render(members[i : i + _CHUNK]) for i in range(0, max(n, 1), _CHUNK)]
+    return EmbeddedBatch(np.concatenate(parts), members.labels, members.texture_labels, members.ids)
+
+
+@dataclass(frozen=True)
+class Members:
+    """Pictures of a split, not yet drawn. labels, texture_labels, indices (within `stream`): int64 [n]."""
+
+    stream: str
+    indices: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    texture_labels: NDArray[np.int64]
+    ids: list[str]
+
+    def __getitem__(self, some: slice) -> "Members":
+        return Members(self.stream, self.indices[some], self.labels[some], self.texture_labels[some], self.ids[some])
+
+
+def describe(split: str, n: int, seed: int | None = None, start: int = 0) -> Members:
+    """What `generate` would draw, without drawing it: labels and ids at no cost. Arguments and errors are the same."""
     if split not in SPLITS:
         raise UsageError.unknown("split", split, SPLITS)
     if seed is None:
@@ -57,10 +78,12 @@ def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> Emb
     indices = np.arange(start, start + n, dtype=np.int64)
     if split == "a":
         indices = _of_a(indices, seed)
-    stream = "hard" if split == "a" else split
-    parts = [_render(stream, seed, indices[i : i + _CHUNK]) for i in range(0, max(len(indices), 1), _CHUNK)]
-    images, labels, textures = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return EmbeddedBatch(images, labels, textures, [f"{split}-{seed}-{i:06d}" for i in indices])
+    source = "hard" if split == "a" else split
+    draws = Draws(image_keys(f"{source}/{seed}", indices))
+    labels = draws.integer("class", len(CLASSES))
+    textures = texture_labels(draws, labels, TABLE[source].textures)
+    ids = [f"{split}-{seed}-{i:06d}" for i in indices]
+    return Members(f"{source}/{seed}", indices, labels, textures, ids)
 
 
 def chosen(seed: int = REPORT_SEED) -> NDArray[np.int64]:
@@ -88,11 +111,8 @@ def _of_a(places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return members[places]
 
 
-def _render(
-    stream: str, seed: int, indices: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Images, labels and texture labels of the pictures at `indices`."""
-    draws = Draws(image_keys(f"{stream}/{seed}", indices))
-    labels = draws.integer("class", len(CLASSES))
-    textures = texture_labels(draws, labels, TABLE[stream].textures)
-    return render(draws, labels, textures, TABLE[stream].look), labels, textures
+def _render(members: Members) -> NDArray[np.uint8]:
+    """uint8 [n, 32, 32, 3]."""
+    draws = Draws(image_keys(members.stream, members.indices))
+    look = TABLE[members.stream.partition("/")[0]].look
+    return render(draws, members.labels, members.texture_labels, look)
