@@ -37,6 +37,10 @@ ATTACK_FIELDS = (
 steps spent until then, and the norm of the perturbation in the attack's norm, on images in [0, 1]."""
 
 
+SPACE_FIELDS = (pa.field("prediction_all", pa.int32()),)
+"""What a label space of some of a model's classes adds: the prediction among all of the model's classes."""
+
+
 def digest(value: Any, length: int = 16) -> str:
     """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
@@ -126,5 +130,5 @@ class RecordColumns:
             "reason": self.reason,
             **self.extra,
         }
-        added = [f for f in ATTACK_FIELDS if f.name in self.extra]
+        added = [f for f in (*ATTACK_FIELDS, *SPACE_FIELDS) if f.name in self.extra]
         return pa.table(columns, schema=pa.schema([*RECORD_SCHEMA, *added]))

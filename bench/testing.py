@@ -26,13 +26,18 @@ def fake_model(name: str = "fake", *, classes: int = 1000, size: int = 32, seed:
     return Model(net, card)
 
 
-def write_pictures(root: Path, folders: Sequence[str], each: int = 2, *, size: int = 48, seed: int = 0) -> Path:
-    """`each` coloured pictures, as JPEG, in each of `folders` (wnids, say) under `root`; returns `root`."""
+def write_pictures(
+    root: Path, folders: Sequence[str], each: int = 2, *, size: int = 48, width: int | None = None, seed: int = 0
+) -> Path:
+    """`each` coloured pictures, as JPEG, in each of `folders` (wnids, say) under `root`; returns `root`.
+
+    They are `size` high, and `width` wide (None: a third wider than high).
+    """
     rng = np.random.default_rng(seed)
     for folder in folders:
         (root / folder).mkdir(parents=True, exist_ok=True)
         for number in range(each):
             coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-            picture = coarse.resize((size * 4 // 3, size), Image.Resampling.BICUBIC)
+            picture = coarse.resize((width or size * 4 // 3, size), Image.Resampling.BICUBIC)
             picture.save(root / folder / f"{folder}_{number}.JPEG", quality=90)
     return root

@@ -65,15 +65,16 @@ class Dataset(ABC):
         return digest([self.labels, self.content()])
 
 
-class Subset(Dataset):
-    """`limit` pictures of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
+class View(Dataset):
+    """Pictures `indices` of a set, in its order; `targets` and `labels` where they are counted in another space."""
 
-    def __init__(self, whole: Dataset, limit: int) -> None:
-        by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
-        self.whole, self.indices = whole, sorted(by_hash[:limit])
-        super().__init__([whole.ids[i] for i in self.indices], [whole.targets[i] for i in self.indices])
-        self.name, self.labels, self.as_stored, self.notes = whole.name, whole.labels, whole.as_stored, whole.notes
-        self.subset = f"limit {limit} of {len(whole)} images" if limit < len(whole) else whole.subset
+    def __init__(
+        self, whole: Dataset, indices: Sequence[int], targets: Sequence[int] | None = None, labels: str = ""
+    ) -> None:
+        self.whole, self.indices = whole, list(indices)
+        super().__init__([whole.ids[i] for i in indices], targets or [whole.targets[i] for i in indices])
+        self.name, self.labels = whole.name, labels or whole.labels
+        self.as_stored, self.notes, self.subset = whole.as_stored, whole.notes, whole.subset
 
     def read(self, index: int) -> Image.Image:
         return self.whole.read(self.indices[index])
@@ -81,3 +82,26 @@ class Subset(Dataset):
     def content(self) -> list[tuple[object, ...]]:
         content = self.whole.content()
         return [content[i] for i in self.indices]
+
+
+class Subset(View):
+    """`limit` pictures of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
+
+    def __init__(self, whole: Dataset, limit: int) -> None:
+        by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
+        super().__init__(whole, sorted(by_hash[:limit]))
+        self.subset = f"limit {limit} of {len(whole)} images" if limit < len(whole) else whole.subset
+
+
+class FixedSize(View):
+    """A set whose every picture must be `side` x `side`; any other would be shown resized, which is another set."""
+
+    def __init__(self, whole: Dataset, side: int) -> None:
+        super().__init__(whole, range(len(whole)))
+        self.side = side
+
+    def read(self, index: int) -> Image.Image:
+        image = super().read(index)
+        if image.size != (self.side, self.side):
+            raise UnreadableError(f"{image.width}x{image.height} pixels where {self.name} has {self.side}x{self.side}")
+        return image

@@ -1,5 +1,6 @@
 """Files become RGB pictures, whatever they are; those that are not pictures say so."""
 
+import io
 import warnings
 from pathlib import Path
 
@@ -11,24 +12,28 @@ from bench.datasets.base import UnreadableError
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff"})
 
 
-def read_image(path: Path) -> Image.Image:
-    """The picture in `path` as 8-bit RGB.
+def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
+    """The picture in a file, or in the bytes of one called `name`, as 8-bit RGB.
 
     Grey, palette and CMYK pictures are converted; 16-bit ones are scaled to 8; of an animation the first frame counts;
     transparency is dropped; EXIF rotation is not applied, as in torchvision and the original evaluations.
     Raises `UnreadableError` for anything truncated, empty or not a picture.
     """
+    name = name or getattr(source, "name", "")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF data, which is not used
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(source) as image:
                 return _to_rgb(image)
     except UnidentifiedImageError:
-        kind = "empty file" if path.stat().st_size == 0 else "not a picture"
-        raise UnreadableError(f"{kind}: {path.name}") from None
+        raise UnreadableError(f"{'empty file' if _empty(source) else 'not a picture'}: {name}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise UnreadableError(f"{path.name}: {error}") from None
+        raise UnreadableError(f"{name}: {error}") from None
+
+
+def _empty(source: Path | io.BytesIO) -> bool:
+    return (source.stat().st_size if isinstance(source, Path) else len(source.getvalue())) == 0
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

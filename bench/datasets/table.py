@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.datasets import folder
+from bench.datasets import folder, variants
 from bench.datasets.base import Dataset
+from bench.datasets.embedded_set import COUNT, LABELS, open_embedded
 from bench.datasets.labels import label_space
 from bench.datasets.sample import read_sample
 from bench.errors import DataError, UsageError
+
+Opener = Callable[["DataRoots", str], Dataset]
+"""Opens a set from the user's folders; the second argument is its part (`fog/3` of ImageNet-C), mostly none."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,7 @@ class SetInfo:
     count: int
     licence: str
     address: str
-    open: Callable[["DataRoots", str], Dataset]
-    """Opens the set from the user's folders; the second argument is its part (`fog/3` of ImageNet-C), mostly none."""
+    open: Opener
 
 
 @dataclass(frozen=True)
@@ -63,38 +66,60 @@ def parse_roots(text: str | None, environment: str | None) -> DataRoots:
     return DataRoots(own, common)
 
 
-def _imagenet(roots: DataRoots, _part: str) -> Dataset:
-    root = roots.folder("imagenet")
-    return folder.read_folder(root / "val" if (root / "val").is_dir() else root, "imagenet", "imagenet1k")
-
-
-def _imagenet_c(roots: DataRoots, part: str) -> Dataset:
-    """Official layout: CORRUPTION/SEVERITY/WNID/*.JPEG, 224 px; the release's four archives may stay apart."""
-    root = roots.folder("imagenet-c")
-    for place in (root, *(root / group for group in IMAGENET_C_GROUPS)):
-        if (place / part).is_dir():
-            return folder.read_folder(place / part, "imagenet-c", "imagenet1k", as_stored=True)
-    raise DataError(
-        f"imagenet-c: no {part}/ under {root} (official layout: CORRUPTION/SEVERITY/WNID/*.JPEG); "
-        "fetch the files (`bench data list`), or corrupt clean images on the fly: --suite imagenet-c-live"
-    )
-
-
-IMAGENET_C_GROUPS = ("noise", "blur", "weather", "digital", "extra")
-"""The archives of the release (zenodo 2235448), each of which unpacks into its own folder."""
-
-
 def _any_folder(roots: DataRoots, _part: str) -> Dataset:
     return folder.read_class_folders(roots.folder("folder"), "folder")
 
+
+def _of_200(name: str) -> Opener:
+    return lambda roots, _part: variants.open_of_200(name, roots)
+
+
+def _same_classes(name: str) -> Opener:
+    return lambda roots, _part: variants.open_same_classes(name, roots)
+
+
+def _v2(variant: str) -> Opener:
+    return lambda roots, _part: variants.open_v2(variant, roots)
+
+
+def _embedded(name: str, title: str, count: int = COUNT) -> SetInfo:
+    return SetInfo(name, title, LABELS, count, "none needed: generated", "generated from a seed",
+                   lambda _roots, part: open_embedded(name, part))  # fmt: skip
+
+
+_RESEARCH = "research only, by registration"
 
 SETS: dict[str, SetInfo] = {
     info.name: info
     for info in (
         SetInfo("imagenet", "ImageNet validation set (ILSVRC 2012)", "imagenet1k", 50_000,
-                "research only, by registration", "https://image-net.org", _imagenet),
+                _RESEARCH, "https://image-net.org", variants.open_imagenet),
         SetInfo("imagenet-c", "ImageNet-C, the official JPEG files", "imagenet1k", 50_000,
-                "CC BY 4.0", "https://zenodo.org/records/2235448", _imagenet_c),
+                "CC BY 4.0", "https://zenodo.org/records/2235448", variants.open_imagenet_c),
+        SetInfo("imagenet-a", "ImageNet-A, natural adversarial examples", "imagenet-a-200", 7_500,
+                "MIT", "https://github.com/hendrycks/natural-adv-examples", _of_200("imagenet-a")),
+        SetInfo("imagenet-a-clean", "ImageNet's validation pictures of ImageNet-A's classes", "imagenet-a-200", 10_000,
+                _RESEARCH, "https://image-net.org", _same_classes("imagenet-a")),
+        SetInfo("imagenet-r", "ImageNet-R, renditions", "imagenet-r-200", 30_000,
+                "MIT", "https://github.com/hendrycks/imagenet-r", _of_200("imagenet-r")),
+        SetInfo("imagenet-r-clean", "ImageNet's validation pictures of ImageNet-R's classes", "imagenet-r-200", 10_000,
+                _RESEARCH, "https://image-net.org", _same_classes("imagenet-r")),
+        *(SetInfo(name, f"ImageNet-V2, {variant}", "imagenet1k", 10_000, "MIT",
+                  "https://github.com/modestyachts/ImageNetV2", _v2(variant))
+          for name, variant in variants.V2_VARIANTS.items()),
+        SetInfo("imagenet-sketch", "ImageNet-Sketch", "imagenet1k", 50_889, "MIT",
+                "https://github.com/HaohanWang/ImageNet-Sketch",
+                lambda roots, _part: variants.open_plain("imagenet-sketch", roots, "sketch")),
+        SetInfo("stylized", "Stylized-ImageNet, the user's own rendering", "imagenet1k", 50_000,
+                "not distributed: render it", "https://github.com/rgeirhos/Stylized-ImageNet", variants.open_stylized),
+        SetInfo("cue-conflict", "texture-shape cue conflict stimuli", "categories16", 1_280,
+                "CC BY 4.0", "https://github.com/rgeirhos/texture-vs-shape", variants.open_cue_conflict),
+        SetInfo("robustbench-5k", "the 5,000 validation pictures of RobustBench", "imagenet1k", 5_000,
+                _RESEARCH, "pip install 'robust-imagenet-bench[robustbench]'", variants.open_robustbench),
+        _embedded("tiny", "embedded pictures, validation"),
+        _embedded("tiny-a", "embedded pictures, natural adversarial", 0),
+        _embedded("tiny-stylized", "embedded pictures, texture replaced"),
+        _embedded("tiny-cue-conflict", "embedded pictures, texture of another class"),
         SetInfo("folder", "any folder with one folder a class", "its own", 0, "the user's", "", _any_folder),
         SetInfo("sample", "twenty labelled ImageNet pictures shipped by the package foolbox", "imagenet1k", 20,
                 "MIT (the package)", "pip install 'robust-imagenet-bench[demo]'", lambda _roots, _part: read_sample()),

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from bench.datasets.base import Dataset, Picture
 from bench.datasets.corruptions import image_keys
+from bench.datasets.labels import label_space
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Shown, Subject, View
-from bench.record import RecordColumns
+from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec
 
@@ -59,7 +60,7 @@ def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[
     for batch in _batches(session, dataset, unit, [s.spec for s in subjects]):
         for parts, subject in zip(tables, subjects, strict=True):
             measured = _measure(session, subject, unit.condition, dataset, batch) if batch.readable else {}
-            parts.append(_table(dataset, batch, measured, attacked=unit.condition.attack is not None))
+            parts.append(_table(dataset, batch, measured, _added(unit.condition, dataset)))
     return [pa.concat_tables(parts).combine_chunks() for parts in tables]
 
 
@@ -125,7 +126,9 @@ def _measure(session: Session, subject: Subject, condition: Condition, dataset: 
     if condition.attack is None:
         with torch.inference_mode():
             logits = model(images.to(session.device, non_blocking=True)).float().cpu()
-        return score(logits, labels)
+        space = label_space(dataset.labels)
+        everywhere = {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}
+        return score(space.answer(logits), labels) | everywhere
     ids = [dataset.ids[i] for i in batch.readable]
     outcome = condition.attack.run(model, images, labels, ids, seed=session.seed, batch_size=session.batch_size)
     return {
@@ -158,7 +161,13 @@ def score(logits: Tensor, labels: Tensor) -> Columns:
     }
 
 
-def _table(dataset: Dataset, batch: Batch, measured: Columns, *, attacked: bool) -> pa.Table:
+def _added(condition: Condition, dataset: Dataset) -> list[str]:
+    """Names of the columns that the condition adds, whether or not a batch has a readable image."""
+    attack = [field.name for field in ATTACK_FIELDS] if condition.attack else []
+    return attack + ([field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else [])
+
+
+def _table(dataset: Dataset, batch: Batch, measured: Columns, added: Sequence[str]) -> pa.Table:
     """The batch's records: what was measured in its place, nulls and the reason elsewhere."""
     place = {index: i for i, index in enumerate(batch.readable)}
 
@@ -174,5 +183,5 @@ def _table(dataset: Dataset, batch: Batch, measured: Columns, *, attacked: bool)
         confidence=column("confidence"),
         margin=column("margin"),
         reason=[unread or unscored for unread, unscored in zip(batch.reasons, found, strict=True)],
-        extra={name: column(name) for name in ("broken_by", "steps", "distance")} if attacked else {},
+        extra={name: column(name) for name in added},
     ).table()

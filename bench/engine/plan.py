@@ -9,6 +9,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule
 from bench.engine.session import Session, Subject
+from bench.errors import UsageError
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, sound_parts
 from bench.suites import base
@@ -65,7 +66,10 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Opt
         for index, subject in enumerate(subjects):
             for condition in suite.conditions(subject.model.card, options):
                 dataset = session.dataset(condition.dataset, condition.part)
-                check_fit(label_space(dataset.labels), subject.model.card.classes, subject.model.name)
+                space = label_space(dataset.labels)
+                check_fit(space, subject.model.card.classes, subject.model.name)
+                if condition.attack and space.members:
+                    raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
                 cell = _cell(subject, condition, dataset, options, session.seed)
                 entries.append(Entry(suite.name, index, condition, cell, len(dataset)))
     return Plan(subjects, suites, options, entries)

@@ -33,14 +33,27 @@ def errors(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> NDArray[np.flo
 
     Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
     """
+    wrong = _wrong(frames, names)
+    return wrong.reshape(len(names), len(SEVERITIES), -1)
+
+
+def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> NDArray[np.float64]:
+    """Per-image error [corruptions x severities (and the clean one), images].
+
+    Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
+    """
     parsed = {name: ConditionName.parse(name) for name in frames}
     by_key = {(parsed[name].corruption, parsed[name].severity): frame for name, frame in frames.items()}
-    wanted = [(name, severity) for name in names for severity in SEVERITIES]
-    if missing := [f"{name}/{severity}" for name, severity in wanted if (name, severity) not in by_key]:
+    wanted: list[tuple[str, int]] = [(name, severity) for name in names for severity in SEVERITIES]
+    wanted += [("", 0)] if clean else []
+    if missing := [_spell(*key) for key in wanted if key not in by_key]:
         raise MissingConditionError(f"{len(missing)} of {len(wanted)} conditions missing: {', '.join(missing)}")
     table = pd.DataFrame({key: correct(by_key[key]) for key in wanted}).dropna().sort_index()
-    wrong = 1.0 - table.to_numpy(dtype=float)
-    return wrong.T.reshape(len(names), len(SEVERITIES), -1)
+    return 1.0 - table.to_numpy(dtype=float).T
+
+
+def _spell(name: str, severity: int) -> str:
+    return f"{name}/{severity}" if name else "clean"
 
 
 def mce(frames: Frames) -> Estimate:
@@ -49,9 +62,32 @@ def mce(frames: Frames) -> Estimate:
     return _estimate(errors(frames), lambda e: 100 * float(np.mean(e / alexnet)))
 
 
-def mean_error(frames: Frames) -> Estimate:
-    """The unnormalised mean error over the 75 conditions, in [0, 1]."""
-    return _estimate(errors(frames), lambda e: float(np.mean(e)))
+def relative_mce(frames: Frames) -> Estimate:
+    """Relative mCE in percent: the mean over the 15 corruptions of (error - clean error) / AlexNet's."""
+    alexnet = np.array([ALEXNET_ERROR[name] for name in CORRUPTIONS]) - ALEXNET_CLEAN_ERROR
+    wrong = _wrong(frames, CORRUPTIONS, clean=True)
+    added = wrong[:-1].reshape(len(CORRUPTIONS), len(SEVERITIES), -1) - wrong[-1]
+    return _estimate(added, lambda e: 100 * float(np.mean(e / alexnet)))
+
+
+def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
+    """The unnormalised mean error over all corruptions and severities, in [0, 1]."""
+    return _estimate(errors(frames, names), lambda e: float(np.mean(e)))
+
+
+def plain_error(name: str) -> Callable[[Frames], Estimate]:
+    """Mean error of one corruption over severities, in [0, 1]."""
+    return lambda frames: mean_error(frames, [name])
+
+
+def severity_accuracy(severity: int) -> Callable[[Frames], Estimate]:
+    """Mean accuracy over the 15 corruptions at one severity, in [0, 1]."""
+
+    def compute(frames: Frames) -> Estimate:
+        right = 1 - errors(frames)[:, severity - 1 : severity]
+        return _estimate(right, lambda e: float(np.mean(e)))
+
+    return compute
 
 
 def corruption_error(name: str) -> Callable[[Frames], Estimate]:

@@ -1,8 +1,18 @@
 """ImageNet-C from its official files, and the same corruptions made on the fly."""
 
-from bench.datasets.corruptions import Corruption
+from collections.abc import Callable
+
+from bench.datasets.corruptions import EXTRA, SEVERITIES, Corruption
 from bench.metrics.base import Metric
-from bench.metrics.corruption import CORRUPTIONS, SEVERITIES, corruption_error, mce, mean_error
+from bench.metrics.corruption import (
+    CORRUPTIONS,
+    corruption_error,
+    mce,
+    mean_error,
+    plain_error,
+    relative_mce,
+    severity_accuracy,
+)
 from bench.suites.base import Condition, Options, Suite
 from model_zoo.card import ModelCard
 
@@ -12,20 +22,52 @@ METRICS = (
     Metric("mce", mce, False, "%", f"{SOURCE}; AlexNet's errors from google-research/augmix"),
     Metric("mean_error", mean_error, False, "share", "hendrycks/robustness test.py, unnormalised"),
     *(Metric(f"ce_{name}", corruption_error(name), False, "%", SOURCE) for name in CORRUPTIONS),
+    *(
+        Metric(f"accuracy_severity{s}", severity_accuracy(s), True, "share", "mean over corruptions")
+        for s in SEVERITIES
+    ),
 )
 
+RELATIVE = Metric("relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE")
 
-def _official(_card: ModelCard, _options: Options) -> list[Condition]:
-    return [Condition("imagenet-c", part=f"{name}/{severity}") for name in CORRUPTIONS for severity in SEVERITIES]
+EXTRA_METRICS = (
+    Metric("mean_error_extra", lambda frames: mean_error(frames, EXTRA), False, "share",
+           "the four held-out corruptions; never part of mCE"),
+    *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in EXTRA),
+)  # fmt: skip
+
+Conditions = Callable[[ModelCard, Options], list[Condition]]
 
 
-def live(dataset: str) -> list[Condition]:
-    """The 75 conditions made on the fly from `dataset`'s clean pictures, saved as JPEG 85 as the files were."""
-    return [Condition(dataset, corruption=Corruption(n, s)) for n in CORRUPTIONS for s in SEVERITIES]
+def official(*names: str) -> list[Condition]:
+    """The official files of some corruptions, all severities."""
+    return [Condition("imagenet-c", part=f"{name}/{severity}") for name in names for severity in SEVERITIES]
+
+
+def live(dataset: str, jpeg_quality: int | None = 85) -> list[Condition]:
+    """The 75 conditions made on the fly from `dataset`'s clean pictures, saved as JPEG as the files were, or not."""
+    return [Condition(dataset, corruption=Corruption(n, s, jpeg_quality)) for n in CORRUPTIONS for s in SEVERITIES]
+
+
+def _live(jpeg_quality: int | None) -> Conditions:
+    """With the clean condition, which relative mCE needs; its cell is shared with every other suite that wants it."""
+
+    def conditions(_card: ModelCard, options: Options) -> list[Condition]:
+        dataset = options.dataset or "imagenet"
+        return [Condition(dataset), *live(dataset, jpeg_quality)]
+
+    return conditions
 
 
 SUITES = (
-    Suite("imagenet-c", "ImageNet-C: the official 15 x 5 files", 1, _official, METRICS, "mce"),
+    Suite("imagenet-c", "ImageNet-C: the official 15 x 5 files", 1,
+          lambda _card, _options: official(*CORRUPTIONS), METRICS, "mce"),
+    Suite("imagenet-c-relative", "relative mCE: the official files and ImageNet's clean pictures", 1,
+          lambda _card, _options: [Condition("imagenet"), *official(*CORRUPTIONS)], (RELATIVE,), "relative_mce"),
+    Suite("imagenet-c-extra", "ImageNet-C: the official files of the 4 held-out corruptions", 1,
+          lambda _card, _options: official(*EXTRA), EXTRA_METRICS, "mean_error_extra"),
     Suite("imagenet-c-live", "ImageNet-C's corruptions made on the fly, JPEG 85", 1,
-          lambda _card, options: live(options.dataset or "imagenet"), METRICS, "mce"),
+          _live(85), (*METRICS, RELATIVE), "mce"),
+    Suite("imagenet-c-live-nojpeg", "ImageNet-C's corruptions made on the fly, without JPEG: not the benchmark", 1,
+          _live(None), (*METRICS, RELATIVE), "mce"),
 )  # fmt: skip

@@ -1,11 +1,13 @@
 """All suites by name. Adding one: write it in a file of this room and name it here."""
 
 from bench.errors import UsageError
-from bench.suites import attacks, clean, corruption, pgd
+from bench.suites import attacks, clean, corruption, cue_conflict, pgd, robustbench, shift, tiny
 from bench.suites.base import Suite
 
 SUITES: dict[str, Suite] = {
-    suite.name: suite for suite in (*clean.SUITES, *corruption.SUITES, *pgd.SUITES, *attacks.SUITES)
+    suite.name: suite
+    for room in (clean, corruption, shift, cue_conflict, pgd, attacks, robustbench, tiny)
+    for suite in room.SUITES
 }
 
 

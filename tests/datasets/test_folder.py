@@ -116,7 +116,7 @@ def test_a_wrong_root_says_what_was_expected_and_found(tmp_path: Path) -> None:
 
 
 def test_official_corruption_folders_and_the_way_out(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "weather" / "fog" / "3", WNIDS, 1)
+    write_pictures(tmp_path / "weather" / "fog" / "3", WNIDS, 1, size=224, width=224)
     roots = DataRoots({"imagenet-c": tmp_path})
     assert len(open_dataset("imagenet-c", roots, "fog/3")) == 3
     with pytest.raises(DataError, match="imagenet-c-live"):
