@@ -69,7 +69,7 @@ class Corruption:
     def __call__(self, images: NDArray[np.uint8], keys: Keys) -> NDArray[np.uint8]:
         """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
         _check(images, keys)
-        batch = torch.from_numpy(np.ascontiguousarray(images))
+        batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
         parts = [self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in range(0, len(batch), _CHUNK)]
         return torch.cat(parts).numpy() if parts else images.copy()
 

@@ -1,7 +1,6 @@
 """Defocus, glass, motion, zoom and Gaussian blur."""
 
 import cv2
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,45 +40,39 @@ def motion_blur(x: Tensor, setting: Setting[Line], angle: Tensor) -> Tensor:
     return filters.streak(x.float(), setting.c.radius, setting.c.sigma, angle)
 
 
+_BLOCK = 8
+"""Images in a product: the last bits of a sparse product depend on its width, which the batch must not change."""
+
+
 def zoom_blur(x: Tensor, setting: Setting[Zoom]) -> Tensor:
     """The mean of the image and of its centre at growing magnifications."""
     n, h, w, channels = x.shape
     operator = filters.zoom_blur_operator(h, w, setting.c.stop, setting.c.step, x.device)
-    columns = x.reshape(n, h * w, channels).transpose(0, 1).reshape(h * w, n * channels).float()
-    return (operator @ columns).reshape(h, w, n, channels).permute(2, 0, 1, 3)
+    full = -(-n // _BLOCK) * _BLOCK
+    columns = torch.zeros(h * w, full, channels, device=x.device)
+    columns[:, :n] = x.reshape(n, h * w, channels).transpose(0, 1)
+    return (operator @ columns.flatten(1)).reshape(h, w, full, channels)[:, :, :n].permute(2, 0, 1, 3)
 
 
 def draw_glass(stream: Stream, setting: Setting[Glass]) -> Draws:
-    """For each round and pixel, from where it is copied: (dx, dy) in [-reach, reach)."""
+    """For each round and pixel, which of the (2 * reach)^2 pixels about it is copied over it."""
     reach, rounds = setting.c.reach, setting.c.rounds
     inner = (setting.height - 2 * reach) * (setting.width - 2 * reach)
-    return {"offsets": stream.integers(2 * reach, rounds, inner, 2) - reach}
+    return {"source": stream.integers((2 * reach) ** 2, rounds, inner)}
 
 
-def glass_blur(x: Tensor, setting: Setting[Glass], offsets: Tensor) -> Tensor:
-    """Blur, displace, blur. `offsets`: int8 [n, rounds, pixels, 2] of (dx, dy), from the last inner pixel to the first.
+def glass_blur(x: Tensor, setting: Setting[Glass], source: Tensor) -> Tensor:
+    """Blur, displace, blur. `source` int8 [n, rounds, pixels] counts (dy, dx) from (-reach, -reach), row by row.
 
-    The original means to swap two pixels but, the operands being views, copies one over the other; so does this.
+    Pixels come from the last inner one to the first. The original means to swap two pixels but, the operands being
+    views, copies one over the other; so does this.
     """
+    from bench.datasets.corruptions.compiled import displace
+
     sigma, reach, _ = setting.c
     blurred = filters.gaussian(x.float(), sigma).to(torch.uint8).cpu().contiguous()
-    _displace(blurred.numpy(), offsets.cpu().numpy(), reach)
+    displace(blurred.numpy(), source.cpu().numpy(), reach)
     return filters.gaussian(blurred.to(x.device).float(), sigma)
-
-
-@numba.njit(cache=True)
-def _displace(images: NDArray[np.uint8], offsets: NDArray[np.int8], reach: int) -> None:
-    """In place. Sequential by nature: a copied pixel is copied on."""
-    n, height, width, channels = images.shape
-    for i in range(n):
-        for turn in range(offsets.shape[1]):
-            pixel = 0
-            for h in range(height - reach, reach, -1):
-                for w in range(width - reach, reach, -1):
-                    dx, dy = offsets[i, turn, pixel]
-                    for channel in range(channels):
-                        images[i, h, w, channel] = images[i, h + dy, w + dx, channel]
-                    pixel += 1
 
 
 METHODS = {

@@ -59,7 +59,8 @@ def elastic_transform(x: Tensor, setting: Setting[Elastic], field: Tensor, affin
     y, x_ = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     centres = torch.stack([x_, y], dim=-1).to(x.device) + 0.5
     grid = shift.add_(centres).mul_(2 / torch.tensor([w, h], device=x.device)).sub_(1)
-    return F.grid_sample(planes, grid, padding_mode="reflection", align_corners=False).permute(0, 2, 3, 1)
+    moved: Tensor = F.grid_sample(planes, grid, padding_mode="reflection", align_corners=False)
+    return moved.permute(0, 2, 3, 1)
 
 
 def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
@@ -76,7 +77,7 @@ def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], dim=-1).double().view(1, h * w, 3)
     places = (pixels @ inverse).view(-1, h, w, 2)
-    return (places * (2 / torch.tensor([w - 1, h - 1])) - 1).float().to(jitter.device)
+    return (2 * places / torch.tensor([w - 1, h - 1]) - 1).float().to(jitter.device)
 
 
 def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:

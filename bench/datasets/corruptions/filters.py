@@ -18,8 +18,9 @@ Border = Literal["edge", "symmetric", "reflect"]
 
 def pad(x: Tensor, dim: int, before: int, after: int, border: Border) -> Tensor:
     """`x` with `before` and `after` more positions along `dim`."""
-    index = np.pad(np.arange(x.shape[dim]), (before, after), mode=border)
-    return x.index_select(dim, torch.from_numpy(index).to(x.device))
+    index = torch.from_numpy(np.pad(np.arange(x.shape[dim]), (before, after), mode=border)).to(x.device)
+    first, last = (x.index_select(dim, part) for part in (index[:before], index[len(index) - after :]))
+    return torch.cat([first, x, last], dim)
 
 
 def gaussian_taps(sigma: float, truncate: float) -> list[float]:

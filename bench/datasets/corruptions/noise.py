@@ -3,11 +3,10 @@
 import functools
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr
 from torch import Tensor
 
 from bench.datasets.corruptions.method import Draws, Method, Setting
@@ -46,7 +45,10 @@ def shot_noise(x: Tensor, setting: Setting[int], uniform: Tensor) -> Tensor:
         flat = torch.from_numpy(table.cdf + np.arange(256)[:, None]).to(x.device)
         counts = torch.searchsorted(flat.flatten(), x + uniform.double(), right=True) - setting.c * x.long()
     else:
-        counts = torch.from_numpy(_invert(x.numpy(), uniform.numpy(), table.cdf, table.start))
+        from bench.datasets.corruptions.compiled import invert
+
+        levels, draws = x.contiguous().numpy().ravel(), uniform.contiguous().numpy().ravel()
+        counts = torch.from_numpy(invert(levels, draws, table.cdf, table.start)).view(x.shape)
     return counts * (255 / setting.c)
 
 
@@ -55,7 +57,7 @@ class _PoissonTable:
 
     def __init__(self, c: int) -> None:
         rate = np.arange(256)[:, None] / 255 * c
-        self.cdf: NDArray[np.float32] = poisson.cdf(np.arange(c)[None], rate).astype(np.float32)
+        self.cdf: NDArray[np.float32] = pdtr(np.arange(c)[None], rate).astype(np.float32)
         edges = np.arange(256, dtype=np.float32) / 256
         self.start = np.stack([np.searchsorted(row, edges, side="right") for row in self.cdf]).astype(np.uint8)
 
@@ -63,22 +65,6 @@ class _PoissonTable:
 @functools.cache
 def _poisson_table(c: int) -> _PoissonTable:
     return _PoissonTable(c)
-
-
-@numba.njit(cache=True)
-def _invert(
-    x: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Counts: the number of `cdf[x]` that are at most `uniform`. A binary search costs many times as much."""
-    out = np.empty(x.size, np.uint8)
-    levels, draws = x.ravel(), uniform.ravel()
-    for i in range(levels.size):
-        level, u = levels[i], draws[i]
-        k = start[level, int(u * 256)]
-        while k < cdf.shape[1] and cdf[level, k] <= u:
-            k += 1
-        out[i] = k
-    return out.reshape(x.shape)
 
 
 METHODS = {

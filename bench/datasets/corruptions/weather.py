@@ -36,7 +36,8 @@ def snow(x: Tensor, setting: Setting[Snow], normal: Tensor, angle: Tensor) -> Te
     top, left = ((flakes.shape[dim] - side) // 2 for dim, side in ((1, h), (2, w)))
     layer = flakes[:, top : top + h, left : left + w].mul_(255).round_()
     image = x.float()
-    grey = (image @ image.new_tensor(_LUMA)).unsqueeze(-1)
+    red, green, blue = (image[..., i : i + 1] * weight for i, weight in enumerate(_LUMA))
+    grey = red.add_(green).add_(blue)
     whitened = image * c.opacity + torch.maximum(image, grey * 1.5 + 127.5).mul_(1 - c.opacity)
     return whitened.add_(layer).add_(layer.flip(1, 2))
 

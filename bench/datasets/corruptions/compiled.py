@@ -1,0 +1,45 @@
+"""The two loops that no array operation expresses, compiled by Numba, which is slow to import: import this late."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+
+@numba.njit(cache=True, nogil=True)
+def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) -> None:
+    """Glass: each inner pixel of uint8 [n, h, w, 3] becomes the `source` [n, rounds, pixels] one, in place.
+
+    Sequential by nature: what was copied is copied on.
+    """
+    n, height, width, _ = images.shape
+    steps = np.array([3 * (dy * width + dx) for dy in range(-reach, reach) for dx in range(-reach, reach)])
+    for i in range(n):
+        values = images[i].ravel()
+        for turn in range(source.shape[1]):
+            pixel = 0
+            for h in range(height - reach, reach, -1):
+                for w in range(width - reach, reach, -1):
+                    to = 3 * (h * width + w)
+                    start = to + steps[source[i, turn, pixel]]
+                    values[to] = values[start]
+                    values[to + 1] = values[start + 1]
+                    values[to + 2] = values[start + 2]
+                    pixel += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def invert(
+    levels: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Counts [m]: how many of `cdf[level]` [256, c] are at most `uniform` [m]; `start` [256, 256] is a first guess.
+
+    A binary search mispredicts its branches and takes twenty times as long on a CPU.
+    """
+    out = np.empty(levels.size, np.uint8)
+    for i in range(levels.size):
+        level, u = levels[i], uniform[i]
+        count = start[level, int(u * 256)]
+        while count < cdf.shape[1] and cdf[level, count] <= u:
+            count += 1
+        out[i] = count
+    return out
