@@ -1,6 +1,7 @@
 """`bench doctor` and `bench data`: is the data what it should be, and where does it come from."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("doctor", help="look at a data folder before any compute")
     parser.add_argument("dir", metavar="DATA_DIR", help="a data set's folder")
     parser.set_defaults(func=_doctor)
+    parser = subparsers.add_parser("data", help="what each data set is, and fetching those that may be downloaded")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
+    listing = actions.add_parser("list", help="every set: pictures, licence, address, and how to place it")
+    listing.set_defaults(func=_list)
+    fetching = actions.add_parser("fetch", help="download a set, verify it, unpack it; the same command continues")
+    fetching.add_argument("set", metavar="SET")
+    fetching.add_argument("--data", metavar="DIR", help="data root; default BENCH_DATA")
+    fetching.set_defaults(func=_fetch)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -19,3 +28,33 @@ def _doctor(arguments: argparse.Namespace) -> int:
     for line in diagnosis.lines():
         print(line)
     return 5 if diagnosis.problems else 0
+
+
+def _list(_arguments: argparse.Namespace) -> int:
+    from bench.datasets.archives import ARCHIVES, LAYOUTS, SOURCE_OF
+    from bench.datasets.table import SETS
+
+    for info in SETS.values():
+        count = f"{info.count} images" if info.count else "any number of images"
+        print(f"{info.name}: {info.title}; {count}; licence: {info.licence}")
+        if info.name in SOURCE_OF:
+            print(f"  read from {SOURCE_OF[info.name]}/")
+        elif info.name in LAYOUTS:
+            print(f"  place it as {LAYOUTS[info.name]}")
+        if info.name in ARCHIVES:
+            size = sum(archive.size for archive in ARCHIVES[info.name])
+            print(f"  bench data fetch {info.name}" + (f"  ({size / 1e9:.1f} GB)" if size else ""))
+        elif info.address:
+            print(f"  from {info.address}")
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from bench.datasets.fetch import fetch
+    from bench.errors import UsageError
+
+    root = arguments.data or os.environ.get("BENCH_DATA")
+    if not root:
+        raise UsageError("bench data fetch: where to? Add --data DIR, or set BENCH_DATA to your data root")
+    print(f"{fetch(arguments.set, Path(root))} is ready; `bench doctor` looks at it")
+    return 0

@@ -53,7 +53,7 @@ def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) 
     elif folders and all(p.name.isdigit() for p in folders):
         items = _class_items(folders, int)
     elif truth := _ground_truth(root):
-        items = [Item(p.stem, truth[p.stem], p, p.stat().st_size) for p in pictures(root) if p.stem in truth]
+        items = [Item(p.stem, truth[p.stem], p, p.stat().st_size) for p in _pictures(root) if p.stem in truth]
     else:
         raise DataError(
             f"{name}: {root} has no folders by wnid (n01440764, ...), no folders 0..999, and no ground truth "
@@ -82,10 +82,10 @@ def missing_classes(dataset: Dataset, classes: int) -> list[int]:
 
 
 def _class_items(folders: Sequence[Path], label: Callable[[str], int]) -> list[Item]:
-    return [Item(p.stem, label(d.name), p, p.stat().st_size) for d in folders for p in pictures(d)]
+    return [Item(p.stem, label(d.name), p, p.stat().st_size) for d in folders for p in _pictures(d)]
 
 
-def pictures(folder: Path) -> list[Path]:
+def _pictures(folder: Path) -> list[Path]:
     """The files of a folder that look like pictures, sorted."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.base import Dataset, FixedSize, Item, UnreadableError, View
 from bench.datasets.categories import CATEGORIES
-from bench.datasets.folder import FolderDataset, pictures
+from bench.datasets.folder import FolderDataset
 from bench.datasets.labels import label_space
 from bench.datasets.layouts import read_set
 from bench.errors import DataError
@@ -114,14 +114,16 @@ def of_classes(dataset: Dataset, space: str) -> View:
 
 
 def open_cue_conflict(roots: "DataRoots", _part: str) -> Dataset:
-    """The official layout, SHAPE/SHAPEn-TEXTUREm.png: the label is the shape, the id tells the texture."""
+    """The stimuli in any layout: their file names tell shape (the label) and texture."""
     root = roots.folder("cue-conflict")
-    folders = sorted(p for p in root.iterdir() if p.is_dir())
-    if not folders or not {p.name for p in folders} <= set(CATEGORIES):
-        found = ", ".join(p.name for p in folders[:5]) or "no folders"
-        raise DataError(f"cue-conflict: expected the folders {', '.join(CATEGORIES)} under {root}, found {found}")
-    order = {name: label for label, name in enumerate(CATEGORIES)}
-    items = [Item(p.stem, order[f.name], p, p.stat().st_size) for f in folders for p in pictures(f)]
+    files = [p for p in sorted(root.rglob("*.png")) if not p.name.startswith(".")]
+    names = [p.stem.rsplit("_", 1)[-1] for p in files]
+    shapes = [name.split("-")[0].rstrip("0123456789") for name in names]
+    order = {category: label for label, category in enumerate(CATEGORIES)}
+    if not files or (strangers := [n for n, s in zip(names, shapes, strict=True) if s not in order]):
+        found = f"{strangers[0]}.png" if files else "no PNG files"
+        raise DataError(f"cue-conflict: expected files such as cat7-elephant1.png under {root}, found {found}")
+    items = [Item(n, order[s], p, p.stat().st_size) for n, s, p in zip(names, shapes, files, strict=True)]
     return FolderDataset("cue-conflict", "categories16", items)
 
 

@@ -1,0 +1,112 @@
+"""`bench data fetch`: downloading a set, with resume and checksums, and unpacking it where it belongs."""
+
+import hashlib
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.datasets.archives import ARCHIVES, LAYOUTS, SOURCE_OF, Archive
+from bench.datasets.table import SETS
+from bench.errors import DataError, UsageError
+from model_zoo.errors import WeightsError
+from model_zoo.fetch import Expected, Progress, download
+
+Say = Callable[[str], None]
+
+
+def fetch(name: str, root: Path, *, say: Say = print, progress: Progress | None = None) -> Path:
+    """Download set `name` into its folder under `root`, verify, unpack, and return the folder.
+
+    A cut download goes on where it stopped; an archive that is unpacked already is not fetched again. Raises
+    `DataError` where the set may not be downloaded, an archive does not verify, or one tries to leave its folder.
+    """
+    if name not in SETS:
+        raise UsageError.unknown("dataset", name, SETS)
+    name = SOURCE_OF.get(name, name)
+    if name not in ARCHIVES:
+        place = LAYOUTS.get(name)
+        raise DataError(
+            f"{name}: not for download from here ({SETS[name].licence}); get it from {SETS[name].address}"
+            + (f" and place it as {place}" if place else "")
+        )
+    folder = root / name
+    for archive in ARCHIVES[name]:
+        _fetch_one(archive, folder, say, progress)
+    return folder
+
+
+def _fetch_one(archive: Archive, folder: Path, say: Say, progress: Progress | None) -> None:
+    done = folder / f".{archive.name}.unpacked"
+    if done.is_file():
+        say(f"{archive.name}: unpacked already")
+        return
+    target = folder / archive.name
+    say(f"{archive.name}: from {archive.url}")
+    try:
+        sha256 = download(archive.url, target, Expected(archive.size, archive.sha256), progress)
+    except WeightsError as error:
+        raise DataError(str(error)) from None
+    _check_md5(target, archive)
+    verified = "verified" if archive.sha256 or archive.md5 else "no published hash to hold it against"
+    say(f"{archive.name}: SHA-256 {sha256}, {verified}; unpacking")
+    unpack(target, folder)
+    done.write_text(f"{sha256}\n")
+    for leftover in (target, target.with_name(f"{target.name}.lock")):
+        leftover.unlink(missing_ok=True)
+
+
+def _check_md5(target: Path, archive: Archive) -> None:
+    if not archive.md5:
+        return
+    with target.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != archive.md5:
+        target.unlink()
+        raise DataError(f"{archive.url}: expected MD5 {archive.md5}, found {found}; it was removed, fetch it again")
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar or zip into `folder`, whole or not at all.
+
+    Raises `DataError` for one that ends early or holds a path, link or device outside its folder.
+    """
+    hidden = folder / f".{archive.name}.unpacking"
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir(parents=True)
+    try:
+        (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, hidden)
+        _move_into(hidden, folder)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(
+            f"{archive}: damaged, ends early or leaves its folder ({error}); nothing was unpacked"
+        ) from None
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _untar(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def _unzip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        for name in file.namelist():
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise zipfile.BadZipFile(f"{name!r} leaves its folder")
+        file.extractall(folder)
+
+
+def _move_into(source: Path, folder: Path) -> None:
+    """Move what is in `source` to `folder`; a single folder that is called as `folder` gives its content."""
+    inner = list(source.iterdir())
+    if len(inner) == 1 and inner[0].is_dir() and inner[0].name == folder.name:
+        inner = list(inner[0].iterdir())
+    for path in inner:
+        target = folder / path.name
+        if target.is_dir() and path.is_dir():
+            _move_into(path, target)
+        else:
+            path.replace(target)
