@@ -1,0 +1,104 @@
+"""Verdicts of the native engine against pyautoattack's, image by image and attack by attack.
+
+    python benchmarks/attack_parity.py record reference --cifar CIFAR.zip -n 100 --eps 1/255 --out reference.json
+    python benchmarks/attack_parity.py record native    --cifar CIFAR.zip -n 100 --eps 1/255 --out native.json
+    python benchmarks/attack_parity.py compare reference.json native.json
+
+A surviving image costs the reference minutes; its records are kept, so that it runs once.
+"""
+
+import argparse
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from attack_models import Pictures, cifar, open_model
+
+from bench.attacks.autoattack import autoattack
+from bench.attacks.base import parse_eps
+from bench.attacks.reference import reference
+
+ENGINES = {"native": autoattack, "reference": reference}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    record = commands.add_parser("record")
+    record.add_argument("engine", choices=sorted(ENGINES))
+    record.add_argument("--model", default="example")
+    record.add_argument("--cifar", type=Path)
+    record.add_argument("-n", type=int, default=100)
+    record.add_argument("--norm", default="linf")
+    record.add_argument("--eps", type=parse_eps, required=True)
+    record.add_argument("--seed", type=int, default=0)
+    record.add_argument("--batch-size", type=int, default=100)
+    record.add_argument("--out", type=Path, required=True)
+    record.set_defaults(func=record_verdicts)
+    compare = commands.add_parser("compare")
+    compare.add_argument("files", type=Path, nargs=2)
+    compare.set_defaults(func=compare_verdicts)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.func(options)
+
+
+def record_verdicts(options: argparse.Namespace) -> None:
+    """Run one engine and keep what it found of each image."""
+    pictures = cifar(options.cifar, options.n) if options.cifar else embedded(options.n)
+    attack = ENGINES[options.engine](options.norm, options.eps)
+    started, used = time.perf_counter(), time.process_time()
+    outcome = attack.run(
+        open_model(options.model), pictures.images, pictures.labels, pictures.ids,
+        seed=options.seed, batch_size=options.batch_size,
+    )  # fmt: skip
+    found = {
+        "engine": options.engine, "attack": attack.name, "implementation": attack.implementation,
+        "model": options.model, "seed": options.seed, "ids": pictures.ids, "broken_by": outcome.broken_by,
+        "margin": outcome.margin.tolist(), "forward": outcome.cost.forward, "backward": outcome.cost.backward,
+        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used,
+    }  # fmt: skip
+    options.out.write_text(json.dumps(found, indent=1))
+    print(f"{attack.name} {options.engine}: {dict(Counter(map(str, outcome.broken_by)))}, {found['cpu_seconds']:.0f} s")
+
+
+def embedded(n: int) -> Pictures:
+    """The first `n` of the embedded set."""
+    from bench.datasets.embedded import generate
+
+    batch = generate("val", n)
+    images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
+    return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
+
+
+def compare_verdicts(options: argparse.Namespace) -> None:
+    """Agreement, robust accuracy on both sides, and every image on which they differ."""
+    first, second = (json.loads(path.read_text()) for path in options.files)
+    if first["ids"] != second["ids"] or first["attack"] != second["attack"] or first["model"] != second["model"]:
+        raise SystemExit("the two files are not of the same model, attack and images: record them again")
+    pairs = list(zip(first["ids"], first["broken_by"], second["broken_by"], strict=True))
+    unlike = [(i, a, b) for i, a, b in pairs if (a is None) != (b is None)]
+    print(f"{first['model']}, {first['attack']}, {len(pairs)} images")
+    for side in (first, second):
+        print(f"  {describe(side)}")
+    same = sum(a == b for _, a, b in pairs)
+    print(
+        f"  verdicts agree on {1 - len(unlike) / len(pairs):.1%}, the attack that broke it on {same / len(pairs):.1%}"
+    )
+    print(f"  CPU time {first['cpu_seconds'] / second['cpu_seconds']:.2f}x")
+    for image, a, b in unlike:
+        print(f"  {image}: {a or 'stands'} | {b or 'stands'}")
+
+
+def describe(side: dict[str, Any]) -> str:
+    """One engine's line."""
+    counts = Counter(verdict or "stands" for verdict in side["broken_by"])
+    passes = side["forward"] + side["backward"]
+    return f"{side['engine']} (seed {side['seed']}): {dict(counts)}; {passes} passes, {side['cpu_seconds']:.0f} s"
+
+
+if __name__ == "__main__":
+    main()
