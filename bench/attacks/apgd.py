@@ -82,16 +82,17 @@ class Apgd(Search[ApgdLanes]):
         gradient = torch.zeros_like(lanes.x) if reply.gradient is None else reply.gradient
         self._remember(lanes, value, gradient)
         if not done.all():
+            here = lanes.x
             ahead = self._ahead(lanes, gradient)
-            lanes.previous = lanes.x
-            lanes.x = torch.where(per_image(done), lanes.x, ahead)
+            lanes.x = torch.where(per_image(done), here, ahead)
             lanes.step = lanes.step + 1
         return done
 
     def _remember(self, lanes: ApgdLanes, value: Tensor, gradient: Tensor) -> None:
         lanes.rises = lanes.rises + ((value > lanes.value) & (lanes.step > 0))
         lanes.since = lanes.since + 1
-        lanes.value = value
+        # The authors' code compares the loss of the first step with 0, where algorithm 1 has the start's.
+        lanes.value = torch.where(lanes.step == 0, 0.0, value)
         better = value > lanes.highest
         lanes.best = torch.where(per_image(better), lanes.x, lanes.best)
         lanes.best_gradient = torch.where(per_image(better), gradient, lanes.best_gradient)
@@ -103,8 +104,9 @@ class Apgd(Search[ApgdLanes]):
         back = per_image(self._checkpoint(lanes))
         x, gradient = torch.where(back, lanes.best, lanes.x), torch.where(back, lanes.best_gradient, gradient)
         pull = per_image(torch.where(lanes.step == 0, 1.0, MOMENTUM))
+        momentum, lanes.previous = x - lanes.previous, x
         plain = self._project(x + per_image(lanes.stride) * norms.steepest(gradient, self.norm), lanes)
-        return self._project(x + pull * (plain - x) + (1 - pull) * (x - lanes.previous), lanes)
+        return self._project(x + pull * (plain - x) + (1 - pull) * momentum, lanes)
 
     def _project(self, x: Tensor, lanes: ApgdLanes) -> Tensor:
         return norms.project(x, lanes.image, self.eps, self.norm)

@@ -73,9 +73,9 @@ class Fab(Search[FabLanes]):
 
     def _step(self, lanes: FabLanes, difference: Tensor, gradient: Tensor) -> Tensor:
         """The next candidate: from x and from the image onto the boundary, mixed by how far each has to go (eq. 7)."""
-        offset = difference - (gradient * lanes.x).flatten(1).sum(1)
-        to_x = onto_plane(lanes.x, gradient, offset, self.norm)
-        to_image = onto_plane(lanes.image, gradient, offset, self.norm)
+        to_x = onto_plane(lanes.x, gradient, difference, self.norm)
+        gap = difference + (gradient * (lanes.image - lanes.x)).flatten(1).sum(1)
+        to_image = onto_plane(lanes.image, gradient, gap, self.norm)
         near, far = (norms.size(d, self.norm).clamp(min=1e-8) for d in (to_x, to_image))
         alpha = per_image((near / (near + far)).clamp(max=ALPHA_MAX))
         return ((lanes.x + ETA * to_x) * (1 - alpha) + (lanes.image + ETA * to_image) * alpha).clamp(0.0, 1.0)
@@ -85,27 +85,25 @@ class Fab(Search[FabLanes]):
         return norms.project(lanes.x, lanes.image, self.eps, self.norm)
 
 
-def onto_plane(x: Tensor, normal: Tensor, offset: Tensor, norm: Norm) -> Tensor:
-    """Smallest d with <normal, x + d> + offset = 0 and x + d in [0, 1]; as near as [0, 1] allows where none exists.
+def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
+    """Smallest d with <normal, d> + gap = 0 and x + d in [0, 1]; as near as [0, 1] allows where there is none.
 
-    x, normal, d: [n, 3, h, w]; offset: [n]. Section 3.1 of the paper sorts the coordinates. Here d moves them together
-    with speed 1 (Linf) or |normal| (L2), each up to its bound, and the time t at which the plane is reached is the
-    root of an increasing, concave, piecewise linear function: Newton's method from the left ends at it exactly.
+    x, normal, d: [n, 3, h, w]; gap: [n]. Section 3.1 of the paper sorts the coordinates. Here d moves them together
+    with speed 1 (Linf) or |normal| (L2), each up to its bound, and the time at which the plane is reached is the root
+    of an increasing, concave, piecewise linear function: Newton's method from the left ends at it exactly.
     """
-    shape = x.shape
-    x, normal = x.flatten(1).double(), normal.flatten(1).double()
-    gap = (normal * x).sum(1) + offset.double()
-    way = -gap.sign()[:, None] * normal.sign()
+    shape, x, normal = x.shape, x.flatten(1), normal.flatten(1)
     weight = normal.abs()
-    speed = (weight > 0).double() if norm == "linf" else weight
-    room = torch.where(way > 0, 1 - x, x) * (weight > 0)
-    free, time = weight > 0, torch.zeros_like(gap)
+    way = -gap.sign()[:, None] * normal.sign()
+    room = torch.where(way > 0, 1 - x, x)
+    speed = torch.ones_like(weight) if norm == "linf" else weight
+    pull, reach = weight * speed, weight * room
+    free, time = weight > 0, torch.zeros_like(gap)[:, None]
     for _ in range(_ROUNDS):
-        rate = (weight * speed * free).sum(1)
-        short = gap.abs() - (weight * room * ~free).sum(1)
-        time = torch.where(rate > 0, short / rate, torch.inf)
-        still = free & (time[:, None] * speed < room)
-        if bool((still == free).all()):
+        # Where nothing is left free the plane is out of reach, and time is infinite.
+        time = (gap.abs() - (reach * ~free).sum(1)).div((pull * free).sum(1))[:, None].nan_to_num(nan=torch.inf)
+        still = free & (time * speed < room)
+        if torch.equal(still, free):
             break
         free = still
-    return (way * torch.where(free, time.nan_to_num(posinf=0.0)[:, None] * speed, room)).view(shape).float()
+    return (way * torch.where(free, time * speed, room)).view(shape)

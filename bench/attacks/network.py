@@ -69,10 +69,12 @@ class Network:
         return Reply(logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
-        flat = gradient.flatten(1)
-        self.cost.nonfinite += int((~flat.isfinite().all(1)).sum())
-        self.cost.zero += int((flat == 0).all(1).sum())
-        return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).contiguous()
+        gradient = gradient.contiguous()
+        length = gradient.flatten(1).abs().sum(1)
+        nonfinite = int((~length.isfinite()).sum())
+        self.cost.nonfinite += nonfinite
+        self.cost.zero += int((length == 0).sum())
+        return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0) if nonfinite else gradient
 
     @contextmanager
     def _precision(self) -> Iterator[None]:

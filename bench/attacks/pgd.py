@@ -44,6 +44,10 @@ class Pgd(Search[PgdLanes]):
     keep: Literal["final", "best"] = "final"
     name: str = "pgd"
 
+    @property
+    def stream(self) -> str:
+        return "pgd"
+
     def start(self, entry: Entry) -> PgdLanes:
         at = entry.at(entry.image + self._noise(entry))
         return PgdLanes(

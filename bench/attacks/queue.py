@@ -37,7 +37,7 @@ class Trial:
         return max(self.search.classes, self.rank + 1)
 
     @property
-    def stream(self) -> int:
+    def number(self) -> int:
         """Tells this trial's random numbers from those of the search's other trials."""
         return self.restart * 1000 + max(self.rank, 0)
 
@@ -106,7 +106,7 @@ class Queue:
         index, trial = torch.tensor(places).T
         trials = [self.trials[t] for _, t in places]
         draws = [
-            generator(self.seed, self.load.ids[i], t.search.name, t.stream)
+            generator(self.seed, self.load.ids[i], t.search.stream, t.number)
             for (i, _), t in zip(places, trials, strict=True)
         ]
         label = self.load.labels[index]

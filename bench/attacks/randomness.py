@@ -11,13 +11,13 @@ Generators = Sequence[np.random.Generator]
 """One generator an image."""
 
 
-def generator(seed: int, image_id: str, search: str, restart: int) -> np.random.Generator:
-    """The generator of one image in one run of a search.
+def generator(seed: int, image_id: str, stream: str, number: int) -> np.random.Generator:
+    """The generator of one image in one trial: the search's stream, and the trial's number (its restart and target).
 
     The key leaves out eps and the number of steps: along a security curve, and from PGD-20 to PGD-200, an image
     starts in the same direction, so that the differences are those of the budget.
     """
-    key = hashlib.blake2b("\0".join([str(seed), image_id, search, str(restart)]).encode(), digest_size=16).digest()
+    key = hashlib.blake2b("\0".join([str(seed), image_id, stream, str(number)]).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 

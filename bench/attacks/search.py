@@ -112,6 +112,11 @@ class Search(ABC, Generic[L]):
     name: str
 
     @property
+    def stream(self) -> str:
+        """What its random numbers belong to: searches of one stream start from the same points."""
+        return self.name
+
+    @property
     def classes(self) -> int:
         """The fewest classes that its objective is defined for."""
         return 2

@@ -1,0 +1,125 @@
+"""Auto-PGD step by step against pyautoattack's, from the same start."""
+
+import copy
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
+from torch import Tensor, nn
+
+from bench.attacks.apgd import Apgd
+from bench.attacks.autoattack import apgd, apgd_t
+from bench.attacks.budget import NORMS, Norm
+from bench.attacks.search import Entry, Reply
+from bench.errors import UsageError
+from tests.attacks.conftest import Subject
+
+EPS = {"linf": 12 / 255, "l2": 0.7}
+
+
+@pytest.fixture
+def exact(subject: Subject) -> Iterator[Subject]:
+    """The subject in float64, where no comparison of losses hangs on rounding."""
+    torch.set_default_dtype(torch.float64)
+    yield Subject(copy.deepcopy(subject.net).double(), subject.images.double(), subject.labels)
+    torch.set_default_dtype(torch.float32)
+
+
+class Listening(nn.Module):
+    """A network that never misclassifies `labels`, and remembers what it was asked.
+
+    The true class is lifted far above the others in the prediction, so that both codes run all their steps; a loss on
+    the logits still has gradients.
+    """
+
+    def __init__(self, net: nn.Module, labels: Tensor, lift: float) -> None:
+        super().__init__()
+        self.net, self.labels, self.lift, self.asked = net, labels, lift, list[Tensor]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.asked.append(x.detach().clone())
+        logits: Tensor = self.net(x)
+        return logits.scatter_add(1, self.labels[:, None], torch.full_like(logits[:, :1], self.lift))
+
+
+def iterates(search: Apgd, net: nn.Module, subject: Subject, target: Tensor) -> None:
+    """Run `search` on all images side by side from the images themselves."""
+    index = torch.arange(len(target))
+    lanes = search.start(Entry(index, index, subject.images, subject.labels, target, [_Zero()] * len(target)))  # type: ignore[list-item]
+    lanes.x = lanes.previous = lanes.best = subject.images
+    for _ in range(search.steps + 1):
+        x = lanes.x.detach().requires_grad_()
+        logits = net(x)
+        value = search.objective(lanes, logits)
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+        search.update(lanes, Reply(logits.detach(), value.detach(), gradient))
+
+
+class _Zero:
+    """Draws ones."""
+
+    def random(self, shape: tuple[int, ...], dtype: type) -> object:
+        return np.ones(shape, dtype)
+
+    standard_normal = random
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("loss", ["ce", "dlr"])
+def test_every_iterate_is_the_reference_s(exact: Subject, norm: Norm, loss: str) -> None:
+    subject = exact
+    ours, theirs = (Listening(subject.net, subject.labels, 8.0) for _ in range(2))
+    reference = APGDAttack(theirs, n_iter=100, norm=norm.capitalize(), eps=EPS[norm], loss=loss, device="cpu")
+    reference.init_hyperparam(subject.images)
+    reference.attack_single_run(subject.images, subject.labels, x_init=subject.images)
+    iterates(Apgd(norm, EPS[norm], loss), ours, subject, subject.labels)
+    _same(ours.asked, theirs.asked)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_targeted_iterate_is_the_reference_s(exact: Subject, norm: Norm) -> None:
+    subject = exact
+    target = (subject.labels + 3) % 10
+    ours, theirs = (Listening(subject.net, subject.labels, 8.0) for _ in range(2))
+    reference = APGDAttack_targeted(theirs, n_iter=60, norm=norm.capitalize(), eps=EPS[norm], device="cpu")
+    reference.init_hyperparam(subject.images)
+    reference.y_target = target
+    reference.attack_single_run(subject.images, subject.labels, x_init=subject.images)
+    iterates(Apgd(norm, EPS[norm], "dlr-targeted", 60), ours, subject, target)
+    _same(ours.asked, theirs.asked)
+
+
+def _same(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    assert len(ours) == len(theirs) > 50
+    for step, (own, other) in enumerate(zip(ours, theirs, strict=True)):
+        assert (own - other).abs().max() < 1e-9, f"step {step}"
+    assert (theirs[-1] - theirs[0]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_more_targets_break_no_less(subject: Subject, norm: Norm) -> None:
+    eps = Fraction(EPS[norm]).limit_denominator(255)
+    one, nine = (
+        apgd_t(norm, eps, targets, 20).run(subject.net, subject.images, subject.labels, subject.ids)
+        for targets in (1, 9)
+    )
+    assert (nine.robust <= one.robust).all()
+    assert 0 < nine.robust.sum() < one.robust.sum() < 24 or norm == "l2"
+
+
+def test_the_image_leaves_at_its_first_misclassified_iterate(subject: Subject) -> None:
+    outcome = apgd("linf", Fraction(64, 255)).run(subject.net, subject.images, subject.labels, subject.ids)
+    assert set(outcome.broken_by) == {"apgd-ce"}
+    assert outcome.steps.max() < 10
+
+
+def test_losses_that_the_classes_do_not_suffice_for_are_refused() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval()
+    images, labels = torch.rand(2, 3, 2, 2), torch.zeros(2, dtype=torch.int64)
+    with pytest.raises(UsageError, match="at least 10 classes"):
+        apgd_t("linf", Fraction(1, 255)).run(net, images, labels, ["a", "b"])
+    with pytest.raises(UsageError, match="at least 4 classes"):
+        apgd_t("linf", Fraction(1, 255), targets=1).run(net, images, labels, ["a", "b"])

@@ -1,0 +1,41 @@
+"""Projections land in the ball and in [0, 1], and leave alone what is there."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.attacks import norms
+from bench.attacks.budget import NORMS, Norm
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.001, 0.9), st.sampled_from(NORMS), st.floats(0.01, 10))
+def test_projection(seed: int, eps: float, norm: Norm, reach: float) -> None:
+    random = torch.Generator().manual_seed(seed)
+    image = torch.rand(3, 3, 5, 4, generator=random)
+    x = image + reach * torch.randn(image.shape, generator=random)
+    once = norms.project(x, image, eps, norm)
+    assert once.min() >= 0
+    assert once.max() <= 1
+    assert (norms.size(once - image, norm) <= eps + 1e-6).all()
+    torch.testing.assert_close(norms.project(once, image, eps, norm), once)
+
+
+def test_sizes_by_hand() -> None:
+    delta = torch.tensor([3.0, -4.0, 0.0]).view(1, 3, 1, 1)
+    assert norms.size(delta, "linf").item() == 4
+    assert norms.size(delta, "l2").item() == 5
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_no_step_of_norm_one_raises_a_linear_loss_more(norm: Norm) -> None:
+    gradient = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    best = (norms.steepest(gradient, norm) * gradient).sum()
+    others = norms.unit(torch.randn(500, 3, 4, 4, generator=torch.Generator().manual_seed(1)), norm)
+    assert ((others * gradient).flatten(1).sum(1) < best).all()
+
+
+def test_a_zero_gradient_gives_no_step() -> None:
+    for norm in NORMS:
+        assert norms.steepest(torch.zeros(1, 3, 2, 2), norm).abs().sum() == 0

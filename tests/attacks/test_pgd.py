@@ -1,0 +1,132 @@
+"""PGD: its iterates by foolbox's rule written out, cycles skipped exactly, one verdict at the end or any on the way."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.attacks.base import Attack
+from bench.attacks.budget import NORMS
+from bench.attacks.pgd import Pgd
+from bench.attacks.presets import make_pgd
+from bench.attacks.search import Entry
+from bench.errors import UsageError
+from tests.attacks.conftest import Subject
+
+EPS, STEP = Fraction(12, 255), Fraction(3, 255)
+
+
+def adversarial(attack: Attack, subject: Subject, **options: int) -> Tensor:
+    outcome = attack.run(subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True, **options)
+    assert outcome.adversarial is not None
+    return outcome.adversarial
+
+
+def by_hand(subject: Subject, x: Tensor, steps: int) -> Tensor:
+    """The textbook loop, from `x`."""
+    eps, step = float(EPS), float(STEP)
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(F.cross_entropy(subject.net(x), subject.labels, reduction="sum"), x)
+        x = x.detach() + step * gradient.sign()
+        x = torch.min(torch.max(x, subject.images - eps), subject.images + eps).clamp(0, 1)
+    return x.detach()
+
+
+@pytest.mark.parametrize("steps", [1, 7, 40])
+def test_final_iterates_are_those_of_the_textbook_loop(subject: Subject, steps: int) -> None:
+    ours = adversarial(make_pgd("linf", EPS, steps, STEP, random_start=False), subject)
+    right = subject.net(subject.images).argmax(1) == subject.labels
+    theirs = by_hand(subject, subject.images, steps)
+    torch.testing.assert_close(ours[right], theirs[right], atol=1e-6, rtol=0)
+    assert right.sum() > 15
+
+
+def test_cycles_end_early_where_the_last_step_would_end(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = make_pgd("linf", EPS, 500, STEP)
+    quick = attack.run(subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True)
+    monkeypatch.setattr(Pgd, "_skip_cycles", lambda *_: None)
+    slow = attack.run(subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True)
+    assert quick.adversarial is not None
+    assert slow.adversarial is not None
+    assert torch.equal(quick.adversarial, slow.adversarial)
+    assert quick.cost.backward < 0.8 * slow.cost.backward
+
+
+def test_a_cycle_is_noticed_whatever_its_length() -> None:
+    """Iterates that go round in rounds of three, four and five after a tail, on a line."""
+    search = Pgd("linf", 1.0, 1000, 0.1)
+    for period in (1, 2, 3, 4, 5):
+        image = torch.zeros(1, 3, 1, 1)
+        index = torch.zeros(1, dtype=torch.int64)
+        lanes = search.start(Entry(index, index, image, index, index, [np.random.default_rng(0)]))
+        asked = 0
+        while int(lanes.step) < int(lanes.last):
+            position = int(lanes.step) + 1
+            lanes.x = torch.full_like(image, 0.01 * (position if position < 9 else 9 + (position - 9) % period))
+            lanes.step = lanes.step + 1
+            search._skip_cycles(lanes)
+            asked += 1
+        assert lanes.x[0, 0, 0, 0].item() == pytest.approx(0.01 * (9 + (1000 - 9) % period))
+        assert asked < 60
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_random_starts_fill_the_ball_and_belong_to_the_image(subject: Subject, norm: str) -> None:
+    eps = Fraction(1, 10)
+    attack = make_pgd(norm, eps, 1, Fraction(1, 10**9))
+    first = adversarial(attack, subject)
+    again = adversarial(attack, subject, batch_size=5)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, adversarial(attack, subject, seed=1))
+
+
+def test_a_restart_can_only_lower_robust_accuracy(subject: Subject) -> None:
+    one = make_pgd("linf", EPS, 3, STEP).run(subject.net, subject.images, subject.labels, subject.ids)
+    many = make_pgd("linf", EPS, 3, STEP, restarts=4).run(subject.net, subject.images, subject.labels, subject.ids)
+    assert (many.robust <= one.robust).all()
+    assert many.robust.sum() > 0
+
+
+def test_the_best_iterate_is_at_least_as_strong_as_the_last(subject: Subject) -> None:
+    final, best = (
+        make_pgd("linf", EPS, 9, EPS, keep=keep).run(subject.net, subject.images, subject.labels, subject.ids)
+        for keep in ("final", "best")
+    )
+    assert (best.robust <= final.robust).all()
+    assert 0 < best.robust.sum() < 20
+    assert best.cost.backward < final.cost.backward - 9
+
+
+def test_targeted_pgd_raises_the_probability_of_wrong_classes_uniformly_drawn(subject: Subject) -> None:
+    attack = make_pgd("linf", Fraction(64, 255), 20, STEP, targeted=True)
+    outcome = attack.run(subject.net, subject.images, subject.labels, subject.ids)
+    hit = {int(p) for p, by in zip(outcome.prediction, outcome.broken_by, strict=True) if by == "pgd"}
+    assert len(hit) >= 5
+    assert outcome.robust.sum() <= 2
+
+
+def test_names_say_every_choice() -> None:
+    assert make_pgd("linf", Fraction(4, 255), 50, Fraction(1, 255)).name == "pgd-linf-eps4_255-k50-a1_255-r1-untargeted"
+    name = make_pgd("l2", Fraction(1, 2), 10, Fraction(1, 8), 3, True, "best", False).name
+    assert name == "pgdbest-l2-eps0.5-k10-a0.125-r3-targeted-cleanstart"
+    through = replace(make_pgd("linf", EPS, 1, STEP), through="adv")
+    assert through.name.endswith("-through-adv")
+
+
+def test_impossible_choices_are_refused() -> None:
+    with pytest.raises(UsageError, match="write 4/255"):
+        make_pgd("linf", Fraction(4), 10, Fraction(1))
+    with pytest.raises(UsageError, match="above 0"):
+        make_pgd("linf", EPS, 0, STEP)
+
+
+def test_eps_zero_is_clean(subject: Subject) -> None:
+    outcome = make_pgd("linf", Fraction(0), 5, STEP).run(subject.net, subject.images, subject.labels, subject.ids)
+    clean = subject.net(subject.images).argmax(1)
+    assert torch.equal(outcome.prediction, clean)
+    assert outcome.distance.max() == 0
