@@ -1,0 +1,102 @@
+"""What is trained on: the embedded pictures in memory, or any folder of pictures."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from bench.datasets import embedded
+from bench.errors import DataError
+
+
+class Batch(NamedTuple):
+    """images: float32 [n, 3, h, w], RGB in [0, 1]; labels: int64 [n]."""
+
+    images: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on `device`."""
+        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
+
+
+class Share(NamedTuple):
+    """Which of `world` equal shares of each batch this process takes."""
+
+    rank: int = 0
+    world: int = 1
+
+
+class TrainingSet(Protocol):
+    """An order of batches for every epoch. `manifest` says which pictures they are."""
+
+    classes: int
+    manifest: str
+
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+        """The epoch's batches of `size` pictures over all processes; an incomplete last one is left out."""
+
+    def length(self, size: int) -> int:
+        """Batches an epoch."""
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
+    """int64 [count], the order of an epoch: of `seed` and `epoch` alone, so that a resumed run sees the same."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * seed + epoch))
+
+
+class Embedded:
+    """The first `count` pictures of the embedded training split, kept as bytes."""
+
+    classes = len(embedded.CLASSES)
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.images, self.labels = _embedded_tensors(count)
+        self.seed = seed
+        self.manifest = f"embedded {embedded.VERSION} train-{embedded.TRAIN_SEED} 0..{count - 1}"
+
+    def length(self, size: int) -> int:
+        return len(self.labels) // size
+
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+        order = epoch_order(len(self.labels), self.seed, epoch)
+        for chosen in order.split(size)[: self.length(size)]:
+            mine = chosen[share.rank :: share.world]
+            yield Batch(self.images[mine].float().div_(255), self.labels[mine])
+
+
+@functools.cache
+def _embedded_tensors(count: int) -> tuple[Tensor, Tensor]:
+    """uint8 [n, 3, h, w] in memory order NHWC, int64 [n]."""
+    batch = embedded.generate("train", count)
+    return torch.from_numpy(batch.images).permute(0, 3, 1, 2), torch.from_numpy(batch.labels)
+
+
+class Folder:
+    """One folder a class under `root`, or under its `train` (CIFAR-10 as pictures, ImageNet); cut to `size` pixels."""
+
+    def __init__(self, root: Path, size: int, seed: int, workers: int = 4) -> None:
+        from torchvision.datasets import ImageFolder
+        from torchvision.transforms import v2
+
+        place = root / "train" if (root / "train").is_dir() else root
+        scale = v2.Compose([v2.Resize(size), v2.CenterCrop(size), v2.PILToTensor()])
+        try:
+            self.pictures = ImageFolder(str(place), scale)
+        except FileNotFoundError as error:
+            raise DataError(f"{place}: expected one folder a class with pictures in it; {error}") from None
+        self.classes, self.seed, self.workers = len(self.pictures.classes), seed, workers
+        self.manifest = f"folder {place.resolve().name} of {len(self.pictures)} pictures in {self.classes} classes"
+
+    def length(self, size: int) -> int:
+        return len(self.pictures) // size
+
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+        order = epoch_order(len(self.pictures), self.seed, epoch).split(size)[: self.length(size)]
+        mine = [chosen[share.rank :: share.world].tolist() for chosen in order]
+        for images, labels in DataLoader(self.pictures, batch_sampler=mine, num_workers=self.workers):
+            yield Batch(images.float().div_(255), labels)

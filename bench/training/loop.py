@@ -1,0 +1,177 @@
+"""The one loop: any recipe, on the embedded pictures or a folder, on a CPU, a GPU, or one GPU a process (torchrun)."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from bench.errors import UsageError
+from bench.training.clip import clip_filters
+from bench.training.data import Share, TrainingSet
+from bench.training.recipes import Recipe
+from bench.training.steps import loss_of
+from bench.training.workers import Workers
+from model_zoo.tiny.build import network
+
+MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A line of the training log: the epoch's number, its mean loss, and its seconds on the clock."""
+
+    epoch: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained and where it goes: `out/NAME.safetensors`, its log beside it, a checkpoint until it is done."""
+
+    recipe: Recipe
+    seed: int
+    data: TrainingSet
+    out: Path
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        return self.recipe.model_name(self.seed)
+
+    @property
+    def weights(self) -> Path:
+        return self.out / f"{self.name}.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.out / f"{self.name}.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / f"{self.name}.checkpoint"
+
+
+def train(job: Job, report: Callable[[Job, Epoch], None] = lambda _job, _epoch: None) -> Path:
+    """Train and return the weights' path; continues from the last finished epoch, and a finished job is a no-op.
+
+    The same job gives the same weights bit for bit on one machine with one thread, whether interrupted or not.
+    """
+    if job.weights.is_file():
+        return job.weights
+    workers = Workers.join(job.device)
+    net, optimizer, epochs = _begin(job)
+    for number in range(len(epochs), job.recipe.epochs):
+        epochs.append(_epoch(job, net, optimizer, number, workers))
+        if workers.share.rank == 0:
+            _save_checkpoint(job, net, optimizer, epochs)
+            report(job, epochs[-1])
+    if workers.share.rank == 0:
+        _finish(job, net, epochs)
+    return job.weights
+
+
+def _begin(job: Job) -> tuple[nn.Module, torch.optim.SGD, list[Epoch]]:
+    """The network, its optimiser and what is logged so far: fresh, or as the checkpoint has them."""
+    torch.manual_seed(job.seed)
+    net = network(job.recipe.net).to(job.device, memory_format=torch.channels_last)
+    if job.recipe.start_from:
+        net.load_state_dict(_forerunner(job))
+    optimizer = _optimizer(net, job.recipe)
+    if not job.checkpoint.is_file():
+        return net, optimizer, []
+    saved = torch.load(job.checkpoint, map_location=job.device, weights_only=True)
+    net.load_state_dict(saved["net"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return net, optimizer, [Epoch(**line) for line in saved["epochs"]]
+
+
+def _forerunner(job: Job) -> dict[str, Tensor]:
+    """The weights that the recipe starts from, of the same seed. Raises `UsageError` if they are not there."""
+    stem = "tiny_" + job.recipe.start_from + (f"_s{job.seed}" if job.seed else "")
+    path = job.out / f"{stem}.safetensors"
+    if not path.is_file():
+        raise UsageError(
+            f"{job.recipe.name} starts from {path}, which is not there; "
+            f"next: bench train {job.recipe.start_from} --seed {job.seed} --out {job.out}"
+        )
+    return load_file(path, str(job.device))
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with Nesterov momentum; weight decay on filters and the classifier's matrix alone."""
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True)
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Linear to the peak at `warm_up`, then a cosine to 0; `progress` of the training in [0, 1]."""
+    if progress < recipe.warm_up:
+        return recipe.learning_rate * progress / recipe.warm_up
+    return recipe.learning_rate * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up))) / 2
+
+
+def _epoch(job: Job, net: nn.Module, optimizer: torch.optim.SGD, number: int, workers: Workers) -> Epoch:
+    """One pass over the data; the draws of noise depend on (seed, epoch, process) alone."""
+    recipe, length = job.recipe, job.data.length(job.recipe.batch_size)
+    generator = torch.Generator().manual_seed((job.seed * 1_000 + number) * 1_000 + workers.share.rank + 1)
+    net.train()
+    if number >= recipe.epochs - recipe.freeze:
+        _freeze_statistics(net)
+    started, total = time.monotonic(), 0.0
+    for index, batch in enumerate(job.data.batches(number, recipe.batch_size, workers.share)):
+        progress = (number + index / length) / recipe.epochs
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, progress)
+        loss = loss_of(net, batch.to(job.device), recipe, progress, generator)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        workers.average([p.grad for p in net.parameters() if p.grad is not None])
+        if recipe.clip:
+            clip_filters(net, recipe.clip)
+        optimizer.step()
+        total += float(loss)
+    workers.average(list(net.buffers()))
+    return Epoch(number + 1, total / length, time.monotonic() - started)
+
+
+def _freeze_statistics(net: nn.Module) -> None:
+    """Batch norms in eval mode: from here on training and test use the same statistics."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def _save_checkpoint(job: Job, net: nn.Module, optimizer: torch.optim.SGD, epochs: list[Epoch]) -> None:
+    job.out.mkdir(parents=True, exist_ok=True)
+    state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epochs": [asdict(e) for e in epochs]}
+    _put(job.checkpoint, lambda path: torch.save(state, path))
+
+
+def _finish(job: Job, net: nn.Module, epochs: list[Epoch]) -> None:
+    """The log, then the weights whose presence says that all is done; the checkpoint is no longer needed."""
+    log = {
+        "model": job.name, "seed": job.seed, "data": job.data.manifest, "recipe": asdict(job.recipe),
+        "epochs": [asdict(e) for e in epochs],
+        "torch": torch.__version__, "threads": torch.get_num_threads(), "device": job.device.type,
+    }  # fmt: skip
+    state = {key: value.cpu().contiguous() for key, value in net.state_dict().items()}
+    _put(job.log, lambda path: path.write_text(json.dumps(log, indent=1)))
+    _put(job.weights, lambda path: save_file(state, path))
+    job.checkpoint.unlink(missing_ok=True)
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    """Write whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    write(temporary)
+    temporary.replace(path)

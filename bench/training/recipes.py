@@ -1,0 +1,134 @@
+"""Every recipe as one row: a method is its network, the domains of its batches, and its attacker.
+
+``at`` trains on adversarial images only, ``mix`` on clean and adversarial ones through the same batch norm, ``mbn`` on
+both with a batch norm each: that is all in which they differ.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from bench.errors import UsageError
+from model_zoo.card import Method
+from model_zoo.tiny.build import TinySpec
+
+Domain = Literal["clean", "augmented", "adversarial"]
+SmoothPart = Literal["attack", "update"]
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """The inner maximisation: `steps` signed steps of `1.25 eps / steps` from a uniform start (arXiv 2001.03994).
+
+    eps: Linf radius in units of [0, 1]; ramp: share of the training over which eps grows linearly from 0
+    """
+
+    eps: float = 8 / 255
+    steps: int = 1
+    ramp: float = 0.0
+
+    def eps_at(self, progress: float) -> float:
+        """The radius when `progress` in [0, 1] of the training is done."""
+        return self.eps * min(1.0, progress / self.ramp) if self.ramp else self.eps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    domains: the parts of each batch, in order; each is a version of the same images and weighs the same in the loss.
+        With as many normalisation branches as domains, each part goes through its own.
+    learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
+    clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
+    freeze: last epochs in which batch norms use their running statistics ("consistent BN", arXiv 1906.03787)
+    smooth: where `relu_smooth_gradient` passes its smooth derivative backwards (SAT, arXiv 2006.14536, Table 1)
+    start_from: recipe whose result of the same seed the network starts from
+    """
+
+    name: str
+    method: Method
+    about: str
+    domains: tuple[Domain, ...] = ("clean",)
+    net: TinySpec = field(default_factory=TinySpec)
+    attacker: Attacker = field(default_factory=Attacker)
+    epochs: int = 6
+    images: int = 10_000
+    batch_size: int = 128
+    learning_rate: float = 0.2
+    weight_decay: float = 5e-4
+    warm_up: float = 0.25
+    clip: float = 0.0
+    freeze: int = 0
+    smooth: tuple[SmoothPart, ...] = ()
+    start_from: str = ""
+    seeds: tuple[int, ...] = (0,)
+    """Those of the committed zoo."""
+
+    def model_name(self, seed: int) -> str:
+        """`tiny_at`, and `tiny_at_s1` for the other seeds."""
+        return f"tiny_{self.name}" + (f"_s{seed}" if seed else "")
+
+
+_ADVERSARIAL: tuple[Domain, ...] = ("adversarial",)
+_JOINT: tuple[Domain, ...] = ("clean", "adversarial")
+_TWO = TinySpec(branches=("clean", "adv"))
+_THREE = TinySpec(branches=("clean", "aug", "adv"))
+_DEEP = (2, 2, 2)
+_EVERY_SEED = (0, 1, 2)
+
+_STD = Recipe("std", "standard", "undefended", seeds=_EVERY_SEED)
+_AT = Recipe("at", "intriguing", "adversarial images only, ReLU", _ADVERSARIAL, seeds=_EVERY_SEED)
+_MIX = Recipe("mix", "intriguing", "clean and adversarial images, one batch norm", _JOINT, seeds=_EVERY_SEED)
+_MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch norm each (mixture BN)", net=_TWO)
+_ADVPROP = replace(_MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)",
+                   attacker=Attacker(eps=4 / 255))  # fmt: skip
+_NOFROST = replace(_MIX, name="nofrost", method="nofrost", about="clean and adversarial images, no normalisation",
+                   net=TinySpec(norm="none"), attacker=Attacker(ramp=0.5), learning_rate=0.1, clip=0.1)  # fmt: skip
+
+
+def _smooth_unit(activation: str, *seeds: int) -> Recipe:
+    net = TinySpec(activation=activation)
+    return replace(_AT, name=f"sat_{activation}", method="sat", about=f"adversarial images only, {activation}",
+                   net=net, seeds=seeds)  # fmt: skip
+
+
+def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
+    about = f"adversarial images only, ReLU with a smooth backward pass in the {' and the '.join(parts)}"
+    net = TinySpec(activation="relu_smooth_gradient")
+    return replace(_AT, name=f"sat_{name}", method="sat", about=about, net=net, smooth=parts, seeds=(0,))
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _STD, _AT, _MIX, _MBN, _NOFROST,
+        _smooth_unit("silu", *_EVERY_SEED), _smooth_unit("gelu", *_EVERY_SEED), _ADVPROP,
+        replace(_STD, name="std_long", about="undefended, as much time as mbn takes", epochs=18),
+        replace(_MIX, name="gn", about="clean and adversarial images, group norm", net=TinySpec(norm="group"),
+                attacker=Attacker(ramp=0.5), learning_rate=0.1, clip=0.1, seeds=(0,)),
+        replace(_AT, name="at_deep", about="adversarial images only, twice the blocks",
+                net=TinySpec(blocks=_DEEP), seeds=(0,)),
+        _smooth_gradient("smooth_attack", "attack"), _smooth_gradient("smooth_update", "update"),
+        _smooth_gradient("smooth_both", "attack", "update"),
+        replace(_AT, name="at_frozen", about="adversarial images only, running statistics in the last two epochs",
+                freeze=2, seeds=(0,)),
+        _smooth_unit("smoothrelu", 0), _smooth_unit("elu", 0), _smooth_unit("parametric_softplus", 0),
+        replace(_STD, name="advprop_tuned", method="advprop", about="adversarial pre-training, clean fine-tuning",
+                start_from="at", learning_rate=0.05, seeds=(0,)),
+        replace(_ADVPROP, name="advprop_fine", about="three branches: clean, augmented, adversarial (eps 4/255)",
+                domains=("clean", "augmented", "adversarial"), net=_THREE, seeds=(0,)),
+        replace(_NOFROST, name="nofrost_star", about="no normalisation; clean, augmented and adversarial images",
+                domains=("clean", "augmented", "adversarial"), seeds=(0,)),
+        replace(_ADVPROP, name="advprop_eps1", about="auxiliary batch norm, weakest attacker (eps 1/255)",
+                attacker=Attacker(eps=1 / 255), seeds=(0,)),
+        replace(_ADVPROP, name="advprop_deep", about="auxiliary batch norm, eps 4/255, twice the blocks",
+                net=replace(_TWO, blocks=_DEEP), seeds=(0,)),
+    )
+}  # fmt: skip
+"""In order of value: the zoo is trained from the top, so that a short night still yields the main comparisons."""
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`. Raises `UsageError` with the nearest names."""
+    if name not in RECIPES:
+        raise UsageError.unknown("recipe", name, RECIPES)
+    return RECIPES[name]

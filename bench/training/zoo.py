@@ -1,0 +1,61 @@
+"""Train the embedded zoo: `python -m bench.training.zoo --jobs 2 --out DIR`. The same command continues."""
+
+import argparse
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from bench.training.data import Embedded
+from bench.training.loop import Epoch, Job, train
+from bench.training.recipes import RECIPES, find_recipe
+
+
+class Task(NamedTuple):
+    """A model of the zoo."""
+
+    recipe: str
+    seed: int
+
+
+def tasks(recipes: Sequence[str], seeds: Sequence[int]) -> Iterator[Task]:
+    """Seed after seed, so that a zoo cut short has the whole range once before it has anything twice."""
+    for seed in seeds:
+        yield from (Task(name, seed) for name in recipes if seed in find_recipe(name).seeds)
+
+
+def train_task(task: Task, out: Path) -> str:
+    """Train one model on one thread, on which it is the same bit for bit; returns its name."""
+    torch.set_num_threads(1)
+    recipe = find_recipe(task.recipe)
+    job = Job(recipe, task.seed, Embedded(recipe.images, task.seed), out, torch.device("cpu"))
+    train(job, say)
+    return job.name
+
+
+def say(job: Job, epoch: Epoch) -> None:
+    """A line an epoch."""
+    print(
+        f"{job.name}  epoch {epoch.epoch}/{job.recipe.epochs}  loss {epoch.loss:.4f}  {epoch.seconds:.1f} s", flush=True
+    )
+
+
+def main() -> None:
+    """Parse, and train with as many processes as asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench.training.zoo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/zoo"), help="weights, logs and checkpoints")
+    parser.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), metavar="RECIPE")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
+    options = parser.parse_args()
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        started = [pool.submit(train_task, task, options.out) for task in tasks(options.recipes, options.seeds)]
+        for done in as_completed(started):
+            print(f"{done.result()} is done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
