@@ -97,7 +97,7 @@ def _with_retries(url: str, part: Path, target: Path, progress: Progress | None)
         try:
             return _transfer(url, part, progress)
         except (_CutError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-            failed = 1 if _size(part) > before else failed + 1  # a connection that made progress starts anew
+            failed = 1 if _size(part) - before >= _CHUNK else failed + 1  # a connection that got on starts anew
             if failed >= _ATTEMPTS:
                 reason = f"{error}; {_size(part)} bytes are kept and the next fetch goes on from there"
                 raise WeightsError(f"{url}: {reason}; or {by_hand(url, target)}") from None
@@ -116,7 +116,8 @@ def _transfer(url: str, part: Path, progress: Progress | None) -> None:
     """One connection: ask for what is missing, write what comes, compare the length with what was announced."""
     have = _size(part)
     request = urllib.request.Request(direct_address(url), headers=_resume_headers(part, have))
-    with urllib.request.urlopen(request, timeout=_SILENCE) as response:
+    opener = urllib.request.build_opener()  # a fresh one reads the proxies that the environment names now
+    with opener.open(request, timeout=_SILENCE) as response:
         if response.status != 206:
             have = 0
         announced = int(response.headers.get("Content-Length") or 0)

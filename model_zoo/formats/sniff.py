@@ -51,7 +51,7 @@ def refuse_web_page(head: bytes, where: str) -> None:
 
 _WEB_PAGE = (
     "a web page (Google Drive answers so when it wants a confirmation or its quota is spent); "
-    "open the address in a browser and put the file in place by hand"
+    "open the address in a browser and put the file where `bench weights where MODEL` says"
 )
 
 
