@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.training.clip import clip_filters
-from bench.training.data import Share, TrainingSet
+from bench.training.data import TrainingSet
 from bench.training.recipes import Recipe
 from bench.training.steps import loss_of
 from bench.training.workers import Workers

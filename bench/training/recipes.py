@@ -24,7 +24,7 @@ class Attacker:
 
     eps: float = 8 / 255
     steps: int = 1
-    ramp: float = 0.0
+    ramp: float = 0.3
 
     def eps_at(self, progress: float) -> float:
         """The radius when `progress` in [0, 1] of the training is done."""
@@ -51,9 +51,9 @@ class Recipe:
     net: TinySpec = field(default_factory=TinySpec)
     attacker: Attacker = field(default_factory=Attacker)
     epochs: int = 6
-    images: int = 10_000
-    batch_size: int = 128
-    learning_rate: float = 0.2
+    images: int = 8_000
+    batch_size: int = 64
+    learning_rate: float = 0.1
     weight_decay: float = 5e-4
     warm_up: float = 0.25
     clip: float = 0.0
@@ -82,7 +82,7 @@ _MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch no
 _ADVPROP = replace(_MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)",
                    attacker=Attacker(eps=4 / 255))  # fmt: skip
 _NOFROST = replace(_MIX, name="nofrost", method="nofrost", about="clean and adversarial images, no normalisation",
-                   net=TinySpec(norm="none"), attacker=Attacker(ramp=0.5), learning_rate=0.1, clip=0.1)  # fmt: skip
+                   net=TinySpec(norm="none"), clip=0.1)  # fmt: skip
 
 
 def _smooth_unit(activation: str, *seeds: int) -> Recipe:
@@ -102,9 +102,9 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _STD, _AT, _MIX, _MBN, _NOFROST,
         _smooth_unit("silu", *_EVERY_SEED), _smooth_unit("gelu", *_EVERY_SEED), _ADVPROP,
-        replace(_STD, name="std_long", about="undefended, as much time as mbn takes", epochs=18),
+        replace(_STD, name="std_long", about="undefended, as much time as mbn takes", epochs=16),
         replace(_MIX, name="gn", about="clean and adversarial images, group norm", net=TinySpec(norm="group"),
-                attacker=Attacker(ramp=0.5), learning_rate=0.1, clip=0.1, seeds=(0,)),
+                clip=0.1, seeds=(0,)),
         replace(_AT, name="at_deep", about="adversarial images only, twice the blocks",
                 net=TinySpec(blocks=_DEEP), seeds=(0,)),
         _smooth_gradient("smooth_attack", "attack"), _smooth_gradient("smooth_update", "update"),
@@ -113,7 +113,7 @@ RECIPES: dict[str, Recipe] = {
                 freeze=2, seeds=(0,)),
         _smooth_unit("smoothrelu", 0), _smooth_unit("elu", 0), _smooth_unit("parametric_softplus", 0),
         replace(_STD, name="advprop_tuned", method="advprop", about="adversarial pre-training, clean fine-tuning",
-                start_from="at", learning_rate=0.05, seeds=(0,)),
+                start_from="at", learning_rate=0.02, seeds=(0,)),
         replace(_ADVPROP, name="advprop_fine", about="three branches: clean, augmented, adversarial (eps 4/255)",
                 domains=("clean", "augmented", "adversarial"), net=_THREE, seeds=(0,)),
         replace(_NOFROST, name="nofrost_star", about="no normalisation; clean, augmented and adversarial images",

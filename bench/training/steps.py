@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from bench.attacks import norms
 from bench.training.data import Batch
-from bench.training.recipes import Attacker, Domain, Recipe, SmoothPart
+from bench.training.recipes import Attacker, Domain, Recipe
 from model_zoo.nets.activations import SmoothGradientReLU
 from model_zoo.nets.normalisation import branch_names, split_branches, use_branch
 

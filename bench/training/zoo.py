@@ -4,12 +4,14 @@ import argparse
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from bench.training.data import Embedded
+from bench.errors import UsageError
+from bench.training.data import Embedded, Folder
 from bench.training.loop import Epoch, Job, train
 from bench.training.recipes import RECIPES, find_recipe
 
@@ -27,11 +29,25 @@ def tasks(recipes: Sequence[str], seeds: Sequence[int]) -> Iterator[Task]:
         yield from (Task(name, seed) for name in recipes if seed in find_recipe(name).seeds)
 
 
+def make_job(
+    name: str, seed: int, out: Path, *, epochs: int | None = None, data: Path | None = None, size: int = 32,
+    device: str | None = None,
+) -> Job:  # fmt: skip
+    """The job of the recipe called `name`, on the embedded pictures or on the folder `data`. Raises `UsageError`."""
+    recipe = find_recipe(name)
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"--epochs: expected a whole number of at least 1, found {epochs}")
+    recipe = replace(recipe, epochs=epochs or recipe.epochs)
+    pictures = Folder(data, size, seed) if data else Embedded(recipe.images, seed)
+    recipe = replace(recipe, net=replace(recipe.net, classes=pictures.classes))
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return Job(recipe, seed, pictures, out, torch.device(place))
+
+
 def train_task(task: Task, out: Path) -> str:
-    """Train one model on one thread, on which it is the same bit for bit; returns its name."""
+    """Train one model on one thread of the CPU, on which it is the same bit for bit; returns its name."""
     torch.set_num_threads(1)
-    recipe = find_recipe(task.recipe)
-    job = Job(recipe, task.seed, Embedded(recipe.images, task.seed), out, torch.device("cpu"))
+    job = make_job(task.recipe, task.seed, out, device="cpu")
     train(job, say)
     return job.name
 

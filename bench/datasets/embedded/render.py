@@ -25,12 +25,12 @@ class Look:
     amplitude: of the texture within the object, in units of 1/255; outside: its share outside the object
     """
 
-    contrast: tuple[float, float] = (0.08, 0.40)
-    occlusion: float = 0.4
+    contrast: tuple[float, float] = (0.20, 0.60)
+    occlusion: float = 0.3
     amplitude: tuple[float, float] = (10.0, 16.0)
     outside: float = 0.8
-    scale: tuple[float, float] = (7.5, 13.0)
-    blur: tuple[float, float] = (0.8, 2.6)
+    scale: tuple[float, float] = (8.5, 13.0)
+    blur: tuple[float, float] = (0.6, 1.8)
 
 
 def render(draws: Draws, labels: NDArray[np.int64], textures: NDArray[np.int64], look: Look) -> NDArray[np.uint8]:
@@ -90,7 +90,7 @@ def _object(draws: Draws, labels: NDArray[np.int64], look: Look) -> Floats:
     """[n, 32, 32], how much of each pixel the object covers."""
     scale = draws.uniform("scale", *look.scale)[:, None, None]
     centre = draws.uniform("centre", 11.5, 19.5, 2)[:, :, None, None]
-    half_tangent = draws.uniform("turn", -0.41421356, 0.41421356)[:, None, None]  # tan(a / 2) for a within 45 degrees
+    half_tangent = draws.uniform("turn", -0.3, 0.3)[:, None, None]  # tan(a / 2), so a within 33 degrees
     square = half_tangent * half_tangent
     cos, sin = (1 - square) / (1 + square), 2 * half_tangent / (1 + square)
     x, y = (X - centre[:, 0]) / scale, (Y - centre[:, 1]) / scale
