@@ -1,0 +1,36 @@
+"""`bench train`: train a model from its recipe."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe `bench train`."""
+    parser = subparsers.add_parser("train", help="train a model; the same command again continues")
+    add = parser.add_argument
+    add("recipe", metavar="RECIPE", help="such as at, mbn, sat_silu, advprop or nofrost; `list` shows all")
+    add("--data", type=Path, metavar="DIR", help="one folder of pictures a class; default the embedded pictures")
+    add("--size", type=int, default=32, metavar="PIXELS", help="side to which the pictures of --data are cut")
+    add("--out", type=Path, default=Path("results/zoo"), metavar="DIR", help="weights, log and checkpoint")
+    add("--seed", type=int, default=0, metavar="S", help="seed of initial weights, order and noise")
+    add("--device", metavar="cpu|cuda", help="default cuda where there is one")
+    add("--epochs", type=int, metavar="N", help="in place of the recipe's")
+    parser.set_defaults(func=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from bench.training.loop import train
+    from bench.training.recipes import RECIPES
+    from bench.training.zoo import make_job, say
+
+    if arguments.recipe == "list":
+        for recipe in RECIPES.values():
+            print(f"{recipe.name:20} {recipe.about}")
+        return 0
+    job = make_job(
+        arguments.recipe, arguments.seed, arguments.out, epochs=arguments.epochs, data=arguments.data,
+        size=arguments.size, device=arguments.device,
+    )  # fmt: skip
+    print(f"{train(job, say)} is trained; its log is {job.log}")
+    return 0
