@@ -1,0 +1,164 @@
+"""The queue: neither batch, order, shard nor lack of memory changes a verdict; claims are judged anew."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.autoattack import aa_fast, apgd, apgd_t, ensemble, fab_t, square
+from bench.attacks.base import Attack, Outcome, Trial
+from bench.attacks.network import Network
+from bench.attacks.search import Entry, Lanes, Reply, Search
+from tests.attacks.conftest import Subject
+
+EPS = Fraction(11, 255)
+ATTACK = ensemble(
+    "short", apgd("linf", EPS, steps=8), apgd_t("linf", EPS, 3, 8), fab_t("linf", EPS, 2, 5), square("linf", EPS, 30),
+    choices="all",
+)  # fmt: skip
+
+
+def run(subject: Subject, rows: Tensor | None = None, attack: Attack = ATTACK, **options: Any) -> Outcome:
+    rows = torch.arange(len(subject.ids)) if rows is None else rows
+    ids = [subject.ids[i] for i in rows.tolist()]
+    return attack.run(subject.net, subject.images[rows], subject.labels[rows], ids, keep_adversarial=True, **options)
+
+
+@pytest.mark.parametrize("batch_size", [3, 200])
+def test_batch_size_changes_no_verdict(subject: Subject, batch_size: int) -> None:
+    usual, other = run(subject), run(subject, batch_size=batch_size)
+    assert usual.broken_by == other.broken_by
+    assert torch.equal(usual.steps, other.steps)
+    torch.testing.assert_close(usual.margin, other.margin, atol=1e-3, rtol=1e-3)
+    assert 4 < usual.robust.sum() < 20
+
+
+def test_order_and_shards_change_no_verdict(subject: Subject) -> None:
+    whole = run(subject)
+    backwards = torch.arange(len(subject.ids)).flip(0)
+    assert run(subject, backwards).broken_by == whole.broken_by[::-1]
+    parts = [run(subject, rows).broken_by for rows in torch.arange(len(subject.ids)).split(7)]
+    assert [verdict for part in parts for verdict in part] == whole.broken_by
+
+
+def test_the_seed_changes_the_draws(subject: Subject) -> None:
+    one, other = run(subject), run(subject, seed=1)
+    assert one.adversarial is not None
+    assert other.adversarial is not None
+    assert not torch.equal(one.adversarial, other.adversarial)
+
+
+def test_out_of_memory_halves_the_batch_and_loses_nothing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = run(subject)
+    answer, refused = Network.gradient, []
+
+    def scarce(self: Network, x: Tensor, objective: Any) -> Reply:
+        if len(x) > 4:
+            refused.append(len(x))
+            raise torch.OutOfMemoryError
+        return answer(self, x, objective)
+
+    monkeypatch.setattr(Network, "gradient", scarce)
+    assert run(subject).broken_by == plain.broken_by
+    assert len(refused) >= 3
+
+
+def test_out_of_memory_with_one_image_is_raised(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(self: Network, x: Tensor, objective: Any) -> Reply:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Network, "gradient", none)
+    with pytest.raises(torch.OutOfMemoryError):
+        run(subject)
+
+
+def test_passes_are_full_while_there_is_work(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    for kind in ("gradient", "logits"):
+        answer = getattr(Network, kind)
+
+        def noted(self: Network, x: Tensor, *rest: Any, answer: Any = answer) -> Reply:
+            sizes.append(len(x))
+            return answer(self, x, *rest)
+
+        monkeypatch.setattr(Network, kind, noted)
+    run(subject, batch_size=4)
+    searching = sizes[12 : 3 * len(sizes) // 4]
+    assert sum(searching) / len(searching) > 3.8
+
+
+def test_clean_errors_are_never_attacked(subject: Subject) -> None:
+    wrong = Subject(subject.net, subject.images, (subject.labels + 1) % 10)
+    outcome = run(wrong)
+    assert outcome.broken_by == ["clean"] * 24
+    assert outcome.steps.sum() == 0
+    assert outcome.distance.max() == 0
+    assert outcome.cost.backward == 0
+
+
+def test_verdicts_are_those_of_the_pictures_handed_over(subject: Subject) -> None:
+    outcome = run(subject)
+    assert outcome.adversarial is not None
+    logits = subject.net(outcome.adversarial)
+    assert torch.equal(logits.argmax(1), outcome.prediction)
+    assert torch.equal(outcome.prediction == subject.labels, outcome.robust)
+    assert ((outcome.margin > 0) == outcome.robust).all()
+    assert outcome.distance.max() <= float(EPS) + 1e-6
+    assert outcome.adversarial.min() >= 0
+    assert outcome.adversarial.max() <= 1
+
+
+@dataclass(frozen=True)
+class Liar(Search[Lanes]):
+    """Claims at once to have broken every image."""
+
+    name: str = "liar"
+
+    def start(self, entry: Entry) -> Lanes:
+        return Lanes(**entry.at(entry.image))
+
+    def objective(self, _lanes: Lanes, logits: Tensor) -> Tensor:
+        return logits[:, 0]
+
+    def update(self, lanes: Lanes, _reply: Reply) -> Tensor:
+        lanes.broken = torch.ones_like(lanes.broken)
+        return lanes.broken
+
+
+def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> None:
+    real = apgd("linf", Fraction(64, 255))
+    attack = Attack("both", "linf", real.eps, (Trial(Liar()), *real.trials))
+    assert set(run(subject, attack=attack).broken_by) == {"apgd-ce"}
+    alone = Attack("liar", "linf", real.eps, (Trial(Liar()),))
+    assert run(subject, attack=alone).broken_by == [None] * 24
+
+
+def test_progress_ends_with_all(subject: Subject) -> None:
+    told: list[tuple[int, int]] = []
+    run(subject, progress=lambda done, of: told.append((done, of)))
+    assert told[-1] == (24, 24)
+
+
+def test_the_fast_tier_costs_a_fifth_of_the_standard_ensemble() -> None:
+    """Of an image that stands: 2 x 100 + 1 passes a run of APGD, at least 2 a step of FAB, one a query of Square."""
+    standard = 201 + 9 * 201 + 9 * 2 * 100 + 5001
+    fast = sum(
+        2 * t.search.steps + 1 if hasattr(t.search, "steps") else t.search.queries + 1
+        for t in aa_fast("linf", EPS).trials
+    )  # type: ignore[attr-defined]
+    assert fast <= standard / 5
+
+
+def test_a_random_model_is_refused(subject: Subject) -> None:
+    from bench.errors import UsageError
+
+    class Noisy(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = subject.net(x + 0.05 * torch.randn_like(x))
+            return out
+
+    with pytest.raises(UsageError, match="random"):
+        ATTACK.run(Noisy().eval(), subject.images, subject.labels, subject.ids)

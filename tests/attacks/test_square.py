@@ -1,0 +1,82 @@
+"""Square Attack: its schedule, its squares and windows, and its queries."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from pyautoattack.square import SquareAttack
+
+from bench.attacks import norms
+from bench.attacks.autoattack import square
+from bench.attacks.budget import NORMS, Norm
+from bench.attacks.randomness import generator
+from bench.attacks.search import Entry
+from bench.attacks.square import Square, SquareLanes, _bump
+from tests.attacks.conftest import Subject
+
+
+def lanes_of(search: Square, side: int = 32, count: int = 6) -> SquareLanes:
+    index = torch.arange(count)
+    images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+    draws = [generator(0, str(i), "square", 0) for i in range(count)]
+    return search.start(Entry(index, index, images, index, index, draws))
+
+
+@pytest.mark.parametrize("query", [0, 10, 11, 51, 201, 501, 1001, 2001, 4001, 4999])
+def test_sides_follow_the_reference_s_schedule(query: int) -> None:
+    search = Square("linf", 0.1)
+    lanes = lanes_of(search)
+    lanes.step[:] = query
+    reference = SquareAttack(None, eps=0.1, p_init=0.8, n_queries=5000, resc_schedule=False)
+    expected = max(round((reference.p_selection(query) * 32 * 32) ** 0.5), 1)
+    assert search._side(lanes).tolist() == [expected] * 6
+
+
+def test_a_step_is_one_square_of_one_colour(subject: Subject) -> None:
+    search = Square("linf", 0.05)
+    lanes = lanes_of(search)
+    lanes.image.fill_(0.5)
+    lanes.best = lanes.image.clone()
+    lanes.step[:] = 100
+    moved = search._squares(lanes, lanes.draws[:, 100]) - lanes.best
+    side = search._side(lanes)[0]
+    for picture in moved:
+        assert (picture != 0).flatten(1).sum(1).tolist() == [int(side) ** 2] * 3
+        assert all(len(channel[channel != 0].unique()) == 1 for channel in picture)
+    assert moved.abs().amax() == pytest.approx(0.05)
+
+
+def test_windows_keep_the_norm(subject: Subject) -> None:
+    search = Square("l2", 0.5)
+    lanes = lanes_of(search)
+    lanes.image.fill_(0.5)
+    lanes.best = lanes.image + 0.5 * norms.unit(lanes.x - 0.5, "l2")
+    moved = search._windows(lanes, lanes.draws[:, 0])
+    torch.testing.assert_close(norms.size(moved - lanes.image, "l2"), torch.full((6,), 0.5))
+
+
+@pytest.mark.parametrize("side", [3, 5, 8, 13])
+def test_bumps_are_the_reference_s(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = SquareAttack(None, norm="L2", eps=1.0, device="cpu")
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.zeros(1))
+    torch.testing.assert_close(_bump(side, 0.0), attack.eta(side))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_queries_are_counted_and_end_at_the_first_success(subject: Subject, norm: Norm) -> None:
+    eps = Fraction(30, 255) if norm == "linf" else Fraction(1)
+    outcome = square(norm, eps, 150).run(subject.net, subject.images, subject.labels, subject.ids)
+    assert outcome.cost.backward == 0
+    assert (outcome.steps[outcome.robust] == 151).all()
+    assert (outcome.steps[~outcome.robust] <= 151).all()
+    assert 0 < outcome.robust.sum() < len(outcome.robust)
+    assert (outcome.distance <= float(eps) + 1e-5).all()
+
+
+def test_more_queries_break_no_less(subject: Subject) -> None:
+    few, many = (
+        square("linf", Fraction(24, 255), n).run(subject.net, subject.images, subject.labels, subject.ids)
+        for n in (20, 300)
+    )
+    assert (many.robust <= few.robust).all()
+    assert many.robust.sum() < few.robust.sum()
