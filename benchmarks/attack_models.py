@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from bench.datasets.embedded import generate
 from model_zoo import load_model
 
 
@@ -38,6 +39,18 @@ def cifar(archive: Path, n: int) -> Pictures:
         pictures = [np.asarray(Image.open(io.BytesIO(opened.read(name))).convert("RGB")) for name in ids]
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().float() / 255
     return Pictures(images, torch.tensor([classes.index(name.split("/")[0]) for name in ids]), ids)
+
+
+def pictures(archive: Path | None, n: int) -> Pictures:
+    """`n` pictures of the archive, or of the embedded set where none is given."""
+    return cifar(archive, n) if archive else embedded(n)
+
+
+def embedded(n: int) -> Pictures:
+    """The first `n` of the embedded set's validation pictures, of the stream that tuning never saw."""
+    batch = generate("val", n)
+    images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
+    return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
 
 
 def example_checkpoint() -> nn.Module:

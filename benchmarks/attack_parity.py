@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attack_models import Pictures, cifar, open_model
+from attack_models import open_model, pictures
 
 from bench.attacks.autoattack import autoattack
 from bench.attacks.base import parse_eps
@@ -48,30 +48,21 @@ def main() -> None:
 
 def record_verdicts(options: argparse.Namespace) -> None:
     """Run one engine and keep what it found of each image."""
-    pictures = cifar(options.cifar, options.n) if options.cifar else embedded(options.n)
+    shown = pictures(options.cifar, options.n)
     attack = ENGINES[options.engine](options.norm, options.eps)
     started, used = time.perf_counter(), time.process_time()
     outcome = attack.run(
-        open_model(options.model), pictures.images, pictures.labels, pictures.ids,
+        open_model(options.model), shown.images, shown.labels, shown.ids,
         seed=options.seed, batch_size=options.batch_size,
     )  # fmt: skip
     found = {
         "engine": options.engine, "attack": attack.name, "implementation": attack.implementation,
-        "model": options.model, "seed": options.seed, "ids": pictures.ids, "broken_by": outcome.broken_by,
+        "model": options.model, "seed": options.seed, "ids": shown.ids, "broken_by": outcome.broken_by,
         "margin": outcome.margin.tolist(), "forward": outcome.cost.forward, "backward": outcome.cost.backward,
         "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used,
     }  # fmt: skip
     options.out.write_text(json.dumps(found, indent=1))
     print(f"{attack.name} {options.engine}: {dict(Counter(map(str, outcome.broken_by)))}, {found['cpu_seconds']:.0f} s")
-
-
-def embedded(n: int) -> Pictures:
-    """The first `n` of the embedded set."""
-    from bench.datasets.embedded import generate
-
-    batch = generate("val", n)
-    images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
-    return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
 
 
 def compare_verdicts(options: argparse.Namespace) -> None:

@@ -1,0 +1,103 @@
+"""Speed at equal verdicts: the native engine against pyautoattack, and both against the network's bare passes.
+
+    python benchmarks/attack_speed.py --cifar CIFAR.zip -n 20 --eps 8/255                # nothing survives
+    python benchmarks/attack_speed.py --model tiny_at -n 40 --eps 8/255                  # much survives
+
+All in one run, on the same pictures, in CPU time of one thread.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from attack_models import Pictures, open_model, pictures
+from torch import Tensor, nn
+
+from bench.attacks.autoattack import autoattack
+from bench.attacks.base import parse_eps
+from bench.attacks.losses import ce
+from bench.attacks.network import Network, freeze, prepare
+from bench.attacks.reference import reference
+
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="example")
+    parser.add_argument("--cifar", type=Path)
+    parser.add_argument("-n", type=int, default=20)
+    parser.add_argument("--eps", type=parse_eps, required=True)
+    parser.add_argument("--batch-size", type=int, default=64)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    shown, model = pictures(options.cifar, options.n), open_model(options.model)
+    gain = bare(model, shown, options.batch_size)
+    inside = Stopwatch()
+    native = timed(lambda: run(autoattack("linf", options.eps), model, shown, options.batch_size, inside))
+    theirs = timed(lambda: run(reference("linf", options.eps), model, shown, options.batch_size, Stopwatch()))
+    for name, (seconds, outcome) in {"native": native, "reference": theirs}.items():
+        left = float(outcome.robust.float().mean())
+        print(f"{name:9} {seconds:8.1f} s  {outcome.cost.passes:8} passes  {left:.1%} left")
+    unlike = int((native[1].robust != theirs[1].robust).sum())
+    print(f"{theirs[0] / native[0]:.2f}x as fast, {unlike} of {options.n} verdicts differ")
+    print(f"{inside.seconds / native[0]:.1%} of the native time inside the network; bare passes gain {gain:.2f}x")
+
+
+class Stopwatch:
+    """CPU seconds spent in the calls that it wraps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """`call`, timed."""
+
+        def timed_call(*arguments: Any) -> Any:
+            started = time.process_time()
+            try:
+                return call(*arguments)
+            finally:
+                self.seconds += time.process_time() - started
+
+        return timed_call
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU seconds, and the result."""
+    started = time.process_time()
+    result = call()
+    return time.process_time() - started, result
+
+
+def run(attack: Any, model: nn.Module, shown: Pictures, batch_size: int, inside: Stopwatch) -> Any:
+    """One attack, with the time inside the native engine's network told apart."""
+    before = Network.logits, Network.gradient
+    Network.logits, Network.gradient = (inside.wrap(method) for method in before)  # type: ignore[method-assign]
+    try:
+        return attack.run(model, shown.images, shown.labels, shown.ids, batch_size=batch_size)
+    finally:
+        Network.logits, Network.gradient = before  # type: ignore[method-assign]
+
+
+def bare(model: nn.Module, shown: Pictures, batch_size: int) -> float:
+    """How much faster a forward with a backward pass is through the prepared copy than through the frozen model."""
+    batch = shown.head(batch_size)
+    seconds = []
+    for network in (freeze(model), prepare(model, batch.images[:2])):
+        ask = Network(network, CPU)
+        seconds.append(min(timed(lambda ask=ask: ask.gradient(batch.images, away(batch.labels)))[0] for _ in range(7)))
+    print(f"forward and backward of {len(batch.ids)} pictures: {seconds[0]:.3f} s frozen, {seconds[1]:.3f} s prepared")
+    return seconds[0] / seconds[1]
+
+
+def away(labels: Tensor) -> Callable[[Tensor], Tensor]:
+    """Cross-entropy of `labels`."""
+    return lambda logits: ce(logits, labels, labels)
+
+
+if __name__ == "__main__":
+    main()
