@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -49,8 +50,8 @@ class PictureCache:
         self.used = 0
         self._shown: OrderedDict[tuple[str, int], Shown] = OrderedDict()
 
-    def get(self, key: tuple[str, int]) -> Shown | None:
-        """What is known of the image, now the most recent."""
+    def get(self, key: tuple[str, int], views: Sequence[View] = ()) -> Shown | None:  # noqa: ARG002
+        """What is known of the image, now the most recent; `views` are those that are wanted."""
         if key in self._shown:
             self._shown.move_to_end(key)
         return self._shown.get(key)
@@ -61,6 +62,15 @@ class PictureCache:
         self._shown[key] = shown
         while self.used > self.limit and len(self._shown) > 1:
             self.used -= _bytes(self._shown.popitem(last=False)[1])
+
+
+def picture_cache() -> PictureCache:
+    """The cache in memory, backed by the folder that BENCH_DECODED names if it names one."""
+    if folder := os.environ.get("BENCH_DECODED"):
+        from bench.engine.decoded import DecodedCache
+
+        return DecodedCache(Path(folder))
+    return PictureCache()
 
 
 def _bytes(shown: Shown) -> int:
@@ -77,7 +87,7 @@ class Session:
     batch_size: int = 32
     seed: int = 0
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
-    cache: PictureCache = field(default_factory=PictureCache)
+    cache: PictureCache = field(default_factory=picture_cache)
     _datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
 
     @functools.cached_property
@@ -98,7 +108,7 @@ class Session:
     ) -> Shown:
         """Image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
         key = (dataset.manifest, index)
-        known = self.cache.get(key)
+        known = self.cache.get(key, views)
         if isinstance(known, str) or (known is not None and all(v in known for v in views)):
             return known
         try:
