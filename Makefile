@@ -6,6 +6,7 @@ UV := .uv/bin/uv
 STAMP := $(VENV)/.installed
 
 export OMP_NUM_THREADS ?= 1
+PYTEST ?= --numprocesses=2 --dist=worksteal
 
 .PHONY: demo test check format docs install
 
@@ -24,13 +25,13 @@ demo: $(STAMP)
 	$(BIN)/bench demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 format: $(STAMP)
 	$(BIN)/ruff format .
