@@ -1,0 +1,120 @@
+"""Two models on the same images: what a difference is worth when every image was seen by both."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bench.metrics.accuracy import correct
+from bench.metrics.base import Frames
+from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, errors
+from bench.metrics.estimate import Estimate, Z, bootstrap
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Accuracy of A less that of B on the images that both scored.
+
+    `only_a` images are right under A alone, `only_b` under B alone; `p` is McNemar's exact two-sided p-value
+    (McNemar 1947, Psychometrika 12, 153-157): under no difference each discordant image is a fair coin. The interval
+    is Newcombe's for paired proportions, method 10 (Newcombe 1998, Statistics in Medicine 17, 2635-2650).
+    """
+
+    difference: float
+    low: float
+    high: float
+    n: int
+    only_a: int
+    only_b: int
+    p: float
+
+
+def compare(a: pd.DataFrame, b: pd.DataFrame) -> PairedDifference:
+    """The paired difference of two frames of records of the same condition."""
+    table = pd.DataFrame({"a": correct(a), "b": correct(b)}).dropna().astype(bool)
+    both = int((table["a"] & table["b"]).sum())
+    only_a = int((table["a"] & ~table["b"]).sum())
+    only_b = int((~table["a"] & table["b"]).sum())
+    n = len(table)
+    low, high = newcombe(both, only_a, only_b, n - both - only_a - only_b)
+    difference = (only_a - only_b) / n if n else math.nan
+    return PairedDifference(difference, low, high, n, only_a, only_b, mcnemar(only_a, only_b))
+
+
+def changed(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """The images on which exactly one is right: `image_id`, `label`, and both predictions."""
+    columns = ["image_id", "label", "prediction"]
+    table = a[a["scored"]][columns].merge(b[b["scored"]][columns], on=["image_id", "label"], suffixes=("_a", "_b"))
+    one = (table["prediction_a"] == table["label"]) != (table["prediction_b"] == table["label"])
+    return table[one].reset_index(drop=True)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Exact two-sided p-value of `only_a` against `only_b` discordant images; 1 where there are none."""
+    from scipy.stats import binomtest
+
+    discordant = only_a + only_b
+    return float(binomtest(only_a, discordant).pvalue) if discordant else 1.0
+
+
+def newcombe(both: int, only_a: int, only_b: int, neither: int) -> tuple[float, float]:
+    """Interval of the difference of paired proportions: score intervals of each, joined by their correlation."""
+    n = both + only_a + only_b + neither
+    if n == 0:
+        return math.nan, math.nan
+    p_a, p_b = (both + only_a) / n, (both + only_b) / n
+    (low_a, high_a), (low_b, high_b) = _score(p_a, n), _score(p_b, n)
+    product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    excess = both * neither - only_a * only_b
+    corrected = max(excess - n / 2, 0.0) if excess > 0 else excess  # continuity correction of the correlation
+    phi = corrected / math.sqrt(product) if product else 0.0
+    difference = p_a - p_b
+    down = (p_a - low_a) ** 2 - 2 * phi * (p_a - low_a) * (high_b - p_b) + (high_b - p_b) ** 2
+    up = (high_a - p_a) ** 2 - 2 * phi * (high_a - p_a) * (p_b - low_b) + (p_b - low_b) ** 2
+    return difference - math.sqrt(max(down, 0.0)), difference + math.sqrt(max(up, 0.0))
+
+
+def _score(p: float, n: int) -> tuple[float, float]:
+    centre = (2 * n * p + Z * Z) / (2 * (n + Z * Z))
+    half = Z * math.sqrt(Z * Z + 4 * n * p * (1 - p)) / (2 * (n + Z * Z))
+    return centre - half, centre + half
+
+
+def mce_difference(a: Frames, b: Frames) -> Estimate:
+    """mCE of A less that of B, in percent, with the bootstrap over images that both models share."""
+    wrong_a, wrong_b = errors(a).mean(axis=1), errors(b).mean(axis=1)  # [corruptions, images]
+    if wrong_a.shape != wrong_b.shape:
+        raise ValueError(f"unlike images: {wrong_a.shape[1]} against {wrong_b.shape[1]}")
+    alexnet = np.array([ALEXNET_ERROR[name] for name in CORRUPTIONS])
+    per_image = 100 * ((wrong_a - wrong_b) / alexnet[:, None]).mean(axis=0)
+    n = len(per_image)
+    low, high = bootstrap(lambda weights: float(per_image @ weights / n), n)
+    return Estimate(float(per_image.mean()), low, high, n)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the given order (Holm 1979, Scandinavian Journal of Statistics 6, 65-70)."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def rank_groups(frames: Mapping[str, pd.DataFrame], level: float = 0.05) -> dict[str, int]:
+    """Ranks by accuracy, shared by models that Holm-corrected McNemar tests against their group's best cannot part."""
+    by_accuracy = sorted(frames, key=lambda name: (-float(correct(frames[name]).mean()), name))
+    ranks: dict[str, int] = {}
+    position = 0
+    while position < len(by_accuracy):
+        best, rest = by_accuracy[position], by_accuracy[position + 1 :]
+        adjusted = holm([compare(frames[best], frames[other]).p for other in rest])
+        apart = next((i for i, p in enumerate(adjusted) if p < level), len(rest))
+        for name in by_accuracy[position : position + 1 + apart]:
+            ranks[name] = position + 1
+        position += 1 + apart
+    return ranks
