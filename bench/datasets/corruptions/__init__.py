@@ -70,8 +70,10 @@ class Corruption:
         """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
         _check(images, keys)
         batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        parts = [self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in range(0, len(batch), _CHUNK)]
-        return torch.cat(parts).numpy() if parts else images.copy()
+        out = np.empty_like(images)
+        for i in range(0, len(images), _CHUNK):
+            out[i : i + _CHUNK] = self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]).numpy()
+        return out
 
     @torch.no_grad()
     def on(self, images: Tensor, keys: Keys) -> Tensor:

@@ -1,6 +1,7 @@
 """Brightness, contrast, saturation, elastic transform, pixelation and JPEG."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -77,7 +78,8 @@ def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     pixels = torch.stack([x, y, torch.ones_like(x)], dim=-1).double().view(1, h * w, 3)
     places = (pixels @ inverse).view(-1, h, w, 2)
-    return (2 * places / torch.tensor([w - 1, h - 1]) - 1).float().to(jitter.device)
+    normalised: Tensor = 2 * places / torch.tensor([w - 1, h - 1]) - 1
+    return normalised.float().to(jitter.device)
 
 
 def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
@@ -85,11 +87,7 @@ def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
     h, w = x.shape[1:3]
     small = (int(w * setting.c), int(h * setting.c))
     enlarge = Image.Resampling.BOX if setting.family.blocky else Image.Resampling.NEAREST
-
-    def one(image: Image.Image) -> Image.Image:
-        return image.resize(small, Image.Resampling.BOX).resize((w, h), enlarge)
-
-    return torch.stack([_to_tensor(one(image)) for image in _to_pillow(x)]).to(x.device)
+    return _through_pillow(x, lambda image: image.resize(small, Image.Resampling.BOX).resize((w, h), enlarge))
 
 
 def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
@@ -99,21 +97,20 @@ def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
 
 def jpeg(x: Tensor, quality: int) -> Tensor:
     """uint8 [n, h, w, 3] after a round trip through Pillow's JPEG."""
-    return torch.stack([_to_tensor(_round_trip(image, quality)) for image in _to_pillow(x)]).to(x.device)
+
+    def round_trip(image: Image.Image) -> Image.Image:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        return Image.open(buffer)
+
+    return _through_pillow(x, round_trip)
 
 
-def _round_trip(image: Image.Image, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer)
-
-
-def _to_pillow(x: Tensor) -> list[Image.Image]:
-    return [Image.fromarray(image) for image in x.cpu().numpy()]
-
-
-def _to_tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image))
+def _through_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
+    out = np.empty(x.shape, np.uint8)
+    for place, image in zip(out, x.cpu().numpy(), strict=True):
+        place[:] = np.asarray(change(Image.fromarray(image)))
+    return torch.from_numpy(out).to(x.device)
 
 
 METHODS = {

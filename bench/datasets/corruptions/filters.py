@@ -23,6 +23,10 @@ def pad(x: Tensor, dim: int, before: int, after: int, border: Border) -> Tensor:
     return torch.cat([first, x, last], dim)
 
 
+_LONG = 31
+"""Taps above which a Fourier transform is faster than one pass over the image for each."""
+
+
 def gaussian_taps(sigma: float, truncate: float) -> list[float]:
     """Normalised taps over +-int(truncate * sigma + 0.5), as in scipy.ndimage.gaussian_filter1d."""
     radius = int(truncate * sigma + 0.5)
@@ -34,9 +38,10 @@ def gaussian_taps(sigma: float, truncate: float) -> list[float]:
 
 def gaussian(x: Tensor, sigma: float | tuple[float, float], border: Border = "edge", truncate: float = 4.0) -> Tensor:
     """Gaussian blur over height and width; the defaults are skimage.filters.gaussian's."""
-    for dim, s in zip((1, 2), sigma if isinstance(sigma, tuple) else (sigma, sigma), strict=True):
-        x = _correlate1d(x, gaussian_taps(s, truncate), dim, border)
-    return x
+    rows, columns = (gaussian_taps(s, truncate) for s in (sigma if isinstance(sigma, tuple) else (sigma, sigma)))
+    if len(rows) == len(columns) > _LONG:
+        return correlate(x, np.outer(rows, columns), border)
+    return _correlate1d(_correlate1d(x, rows, 1, border), columns, 2, border)
 
 
 def _correlate1d(x: Tensor, taps: list[float], dim: int, border: Border) -> Tensor:

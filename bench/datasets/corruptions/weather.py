@@ -37,9 +37,10 @@ def snow(x: Tensor, setting: Setting[Snow], normal: Tensor, angle: Tensor) -> Te
     layer = flakes[:, top : top + h, left : left + w].mul_(255).round_()
     image = x.float()
     red, green, blue = (image[..., i : i + 1] * weight for i, weight in enumerate(_LUMA))
-    grey = red.add_(green).add_(blue)
-    whitened = image * c.opacity + torch.maximum(image, grey * 1.5 + 127.5).mul_(1 - c.opacity)
-    return whitened.add_(layer).add_(layer.flip(1, 2))
+    white = red.add_(green).add_(blue).mul_(1.5).add_(127.5).mul_(1 - c.opacity)
+    # c * x + (1 - c) * max(x, white), where the larger is found after the sum
+    whitened = torch.maximum(image, (image * c.opacity).add_(white))
+    return whitened.add_(layer + layer.flip(1, 2))
 
 
 def draw_frost(stream: Stream, setting: Setting[Frost]) -> Draws:
