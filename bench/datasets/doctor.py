@@ -44,6 +44,10 @@ def diagnose(root: Path, *, readers: int = 4) -> Diagnosis:
     """Open every picture under `root` once. Raises `DataError` where there is nothing to look at."""
     if not root.is_dir():
         raise DataError(f"doctor: {root} is not a folder")
+    from bench.datasets.checkup import check_set, known_set
+
+    if name := known_set(root.resolve()):
+        return check_set(name, root, readers)
     base = root / "val" if (root / "val").is_dir() else root
     dataset = _open(base)
     found = Diagnosis(base, _layout(base, dataset), len(dataset), len(set(dataset.targets)))

@@ -1,0 +1,45 @@
+"""The doctor on sets that it knows by name."""
+
+from pathlib import Path
+
+from PIL import Image
+
+from bench.datasets.corruptions import NAMES
+from bench.datasets.doctor import diagnose
+from bench.datasets.labels import imagenet_wnids, label_space
+from bench.testing import write_pictures
+
+
+def test_missing_conditions_strangers_and_sizes_of_imagenet_c(tmp_path: Path) -> None:
+    root = tmp_path / "imagenet-c"
+    for name in NAMES:
+        for severity in range(1, 6):
+            write_pictures(root / name / str(severity), ["n01440764"], 1, size=224, width=224)
+    write_pictures(root / "motion_blurr" / "1", ["n01440764"], 1)
+    for path in (root / "fog" / "4").rglob("*.JPEG"):
+        path.unlink()
+    (root / "fog" / "4" / "n01440764").rmdir()
+    (root / "fog" / "4").rmdir()
+    Image.new("RGB", (299, 299)).save(next((root / "snow" / "2").rglob("*.JPEG")))
+    found = diagnose(root)
+    report = "\n".join(found.lines())
+    assert found.images == 73
+    assert "1 of 75 conditions missing: fog/4" in report
+    assert "299x299 pixels, expected 224x224" in report
+    assert "20 of the 20 held-out conditions" in report
+    assert "motion_blurr" in report
+    assert "brightness/5: 1 of 50000 images, 999 of 1000 classes missing" in report
+
+
+def test_199_of_200_classes(tmp_path: Path) -> None:
+    wnids = [imagenet_wnids()[member] for (member,) in label_space("imagenet-r-200").members]
+    root = write_pictures(tmp_path / "imagenet-r", wnids[1:], 1, size=8)
+    found = diagnose(root)
+    assert found.classes == 199
+    assert found.problems == ["imagenet-r: 199 of 30000 images, 1 of 200 classes missing"]
+
+
+def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"], 1)
+    (root / "n01440764" / "zebra.JPEG").write_bytes(b"")
+    assert any("zebra: empty file" in problem for problem in diagnose(root).problems)
