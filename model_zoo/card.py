@@ -5,6 +5,7 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
     name = "sat_resnet50"
     method = "sat"                      # one of METHODS
     architecture = "resnet50"
+    parameters = 25557032
     paper = "Smooth Adversarial Training, arXiv 2006.14536"
     dataset = "imagenet"                # home data set: where `--dataset` is not given
     labels = "imagenet1k"               # label space of the logits
@@ -131,6 +132,8 @@ class ModelCard:
     architecture: str
     input: InputSpec
     weights: WeightsSpec
+    parameters: int = 0
+    """Trainable numbers in the network, all branches together; 0 where a card does not say."""
     paper: str = ""
     dataset: str = "imagenet"
     labels: str = "imagenet1k"
