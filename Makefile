@@ -6,6 +6,10 @@ UV := .uv/bin/uv
 STAMP := $(VENV)/.installed
 
 export OMP_NUM_THREADS ?= 1
+# The machine's own certificates where it has them: behind a company's proxy uv's bundled ones do not suffice.
+ifneq (,$(wildcard /etc/ssl/certs/ca-certificates.crt))
+export UV_SYSTEM_CERTS ?= true
+endif
 PYTEST ?= --numprocesses=2 --dist=worksteal
 
 .PHONY: demo test check format docs install
