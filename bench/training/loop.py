@@ -139,7 +139,7 @@ def _epoch(job: Job, net: nn.Module, optimizer: torch.optim.SGD, number: int, wo
         if recipe.clip:
             clip_filters(net, recipe.clip)
         optimizer.step()
-        total += float(loss)
+        total += float(loss.detach())
     workers.average(list(net.buffers()))
     return Epoch(number + 1, total / length, time.monotonic() - started)
 

@@ -67,9 +67,13 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), metavar="RECIPE")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
     options = parser.parse_args()
+    wanted = list(tasks(options.recipes, options.seeds))
+    if options.jobs == 1:
+        for task in wanted:
+            print(f"{train_task(task, options.out)} is done", flush=True)
+        return
     with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
-        started = [pool.submit(train_task, task, options.out) for task in tasks(options.recipes, options.seeds)]
-        for done in as_completed(started):
+        for done in as_completed([pool.submit(train_task, task, options.out) for task in wanted]):
             print(f"{done.result()} is done", flush=True)
 
 

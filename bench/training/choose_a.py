@@ -1,0 +1,55 @@
+"""Choose the embedded split `a`: `python -m bench.training.choose_a WEIGHTS`.
+
+As ImageNet-A was made (arXiv 1907.07174): of many hard pictures, those that an undefended network gets wrong, a fixed
+number a class. Their places in the stream `hard` are committed, so that the split needs no network afterwards.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import nn
+
+from bench.datasets import embedded
+from bench.errors import DataError
+from bench.training.recipes import find_recipe
+from model_zoo.tiny.build import network
+
+CANDIDATES = 4_000
+EACH = 100
+"""Pictures of each class that are kept: the first that are wrong."""
+
+
+def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = EACH) -> NDArray[np.int64]:
+    """Places in the `hard` stream of `seed`, ascending, `each` per class. Raises `DataError` if there are too few."""
+    batch = embedded.generate("hard", candidates, seed)
+    wrong = _predictions(net, batch.images) != batch.labels
+    chosen = [np.flatnonzero(wrong & (batch.labels == label))[:each] for label in range(len(embedded.CLASSES))]
+    if (fewest := min(map(len, chosen))) < each:
+        raise DataError(f"split a: expected {each} wrong pictures of each class, found {fewest} of {candidates}")
+    return np.sort(np.concatenate(chosen))
+
+
+@torch.inference_mode()
+def _predictions(net: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    x = torch.from_numpy(images).permute(0, 3, 1, 2)
+    return torch.cat([net(part.float() / 255).argmax(1) for part in x.split(200)]).numpy()
+
+
+def main() -> None:
+    """Write `a-SEED.txt` beside the generator, for tuning and for reporting."""
+    parser = argparse.ArgumentParser(prog="python -m bench.training.choose_a", description=__doc__)
+    parser.add_argument("weights", type=Path, help="the undefended network's, `tiny_std.safetensors`")
+    net = network(find_recipe("std").net).eval()
+    net.load_state_dict(load_file(parser.parse_args().weights))
+    for seed in (embedded.TUNE_SEED, embedded.REPORT_SEED):
+        path = Path(embedded.__file__).parent / f"a-{seed}.txt"
+        np.savetxt(path, choose(net, seed), fmt="%d")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The generator: the same bytes everywhere, whatever the order, and splits that differ in what they say they do."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.datasets import embedded
+from bench.datasets.embedded.draws import Draws, image_keys
+from bench.datasets.embedded.shapes import SILHOUETTES
+from bench.datasets.embedded.textures import TEXTURES, texture
+from bench.errors import DataError, UsageError
+
+DRAWN = [split for split in embedded.SPLITS if split != "a"]
+
+BYTES = {
+    "train": "0d71bd1ea8f151bbcb2f53b6e21af149bed0662da20a9ab05a5850db846539cf",
+    "val": "aabd8bc10052346aca6dd19f6ac2dceb5d1e62bf27e007b26fa3f7add6d40739",
+    "hard": "19730f72f1ced7c8661aa17445ddb188ff427e124e43b5dd96b1f3dde2f252bf",
+    "stylised": "5d74e6f22b80245ce38767d6d4587ba1e68707d0354ed651135d959b26fb61c6",
+    "cue-conflict": "0210c330a3f9e8eef3e4f136c3e104ae77bf8a1249a54222129ca2b7ed3791e1",
+}
+"""SHA-256 of the first 64 pictures of each split on its default seed: any change of them is a new VERSION."""
+
+
+@pytest.mark.parametrize("split", DRAWN)
+def test_bytes_are_those_of_this_version(split: str) -> None:
+    images = embedded.generate(split, 64).images
+    assert (images.shape, images.dtype) == ((64, 32, 32, 3), np.uint8)
+    assert hashlib.sha256(images.tobytes()).hexdigest() == BYTES[split]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from(DRAWN), st.integers(0, 600), st.integers(1, 12), st.integers(0, 5))
+def test_a_picture_depends_on_split_seed_and_index_alone(split: str, start: int, n: int, seed: int) -> None:
+    some, one = embedded.generate(split, n, seed, start), embedded.generate(split, 1, seed, start + n - 1)
+    assert np.array_equal(some.images[-1:], one.images)
+    assert (some.ids[-1], some.labels[-1], some.texture_labels[-1]) == (
+        one.ids[0],
+        one.labels[0],
+        one.texture_labels[0],
+    )
+
+
+def test_generating_in_pieces_crosses_the_internal_chunks() -> None:
+    whole = embedded.generate("val", 260)
+    assert np.array_equal(whole.images[250:], embedded.generate("val", 10, start=250).images)
+    assert len(set(whole.ids)) == 260
+
+
+def test_seeds_and_splits_are_different_pictures() -> None:
+    pictures = [embedded.generate(split, 1, seed).images.tobytes() for split in DRAWN for seed in (0, 1, 2)]
+    assert len(set(pictures)) == len(pictures)
+
+
+def test_texture_tells_the_class_in_train_and_val_and_not_elsewhere() -> None:
+    """95 % of pictures bear their class's own texture and the rest any of ten: 95.5 %; four standard errors."""
+
+    def agreement(split: str) -> float:
+        members = embedded.describe(split, 20_000)
+        return float((members.labels == members.texture_labels).mean())
+
+    assert agreement("train") == pytest.approx(0.955, abs=0.006)
+    assert agreement("val") == pytest.approx(0.955, abs=0.006)
+    assert agreement("stylised") == pytest.approx(0.1, abs=0.009)
+    assert agreement("cue-conflict") == 0
+
+
+def test_classes_are_balanced() -> None:
+    counts = np.bincount(embedded.describe("train", 20_000).labels, minlength=10)
+    assert (abs(counts - 2_000) < 4 * np.sqrt(2_000)).all()
+
+
+def test_describe_says_what_generate_draws() -> None:
+    members, batch = embedded.describe("hard", 30, 1, 7), embedded.generate("hard", 30, 1, 7)
+    assert members.ids == batch.ids
+    assert np.array_equal(members.labels, batch.labels)
+    assert np.array_equal(members.texture_labels, batch.texture_labels)
+
+
+def test_no_pictures_is_an_empty_batch() -> None:
+    assert embedded.generate("val", 0).images.shape == (0, 32, 32, 3)
+
+
+def test_unknown_split_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="stylised"):
+        embedded.generate("stylized", 1)
+
+
+def test_a_is_part_of_hard_and_ends() -> None:
+    places = embedded.chosen()
+    assert (np.diff(places) > 0).all()
+    first = embedded.generate("a", 1)
+    assert np.array_equal(first.images, embedded.generate("hard", 1, start=int(places[0])).images)
+    with pytest.raises(DataError, match=f"has {len(places)} pictures"):
+        embedded.generate("a", len(places) + 1)
+    with pytest.raises(DataError, match="choose_a"):
+        embedded.chosen(99)
+
+
+def test_a_has_as_many_pictures_of_each_class() -> None:
+    counts = np.bincount(embedded.describe("a", len(embedded.chosen())).labels)
+    assert set(counts) == {len(embedded.chosen()) // 10}
+
+
+def test_draws_are_uniform_independent_and_named() -> None:
+    draws = Draws(image_keys("test", np.arange(50_000)))
+    u, v = draws.uniform("u", 0, 1), draws.uniform("v", 0, 1)
+    assert u.min() >= 0
+    assert u.max() < 1
+    assert abs(u.mean() - 0.5) < 4 * np.sqrt(1 / 12 / 50_000)
+    assert abs(np.corrcoef(u, v)[0, 1]) < 4 / np.sqrt(50_000)
+    normal = draws.normal("n", 2.0)
+    assert abs(normal.mean()) < 4 * 2 / np.sqrt(50_000)
+    assert normal.std() == pytest.approx(2, rel=0.02)
+
+
+def test_silhouettes_cover_neither_nothing_nor_everything_and_differ() -> None:
+    axis = np.linspace(-1.2, 1.2, 49, dtype=np.float32)
+    u, v = np.broadcast_to(axis, (1, 49, 49)), np.broadcast_to(axis[:, None], (1, 49, 49))
+    masks = {name: (silhouette(u, v) < 0) for name, silhouette in SILHOUETTES.items()}
+    assert all(0.05 < mask.mean() < 0.6 for mask in masks.values()), {n: m.mean() for n, m in masks.items()}
+    assert len({mask.tobytes() for mask in masks.values()}) == len(masks)
+
+
+def test_each_texture_has_its_frequency() -> None:
+    """The Fourier transform, which the generator does not use, peaks where the table says."""
+    labels = np.arange(len(TEXTURES))
+    axis = np.arange(64, dtype=np.float32)
+    x, y = np.broadcast_to(axis, (64, 64)), np.broadcast_to(axis[:, None], (64, 64))
+    spectrum = abs(np.fft.fft2(texture(Draws(image_keys("t", labels)), labels, x, y)))
+    for grating, power in zip(TEXTURES, spectrum, strict=True):
+        if grating.check:
+            continue
+        fy, fx = np.unravel_index(power[:, :33].argmax(), (64, 33))
+        frequency = np.hypot(fx, fy - 64 * (fy > 32)) / 64
+        assert frequency == pytest.approx(1 / grating.period, abs=0.02)
