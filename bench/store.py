@@ -4,6 +4,7 @@
 
     DIR/cells/CELL/cell.json                       what the cell is (`bench.record.Cell`)
     DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
+    DIR/cells/CELL/reliability.json                under attack: whether the number can be believed, and why
     DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
 
 The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.
@@ -24,6 +25,8 @@ import pyarrow.parquet as pq
 
 from bench.errors import StoreError
 from bench.record import Cell, UnitKey
+
+RELIABILITY = "reliability.json"
 
 _PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
 

@@ -74,28 +74,30 @@ class Subject:
             seed=self.seed, batch_size=self.batch_size, keep_adversarial=True,
         )  # fmt: skip
 
+    def outlast(self, attack: Attack, rows: Tensor) -> Tensor:
+        """bool [n]: which of `rows` stand against `attack`, too; the others are not attacked."""
+        standing = rows.clone()
+        if rows.any():
+            standing[rows] = self.attack(attack, rows).robust
+        return standing
+
     @cached_property
     def short(self) -> Outcome:
         """PGD-20 at a quarter of the budget a step."""
         return self.attack(make_pgd(self.norm, self.eps, SHORT, self.eps / 4))
 
     @cached_property
-    def long(self) -> Outcome:
-        """PGD-200, of the same step."""
-        return self.attack(make_pgd(self.norm, self.eps, LONG, self.eps / 4))
-
-    @cached_property
-    def auto(self) -> Tensor:
-        """bool [n]: stands against APGD, on cross-entropy and then on DLR where there are classes enough."""
-        standing = self.attack(apgd(self.norm, self.eps)).robust
-        if self.clean.shape[1] >= CLASSES_NEEDED["dlr"] and standing.any():
-            standing[standing.clone()] = self.attack(apgd(self.norm, self.eps, "dlr"), standing).robust
-        return standing
+    def after_long(self) -> Tensor:
+        """bool [n]: stands against PGD-20, and against PGD-200 of the same step."""
+        return self.outlast(make_pgd(self.norm, self.eps, LONG, self.eps / 4), self.short.robust)
 
     @cached_property
     def standing(self) -> Tensor:
-        """bool [n]: no gradient attack at all has broken it."""
-        return self.short.robust & self.long.robust & self.auto
+        """bool [n]: no gradient attack has broken it: neither PGD, nor APGD on cross-entropy or (of 3 classes) DLR."""
+        standing = self.outlast(apgd(self.norm, self.eps), self.after_long)
+        if self.clean.shape[1] < CLASSES_NEEDED["dlr"]:
+            return standing
+        return self.outlast(apgd(self.norm, self.eps, "dlr"), standing)
 
     @cached_property
     def gradient(self) -> Tensor:
@@ -171,20 +173,18 @@ def unbounded_survivors(subject: Subject) -> float:
 
 def more_steps(subject: Subject) -> float:
     """Share of pictures that stand against PGD-20 and fall to PGD-200."""
-    return _share(subject.short.robust & ~subject.long.robust)
+    return _share(subject.short.robust & ~subject.after_long)
 
 
 def adaptive_steps(subject: Subject) -> float:
     """Share of pictures that stand against both PGD and fall to APGD."""
-    return _share(subject.short.robust & subject.long.robust & ~subject.auto)
+    return _share(subject.after_long & ~subject.standing)
 
 
 def gradient_free(subject: Subject) -> float:
     """Share of pictures that stand against all gradients and fall to Square, which uses none."""
-    if not subject.standing.any():
-        return 0.0
-    outcome = subject.attack(square(subject.norm, subject.eps, QUERIES), subject.standing)
-    return int((~outcome.robust).sum()) / len(subject.labels)
+    left = subject.outlast(square(subject.norm, subject.eps, QUERIES), subject.standing)
+    return _share(subject.standing & ~left)
 
 
 def transfer(subject: Subject) -> float:

@@ -39,9 +39,10 @@ class Criterion:
         """As in records: the measurement's name."""
         return self.measure.__name__
 
-    def level(self, value: float) -> Level:
-        """What `value` makes of the number."""
-        return LEVELS[(value > self.doubtful) + (value > self.unreliable)]
+    def level(self, value: float, images: int) -> Level:
+        """What `value` makes of the number; one image alone makes it doubtful at most."""
+        single = not self.structural and value * images < 1.5
+        return LEVELS[(value > self.doubtful) + (value > self.unreliable and not single)]
 
 
 CRITERIA = (
@@ -103,7 +104,7 @@ class Reliability:
 
     def to_dict(self) -> dict[str, object]:
         """As stored beside the number."""
-        return {"level": self.level, **dataclasses.asdict(self)}
+        return {"level": self.level, "because": self.because, **dataclasses.asdict(self)}
 
 
 def assess(
@@ -138,7 +139,7 @@ def _judge(subject: Subject) -> Reliability:
         except NotMeasuredError as error:
             skipped[criterion.name] = str(error)
             continue
-        findings.append(Finding(criterion.name, value, criterion.level(value), criterion.says))
+        findings.append(Finding(criterion.name, value, criterion.level(value, len(subject.labels)), criterion.says))
     return Reliability(tuple(findings), skipped, len(subject.labels))
 
 

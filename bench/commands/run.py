@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     "dataset", "data", "out", "protocol", "limit", "seed", "weights", "device", "batch_size", "eps", "norm",
-    "steps", "step_size", "restarts", "targeted", "attack_engine", "shard",
+    "steps", "step_size", "restarts", "targeted", "attack_engine", "reliability", "shard",
 )  # fmt: skip
 
 
@@ -39,6 +39,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--restarts", type=int, default=1, metavar="R", help="random restarts")
     add("--targeted", action="store_true", help="towards a random other class, as in Feature Denoising")
     add("--attack-engine", default="native", choices=("native", "reference"), help="reference: pyautoattack itself")
+    add("--reliability", type=int, default=32, metavar="N",
+        help="images on which a robust accuracy is put in doubt (default 32); 0 leaves the verdict out")  # fmt: skip
     parser.set_defaults(func=_run)
 
 

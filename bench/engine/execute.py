@@ -75,6 +75,13 @@ def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[Inp
         yield _batch(session, dataset, condition, chunk, list(islice(shown, len(chunk))), specs)
 
 
+def read_sample(session: Session, dataset: Dataset, condition: Condition, indices: list[int], spec: InputSpec) -> Batch:
+    """Images `indices` of `dataset` as `condition` shows them to a model's input."""
+    views: list[View] = [None] if condition.corruption else [spec]
+    shown = list(_read_ahead(session, dataset, indices, views))
+    return _batch(session, dataset, condition, indices, shown, [spec])
+
+
 def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]) -> Iterator[Shown]:
     """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
 

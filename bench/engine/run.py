@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -16,8 +16,9 @@ from bench.datasets.preprocess import InputProtocol
 from bench.datasets.table import SETS, parse_roots
 from bench.engine.execute import execute
 from bench.engine.manifest import environment, put_manifest, run_manifest
-from bench.engine.plan import Plan, Unit, make_plan, units
+from bench.engine.plan import Entry, Plan, Unit, make_plan, units
 from bench.engine.progress import reporter
+from bench.engine.reliability import SAMPLE, assess_cells, attacked
 from bench.engine.session import Session, Subject, default_batch, default_device
 from bench.errors import UsageError
 from bench.store import Store, put_cell, put_part
@@ -26,6 +27,8 @@ from bench.suites.registry import find_suite
 from model_zoo.load import Model, load_model
 
 DEFAULT_OUT = "results/runs"
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run about to start: its plan and the units that are missing."""
+    """A run about to start: its plan, the units that are missing, and the cells to be doubted on `sample` images."""
 
     plan: Plan
     session: Session
     store: Store
     todo: list[Unit]
     given: dict[str, Any]
+    doubted: list[Entry]
+    sample: int
 
     @property
     def images(self) -> int:
@@ -102,12 +107,14 @@ def prepare(
     restarts: int = 1,
     targeted: bool = False,
     attack_engine: str = "native",
+    reliability: int = SAMPLE,
     shard: str | None = None,
 ) -> Prepared:
     """Load the models, open the data and find what is missing, without measuring anything.
 
     `data` is a folder as for `--data`; `limit` takes that many images of each set; `eps` and `step_size` are in units
-    of [0, 1] (`"4/255"`); `shard` is `i/n`. Everything is checked before anything is computed.
+    of [0, 1] (`"4/255"`); `reliability` is the number of images on which a robust accuracy is doubted (0: not at all);
+    `shard` is `i/n`. Everything is checked before anything is computed.
     """
     given: dict[str, Any] = {
         k: str(v) for k, v in locals().items() if v not in (None, (), False) and k not in ("models", "suites")
@@ -130,7 +137,8 @@ def prepare(
     missing = {(u.condition.name, u.key): u for u in units(plan, store)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
     given |= {"models": [s.model.name for s in subjects], "suites": [s.name for s in wanted]}
-    return Prepared(plan, session, store, todo, given)
+    doubted = _share(attacked(plan), shard)
+    return Prepared(plan, session, store, todo, given, doubted, _at_least_zero("--reliability", reliability))
 
 
 def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Unit], None] | None = None) -> None:
@@ -147,6 +155,8 @@ def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Uni
             progress.finished(unit.condition.name, unit.images)
             if on_unit:
                 on_unit(unit)
+        for name in assess_cells(plan, session, store, prepared.doubted, prepared.sample):
+            progress.finished(f"reliability of {name}", 0)
 
 
 def _settle_torch() -> None:
@@ -188,8 +198,14 @@ def _positive(option: str, value: int | None) -> int | None:
     return value
 
 
-def _share(all_units: list[Unit], shard: str | None) -> list[Unit]:
+def _at_least_zero(option: str, value: int) -> int:
+    if value < 0:
+        raise UsageError(f"{option}: expected a whole number, 0 to leave it out, found {value}")
+    return value
+
+
+def _share(items: list[Item], shard: str | None) -> list[Item]:
     if shard is None:
-        return all_units
+        return items
     part = Shard.parse(shard)
-    return all_units[part.index - 1 :: part.count]
+    return items[part.index - 1 :: part.count]

@@ -1,8 +1,8 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,24 @@ import pyarrow as pa
 
 from bench.errors import StoreError
 from bench.record import Cell
-from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_part
+from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_part
+
+LEVELS = ("reliable", "not assessed", "doubtful", "unreliable")
+"""What a robust accuracy can be, from the best to the worst."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a robust accuracy can be believed, and why not; empty where nobody asked or nothing was attacked."""
+
+    level: str = ""
+    because: str = ""
+
+    @classmethod
+    def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
+        """The worst of several conditions'."""
+        asked = [verdict for verdict in verdicts if verdict.level]
+        return max(asked, key=lambda verdict: LEVELS.index(verdict.level), default=cls())
 
 
 @dataclass(frozen=True)
@@ -20,6 +37,7 @@ class LoadedCell:
     cell: Cell
     records: pd.DataFrame
     problems: tuple[str, ...]
+    reliability: Verdict = field(default_factory=Verdict)
 
     @property
     def complete(self) -> bool:
@@ -70,7 +88,19 @@ class ResultsFolder:
         records = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
         if len(records) < cell.protocol.images:
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
-        return LoadedCell(cell, records, tuple(problems))
+        return LoadedCell(cell, records, tuple(problems), self._reliability(cell_id))
+
+    def _reliability(self, cell_id: str) -> Verdict:
+        key = f"cells/{cell_id}/{RELIABILITY}"
+        if RELIABILITY not in self.store.names(f"cells/{cell_id}"):
+            return Verdict()
+        try:
+            stored = json.loads(self.store.get(key))
+            return Verdict(LEVELS[LEVELS.index(stored["level"])], "; ".join(stored["because"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
+            ) from None
 
     def suite_runs(self) -> Iterator[SuiteRun]:
         """Every (suite, model) that a run of this folder wanted, each set of cells once."""

@@ -14,7 +14,8 @@ PARTS = ("", "_low", "_high", "_n", "_protocol")
 
 
 def leaderboard(directory: str | Path) -> pd.DataFrame:
-    """One row per model: what it is, then each suite's headline with interval, n and protocol.
+    """One row per model: what it is, then each suite's headline with interval, n and protocol, and `SUITE_reliability`
+    for those under attack.
 
     A column never mixes protocols: where a suite was measured under several, the one with the most models, then the
     most images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent.
@@ -35,9 +36,19 @@ def leaderboard(directory: str | Path) -> pd.DataFrame:
             scale = 1.0 if row["unit"] == "%" else 100.0
             values = (row["value"] * scale, row["low"] * scale, row["high"] * scale, row["n"], row["protocol"])
             rows[row["model"]] |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
+            if row["reliability"]:
+                rows[row["model"]][f"{suite}_reliability"] = row["reliability"]
+                notes += _doubts(row)
     board = pd.DataFrame(list(rows.values()))
     board.attrs["notes"] = notes
     return board
+
+
+def _doubts(row: dict[Any, Any]) -> list[str]:
+    """Why a number should not be believed, if it should not."""
+    if row["reliability"] == "reliable":
+        return []
+    return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}"]
 
 
 def _headlines(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -62,6 +73,8 @@ def readable(board: pd.DataFrame) -> pd.DataFrame:
     for name in [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]:
         hashes = board[f"{name}_protocol"].dropna().unique()
         table[f"{name} % ({', '.join(hashes)})"] = [_cell(row, name) for row in board.to_dict("records")]
+    for name in [c for c in board.columns if c.endswith("_reliability")]:
+        table[name] = board[name].fillna("")
     return table
 
 

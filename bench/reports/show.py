@@ -27,18 +27,25 @@ def print_results(frame: pd.DataFrame) -> None:
     for column in ("value", "interval", "n", "unscored"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("protocol", no_wrap=True)
+    table.add_column("reliability", no_wrap=True)
     for row in rows(_condensed(frame)):
         scale = 1 if row["unit"] == "%" else 100
         table.add_row(
             row["model"], row["suite"], row["condition"], row["metric"], f"{row['value'] * scale:.2f} %",
             f"{row['low'] * scale:.2f} .. {row['high'] * scale:.2f}", str(row["n"]), str(row["unscored"] or ""),
-            row["protocol"],
+            row["protocol"], row["reliability"],
         )  # fmt: skip
     console.print(table)
+    for doubt in sorted({f"{r['model']}, {r['suite']}: {r['because']}" for r in rows(frame) if _doubted(r)}):
+        console.print(f"not to be believed: {doubt}", style="yellow")
     for subset in sorted({f"{r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}):
         console.print(f"subset of {subset}")
     for problem in frame.attrs.get("problems", []):
         console.print(f"incomplete: {problem}", style="yellow")
+
+
+def _doubted(row: dict[str, Any]) -> bool:
+    return row["reliability"] not in ("", "reliable")
 
 
 def _condensed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,11 +11,12 @@ from bench.metrics.accuracy import accuracy
 from bench.metrics.base import MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.record import Protocol, digest
-from bench.reports.folder import LoadedCell, ResultsFolder, SuiteRun
+from bench.reports.folder import LoadedCell, ResultsFolder, SuiteRun, Verdict
 from bench.suites.registry import SUITES
 
 RESULT_COLUMNS = (
     "model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit", "protocol", "subset",
+    "reliability", "because",
 )  # fmt: skip
 
 
@@ -24,6 +25,8 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> p
 
     A suite's own metrics stand under condition `all`; accuracies per condition under the condition's name. What is
     incomplete is left out and told in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
+    `reliability` says of attacked conditions, and of their suite's headline, whether the number can be believed,
+    `because` of what; empty elsewhere.
     """
     folder = ResultsFolder(str(directory))
     rows: list[dict[str, Any]] = []
@@ -76,7 +79,16 @@ def suite_protocol(protocols: Collection[Protocol]) -> str:
 
 def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
     return [
-        _row(wanted, name, "accuracy", accuracy(cell.records), "share", cell.cell.protocol.hash, cell.cell.subset)
+        _row(
+            wanted,
+            name,
+            "accuracy",
+            accuracy(cell.records),
+            "share",
+            cell.cell.protocol.hash,
+            cell.cell.subset,
+            cell.reliability,
+        )
         for name, cell in loaded.items()
     ]
 
@@ -87,21 +99,31 @@ def _suite_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict
     frames = {name: cell.records for name, cell in loaded.items()}
     protocol = suite_protocol([cell.cell.protocol for cell in loaded.values()])
     subset = "; ".join(sorted({cell.cell.subset for cell in loaded.values()} - {""}))
-    rows = []
-    for metric in SUITES[wanted.suite].metrics:
+    verdict = Verdict.worst(cell.reliability for cell in loaded.values())
+    suite, rows = SUITES[wanted.suite], []
+    for metric in suite.metrics:
         try:
             estimate = metric.compute(frames)
         except MissingConditionError:
             continue
-        rows.append(_row(wanted, "all", metric.name, estimate, metric.unit, protocol, subset))
+        doubt = verdict if metric.name == suite.headline else Verdict()
+        rows.append(_row(wanted, "all", metric.name, estimate, metric.unit, protocol, subset, doubt))
     return rows
 
 
 def _row(
-    wanted: SuiteRun, condition: str, metric: str, estimate: Estimate, unit: str, protocol: str, subset: str
+    wanted: SuiteRun,
+    condition: str,
+    metric: str,
+    estimate: Estimate,
+    unit: str,
+    protocol: str,
+    subset: str,
+    verdict: Verdict,
 ) -> dict[str, Any]:
     return {
         "model": wanted.model, "suite": wanted.suite, "condition": condition, "metric": metric,
         "value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n,
         "unscored": estimate.unscored, "unit": unit, "protocol": protocol, "subset": subset,
+        "reliability": verdict.level, "because": verdict.because,
     }  # fmt: skip

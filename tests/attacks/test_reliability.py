@@ -152,9 +152,15 @@ def test_l2_has_its_own_unbounded_budget(linear: nn.Module, images: Tensor, labe
 
 def test_a_limit_itself_is_still_good() -> None:
     criterion = Criterion(evidence.flat_loss, 0.1, 0.2, "")
-    assert [criterion.level(value) for value in (0.1, 0.15, 0.2, 0.21)] == [
+    assert [criterion.level(value, 100) for value in (0.1, 0.15, 0.2, 0.21)] == [
         "reliable", "doubtful", "doubtful", "unreliable",
     ]  # fmt: skip
+
+
+def test_one_image_alone_is_no_proof() -> None:
+    criterion = Criterion(evidence.flat_loss, 0.1, 0.2, "")
+    assert [criterion.level(1 / images, images) for images in (3, 9, 12)] == ["doubtful", "doubtful", "reliable"]
+    assert criterion.level(2 / 6, 6) == "unreliable"
 
 
 def test_the_verdict_is_stored_with_its_evidence(linear: nn.Module, images: Tensor, labels: Tensor) -> None:

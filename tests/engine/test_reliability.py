@@ -1,0 +1,135 @@
+"""The verdict on a robust accuracy is made once, stored beside the records, and shown with the number."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import bench
+from bench.attacks import evidence, reliability
+from bench.engine.run import prepare
+from bench.errors import StoreError, UsageError
+from bench.reports.leaderboard import readable
+from bench.reports.show import print_results
+from bench.testing import fake_model
+from model_zoo.load import Model
+
+PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(evidence, "LONG", 30)
+    patch.setattr(evidence, "QUERIES", 20)
+
+
+@pytest.fixture(autouse=True)
+def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch)
+
+
+def says_always(target: int, name: str = "constant") -> Model:
+    """A model whose answer nothing changes, and whose cross-entropy has no gradient where it is right."""
+    model = fake_model(name)
+    with torch.no_grad():
+        model.net[-1].bias[target] += 1e4
+    return model
+
+
+def verdict_files(directory: Path) -> list[Path]:
+    return sorted(directory.glob("cells/*/reliability.json"))
+
+
+def row(frame: pd.DataFrame, metric: str, condition: str = "all") -> pd.Series:
+    return frame[(frame["metric"] == metric) & (frame["condition"] == condition)].iloc[0]
+
+
+@pytest.fixture(scope="module")
+def kept(imagenet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of the constant model, for those who only look at them."""
+    directory = tmp_path_factory.mktemp("constant")
+    with pytest.MonkeyPatch.context() as patch:
+        shorten(patch)
+        bench.run(says_always(0), "pgd", data=imagenet, out=directory, **PGD)
+    return directory
+
+
+@pytest.fixture
+def directory(kept: Path, tmp_path: Path) -> Path:
+    """A copy of them, to be changed."""
+    return shutil.copytree(kept, tmp_path / "copy")
+
+
+def test_a_model_without_gradients_is_unreliable_in_every_table(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    constant = bench.results(kept)
+    (file,) = verdict_files(kept)
+    stored = json.loads(file.read_text())
+    assert (stored["level"], stored["sample"], stored["eps"], stored["norm"]) == ("unreliable", 32, "8/255", "linf")
+    assert "100.0% of the gradients are zero or not finite" in stored["because"]
+    assert row(constant, "robust_accuracy")["value"] == pytest.approx(1 / 6)
+    assert row(constant, "robust_accuracy")["reliability"] == "unreliable"
+    assert "gradients are zero" in row(constant, "robust_accuracy")["because"]
+    assert row(constant, "clean_accuracy")["reliability"] == ""
+    assert row(constant, "accuracy", "imagenet/clean")["reliability"] == ""
+    board = bench.leaderboard(kept)
+    assert board["pgd_reliability"].tolist() == ["unreliable"]
+    assert "pgd_reliability" in readable(board)
+    assert any("constant, pgd: unreliable, because" in note for note in board.attrs["notes"])
+    print_results(constant)
+    assert "not to be believed: constant, pgd: " in capsys.readouterr().out
+
+
+def test_a_verdict_that_stands_is_not_made_again(
+    directory: Path, imagenet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_args: object, **_options: object) -> None:
+        raise AssertionError("assessed again")
+
+    monkeypatch.setattr(reliability, "assess", never)
+    before = bench.results(directory)
+    assert bench.run(says_always(0), "pgd", data=imagenet, out=directory, **PGD).equals(before)
+
+
+def test_nothing_right_is_nothing_to_assess(imagenet: Path, tmp_path: Path) -> None:
+    table = bench.run(says_always(500), "pgd", data=imagenet, out=tmp_path, **PGD)
+    assert row(table, "robust_accuracy")["reliability"] == "not assessed"
+    assert "wrong on all 32 images" in row(table, "robust_accuracy")["because"]
+
+
+def test_it_can_be_left_out_and_made_later(imagenet: Path, tmp_path: Path) -> None:
+    table = bench.run(says_always(0), "pgd", data=imagenet, out=tmp_path, reliability=0, **PGD)
+    assert verdict_files(tmp_path) == []
+    assert set(table["reliability"]) == {""}
+    later = bench.run(says_always(0), "pgd", data=imagenet, out=tmp_path, reliability=12, **PGD)
+    assert json.loads(verdict_files(tmp_path)[0].read_text())["sample"] == 12
+    assert row(later, "robust_accuracy")["value"] == row(table, "robust_accuracy")["value"]
+
+
+def test_every_verdict_is_made_by_one_shard(imagenet: Path, tmp_path: Path) -> None:
+    budgets = {**PGD, "eps": "4/255,8/255"}
+    for i in (1, 2):
+        bench.run(says_always(0), "pgd", data=imagenet, out=tmp_path / str(i), shard=f"{i}/2", **budgets)
+    first, second = (verdict_files(tmp_path / str(i)) for i in (1, 2))
+    assert [json.loads(file.read_text())["eps"] for file in (*first, *second)] == ["4/255", "8/255"]
+
+
+def test_another_model_of_the_run_lends_its_examples(imagenet: Path, tmp_path: Path) -> None:
+    bench.run([says_always(0), fake_model("other", seed=1)], "pgd", data=imagenet, out=tmp_path, **PGD)
+    stored = [json.loads(file.read_text()) for file in verdict_files(tmp_path)]
+    assert sorted(s["surrogate"] for s in stored) == ["constant", "other"]
+    (assessed,) = [s for s in stored if s["surrogate"] == "other"]
+    assert "transfer" not in assessed["skipped"]
+
+
+def test_a_damaged_verdict_is_named(directory: Path) -> None:
+    (file,) = verdict_files(directory)
+    file.write_text('{"level": "splendid", "because": []}')
+    with pytest.raises(StoreError, match=r"reliability.json: damaged .*delete it"):
+        bench.results(directory)
+
+
+def test_a_negative_sample_is_refused(imagenet: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--reliability"):
+        prepare(fake_model(), "pgd", data=imagenet, out=tmp_path, reliability=-1)
