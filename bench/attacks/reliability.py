@@ -47,7 +47,7 @@ class Criterion:
 
 CRITERIA = (
     Criterion(evidence.training_modules, 0, 0, "of the modules are in training mode", structural=True),
-    Criterion(evidence.random_forward, 1e-6, 1e-4, "relative change of the logits between two passes", structural=True),
+    Criterion(evidence.random_forward, 1e-5, 1e-4, "relative change of the logits between two passes", structural=True),
     Criterion(evidence.moved_at_zero, 0, 0, "of the predictions change at eps 0"),
     Criterion(evidence.blind_gradients, 0.01, 0.10, "of the gradients are zero or not finite"),
     Criterion(evidence.float64_disagreement, 0.05, 0.20, "of the gradients differ between float32 and float64"),
