@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import fft, sparse
+from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -59,7 +59,7 @@ def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect"
     """Correlation with an odd square `kernel` by FFT; the border is cv2.filter2D's."""
     _, h, w, _ = x.shape
     r = kernel.shape[0] // 2
-    shape = (fft.next_fast_len(h + 2 * r, real=True), fft.next_fast_len(w + 2 * r, real=True))
+    shape = [-(-(side + 2 * r) // 32) * 32 for side in (h, w)]  # lengths that transforms are fast at
     planes = pad(pad(x, 1, r, shape[0] - h - r, border), 2, r, shape[1] - w - r, border).permute(0, 3, 1, 2)
     spectrum = torch.fft.rfft2(torch.from_numpy(kernel), s=shape).conj().to(torch.complex64).to(x.device)
     filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(planes) * spectrum, s=shape)

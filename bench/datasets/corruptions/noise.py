@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import pdtr
 from torch import Tensor
 
 from bench.datasets.corruptions.method import Draws, Method, Setting
@@ -56,6 +55,8 @@ class _PoissonTable:
     """`cdf` [256, c]: P(count <= k) by grey level; `start` [256, 256]: the count where u's first byte begins."""
 
     def __init__(self, c: int) -> None:
+        from scipy.special import pdtr
+
         rate = np.arange(256)[:, None] / 255 * c
         self.cdf: NDArray[np.float32] = pdtr(np.arange(c)[None], rate).astype(np.float32)
         edges = np.arange(256, dtype=np.float32) / 256

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from corruption_reference import difference, reference
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import stats
+from scipy import ndimage, stats
 
 from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
+from bench.datasets.corruptions.constants import CIFAR
 from bench.datasets.preprocess import crop_224
 
 REPLAYED = (*NAMES, *EXTRA)
@@ -59,3 +61,27 @@ def test_shot_noise_has_the_references_distribution(severity: int) -> None:
         assert set(np.unique(found)) <= set(range(256))
         assert stats.ks_2samp(found.ravel(), expected.ravel()).pvalue > 1e-4
         assert abs(found.mean() - expected.mean()) < 5 * np.sqrt(2 * expected.var() / expected.size) + 1e-9
+
+
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_the_small_elastic_transform_is_make_cifar_cs(severity: int) -> None:
+    """Three points moved (OpenCV), then displacement by smoothed noise (SciPy); OpenCV interpolates on 1/32 pixel."""
+    side, (displacement, sigma, affine) = 32, CIFAR.strengths["elastic_transform"][severity - 1]
+    image = cv2.GaussianBlur(picture(side, side), (5, 5), 2)
+    rng = np.random.default_rng(severity)
+    points, field = rng.uniform(-1, 1, (3, 2)), rng.uniform(-1, 1, (side, side, 2))
+    source = np.float32([[26, 26], [26, 6], [6, 6]])  # the centre 16 +- a third of the side
+    moves = cv2.getAffineTransform(source, (source + points * affine * side).astype(np.float32))
+    moved = cv2.warpAffine(image.astype(np.float32), moves, (side, side), borderMode=cv2.BORDER_REFLECT_101)
+    dx, dy = (
+        ndimage.gaussian_filter(field[..., i], sigma * side, mode="reflect", truncate=3) * displacement * side
+        for i in range(2)
+    )
+    y, x = np.mgrid[:side, :side]
+    expected = np.stack(
+        [ndimage.map_coordinates(moved[..., i], [y + dy, x + dx], order=1, mode="reflect") for i in range(3)], axis=-1
+    )
+    draws = {"affine": torch.from_numpy(points[None]).float(), "field": torch.from_numpy(field[None]).float()}
+    found = Corruption("elastic_transform", severity, None).apply(torch.from_numpy(image[None]), draws)[0].numpy()
+    assert np.abs(found - expected).mean() < 1
+    assert np.abs(found - expected).max() < 12
