@@ -8,8 +8,8 @@ from model_zoo.registry import cards
 _HEAD = """# Models
 
 Generated from the cards (`python -m model_zoo.catalogue > docs/models.md`); `bench show MODEL` prints a whole card,
-every number with its protocol and source. Beside these, any model of `torchvision:NAME`, `timm:NAME`, `robustbench:NAME` and
-`file:PATH.py:FACTORY` ([how](../model_zoo/standard/README.md)). Rooms: {rooms}.
+every number with its protocol and source. Beside these, any model of `torchvision:NAME`, `timm:NAME`,
+`robustbench:NAME` and `file:PATH.py:FACTORY` ([how](../model_zoo/standard/README.md)). Rooms: {rooms}.
 
 Reported numbers are what others published, not what this software measured. They were measured under the protocols in
 brackets and are not comparable from row to row: that is what `bench run` is for.
