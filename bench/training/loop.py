@@ -78,7 +78,7 @@ def train(job: Job, report: Callable[[Job, Epoch], None] = lambda _job, _epoch: 
     return job.weights
 
 
-def _begin(job: Job) -> tuple[nn.Module, torch.optim.SGD, list[Epoch]]:
+def _begin(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
     """The network, its optimiser and what is logged so far: fresh, or as the checkpoint has them."""
     torch.manual_seed(job.seed)
     net = network(job.recipe.net).to(job.device, memory_format=torch.channels_last)
@@ -105,11 +105,13 @@ def _forerunner(job: Job) -> dict[str, Tensor]:
     return load_file(path, str(job.device))
 
 
-def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; weight decay on filters and the classifier's matrix alone."""
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimiser, with weight decay on filters and the classifier's matrix alone."""
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate)
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=MOMENTUM, nesterov=True)
 
 
@@ -120,7 +122,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     return recipe.learning_rate * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up))) / 2
 
 
-def _epoch(job: Job, net: nn.Module, optimizer: torch.optim.SGD, number: int, workers: Workers) -> Epoch:
+def _epoch(job: Job, net: nn.Module, optimizer: torch.optim.Optimizer, number: int, workers: Workers) -> Epoch:
     """One pass over the data; the draws of noise depend on (seed, epoch, process) alone."""
     recipe, length = job.recipe, job.data.length(job.recipe.batch_size)
     generator = torch.Generator().manual_seed((job.seed * 1_000 + number) * 1_000 + workers.share.rank + 1)
@@ -151,7 +153,7 @@ def _freeze_statistics(net: nn.Module) -> None:
             module.eval()
 
 
-def _save_checkpoint(job: Job, net: nn.Module, optimizer: torch.optim.SGD, epochs: list[Epoch]) -> None:
+def _save_checkpoint(job: Job, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[Epoch]) -> None:
     job.out.mkdir(parents=True, exist_ok=True)
     state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epochs": [asdict(e) for e in epochs]}
     _put(job.checkpoint, lambda path: torch.save(state, path))

@@ -37,7 +37,7 @@ class Recipe:
 
     domains: the parts of each batch, in order; each is a version of the same images and weighs the same in the loss.
         With as many normalisation branches as domains, each part goes through its own.
-    learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
+    optimizer: SGD with Nesterov momentum 0.9, or AdamW; learning_rate: its peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
     clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
     freeze: last epochs in which batch norms use their running statistics ("consistent BN", arXiv 1906.03787)
     smooth: where `relu_smooth_gradient` passes its smooth derivative backwards (SAT, arXiv 2006.14536, Table 1)
@@ -53,6 +53,7 @@ class Recipe:
     epochs: int = 6
     images: int = 8_000
     batch_size: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = 0.1
     weight_decay: float = 5e-4
     warm_up: float = 0.25
@@ -82,7 +83,7 @@ _MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch no
 _ADVPROP = replace(_MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)",
                    attacker=Attacker(eps=4 / 255))  # fmt: skip
 _NOFROST = replace(_MIX, name="nofrost", method="nofrost", about="clean and adversarial images, no normalisation",
-                   net=TinySpec(norm="none"), clip=0.1)  # fmt: skip
+                   net=TinySpec(norm="none"), optimizer="adamw", learning_rate=0.004, clip=0.1)  # fmt: skip
 
 
 def _smooth_unit(activation: str, *seeds: int) -> Recipe:

@@ -19,8 +19,9 @@ INPUT_MEAN, INPUT_STD = 0.5, 0.25
 GROUPS = 8
 """Groups of group norm: two channels a group in the first stage."""
 
-RESIDUAL_SCALE = 0.2
-"""Alpha of NF-ResNets (arXiv 2101.08692, section 3): what each residual branch adds is scaled by it."""
+RESIDUAL_SCALE = 1.0
+"""Alpha of NF-ResNets (arXiv 2101.08692, section 3), which scales what each residual branch adds. Theirs is 0.2, for
+dozens of blocks; with three, the branches alone see more than 3x3 pixels and must carry weight from the start."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,10 @@ class BasicBlock(nn.Module):
 
 
 class NormFreeBlock(nn.Module):
-    """Pre-activation block of NF-ResNets: weight-standardised convolutions, scaled residual, SkipInit gain.
+    """Pre-activation block of NF-ResNets: weight-standardised convolutions, scaled residual, learned gain.
 
-    x + alpha g f(x / beta), where beta^2 is the variance expected at `x` and g starts at 0 (arXiv 2101.08692,
-    section 3; arXiv 2102.06171, section 4.1).
+    x + alpha g f(x / beta), where beta^2 is the variance expected at `x` and g is learned from 1 (arXiv 2101.08692,
+    section 3; 0, as SkipInit has it, left this shallow network without shapes).
     """
 
     def __init__(self, spec: TinySpec, place: Place, variance: float) -> None:
@@ -159,7 +160,7 @@ class NormFreeBlock(nn.Module):
         self.conv2 = ScaledStdConv2d(outputs, outputs, 3, 1, 1)
         changes = inputs != outputs or stride != 1
         self.shortcut = ScaledStdConv2d(inputs, outputs, 1, stride) if changes else None
-        self.skip_gain = nn.Parameter(torch.zeros(()))
+        self.skip_gain = nn.Parameter(torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` float [n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
