@@ -34,11 +34,13 @@ def sniff(path: Path) -> Kind:
         raise WeightsError(f"{path}: the file is empty; fetch it again")
     if head.startswith(_ZIP):
         return _kind_of_zip(path)
+    if head[8:10] == b'{"':  # before pickle's: the length that safetensors begins with may have the same first byte
+        return "safetensors"
     if head.startswith(_PICKLE):
         return "torch"
     if tail == _TABLE_MAGIC:
         return "tf_checkpoint"
-    if len(head) > 8 and head[8:9] == b"{":
+    if head[8:9] == b"{":
         return "safetensors"
     raise WeightsError(f"{path}: expected weights, found {_describe(head)}")
 
