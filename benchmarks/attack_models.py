@@ -133,10 +133,18 @@ class SaturatingInput(nn.Module):
         return logits
 
 
+class StiffInput(SaturatingInput):
+    """The same with stairs so steep that their slopes underflow in float32."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model, steepness=2000.0)
+
+
 MASKS: dict[str, type[nn.Module]] = {
     "quantised": QuantisedInput,
     "scaled": ScaledLogits,
     "resized": RandomResize,
     "saturated": SaturatingInput,
+    "stiff": StiffInput,
 }
 """The first two are those that the thresholds of `bench.attacks.reliability` were fixed on; the others were not."""
