@@ -37,7 +37,8 @@ class Recipe:
 
     domains: the parts of each batch, in order; each is a version of the same images and weighs the same in the loss.
         With as many normalisation branches as domains, each part goes through its own.
-    optimizer: SGD with Nesterov momentum 0.9, or AdamW; learning_rate: its peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
+    optimizer: SGD with Nesterov momentum 0.9, or AdamW
+    learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
     clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
     freeze: last epochs in which batch norms use their running statistics ("consistent BN", arXiv 1906.03787)
     smooth: where `relu_smooth_gradient` passes its smooth derivative backwards (SAT, arXiv 2006.14536, Table 1)
