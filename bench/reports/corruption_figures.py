@@ -1,6 +1,5 @@
 """Figures of corruptions: error by corruption and severity, and one picture under all of them."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,6 @@ from bench.datasets.base import Picture
 from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES, corrupt
 from bench.errors import IncompleteError
 from bench.metrics.base import ConditionName
-from bench.reports.tables import results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,11 +33,11 @@ def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
     return table
 
 
-def heat_map(directory: str | Path, model: str, suite: str = "imagenet-c") -> "Figure":
-    """Error by corruption and severity, the number in each cell, on one scale of 0..100 % so that figures compare."""
+def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Figure":
+    """Error by corruption and severity from a `results` frame, on one scale of 0..100 % so that figures compare."""
     from matplotlib.figure import Figure
 
-    table = error_table(results(directory), model, suite)
+    table = error_table(frame, model, suite)
     figure = Figure(figsize=(6, 0.36 * len(table) + 1.2), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(table.to_numpy(dtype=float), cmap="viridis", vmin=0, vmax=100, aspect="auto")

@@ -1,13 +1,18 @@
 """The figures of corruptions show what was measured."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import bench
 from bench.datasets.corruptions import EXTRA, NAMES, corrupt
+from bench.engine.run import carry_out, prepare
 from bench.errors import IncompleteError
-from bench.reports import corruption_figures
 from bench.reports.corruption_figures import contact_sheet, error_table, heat_map
+from bench.reports.figures import write_figures
+from bench.testing import fake_model, write_pictures
 
 
 def _frame() -> pd.DataFrame:
@@ -28,9 +33,8 @@ def test_errors_stand_in_their_cells_and_what_was_not_measured_is_left_out() -> 
         error_table(_frame(), "m", "imagenet-c")
 
 
-def test_the_heat_map_draws_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corruption_figures, "results", lambda _directory: _frame())
-    axes = heat_map("anywhere", "m", "imagenet-c-live").axes[0]
+def test_the_heat_map_draws_the_table() -> None:
+    axes = heat_map(_frame(), "m", "imagenet-c-live").axes[0]
     np.testing.assert_allclose(axes.images[0].get_array()[1], [20, 30, 40, 50, 60])
     assert [t.get_text() for t in axes.texts[:5]] == ["20", "30", "40", "50", "60"]
 
@@ -42,3 +46,17 @@ def test_the_contact_sheet_holds_every_corruption_at_every_severity() -> None:
     assert len(axes) == 5 * len(NAMES + EXTRA)
     fog = 5 * NAMES.index("fog") + 2
     np.testing.assert_array_equal(axes[fog].images[0].get_array(), corrupt(picture, "fog", 3))
+
+
+def test_every_model_with_corrupted_conditions_is_drawn_and_none_is_an_error(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "tiny", ["n01440764"], 2)
+    out = tmp_path / "out"
+    bench.run(fake_model(), "imagenet", data=data, out=out, quiet=True)
+    with pytest.raises(IncompleteError, match="nothing here to draw"):
+        write_figures(str(out), tmp_path / "figures")
+    prepared = prepare(fake_model(), "imagenet-c-live", data=data, out=out)
+    prepared.todo[:] = prepared.todo[:3]
+    carry_out(prepared, quiet=True)
+    written = write_figures(str(out), tmp_path / "figures")
+    assert {path.suffix for path in written} == {".png", ".pdf"}
+    assert all(path.stat().st_size > 1000 for path in written)
