@@ -5,10 +5,13 @@
 do not smooth before shrinking; they differ in where pixels lie, in rounding and in range.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model_zoo.card import InputSpec
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -68,6 +71,30 @@ def cv2_cubic(image: Picture, size: Size) -> Picture:
     )
     exact = _separable(image, rows, columns)
     return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
+
+
+def tensorpack_evaluation(image: Picture, spec: InputSpec) -> Picture:
+    """tensorpack's evaluation: short side to `spec.resize`, centre crop; uint8 [h, w, 3] -> uint8 [size, size, 3]."""
+    resized = tensorpack_resized(Size(*image.shape[:2]), spec.resize)
+    return tensorpack_crop(resized, spec.size).of(cv2_cubic(image, resized))
+
+
+def efficientnet_evaluation(image: Picture, spec: InputSpec) -> Picture:
+    """The EfficientNet code's: centre crop, resize; uint8 [h, w, 3] -> uint8 [size, size, 3].
+
+    The original hands its network unrounded values beyond 0..255; pictures here are uint8, so they are rounded and
+    cut off. `tf1_bicubic` itself gives the original's.
+    """
+    crop = tf_centre_crop(Size(*image.shape[:2]), spec.size, spec.crop_padding)
+    exact = tf1_bicubic(crop.of(image), Size(spec.size, spec.size))
+    return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
+
+
+ORIGINAL: dict[str, Callable[[Picture, InputSpec], Picture]] = {
+    "cv2_cubic": tensorpack_evaluation,
+    "tf1_bicubic": efficientnet_evaluation,
+}
+"""The whole published preparation of a photograph, by the card's `input.interpolation`."""
 
 
 def tf1_bicubic(image: Picture, size: Size) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from bench.datasets.base import Picture
+from bench.datasets.interpolation import ORIGINAL
 from model_zoo.card import InputSpec
 
 InputProtocol = Literal["canonical", "published"]
@@ -41,6 +42,8 @@ def rule(spec: InputSpec, protocol: InputProtocol) -> str:
 
 def prepare(image: Image.Image, spec: InputSpec) -> Picture:
     """A photograph of any size becomes uint8 [size, size, 3]."""
+    if spec.interpolation in ORIGINAL:
+        return ORIGINAL[spec.interpolation](np.asarray(image), spec)
     if spec.geometry == "resize_crop":
         return np.asarray(_centre_crop(_short_side(image, spec.resize, _filter(spec)), spec.size))
     if spec.geometry == "crop_resize":

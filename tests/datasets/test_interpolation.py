@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.datasets.interpolation import (
+    ORIGINAL,
     Size,
     cv2_cubic,
     tensorpack_crop,
@@ -16,6 +17,7 @@ from bench.datasets.interpolation import (
     tf1_bicubic,
     tf_centre_crop,
 )  # fmt: skip
+from model_zoo.registry import find_card
 
 Arrays = dict[str, NDArray[np.uint8]]
 
@@ -45,6 +47,16 @@ def test_efficientnet_evaluation_is_reproduced(stored: Arrays) -> None:
     found = tf1_bicubic(stored["decoded_crop_rgb_tf"], Size(224, 224))
     np.testing.assert_allclose(found, stored["tf_effnet_eval_224_rgb_float"], atol=2e-4)
     assert np.abs(found - np.clip(np.rint(found), 0, 255)).max() > 0.4, "the values are neither rounded nor cut off"
+
+
+def test_published_preparations_are_the_stored_ones(stored: Arrays) -> None:
+    """Through the cards of the checkpoints that were evaluated so; the second, after rounding to levels."""
+    tensorpack = ORIGINAL["cv2_cubic"](stored["decoded_bgr_cv2"], find_card("sat_resnet50").input)
+    np.testing.assert_array_equal(tensorpack, stored["tensorpack_eval_224_bgr_uint8"])
+    levels = np.clip(np.rint(stored["tf_effnet_eval_224_rgb_float"]), 0, 255)
+    found = ORIGINAL["tf1_bicubic"](stored["decoded_rgb_tf"], find_card("sat_efficientnet_b0").input)
+    # TensorFlow decodes a crop of a JPEG otherwise than the whole picture, in a few levels of some pixels.
+    assert np.abs(found - levels).mean() < 0.1
 
 
 def test_interpolations_differ(stored: Arrays) -> None:
