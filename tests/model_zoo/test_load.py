@@ -67,7 +67,7 @@ def test_filling_is_strict_both_ways_and_names_all_misfits() -> None:
 
 def test_a_swapped_file_of_another_architecture_is_refused() -> None:
     deeper = build(replace(small_card(), build=TINY | {"blocks": [1, 2, 1, 1]}))
-    with pytest.raises(WeightsError, match=r"not in the network \(18\): layer2.1.bn1.bias"):
+    with pytest.raises(WeightsError, match=r"not in the network \(15\): layer2.1.bn1.bias"):
         fill(build(small_card()), deeper.state_dict(), "small")
 
 
@@ -162,7 +162,8 @@ def test_every_activation_makes_a_network_that_runs(name: str) -> None:
 def test_group_norm_has_no_statistics_to_estimate() -> None:
     net = randomised(build(small_card(norm="group")))
     assert not [k for k in net.state_dict() if "running" in k]
-    torch.testing.assert_close(net(IMAGES)[:1], net(IMAGES[:1]), rtol=1e-4, atol=1e-5)
+    images = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(net(images)[:1], net(images[:1]), rtol=1e-4, atol=1e-5)
 
 
 def test_torchvisions_resnet_is_ours_with_torchs_padding() -> None:
