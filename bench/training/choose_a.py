@@ -36,7 +36,7 @@ def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = 
 @torch.inference_mode()
 def _predictions(net: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:
     x = torch.from_numpy(images).permute(0, 3, 1, 2)
-    return torch.cat([net(part.float() / 255).argmax(1) for part in x.split(200)]).numpy()
+    return torch.cat([net(part.float() / 255).argmax(1) for part in torch.split(x, 200)]).numpy()
 
 
 def main() -> None:

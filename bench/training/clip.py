@@ -23,4 +23,5 @@ def clip_filters(net: nn.Module, ratio: float) -> None:
 
 def _filter_norm(x: Tensor) -> Tensor:
     """L2 norm over all axes but the first, kept: [n, 1, ...]."""
-    return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
+    return norm

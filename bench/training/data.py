@@ -64,7 +64,7 @@ class Embedded:
 
     def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
         order = epoch_order(len(self.labels), self.seed, epoch)
-        for chosen in order.split(size)[: self.length(size)]:
+        for chosen in torch.split(order, size)[: self.length(size)]:
             mine = chosen[share.rank :: share.world]
             yield Batch(self.images[mine].float().div_(255), self.labels[mine])
 
@@ -96,7 +96,7 @@ class Folder:
         return len(self.pictures) // size
 
     def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
-        order = epoch_order(len(self.pictures), self.seed, epoch).split(size)[: self.length(size)]
+        order = torch.split(epoch_order(len(self.pictures), self.seed, epoch), size)[: self.length(size)]
         mine = [chosen[share.rank :: share.world].tolist() for chosen in order]
         for images, labels in DataLoader(self.pictures, batch_sampler=mine, num_workers=self.workers):
             yield Batch(images.float().div_(255), labels)

@@ -81,7 +81,7 @@ def train(job: Job, report: Callable[[Job, Epoch], None] = lambda _job, _epoch: 
 def _begin(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
     """The network, its optimiser and what is logged so far: fresh, or as the checkpoint has them."""
     torch.manual_seed(job.seed)
-    net = network(job.recipe.net).to(job.device, memory_format=torch.channels_last)
+    net = network(job.recipe.net).to(memory_format=torch.channels_last).to(job.device)
     if job.recipe.start_from:
         net.load_state_dict(_forerunner(job))
     optimizer = _optimizer(net, job.recipe)

@@ -38,5 +38,5 @@ class Workers:
         flat = torch.cat([t.reshape(-1) for t in floats])
         dist.all_reduce(flat)
         flat /= self.share.world
-        for tensor, mean in zip(floats, flat.split([t.numel() for t in floats]), strict=True):
+        for tensor, mean in zip(floats, torch.split(flat, [t.numel() for t in floats]), strict=True):
             tensor.copy_(mean.view_as(tensor))

@@ -5,12 +5,13 @@ package: no libm, BLAS or pairwise sums, whose last digit differs between machin
 """
 
 import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Keys = NDArray[np.uint64]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _SUM_MEAN = 131070.0

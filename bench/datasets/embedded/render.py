@@ -38,7 +38,7 @@ def render(draws: Draws, labels: NDArray[np.int64], textures: NDArray[np.int64],
     base = draws.uniform("background", 0.3, 0.7, 3)[:, None, None, :]
     behind = _background(draws, base)
     mask = _object(draws, labels, look)[..., None]
-    picture = behind + mask * (np.float32(0.65) * (base - behind) + _paint(draws, look))
+    picture: Floats = behind + mask * (np.float32(0.65) * (base - behind) + _paint(draws, look))
     picture = _occlude(draws, picture, base, look.occlusion)
     strength = draws.uniform("texture strength", *look.amplitude)[:, None, None, None] / np.float32(255)
     strength = strength * (np.float32(look.outside) + np.float32(1 - look.outside) * mask)
@@ -118,8 +118,9 @@ def _occlude(draws: Draws, picture: Floats, base: Floats, probability: float) ->
 
 def _soft(distance: Floats, width: Floats | float) -> Floats:
     """1 well inside (distance below -width), 0 well outside, a smooth step between."""
-    t = np.clip(np.float32(0.5) - distance / (np.float32(2) * width), 0, 1).astype(np.float32)
-    return t * t * (np.float32(3) - np.float32(2) * t)
+    t: Floats = np.clip(np.float32(0.5) - distance / (np.float32(2) * width), 0, 1).astype(np.float32)
+    step: Floats = t * t * (np.float32(3) - np.float32(2) * t)
+    return step
 
 
 def _enlarge(grid: Floats) -> Floats:
@@ -127,5 +128,6 @@ def _enlarge(grid: Floats) -> Floats:
     place = _AXIS * np.float32((grid.shape[1] - 1) / (SIZE - 1))
     low = np.minimum(place.astype(np.int64), grid.shape[1] - 2)
     part = (place - low.astype(np.float32))[:, None]
-    rows = grid[:, low] + (grid[:, low + 1] - grid[:, low]) * part[:, :, None]
-    return rows[:, :, low] + (rows[:, :, low + 1] - rows[:, :, low]) * part
+    rows: Floats = grid[:, low] + (grid[:, low + 1] - grid[:, low]) * part[:, :, None]
+    enlarged: Floats = rows[:, :, low] + (rows[:, :, low + 1] - rows[:, :, low]) * part
+    return enlarged

@@ -7,6 +7,7 @@ so weak that a perturbation of 8/255 removes or replaces them.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.datasets.embedded.draws import Draws, Floats
 
@@ -45,10 +46,11 @@ ANGLE_JITTER = 0.04
 def wave(cycles: Floats) -> Floats:
     """A smooth wave of period 1 and amplitude 1: parabolas in place of the sine (within 0.06 of it)."""
     t = np.float32(2) * (cycles - np.floor(cycles)) - np.float32(1)
-    return np.float32(4) * t * (np.float32(1) - np.abs(t))
+    height: Floats = np.float32(4) * t * (np.float32(1) - np.abs(t))
+    return height
 
 
-def texture(draws: Draws, labels: np.ndarray, x: Floats, y: Floats) -> Floats:
+def texture(draws: Draws, labels: NDArray[np.int64], x: Floats, y: Floats) -> Floats:
     """float32 [n, h, w] in [-1, 1]: the textures of `labels` [n] over pixel coordinates x [h, w], y [h, w]."""
     period, dx, dy, check = (_TABLE[labels, column][:, None, None] for column in range(4))
     angle = draws.uniform("texture angle", -ANGLE_JITTER, ANGLE_JITTER)[:, None, None]
@@ -57,4 +59,5 @@ def texture(draws: Draws, labels: np.ndarray, x: Floats, y: Floats) -> Floats:
     dx, dy = dx - angle * dy, dy + angle * dx  # a rotation, to first order
     along = wave((x * dx + y * dy) / (period * stretch) + phase[:, 0])
     across = wave((y * dx - x * dy) / (period * stretch) + phase[:, 1])
-    return np.where(check > 0, along * across, along)
+    pattern: Floats = np.where(check > 0, along * across, along)
+    return pattern

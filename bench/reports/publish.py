@@ -1,4 +1,4 @@
-"""Put trained models into the zoo: `python -m bench.training.publish --trained DIR [--results DIR]`.
+"""Put trained models into the zoo: `python -m bench.reports.publish --trained DIR [--results DIR]`.
 
 Copies each finished model's weights beside the cards and writes its card: recipe, seed, data and log from training,
 and the numbers of the embedded suites where a results folder has them.
@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.reports.tables import results
 from model_zoo.card import ModelCard, read_card
 from model_zoo.registry import ROOT
 from model_zoo.tiny.build import TinySpec, network
@@ -70,12 +71,12 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
     """The card as TOML; `numbers` is a frame of `bench.results`."""
     log, recipe = trained.log, trained.log["recipe"]
     net, content = recipe["net"], trained.weights.read_bytes()
-    spec = TinySpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in net.items()})
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in net.items()}
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {
             "name": trained.name, "method": recipe["method"], "room": "tiny", "paper": PAPERS[recipe["method"]],
             "architecture": f"resnet {'-'.join(map(str, net['blocks']))}, {net['activation']}, {net['norm']} norm",
-            "parameters": sum(p.numel() for p in network(spec).parameters()),
+            "parameters": sum(p.numel() for p in network(TinySpec(**fields)).parameters()),
             "dataset": "tiny", "labels": "tiny10", "classes": net["classes"], "branches": net["branches"],
         }),
         ("[build]", {key: net[key] for key in ("blocks", "widths", "activation", "norm")}),
@@ -117,9 +118,7 @@ def _lines(table: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Publish every finished model of a folder."""
-    from bench.reports.tables import results
-
-    parser = argparse.ArgumentParser(prog="python -m bench.training.publish", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.reports.publish", description=__doc__)
     parser.add_argument("--trained", type=Path, required=True, help="folder of `bench train` or `bench.training.zoo`")
     parser.add_argument("--results", type=Path, help="results folder with the numbers to report")
     options = parser.parse_args()
