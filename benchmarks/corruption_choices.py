@@ -77,8 +77,9 @@ def main() -> None:
         for severity in severities:
             for way, make in WAYS.items():
                 prediction = _predict(model, make(pictures, name, severity))
-                wrong[way] += (prediction != np.array(dataset.targets)) / (len(NAMES) * len(severities))
-        print(f"  {name} done", flush=True)
+                missed = prediction != np.array(dataset.targets)
+                wrong[way] += missed / (len(NAMES) * len(severities))
+                print(f"  {name}/{severity} {way}: error {100 * missed.mean():.1f} %", flush=True)
     print(f"{options.model}, {len(dataset)} pictures, {len(NAMES)} corruptions, severities {options.severities}")
     first = wrong[next(iter(WAYS))]
     for way, errors in wrong.items():
