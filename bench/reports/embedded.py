@@ -23,7 +23,8 @@ BEGIN, END = "<!-- generated: tables -->", "<!-- end -->"
 
 COLUMNS = {
     "clean": ("tiny", "accuracy"), "PGD-20": ("tiny-pgd", "robust_accuracy"),
-    "corruption error": ("tiny-c", "mean_error"), "A": ("tiny-a", "accuracy"), "stylised": ("tiny-stylized", "accuracy"),
+    "corruption error": ("tiny-c", "mean_error"), "A": ("tiny-a", "accuracy"),
+    "stylised": ("tiny-stylized", "accuracy"),
     "shape bias": ("tiny-cue-conflict", "shape_bias"),
 }  # fmt: skip
 
