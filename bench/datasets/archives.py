@@ -61,7 +61,7 @@ _FOLDERS = "WNID/*.JPEG, or tar shards, or Parquet with image and label"
 
 LAYOUTS = {
     "imagenet": f"imagenet/[val/]{_FOLDERS}; or the flat official folder with its devkit or LOC_val_solution.csv",
-    "imagenet-c": "imagenet-c/[blur|digital|noise|weather|extra/]CORRUPTION/SEVERITY/WNID/*.JPEG, or the tars as they are",
+    "imagenet-c": "imagenet-c/[blur|...|extra/]CORRUPTION/SEVERITY/WNID/*.JPEG, or the tars as they are",
     "imagenet-a": f"imagenet-a/{_FOLDERS}",
     "imagenet-r": f"imagenet-r/{_FOLDERS}",
     "imagenet-v2": "imagenet-v2/imagenetv2-VARIANT-format-val/0..999/*.jpeg",
