@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import torch
 from torch import Tensor, nn
 
 from bench.attacks.budget import Norm, check_budget, parse_eps, spell
@@ -23,7 +24,8 @@ class Attack:
     """Trials within one budget. An image is broken when any of them breaks it, and leaves at once.
 
     family and choices make the name; `through` is the batch-norm branch that the attack is made through, where that
-    is not the branch that predicts.
+    is not the branch that predicts. With `screen` (torch.bfloat16, for a GPU) the first search runs in that dtype
+    before the others: what it breaks must be confirmed in float32, what stands is attacked in float32 from the start.
     """
 
     family: str
@@ -32,6 +34,7 @@ class Attack:
     trials: tuple[Trial, ...]
     choices: str = ""
     through: str = ""
+    screen: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         check_budget(self.norm, self.eps)
@@ -47,7 +50,8 @@ class Attack:
     @property
     def implementation(self) -> str:
         """The code behind the number."""
-        return f"bench.attacks {VERSION}"
+        screened = f", screened in {self.screen}".replace("torch.", "") if self.screen else ""
+        return f"bench.attacks {VERSION}{screened}"
 
     def made_through(self, branch: str) -> "Attack":
         """The same attack made through batch-norm branch `branch`; the prediction stays with the model's own."""

@@ -1,6 +1,6 @@
 """The queue: neither batch, order, shard nor lack of memory changes a verdict; claims are judged anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -134,6 +134,15 @@ def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> 
     assert set(run(subject, attack=attack).broken_by) == {"apgd-ce"}
     alone = Attack("liar", "linf", real.eps, (Trial(Liar()),))
     assert run(subject, attack=alone).broken_by == [None] * 24
+
+
+def test_screening_in_low_precision_never_saves_an_image(subject: Subject) -> None:
+    plain, screened = run(subject), run(subject, attack=replace(ATTACK, screen=torch.bfloat16))
+    assert (screened.robust <= plain.robust).all()
+    assert plain.robust.sum() - screened.robust.sum() <= 1
+    assert (screened.steps[screened.robust] > plain.steps[screened.robust]).all()
+    assert screened.adversarial is not None
+    assert torch.equal(subject.net(screened.adversarial).argmax(1), screened.prediction)
 
 
 def test_progress_ends_with_all(subject: Subject) -> None:

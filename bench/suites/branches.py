@@ -1,0 +1,28 @@
+"""PGD made through each normalisation branch of a model: one row of the table of attack and prediction branches.
+
+The model's own branch predicts (`tiny_mbn@adv`), so the full table is a run over all of its variants.
+"""
+
+from bench.attacks.base import Attack
+from bench.errors import UsageError
+from bench.suites import pgd
+from bench.suites.base import Condition, Options, Suite
+from model_zoo.card import ModelCard
+
+
+def _through(attack: Attack | None, branch: str) -> Attack | None:
+    return attack.made_through(branch) if attack else None
+
+
+def conditions(card: ModelCard, options: Options) -> list[Condition]:
+    """Clean, then every attack of the suite `pgd` through every branch."""
+    if not card.branches:
+        raise UsageError(f"model {card.name!r} has no normalisation branches: use --suite pgd")
+    clean, *attacked = pgd.conditions(card, options)
+    return [clean, *(Condition(c.dataset, attack=_through(c.attack, b)) for c in attacked for b in card.branches)]
+
+
+SUITES = (
+    Suite("pgd-branches", "PGD through each normalisation branch, judged by the model's own", 1, conditions,
+          pgd.METRICS, "robust_accuracy"),
+)  # fmt: skip
