@@ -70,10 +70,9 @@ class Corruption:
         """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
         _check(images, keys)
         batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        out = np.empty_like(images)
-        for i in range(0, len(images), _CHUNK):
-            out[i : i + _CHUNK] = self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]).numpy()
-        return out
+        parts = [self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in range(0, len(batch), _CHUNK)]
+        whole = parts[0] if len(parts) == 1 else torch.cat([batch[:0], *parts])
+        return np.asarray(whole.numpy(), dtype=np.uint8)
 
     @torch.no_grad()
     def on(self, images: Tensor, keys: Keys) -> Tensor:
