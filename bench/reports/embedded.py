@@ -84,7 +84,8 @@ def _cell(row: Mapping[Any, Any]) -> str:
 
 def claim_table(frame: pd.DataFrame) -> Iterator[str]:
     """One line a claim and seed: the paired difference in points, McNemar's p, and Holm's over all lines."""
-    frames = dict(list(frame.groupby(["model", "condition"])))
+    cells = sorted(frame.groupby(["model", "condition", "protocol"]), key=lambda cell: len(cell[1]))
+    frames = {(model, condition): rows for (model, condition, _), rows in cells}  # the cell of most pictures
     lines = [
         (claim, seed, compare(frames[a, claim.condition], frames[b, claim.condition]))
         for claim in CLAIMS
