@@ -48,6 +48,7 @@ CONDITIONS: dict[str, Picture] = {
     "imagenet/brightness/3-jpeg85": corrupted("brightness", 3),
     "imagenet/contrast/3-jpeg85": corrupted("contrast", 3),
     "imagenet/pixelate/4-jpeg85": corrupted("pixelate", 4),
+    "imagenet/jpeg_compression/2-jpeg85": corrupted("jpeg_compression", 2),
 }
 
 
