@@ -8,8 +8,9 @@ from bench.metrics.estimate import Estimate, wilson
 
 def correct(frame: pd.DataFrame) -> pd.Series:
     """Whether each scored image was classified rightly; index is the image id."""
-    scored = frame[frame["scored"]]
-    return pd.Series((scored["prediction"] == scored["label"]).to_numpy(dtype=bool), index=pd.Index(scored["image_id"]))
+    scored = frame if frame["scored"].all() else frame[frame["scored"]]  # filtering copies every column
+    right = scored["prediction"].to_numpy() == scored["label"].to_numpy()
+    return pd.Series(right.astype(bool), index=pd.Index(scored["image_id"]))
 
 
 def accuracy(frame: pd.DataFrame) -> Estimate:

@@ -15,7 +15,8 @@ Frames = Mapping[str, pd.DataFrame]
 class Metric:
     """One number of a suite. `compute` raises `MissingConditionError` naming what it lacks.
 
-    `source` is the paper or code that defines the formula.
+    `source` is the paper or code that defines the formula. `per_image`, of a metric that is a mean over images, gives
+    each image's own share of it (index: image id), so that two models can be tested image by image.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Metric:
     higher_is_better: bool
     unit: str
     source: str
+    per_image: Callable[[Frames], pd.Series] | None = None
 
 
 class MissingConditionError(Exception):

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.metrics.accuracy import correct
 from bench.metrics.base import ConditionName, Frames, MissingConditionError
-from bench.metrics.estimate import Estimate, bootstrap
+from bench.metrics.estimate import Estimate, mean_estimate
 
 ALEXNET_ERROR = {
     "gaussian_noise": 0.886428, "shot_noise": 0.894468, "impulse_noise": 0.922640,
@@ -28,17 +27,8 @@ CORRUPTIONS = tuple(ALEXNET_ERROR)
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
-def errors(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> NDArray[np.float64]:
-    """Per-image error [corruptions, severities, images] over the images scored under every condition.
-
-    Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
-    """
-    wrong = _wrong(frames, names)
-    return wrong.reshape(len(names), len(SEVERITIES), -1)
-
-
-def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> NDArray[np.float64]:
-    """Per-image error [corruptions x severities (and the clean one), images].
+def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> pd.DataFrame:
+    """Whether each image is wrong: images by id x corruptions x severities (and, last, the clean one).
 
     Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
     """
@@ -48,31 +38,43 @@ def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> NDAr
     wanted += [("", 0)] if clean else []
     if missing := [_spell(*key) for key in wanted if key not in by_key]:
         raise MissingConditionError(f"{len(missing)} of {len(wanted)} conditions missing: {', '.join(missing)}")
-    table = pd.DataFrame({key: correct(by_key[key]) for key in wanted}).dropna().sort_index()
-    return 1.0 - table.to_numpy(dtype=float).T
+    return ~pd.DataFrame({key: correct(by_key[key]) for key in wanted}).dropna().sort_index().astype(bool)
 
 
 def _spell(name: str, severity: int) -> str:
     return f"{name}/{severity}" if name else "clean"
 
 
+def mce_per_image(frames: Frames) -> pd.Series:
+    """Each image's share of mCE in percent: the mean over the 15 corruptions of its error / AlexNet's mean error."""
+    return _weighted(_wrong(frames, CORRUPTIONS), [100 / ALEXNET_ERROR[name] for name in CORRUPTIONS])
+
+
 def mce(frames: Frames) -> Estimate:
     """mCE in percent: the mean over the 15 corruptions of mean error over severities / AlexNet's (a mean of ratios)."""
-    alexnet = np.array([ALEXNET_ERROR[name] for name in CORRUPTIONS])
-    return _estimate(errors(frames), lambda e: 100 * float(np.mean(e / alexnet)))
+    return _estimate(mce_per_image(frames))
+
+
+def relative_mce_per_image(frames: Frames) -> pd.Series:
+    """Each image's share of relative mCE in percent."""
+    wrong = _wrong(frames, CORRUPTIONS, clean=True).astype(float)
+    added = wrong.iloc[:, :-1].sub(wrong.iloc[:, -1], axis=0)
+    return _weighted(added, [100 / (ALEXNET_ERROR[name] - ALEXNET_CLEAN_ERROR) for name in CORRUPTIONS])
 
 
 def relative_mce(frames: Frames) -> Estimate:
     """Relative mCE in percent: the mean over the 15 corruptions of (error - clean error) / AlexNet's."""
-    alexnet = np.array([ALEXNET_ERROR[name] for name in CORRUPTIONS]) - ALEXNET_CLEAN_ERROR
-    wrong = _wrong(frames, CORRUPTIONS, clean=True)
-    added = wrong[:-1].reshape(len(CORRUPTIONS), len(SEVERITIES), -1) - wrong[-1]
-    return _estimate(added, lambda e: 100 * float(np.mean(e / alexnet)))
+    return _estimate(relative_mce_per_image(frames))
+
+
+def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Series:
+    """Each image's mean error over all corruptions and severities, in [0, 1]."""
+    return _wrong(frames, names).mean(axis=1)
 
 
 def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
     """The unnormalised mean error over all corruptions and severities, in [0, 1]."""
-    return _estimate(errors(frames, names), lambda e: float(np.mean(e)))
+    return _estimate(error_per_image(frames, names))
 
 
 def plain_error(name: str) -> Callable[[Frames], Estimate]:
@@ -84,24 +86,22 @@ def severity_accuracy(severity: int) -> Callable[[Frames], Estimate]:
     """Mean accuracy over the 15 corruptions at one severity, in [0, 1]."""
 
     def compute(frames: Frames) -> Estimate:
-        right = 1 - errors(frames)[:, severity - 1 : severity]
-        return _estimate(right, lambda e: float(np.mean(e)))
+        return _estimate(1 - _wrong(frames, CORRUPTIONS).iloc[:, severity - 1 :: len(SEVERITIES)].mean(axis=1))
 
     return compute
 
 
 def corruption_error(name: str) -> Callable[[Frames], Estimate]:
     """CE of one corruption in percent: its mean error over severities divided by AlexNet's."""
-
-    def compute(frames: Frames) -> Estimate:
-        return _estimate(errors(frames, [name]), lambda e: 100 * float(e[0]) / ALEXNET_ERROR[name])
-
-    return compute
+    return lambda frames: _estimate(error_per_image(frames, [name]) * 100 / ALEXNET_ERROR[name])
 
 
-def _estimate(wrong: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float]) -> Estimate:
-    """`statistic` of the errors per corruption [corruptions], with the paired bootstrap over images."""
-    per_image = wrong.mean(axis=1)  # [corruptions, images]
-    n = per_image.shape[1]
-    low, high = bootstrap(lambda weights: statistic(per_image @ weights / n), n)
-    return Estimate(statistic(per_image.mean(axis=1)), low, high, n)
+def _weighted(wrong: pd.DataFrame, weights: Sequence[float]) -> pd.Series:
+    """Per image, the mean over corruptions of (mean over severities of `wrong`) x the corruption's weight."""
+    each = np.repeat(np.asarray(weights), len(SEVERITIES)) / wrong.shape[1]
+    return pd.Series(wrong.to_numpy(dtype=float) @ each, index=wrong.index)
+
+
+def _estimate(per_image: pd.Series) -> Estimate:
+    """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them."""
+    return mean_estimate(per_image.to_numpy(dtype=float))

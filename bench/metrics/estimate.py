@@ -1,5 +1,6 @@
 """A number with its interval and n, and the intervals."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,3 +50,34 @@ def bootstrap(
     draws = [statistic(np.bincount(rng.integers(0, n, n), minlength=n).astype(float)) for _ in range(resamples)]
     low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return float(low), float(high)
+
+
+CACHED = 5_000_000
+"""Numbers of a matrix of draws that is kept (40 MB): at 2000 resamples, those of up to 2500 images."""
+
+
+def bootstrap_mean(values: NDArray[np.float64], *, resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """`bootstrap` of the mean of `values` [n], with the same draws, a thousand times faster."""
+    n = len(values)
+    if n == 0:
+        return math.nan, math.nan
+    if n * resamples <= CACHED:
+        draws = _weights(n, resamples, seed) @ values / n
+    else:
+        rng = np.random.Generator(np.random.Philox(seed))
+        draws = np.array([values[rng.integers(0, n, n)].mean() for _ in range(resamples)])
+    low, high = np.quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return float(low), float(high)
+
+
+@functools.lru_cache(maxsize=2)
+def _weights(n: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """How often each of `n` images is drawn in each resample: [resamples, n]."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    return np.stack([np.bincount(rng.integers(0, n, n), minlength=n).astype(float) for _ in range(resamples)])
+
+
+def mean_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
+    """The mean of one number per image [n], with its bootstrap interval."""
+    low, high = bootstrap_mean(values)
+    return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)

@@ -1,7 +1,7 @@
 """Two models on the same images: what a difference is worth when every image was seen by both."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,8 @@ import pandas as pd
 
 from bench.metrics.accuracy import correct
 from bench.metrics.base import Frames
-from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, errors
-from bench.metrics.estimate import Estimate, Z, bootstrap
+from bench.metrics.corruption import mce_per_image
+from bench.metrics.estimate import Estimate, Z, mean_estimate
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,11 @@ def _score(p: float, n: int) -> tuple[float, float]:
 
 
 def mce_difference(a: Frames, b: Frames) -> Estimate:
-    """mCE of A less that of B, in percent, with the bootstrap over images that both models share."""
-    wrong_a, wrong_b = errors(a).mean(axis=1), errors(b).mean(axis=1)  # [corruptions, images]
-    if wrong_a.shape != wrong_b.shape:
-        raise ValueError(f"unlike images: {wrong_a.shape[1]} against {wrong_b.shape[1]}")
-    alexnet = np.array([ALEXNET_ERROR[name] for name in CORRUPTIONS])
-    per_image = 100 * ((wrong_a - wrong_b) / alexnet[:, None]).mean(axis=0)
-    n = len(per_image)
-    low, high = bootstrap(lambda weights: float(per_image @ weights / n), n)
-    return Estimate(float(per_image.mean()), low, high, n)
+    """mCE of A less that of B, in percent, with the bootstrap over the images that both models share."""
+    share_a, share_b = mce_per_image(a), mce_per_image(b)
+    if not share_a.index.equals(share_b.index):
+        raise ValueError(f"unlike images: {len(share_a)} against {len(share_b)}")
+    return mean_estimate((share_a - share_b).to_numpy())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -103,18 +99,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = running
     return adjusted
-
-
-def rank_groups(frames: Mapping[str, pd.DataFrame], level: float = 0.05) -> dict[str, int]:
-    """Ranks by accuracy, shared by models that Holm-corrected McNemar tests against their group's best cannot part."""
-    by_accuracy = sorted(frames, key=lambda name: (-float(correct(frames[name]).mean()), name))
-    ranks: dict[str, int] = {}
-    position = 0
-    while position < len(by_accuracy):
-        best, rest = by_accuracy[position], by_accuracy[position + 1 :]
-        adjusted = holm([compare(frames[best], frames[other]).p for other in rest])
-        apart = next((i for i, p in enumerate(adjusted) if p < level), len(rest))
-        for name in by_accuracy[position : position + 1 + apart]:
-            ranks[name] = position + 1
-        position += 1 + apart
-    return ranks

@@ -1,11 +1,19 @@
 """Clean accuracy: of ImageNet, of any folder, of a model's home data set."""
 
-from bench.metrics.accuracy import accuracy, only
-from bench.metrics.base import Metric
+import pandas as pd
+
+from bench.metrics.accuracy import accuracy, correct, only
+from bench.metrics.base import Frames, Metric
 from bench.suites.base import Condition, Options, Suite
 from model_zoo.card import ModelCard
 
-ACCURACY = Metric("accuracy", lambda frames: accuracy(only(frames)), True, "share", "top-1, all scored images")
+
+def hits(frames: Frames) -> pd.Series:
+    """Whether each scored image of the only condition is classified rightly."""
+    return correct(only(frames))
+
+
+ACCURACY = Metric("accuracy", lambda frames: accuracy(only(frames)), True, "share", "top-1, all scored images", hits)
 
 
 def home(card: ModelCard, options: Options) -> str:

@@ -7,10 +7,13 @@ from bench.metrics.base import Metric
 from bench.metrics.corruption import (
     CORRUPTIONS,
     corruption_error,
+    error_per_image,
     mce,
+    mce_per_image,
     mean_error,
     plain_error,
     relative_mce,
+    relative_mce_per_image,
     severity_accuracy,
 )
 from bench.suites.base import Condition, Options, Suite
@@ -19,8 +22,8 @@ from model_zoo.card import ModelCard
 SOURCE = "arXiv 1903.12261, section 4"
 
 METRICS = (
-    Metric("mce", mce, False, "%", f"{SOURCE}; AlexNet's errors from google-research/augmix"),
-    Metric("mean_error", mean_error, False, "share", "hendrycks/robustness test.py, unnormalised"),
+    Metric("mce", mce, False, "%", f"{SOURCE}; AlexNet's errors from google-research/augmix", mce_per_image),
+    Metric("mean_error", mean_error, False, "share", "hendrycks/robustness test.py, unnormalised", error_per_image),
     *(Metric(f"ce_{name}", corruption_error(name), False, "%", SOURCE) for name in CORRUPTIONS),
     *(
         Metric(f"accuracy_severity{s}", severity_accuracy(s), True, "share", "mean over corruptions")
@@ -28,11 +31,12 @@ METRICS = (
     ),
 )
 
-RELATIVE = Metric("relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE")
+RELATIVE = Metric("relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE",
+                  relative_mce_per_image)  # fmt: skip
 
 EXTRA_METRICS = (
     Metric("mean_error_extra", lambda frames: mean_error(frames, EXTRA), False, "share",
-           "the four held-out corruptions; never part of mCE"),
+           "the four held-out corruptions; never part of mCE", lambda frames: error_per_image(frames, EXTRA)),
     *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in EXTRA),
 )  # fmt: skip
 

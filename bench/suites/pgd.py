@@ -2,8 +2,10 @@
 
 from fractions import Fraction
 
+import pandas as pd
+
 from bench.attacks.presets import make_pgd, published
-from bench.metrics.accuracy import accuracy
+from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import ConditionName, Frames, Metric
 from bench.metrics.estimate import Estimate
 from bench.suites.base import Condition, Options, Suite
@@ -32,19 +34,29 @@ def conditions(card: ModelCard, options: Options) -> list[Condition]:
 
 def clean_accuracy(frames: Frames) -> Estimate:
     """Accuracy without attack, on the same pictures."""
-    (frame,) = (frame for name, frame in frames.items() if not ConditionName.parse(name).attack)
-    return accuracy(frame)
+    return accuracy(_clean(frames))
 
 
 def robust_accuracy(frames: Frames) -> Estimate:
     """Accuracy under the strongest budget: the lowest of a security curve."""
-    attacked = [accuracy(frame) for name, frame in frames.items() if ConditionName.parse(name).attack]
-    return min(attacked, key=lambda estimate: estimate.value)
+    return accuracy(_strongest(frames))
+
+
+def _clean(frames: Frames) -> pd.DataFrame:
+    (frame,) = (frame for name, frame in frames.items() if not ConditionName.parse(name).attack)
+    return frame
+
+
+def _strongest(frames: Frames) -> pd.DataFrame:
+    attacked = [frame for name, frame in frames.items() if ConditionName.parse(name).attack]
+    return min(attacked, key=lambda frame: accuracy(frame).value)
 
 
 METRICS = (
-    Metric("robust_accuracy", robust_accuracy, True, "share", "share of all scored images still right under attack"),
-    Metric("clean_accuracy", clean_accuracy, True, "share", "top-1, all scored images"),
-)
+    Metric("robust_accuracy", robust_accuracy, True, "share", "share of all scored images still right under attack",
+           lambda frames: correct(_strongest(frames))),
+    Metric("clean_accuracy", clean_accuracy, True, "share", "top-1, all scored images",
+           lambda frames: correct(_clean(frames))),
+)  # fmt: skip
 
 SUITES = (Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy"),)

@@ -2,7 +2,7 @@
 
 from bench.datasets.labels import label_space
 from bench.datasets.variants import V2_VARIANTS
-from bench.metrics.accuracy import accuracy
+from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric
 from bench.metrics.calibration import ece, nll
 from bench.metrics.effective import LINES, effective_robustness, gap
@@ -28,7 +28,9 @@ def _of_200(name: str, title: str, source: str) -> Suite:
         return accuracy_all(label_space(f"{source}-200").members)(frames)
 
     metrics = (
-        Metric("accuracy_200", ACCURACY.compute, True, "share", "arg max among the set's 200 classes"),
+        Metric(
+            "accuracy_200", ACCURACY.compute, True, "share", "arg max among the set's 200 classes", ACCURACY.per_image
+        ),
         Metric("accuracy_1000", everywhere, True, "share", "arg max among all 1000 classes"),
         *CALIBRATION,
     )
@@ -39,7 +41,7 @@ def _accuracy_on(dataset: str) -> Metric:
     name = dataset.removeprefix("imagenet-v2").lstrip("-") or V2_VARIANTS[dataset]
     return Metric(
         f"accuracy_{name.replace('-', '_')}", lambda frames: accuracy(frames[f"{dataset}/clean"]), True, "share",
-        "arXiv 1902.10811",
+        "arXiv 1902.10811", lambda frames: correct(frames[f"{dataset}/clean"]),
     )  # fmt: skip
 
 

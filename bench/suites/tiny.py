@@ -5,7 +5,7 @@ from fractions import Fraction
 from bench.attacks.presets import make_pgd
 from bench.datasets import embedded
 from bench.metrics.base import Metric
-from bench.metrics.corruption import CORRUPTIONS, mean_error, plain_error
+from bench.metrics.corruption import CORRUPTIONS, error_per_image, mean_error, plain_error
 from bench.suites import pgd
 from bench.suites.base import Condition, Suite
 from bench.suites.clean import clean_suite
@@ -16,7 +16,14 @@ PGD20 = make_pgd("linf", Fraction(8, 255), 20, Fraction(1, 255))
 """The attack of all embedded models: eps 8/255, 20 steps of eps / 8, one random start."""
 
 CORRUPTION_METRICS = (
-    Metric("mean_error", mean_error, False, "share", "mean over 15 corruptions x 5 severities, as for CIFAR-10-C"),
+    Metric(
+        "mean_error",
+        mean_error,
+        False,
+        "share",
+        "mean over 15 corruptions x 5 severities, as for CIFAR-10-C",
+        error_per_image,
+    ),
     *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in CORRUPTIONS),
 )
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import bootstrap as scipy_bootstrap
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.metrics.accuracy import accuracy, error
 from bench.metrics.base import ConditionName, MissingConditionError
 from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, SEVERITIES, corruption_error, mce, mean_error
-from bench.metrics.estimate import bootstrap, wilson
+from bench.metrics.estimate import bootstrap, bootstrap_mean, wilson
 
 
 def frame(predictions: list[int], labels: list[int], scored: list[bool] | None = None) -> pd.DataFrame:
@@ -39,6 +40,28 @@ def test_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
         low, high = bootstrap(lambda w, s=sample: float(s @ w / len(s)), 80, resamples=300, seed=trial)
         covered += low <= 0.3 <= high
     assert 0.88 <= covered / 200 <= 0.99  # binomial sd 1.5 points, and the percentile interval is a little short
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60))
+def test_the_fast_bootstrap_of_a_mean_is_the_bootstrap(seed: int, n: int) -> None:
+    values = np.random.default_rng(seed).normal(size=n)
+    slow = bootstrap(lambda w: float(w @ values / n), n, resamples=200, seed=seed)
+    assert bootstrap_mean(values, resamples=200, seed=seed) == pytest.approx(slow, abs=1e-12)
+
+
+def test_the_bootstrap_of_many_images_is_that_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=50)
+    cached = bootstrap_mean(values, resamples=100)
+    monkeypatch.setattr("bench.metrics.estimate.CACHED", 0)
+    assert bootstrap_mean(values, resamples=100) == pytest.approx(cached, abs=1e-12)
+    assert np.isnan(bootstrap_mean(np.array([]))).all()
+
+
+def test_the_bootstrap_interval_of_a_skewed_mean_is_that_of_scipy() -> None:
+    values = np.random.default_rng(5).exponential(size=120)
+    theirs = scipy_bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
+    assert bootstrap_mean(values, resamples=4000) == pytest.approx((theirs.low, theirs.high), abs=0.01)
 
 
 def corrupted(error_of: dict[str, float], n: int = 100) -> dict[str, pd.DataFrame]:

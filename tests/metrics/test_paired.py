@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES, mce
 from bench.metrics.estimate import wilson
-from bench.metrics.paired import changed, compare, holm, mce_difference, mcnemar, newcombe, rank_groups
+from bench.metrics.paired import changed, compare, holm, mce_difference, mcnemar, newcombe
 
 
 def frame(right: np.ndarray) -> pd.DataFrame:
@@ -76,14 +76,3 @@ def test_the_difference_of_mce_is_that_of_the_two() -> None:
     estimate = mce_difference(a, b)
     assert estimate.value == pytest.approx(mce(a).value - mce(b).value)
     assert estimate.low < estimate.value < estimate.high
-
-
-def test_models_that_cannot_be_parted_share_a_rank() -> None:
-    rng = np.random.default_rng(2)
-    base = rng.random(500) < 0.8
-    near = base.copy()
-    near[:3] = ~near[:3]
-    far = base & (rng.random(500) < 0.7)
-    ranks = rank_groups({"far": frame(far), "near": frame(near), "base": frame(base)})
-    assert ranks["base"] == ranks["near"] == 1
-    assert ranks["far"] == 3
