@@ -5,6 +5,7 @@ accuracy. Its records lie in *parts*, one whole object per unit of work (`bench.
 its `Cell` value, whose hash names its folder: whatever would change a record changes the name.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ class Protocol:
     statistics: str = "running"
     precision: str = "float32"
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """Twelve hex digits; what tables show."""
         return digest(asdict(self), 12)

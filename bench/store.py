@@ -159,7 +159,7 @@ def read_cell(store: Store, cell_id: str) -> Cell:
         cell = Cell.from_json(store.get(key).decode())
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(
-            f"{store.address}/{key}: damaged ({error}); repeat the run's command to write it anew"
+            f"{store.address}/{key}: damaged, or of another version ({error}); repeat the run's command to write it anew"
         ) from None
     if cell.id != cell_id:
         raise StoreError(f"{store.address}/{key}: describes cell {cell.id}, not {cell_id}; it was altered or moved")

@@ -12,6 +12,9 @@ from bench.errors import StoreError
 from bench.record import Cell
 from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_part
 
+FORMAT = 1
+"""Of `run.json`."""
+
 LEVELS = ("reliable", "not assessed", "doubtful", "unreliable")
 """What a robust accuracy can be, from the best to the worst."""
 
@@ -47,13 +50,18 @@ class LoadedCell:
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """What one run wanted of one model in one suite: its condition names and cells, and what the model was."""
+    """What one run wanted of one model in one suite: its condition names and cells, and what the model was.
+
+    `version` is the suite's when the run was made, `given` what was asked for; both empty in runs of older versions.
+    """
 
     suite: str
     model: str
     about: dict[str, Any]
     cells: dict[str, str]
     run: str
+    version: int = 0
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 class ResultsFolder:
@@ -67,6 +75,11 @@ class ResultsFolder:
                 f"{address}: no results here (expected cells/ and runs/); "
                 f"`bench run --model MODEL --suite SUITE --out {address}` makes some"
             )
+
+    @property
+    def run_names(self) -> list[str]:
+        """Ids of the runs that say what they wanted; a copy that was cut off may have left others."""
+        return [run for run in self.store.names("runs") if "run.json" in self.store.names(f"runs/{run}")]
 
     def load(self, cell_id: str) -> LoadedCell:
         """The records of one cell in the data set's order, and what is missing or damaged."""
@@ -105,19 +118,26 @@ class ResultsFolder:
     def suite_runs(self) -> Iterator[SuiteRun]:
         """Every (suite, model) that a run of this folder wanted, each set of cells once."""
         seen = set()
-        for run in self.store.names("runs"):
+        for run in self.run_names:
             manifest = self._manifest(run)
+            versions, given = manifest.get("suites", {}), manifest.get("given", {})
             for (suite, model), cells in _by_suite(manifest["entries"]).items():
-                key = (suite, model, tuple(sorted(cells.values())))
+                key = (suite, versions.get(suite, 0), model, tuple(sorted(cells.values())))
                 if key not in seen:
                     seen.add(key)
-                    yield SuiteRun(suite, model, manifest["models"][model], cells, run)
+                    yield SuiteRun(suite, model, manifest["models"][model], cells, run, versions.get(suite, 0), given)
 
     def _manifest(self, run: str) -> dict[str, Any]:
         key = f"runs/{run}/run.json"
         try:
             manifest: dict[str, Any] = json.loads(self.store.get(key))
-        except ValueError as error:
+            if (found := manifest.get("format", FORMAT)) != FORMAT:
+                raise StoreError(
+                    f"{self.store.address}/{key}: written by another version of bench (format {found}; this one reads "
+                    f"{FORMAT}); read it with the version that wrote it"
+                )
+            manifest["models"], manifest["entries"]  # what every reader needs
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
             ) from None

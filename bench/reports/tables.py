@@ -1,6 +1,7 @@
 """`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bench.suites.registry import SUITES
 
 RESULT_COLUMNS = (
     "model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit", "protocol", "subset",
-    "reliability", "because",
+    "reliability", "because", "version",
 )  # fmt: skip
 
 
@@ -28,18 +29,46 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> p
     `reliability` says of attacked conditions, and of their suite's headline, whether the number can be believed,
     `because` of what; empty elsewhere.
     """
-    folder = ResultsFolder(str(directory))
-    rows: list[dict[str, Any]] = []
-    problems: list[str] = []
+    return tabulate(load_suites(ResultsFolder(str(directory)), cells))
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """What a run wanted of one model in one suite, with the cells that are complete, and what is lacking."""
+
+    wanted: SuiteRun
+    cells: Mapping[str, LoadedCell]
+    lacking: tuple[str, ...]
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The records by condition, as metrics take them."""
+        return {name: cell.records for name, cell in self.cells.items()}
+
+    @property
+    def protocol(self) -> str:
+        """The hash of a metric over all conditions."""
+        return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
+
+
+def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> Iterator[LoadedSuite]:
+    """Every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
     for wanted in folder.suite_runs():
         if cells is not None and not set(wanted.cells.values()) <= set(cells):
             continue
         loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
         lacking = [p for cell in loaded.values() for p in cell.problems]
-        lacking += [f"{name}: never begun" for name in wanted.cells.keys() - loaded.keys()]
-        problems += [f"{wanted.model}, {wanted.suite}: {problem}" for problem in lacking]
-        complete = {name: cell for name, cell in loaded.items() if cell.complete}
-        rows += _condition_rows(wanted, complete) + (_suite_rows(wanted, complete) if not lacking else [])
+        lacking += [f"{name}: never begun" for name in sorted(wanted.cells.keys() - loaded.keys())]
+        yield LoadedSuite(wanted, {name: cell for name, cell in loaded.items() if cell.complete}, tuple(lacking))
+
+
+def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
+    """The table of `results` from suites as they are loaded."""
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for suite in suites:
+        problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
+        rows += _condition_rows(suite.wanted, suite.cells) + (_suite_rows(suite) if not suite.lacking else [])
     frame = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
     frame.attrs["problems"] = problems
     return frame
@@ -93,13 +122,13 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
     ]
 
 
-def _suite_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
-    if wanted.suite not in SUITES or not loaded:
+def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
+    wanted, cells = loaded.wanted, loaded.cells.values()
+    if wanted.suite not in SUITES or not cells:
         return []
-    frames = {name: cell.records for name, cell in loaded.items()}
-    protocol = suite_protocol([cell.cell.protocol for cell in loaded.values()])
-    subset = "; ".join(sorted({cell.cell.subset for cell in loaded.values()} - {""}))
-    verdict = Verdict.worst(cell.reliability for cell in loaded.values())
+    frames, protocol = loaded.frames, loaded.protocol
+    subset = "; ".join(sorted({cell.cell.subset for cell in cells} - {""}))
+    verdict = Verdict.worst(cell.reliability for cell in cells)
     suite, rows = SUITES[wanted.suite], []
     for metric in suite.metrics:
         try:
@@ -125,5 +154,5 @@ def _row(
         "model": wanted.model, "suite": wanted.suite, "condition": condition, "metric": metric,
         "value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n,
         "unscored": estimate.unscored, "unit": unit, "protocol": protocol, "subset": subset,
-        "reliability": verdict.level, "because": verdict.because,
+        "reliability": verdict.level, "because": verdict.because, "version": wanted.version,
     }  # fmt: skip
