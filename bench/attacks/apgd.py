@@ -55,10 +55,10 @@ class Apgd(Search[ApgdLanes]):
     def start(self, entry: Entry) -> ApgdLanes:
         draw = uniform(entry.generators, *entry.shape) * 2 - 1 if self.norm == "linf" else None
         noise = normal(entry.generators, *entry.shape) if draw is None else draw
-        at = entry.at(entry.image + self.eps * norms.unit(noise, self.norm).to(entry.image))
+        at = entry.at(entry.image + self.eps * norms.unit(noise, self.norm).to(entry.image), self.eps, self.norm)
         x, low = at["x"], torch.full_like(at["x"][:, 0, 0, 0], -torch.inf)
         return ApgdLanes(
-            **at, previous=x, best=x, best_gradient=torch.zeros_like(x), highest=low, value=low,
+            **at, previous=x, best=x.clone(), best_gradient=torch.zeros_like(x), highest=low, value=low,
             stride=torch.full_like(low, 2 * self.eps), window=torch.full_like(entry.index, self._first_window),
             since=torch.full_like(entry.index, -1), rises=torch.zeros_like(entry.index), best_before=low,
             halved=torch.ones_like(at["broken"]),
@@ -82,10 +82,10 @@ class Apgd(Search[ApgdLanes]):
         gradient = torch.zeros_like(lanes.x) if reply.gradient is None else reply.gradient
         self._remember(lanes, value, gradient)
         if not done.all():
-            here = lanes.x
             ahead = self._ahead(lanes, gradient)
-            lanes.x = torch.where(per_image(done), here, ahead)
-            lanes.step = lanes.step + 1
+            if done.any():
+                ahead[done] = lanes.x[done]
+            lanes.previous, lanes.x, lanes.step = lanes.x, ahead, lanes.step + 1
         return done
 
     def _remember(self, lanes: ApgdLanes, value: Tensor, gradient: Tensor) -> None:
@@ -94,22 +94,23 @@ class Apgd(Search[ApgdLanes]):
         # The authors' code compares the loss of the first step with 0, where algorithm 1 has the start's.
         lanes.value = torch.where(lanes.step == 0, 0.0, value)
         better = value > lanes.highest
-        lanes.best = torch.where(per_image(better), lanes.x, lanes.best)
-        lanes.best_gradient = torch.where(per_image(better), gradient, lanes.best_gradient)
         lanes.highest = torch.where(better, value, lanes.highest)
+        rows = better.nonzero().squeeze(1)
+        lanes.best[rows] = lanes.x[rows]
+        lanes.best_gradient[rows] = gradient[rows]
         lanes.best_before = torch.where(lanes.step == 0, value, lanes.best_before)
 
     def _ahead(self, lanes: ApgdLanes, gradient: Tensor) -> Tensor:
         """The next iterate: from the best one with half the step size where a checkpoint says so, else from x."""
-        back = per_image(self._checkpoint(lanes))
-        x, gradient = torch.where(back, lanes.best, lanes.x), torch.where(back, lanes.best_gradient, gradient)
+        back = self._checkpoint(lanes)
+        if back.any():
+            lanes.x, gradient = lanes.x.clone(), gradient.clone()
+            lanes.x[back], gradient[back] = lanes.best[back], lanes.best_gradient[back]
         pull = per_image(torch.where(lanes.step == 0, 1.0, MOMENTUM))
-        momentum, lanes.previous = x - lanes.previous, x
-        plain = self._project(x + per_image(lanes.stride) * norms.steepest(gradient, self.norm), lanes)
-        return self._project(x + pull * (plain - x) + (1 - pull) * momentum, lanes)
-
-    def _project(self, x: Tensor, lanes: ApgdLanes) -> Tensor:
-        return norms.project(x, lanes.image, self.eps, self.norm)
+        step = norms.steepest(gradient, self.norm).mul_(per_image(lanes.stride)).add_(lanes.x)
+        ahead = torch.lerp(lanes.x, lanes.within(step, self.eps, self.norm), pull)
+        ahead.add_(lanes.x - lanes.previous, alpha=1 - MOMENTUM)  # no momentum yet in the first step: x is previous
+        return lanes.within(ahead, self.eps, self.norm)
 
     def _checkpoint(self, lanes: ApgdLanes) -> Tensor:
         """bool [b]: the step size was halved now, by either of the two conditions of section 3.2."""

@@ -15,7 +15,7 @@ from bench.attacks.queue import Trial
 
 __all__ = ["Attack", "Cost", "Norm", "Outcome", "Progress", "Trial", "parse_eps"]
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever a verdict of the native engine may move: it is part of a number's protocol."""
 
 

@@ -9,15 +9,11 @@ from bench.attacks import norms
 from bench.attacks.budget import Norm
 from bench.attacks.losses import take
 from bench.attacks.norms import per_image
+from bench.attacks.plane import fab_step
 from bench.attacks.search import Entry, Lanes, Reply, Search
 
-ALPHA_MAX = 0.1
-ETA = 1.05
 BETA = 0.9
-"""Bias towards the image, overshoot and backward step: section 3.1 of the paper, its Linf and L2 values."""
-
-_ROUNDS = 64
-"""Bound on Newton steps of the projection, far above the handful that it takes."""
+"""Backward step: section 3.1 of the paper, its Linf and L2 value."""
 
 
 @dataclass
@@ -46,7 +42,7 @@ class Fab(Search[FabLanes]):
 
     def start(self, entry: Entry) -> FabLanes:
         no = torch.zeros_like(entry.index, dtype=torch.bool)
-        return FabLanes(**entry.at(entry.image), judging=no, expects=no)
+        return FabLanes(**entry.at(entry.image, self.eps, self.norm), judging=no, expects=no)
 
     def wants_gradient(self, lanes: FabLanes) -> Tensor:
         return ~lanes.judging | (~lanes.expects & (lanes.step < self.steps))
@@ -56,54 +52,27 @@ class Fab(Search[FabLanes]):
 
     def update(self, lanes: FabLanes, reply: Reply) -> Tensor:
         adversarial = lanes.judging & reply.wrong(lanes.label)
-        lanes.broken = adversarial & (norms.size(lanes.x - lanes.image, self.norm) <= self.eps)
+        lanes.broken = adversarial & self._near(lanes, adversarial)
         done = lanes.broken | (lanes.judging & (lanes.step >= self.steps))
         lanes.expects = torch.where(lanes.judging, adversarial, lanes.expects)
-        back = per_image(adversarial & ~lanes.broken)
-        if reply.gradient is None or reply.objective is None:
-            stepping = torch.zeros_like(adversarial)
-        else:
-            stepping = ~adversarial & ~done
-            ahead = self._step(lanes, reply.objective, reply.gradient)
-            lanes.x = torch.where(per_image(stepping), ahead, lanes.x)
-        lanes.x = torch.where(back, lanes.image + BETA * (lanes.x - lanes.image), lanes.x)
+        stepping = ~adversarial & ~done & (reply.gradient is not None)
+        before = lanes.x
+        if reply.gradient is not None and reply.objective is not None:
+            lanes.x = fab_step(before, lanes.image, reply.gradient, reply.objective, self.norm)
+        if (still := ~stepping).any():
+            back = per_image(torch.where(adversarial & ~lanes.broken, BETA, 1.0)[still])
+            lanes.x[still] = torch.lerp(lanes.image[still], before[still], back)
         lanes.step = lanes.step + stepping
         lanes.judging = stepping | done
         return done
 
-    def _step(self, lanes: FabLanes, difference: Tensor, gradient: Tensor) -> Tensor:
-        """The next candidate: from x and from the image onto the boundary, mixed by how far each has to go (eq. 7)."""
-        to_x = onto_plane(lanes.x, gradient, difference, self.norm)
-        gap = difference + (gradient * (lanes.image - lanes.x)).flatten(1).sum(1)
-        to_image = onto_plane(lanes.image, gradient, gap, self.norm)
-        near, far = (norms.size(d, self.norm).clamp(min=1e-8) for d in (to_x, to_image))
-        alpha = per_image((near / (near + far)).clamp(max=ALPHA_MAX))
-        return ((lanes.x + ETA * to_x) * (1 - alpha) + (lanes.image + ETA * to_image) * alpha).clamp(0.0, 1.0)
+    def _near(self, lanes: FabLanes, asked: Tensor) -> Tensor:
+        """bool [b]: of the lanes in `asked`, whether x lies within eps; False of the others."""
+        rows, near = asked.nonzero().squeeze(1), torch.zeros_like(asked)
+        if len(rows):
+            near[rows] = norms.size(lanes.x[rows] - lanes.image[rows], self.norm) <= self.eps
+        return near
 
     def result(self, lanes: FabLanes) -> Tensor:
         """The boundary may lie outside the ball; what is handed over lies within it."""
         return norms.project(lanes.x, lanes.image, self.eps, self.norm)
-
-
-def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
-    """Smallest d with <normal, d> + gap = 0 and x + d in [0, 1]; as near as [0, 1] allows where there is none.
-
-    x, normal, d: [n, 3, h, w]; gap: [n]. Section 3.1 of the paper sorts the coordinates. Here d moves them together
-    with speed 1 (Linf) or |normal| (L2), each up to its bound, and the time at which the plane is reached is the root
-    of an increasing, concave, piecewise linear function: Newton's method from the left ends at it exactly.
-    """
-    shape, x, normal = x.shape, x.flatten(1), normal.flatten(1)
-    weight = normal.abs()
-    way = -gap.sign()[:, None] * normal.sign()
-    room = torch.where(way > 0, 1 - x, x)
-    speed = torch.ones_like(weight) if norm == "linf" else weight
-    pull, reach = weight * speed, weight * room
-    free, time = weight > 0, torch.zeros_like(gap)[:, None]
-    for _ in range(_ROUNDS):
-        # Where nothing is left free the plane is out of reach, and time is infinite.
-        time = (gap.abs() - (reach * ~free).sum(1)).div((pull * free).sum(1))[:, None].nan_to_num(nan=torch.inf)
-        still = free & (time * speed < room)
-        if torch.equal(still, free):
-            break
-        free = still
-    return (way * torch.where(free, time * speed, room)).view(shape)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
+from bench.attacks import norms
 from bench.attacks.search import Reply
 from model_zoo.nets.normalisation import BranchedBatchNorm2d, select_branch
 
@@ -69,8 +70,8 @@ class Network:
         return Reply(logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
-        gradient = gradient.contiguous()
-        length = gradient.flatten(1).abs().sum(1)
+        gradient = _channels_last(gradient)
+        length = norms.flat(gradient).abs().sum(1)
         nonfinite = int((~length.isfinite()).sum())
         self.cost.nonfinite += nonfinite
         self.cost.zero += int((length == 0).sum())

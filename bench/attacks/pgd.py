@@ -49,7 +49,7 @@ class Pgd(Search[PgdLanes]):
         return "pgd"
 
     def start(self, entry: Entry) -> PgdLanes:
-        at = entry.at(entry.image + self._noise(entry))
+        at = entry.at(entry.image + self._noise(entry), self.eps, self.norm)
         return PgdLanes(
             **at, best=at["x"], highest=torch.full_like(at["x"][:, 0, 0, 0], -torch.inf),
             last=torch.full_like(entry.index, self.steps), anchor=at["x"], anchored=torch.zeros_like(entry.index),
@@ -93,9 +93,9 @@ class Pgd(Search[PgdLanes]):
     def _ascend(self, lanes: PgdLanes, reply: Reply, moving: Tensor) -> None:
         if reply.gradient is None:
             return
-        ahead = lanes.x + self.step_size * norms.steepest(reply.gradient, self.norm)
-        ahead = norms.project(ahead, lanes.image, self.eps, self.norm)
-        lanes.x = torch.where(per_image(moving), ahead, lanes.x)
+        ahead = lanes.x.add(norms.steepest(reply.gradient, self.norm), alpha=self.step_size)
+        ahead = lanes.within(ahead, self.eps, self.norm)
+        lanes.x = ahead if moving.all() else torch.where(per_image(moving), ahead, lanes.x)
         lanes.step = lanes.step + moving
 
     def _skip_cycles(self, lanes: PgdLanes) -> None:

@@ -117,7 +117,7 @@ class Queue:
         aimed = torch.tensor(ranks)
         target = torch.where(aimed >= 0, wrong.gather(1, aimed.clamp(min=0)[:, None]).squeeze(1), label)
         device = self.network.device
-        image = self.load.images[index].to(device)
+        image = self.load.images[index].to(device).contiguous(memory_format=torch.channels_last)
         return Entry(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
 
     def _wrong_classes(self, index: Tensor) -> Tensor:

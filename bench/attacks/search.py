@@ -12,6 +12,8 @@ from typing import Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
+from bench.attacks import norms
+from bench.attacks.budget import Norm
 from bench.attacks.randomness import Generators
 
 
@@ -20,7 +22,8 @@ class Lanes:
     """Images in work, one a row; every field is a tensor whose first axis is the row.
 
     index: int64 [b], place of the image in the unit; trial: int64 [b], which of the attack's trials this is
-    image: float32 [b, 3, h, w], clean; label, target: int64 [b] (target is the label where none is aimed at)
+    image: float32 [b, 3, h, w], clean, as all images here channels last in memory; low, high: between what its budget
+    lets each pixel be (`norms.box`); label, target: int64 [b] (target is the label where none is aimed at)
     x: float32 [b, 3, h, w], the point whose logits are asked next
     step: int64 [b], steps made; broken: bool [b], the search holds that its result is misclassified
     """
@@ -28,6 +31,8 @@ class Lanes:
     index: Tensor
     trial: Tensor
     image: Tensor
+    low: Tensor
+    high: Tensor
     label: Tensor
     target: Tensor
     x: Tensor
@@ -36,6 +41,10 @@ class Lanes:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def within(self, x: Tensor, eps: float, norm: Norm) -> Tensor:
+        """`x` [b, 3, h, w] moved into the budget."""
+        return norms.into(x, self.image, norms.Box(self.low, self.high), eps, norm)
 
     def select(self, rows: Tensor) -> Self:
         """The rows of a bool mask [b] or of indices."""
@@ -60,11 +69,13 @@ class Entry:
     target: Tensor
     generators: Generators
 
-    def at(self, x: Tensor) -> dict[str, Tensor]:
+    def at(self, x: Tensor, eps: float, norm: Norm) -> dict[str, Tensor]:
         """The fields that all lanes share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
+        low, high = norms.box(self.image, eps, norm)
+        start = x.to(self.image).clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
         return {
-            "index": self.index, "trial": self.trial, "image": self.image, "label": self.label, "target": self.target,
-            "x": x.to(self.image).clamp(0.0, 1.0), "step": torch.zeros_like(self.index),
+            "index": self.index, "trial": self.trial, "image": self.image, "low": low, "high": high,
+            "label": self.label, "target": self.target, "x": start, "step": torch.zeros_like(self.index),
             "broken": torch.zeros_like(self.index, dtype=torch.bool),
         }  # fmt: skip
 

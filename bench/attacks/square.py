@@ -9,9 +9,9 @@ from torch.nn import functional as F
 from bench.attacks import norms
 from bench.attacks.budget import Norm
 from bench.attacks.losses import margin
-from bench.attacks.norms import per_image
 from bench.attacks.randomness import Generators, signs, uniform
 from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.squares import Squares, paint
 
 P_INIT = 0.8
 SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -49,10 +49,10 @@ class Square(Search[SquareLanes]):
             first = entry.image + self.eps * signs(entry.generators, c, 1, w).to(entry.image)
         else:
             first = entry.image + self.eps * norms.unit(_tiles(entry.generators, c, h, w), "l2").to(entry.image)
-        at = entry.at(first)
+        at = entry.at(first, self.eps, self.norm)
         draws = uniform(entry.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
         lowest = torch.full_like(at["x"][:, 0, 0, 0], torch.inf)
-        return SquareLanes(**at, best=at["x"], lowest=lowest, draws=draws.to(entry.image))
+        return SquareLanes(**at, best=at["x"].clone(), lowest=lowest, draws=draws.to(entry.image))
 
     def wants_gradient(self, lanes: SquareLanes) -> Tensor:
         return torch.zeros_like(lanes.broken)
@@ -64,8 +64,9 @@ class Square(Search[SquareLanes]):
         value = margin(reply.logits, lanes.label)
         lanes.broken = reply.wrong(lanes.label)
         better = lanes.broken | (value < lanes.lowest)
-        lanes.best = torch.where(per_image(better), lanes.x, lanes.best)
         lanes.lowest = torch.where(better, value, lanes.lowest)
+        rows = better.nonzero().squeeze(1)
+        lanes.best[rows] = lanes.x[rows]
         done = lanes.broken | (lanes.step >= self.queries)
         if not done.all():
             draws = lanes.draws[torch.arange(len(lanes)), lanes.step.clamp(max=self.queries - 1)]
@@ -80,19 +81,16 @@ class Square(Search[SquareLanes]):
         """int64 [b], side of each lane's square in pixels: its share of the pixels halves along the schedule."""
         _, _, h, w = lanes.image.shape
         query = lanes.step * 10_000 // self.queries if self.rescale else lanes.step
-        halvings = sum((query > after).double() for after in SCHEDULE)
-        side = (P_INIT * h * w * torch.exp2(-torch.as_tensor(halvings))).sqrt().round().long()
+        halvings = torch.bucketize(query, torch.tensor(SCHEDULE, device=query.device)).double()
+        side = (P_INIT * h * w * torch.exp2(-halvings)).sqrt().round().long()
         return side.clamp(min=1 if self.norm == "linf" else 3).to(lanes.step)
 
     def _squares(self, lanes: SquareLanes, draws: Tensor) -> Tensor:
-        """Algorithm 2: a square of one colour, 2 eps away, projected."""
+        """Algorithm 2: a square of one colour, 2 eps away, projected: so at the upper or the lower end of its room."""
         _, _, h, w = lanes.image.shape
         side = self._side(lanes).clamp(max=min(h, w))
-        rows = _within(draws[:, 0], h, side)
-        columns = _within(draws[:, 1], w, side)
-        inside = rows[:, None, :, None] & columns[:, None, None, :]
-        colour = torch.where(draws[:, 2:] < 0.5, 1.0, -1.0)[:, :, None, None]
-        return norms.project(lanes.best + inside * (2 * self.eps * colour), lanes.image, self.eps, self.norm)
+        top, left = _first(draws[:, 0], h, side), _first(draws[:, 1], w, side)
+        return paint(lanes.best, lanes.low, lanes.high, Squares(top, left, side, draws[:, 2:] < 0.5))
 
     def _windows(self, lanes: SquareLanes, draws: Tensor) -> Tensor:
         """Algorithm 3, lane by lane: their windows differ in size."""
@@ -102,11 +100,9 @@ class Square(Search[SquareLanes]):
         return (lanes.image + self.eps * norms.unit(torch.stack(moved), "l2")).clamp(0.0, 1.0)
 
 
-def _within(draw: Tensor, length: int, side: Tensor) -> Tensor:
-    """bool [b, length]: the pixels of an interval of `side` pixels that starts where `draw` in [0, 1) says."""
-    first = (draw * (length - side)).long()[:, None]
-    pixel = torch.arange(length, device=draw.device)
-    return (pixel >= first) & (pixel < first + side[:, None])
+def _first(draw: Tensor, length: int, side: Tensor) -> Tensor:
+    """int64 [b]: where an interval of `side` pixels starts, as `draw` in [0, 1) says."""
+    return (draw * (length - side)).long()
 
 
 def _move(delta: Tensor, side: int, eps: float, draw: Tensor) -> Tensor:

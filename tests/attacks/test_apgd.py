@@ -49,7 +49,7 @@ def iterates(search: Apgd, net: nn.Module, subject: Subject, target: Tensor) -> 
     """Run `search` on all images side by side from the images themselves."""
     index = torch.arange(len(target))
     lanes = search.start(Entry(index, index, subject.images, subject.labels, target, [_Zero()] * len(target)))  # type: ignore[list-item]
-    lanes.x = lanes.previous = lanes.best = subject.images
+    lanes.x, lanes.previous, lanes.best = subject.images, subject.images, subject.images.clone()
     for _ in range(search.steps + 1):
         x = lanes.x.detach().requires_grad_()
         logits = net(x)

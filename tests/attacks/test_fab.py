@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.attacks.autoattack import fab_t
 from bench.attacks.budget import NORMS, Norm
-from bench.attacks.fab import onto_plane
+from bench.attacks.plane import fab_step, onto_plane, torch_step
 from tests.attacks.conftest import Subject
 
 
@@ -27,6 +27,22 @@ def test_the_projection_is_the_reference_s(seed: int, scale: float, norm: Norm) 
     project = projection_linf if norm == "linf" else projection_l2
     torch.testing.assert_close(ours, project(x.flatten(1), normal.flatten(1), offset).view_as(x), atol=2e-5, rtol=0)
     torch.testing.assert_close((normal * ours).flatten(1).sum(1), -gap, atol=1e-4, rtol=0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31), st.floats(0.001, 30.0), st.booleans())
+def test_the_compiled_step_is_that_in_torch(seed: int, scale: float, some_zero: bool) -> None:
+    random = torch.Generator().manual_seed(seed)
+    image = torch.rand(5, 3, 6, 6, generator=random)
+    x = (image + 0.1 * torch.randn(image.shape, generator=random)).clamp(0, 1)
+    gradient = torch.randn(image.shape, generator=random)
+    if some_zero:
+        gradient *= torch.rand(image.shape, generator=random) < 0.5
+        gradient[0] = 0
+    gap = scale * torch.randn(5, generator=random)
+    torch.testing.assert_close(
+        fab_step(x, image, gradient, gap, "linf"), torch_step(x, image, gradient, gap, "linf"), atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("norm", NORMS)

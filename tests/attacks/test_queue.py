@@ -118,7 +118,7 @@ class Liar(Search[Lanes]):
     name: str = "liar"
 
     def start(self, entry: Entry) -> Lanes:
-        return Lanes(**entry.at(entry.image))
+        return Lanes(**entry.at(entry.image, 0.1, "linf"))
 
     def objective(self, _lanes: Lanes, logits: Tensor) -> Tensor:
         return logits[:, 0]

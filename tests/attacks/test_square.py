@@ -4,6 +4,8 @@ from fractions import Fraction
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyautoattack.square import SquareAttack
 
 from bench.attacks import norms
@@ -12,6 +14,7 @@ from bench.attacks.budget import NORMS, Norm
 from bench.attacks.randomness import generator
 from bench.attacks.search import Entry
 from bench.attacks.square import Square, SquareLanes, _bump
+from bench.attacks.squares import Squares, paint, torch_paint
 from tests.attacks.conftest import Subject
 
 
@@ -36,6 +39,7 @@ def test_a_step_is_one_square_of_one_colour(subject: Subject) -> None:
     search = Square("linf", 0.05)
     lanes = lanes_of(search)
     lanes.image.fill_(0.5)
+    lanes.low, lanes.high = norms.box(lanes.image, search.eps, search.norm)
     lanes.best = lanes.image.clone()
     lanes.step[:] = 100
     moved = search._squares(lanes, lanes.draws[:, 100]) - lanes.best
@@ -50,6 +54,7 @@ def test_windows_keep_the_norm(subject: Subject) -> None:
     search = Square("l2", 0.5)
     lanes = lanes_of(search)
     lanes.image.fill_(0.5)
+    lanes.low, lanes.high = norms.box(lanes.image, search.eps, search.norm)
     lanes.best = lanes.image + 0.5 * norms.unit(lanes.x - 0.5, "l2")
     moved = search._windows(lanes, lanes.draws[:, 0])
     torch.testing.assert_close(norms.size(moved - lanes.image, "l2"), torch.full((6,), 0.5))
@@ -80,3 +85,16 @@ def test_more_queries_break_no_less(subject: Subject) -> None:
     )
     assert (many.robust <= few.robust).all()
     assert many.robust.sum() < few.robust.sum()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31))
+def test_squares_are_painted_alike_in_torch_and_compiled(seed: int) -> None:
+    random = torch.Generator().manual_seed(seed)
+    low, best, high = torch.rand(3, 4, 3, 7, 9, generator=random).sort(0).values
+    side = torch.randint(1, 8, (4,), generator=random)
+    top, left = (torch.rand(2, 4, generator=random) * (torch.tensor([[7], [9]]) - side)).long()
+    squares = Squares(top, left, side, torch.rand(4, 3, generator=random) < 0.5)
+    painted = paint(best, low, high, squares)
+    assert torch.equal(painted, torch_paint(best, low, high, squares))
+    assert ((painted != best).sum((1, 2, 3)) == 3 * side**2).all()

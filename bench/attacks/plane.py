@@ -1,0 +1,72 @@
+"""FAB's geometry: the smallest step onto a plane within [0, 1], and the step that mixes two of them.
+
+Written twice: in torch for any norm and device, and compiled for Linf on a CPU, where a small network answers faster
+than torch can sweep over the picture twenty times.
+"""
+
+import torch
+from torch import Tensor
+
+from bench.attacks import norms
+from bench.attacks.budget import Norm
+from bench.attacks.norms import per_image
+
+ALPHA_MAX = 0.1
+ETA = 1.05
+"""Bias towards the image and overshoot: arXiv 1907.02044, section 3.1, Linf and L2 values."""
+
+_ROUNDS = 64
+"""Bound on Newton steps of the projection, far above the handful that it takes."""
+
+
+def fab_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor, norm: Norm) -> Tensor:
+    """The next candidate: from `x` and from `image` onto the linearised boundary, mixed by how far each has to go.
+
+    x, image, gradient (of the logit difference at x): float32 [n, 3, h, w]; difference: [n]; equation 7 of the paper.
+    """
+    if norm == "linf" and x.device.type == "cpu":
+        return _compiled_step(x, image, gradient, difference)
+    return torch_step(x, image, gradient, difference, norm)
+
+
+def torch_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor, norm: Norm) -> Tensor:
+    """`fab_step` in torch."""
+    to_x = onto_plane(x, gradient, difference, norm)
+    gap = difference + norms.flat(gradient * (image - x)).sum(1)
+    to_image = onto_plane(image, gradient, gap, norm)
+    near, far = (norms.size(d, norm).clamp(min=1e-8) for d in (to_x, to_image))
+    alpha = per_image((near / (near + far)).clamp(max=ALPHA_MAX))
+    return torch.lerp(x.add(to_x, alpha=ETA), image.add(to_image, alpha=ETA), alpha).clamp_(0.0, 1.0)
+
+
+def _compiled_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor) -> Tensor:
+    from bench.attacks.compiled import linf_step  # Numba is slow to import
+
+    out = torch.empty_like(image, memory_format=torch.channels_last)
+    x_, image_, gradient_ = norms.array(x), norms.array(image), norms.array(gradient)
+    linf_step(x_, image_, gradient_, difference.numpy(), ALPHA_MAX, ETA, norms.array(out))
+    return out
+
+
+def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
+    """Smallest d with <normal, d> + gap = 0 and x + d in [0, 1]; as near as [0, 1] allows where there is none.
+
+    x, normal, d: [n, 3, h, w]; gap: [n]. Section 3.1 of the paper sorts the coordinates. Here d moves them together
+    with speed 1 (Linf) or |normal| (L2), each up to its bound, and the time at which the plane is reached is the root
+    of an increasing, concave, piecewise linear function: Newton's method from the left ends at it exactly.
+    """
+    shape, x, normal = x.shape, x.flatten(1), normal.flatten(1)
+    weight = normal.abs()
+    way = -gap.sign()[:, None] * normal.sign()
+    room = torch.where(way > 0, 1 - x, x)
+    speed = torch.ones_like(weight) if norm == "linf" else weight
+    pull, reach = weight * speed, weight * room
+    free, time = weight > 0, torch.zeros_like(gap)[:, None]
+    for _ in range(_ROUNDS):
+        # Where nothing is left free the plane is out of reach, and time is infinite.
+        time = (gap.abs() - (reach * ~free).sum(1)).div((pull * free).sum(1))[:, None].nan_to_num(nan=torch.inf)
+        still = free & (time * speed < room)
+        if torch.equal(still, free):
+            break
+        free = still
+    return (way * torch.where(free, time * speed, room)).view(shape)

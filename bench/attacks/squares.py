@@ -1,0 +1,53 @@
+"""Square Attack's proposals for Linf: a square of each picture is set to the ends of its room.
+
+Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the picture.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.attacks import norms
+
+
+class Squares(NamedTuple):
+    """One square a picture. top, left, side: int64 [b], in pixels; raised: bool [b, 3], which channels go up."""
+
+    top: Tensor
+    left: Tensor
+    side: Tensor
+    raised: Tensor
+
+
+def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
+    """`best` [b, 3, h, w] with each square at `high` where it is raised, else at `low` (both as `best`)."""
+    return (
+        _compiled_paint(best, low, high, squares)
+        if best.device.type == "cpu"
+        else torch_paint(best, low, high, squares)
+    )
+
+
+def torch_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
+    """`paint` in torch. Weights of 0 and 1 choose exactly, and faster than `where`."""
+    _, _, h, w = best.shape
+    rows, columns = (_interval(first, squares.side, length) for first, length in ((squares.top, h), (squares.left, w)))
+    inside = (rows[:, None, :, None] & columns[:, None, None, :]).to(best)
+    colour = torch.lerp(low, high, squares.raised.to(best)[:, :, None, None])
+    return torch.lerp(best, colour, inside)
+
+
+def _interval(first: Tensor, side: Tensor, length: int) -> Tensor:
+    """bool [b, length]: the pixels first .. first + side - 1."""
+    pixel = torch.arange(length, device=first.device)
+    return (pixel >= first[:, None]) & (pixel < (first + side)[:, None])
+
+
+def _compiled_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
+    from bench.attacks.compiled import paint_squares  # Numba is slow to import
+
+    out = best.clone(memory_format=torch.channels_last)
+    top, left, side, raised = (t.numpy() for t in squares)
+    paint_squares(norms.array(out), norms.array(low), norms.array(high), top, left, side, raised, best.shape[-1])
+    return out
