@@ -16,9 +16,10 @@ def demo(out: str | Path = "demo") -> pd.DataFrame:
     """
     from bench.engine.run import carry_out, prepare
     from bench.reports.leaderboard import leaderboard
+    from bench.reports.spreadsheet import to_csv
 
     folder = Path(out)
     carry_out(prepare(MODEL, SUITES, dataset=DATASET, out=folder / "runs", reliability=0))  # minutes on a CPU
     board = leaderboard(folder / "runs")
-    board.to_csv(folder / "leaderboard.csv", index=False)
+    (folder / "leaderboard.csv").write_text(to_csv(board), encoding="utf-8")
     return board

@@ -1,6 +1,8 @@
 """Public fakes: a model and pictures small enough to run everything in seconds, to test what builds on `bench`."""
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
+from bench.store import Store, put_cell, put_part
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.load import Model
 
@@ -41,3 +45,39 @@ def write_pictures(
             picture = coarse.resize((width or size * 4 // 3, size), Image.Resampling.BICUBIC)
             picture.save(root / folder / f"{folder}_{number}.JPEG", quality=90)
     return root
+
+
+def write_results(
+    folder: str | Path, model: str, suites: Mapping[str, Mapping[str, float]], *, n: int = 100, seed: int = 0,
+    images: str = "image", version: int = 1,
+) -> None:  # fmt: skip
+    """A results folder as a run leaves it, with made-up records: suite -> condition -> accuracy of `model`.
+
+    Exactly round(accuracy x n) of the `n` images are right, chosen by `seed`; NaN means that none could be read.
+    """
+    store, rng, entries = Store(folder), np.random.default_rng(seed), []
+    for suite, conditions in suites.items():
+        for condition, accuracy in conditions.items():
+            protocol = Protocol(condition.split("/")[0], images, n, "imagenet1k", condition, "made up")
+            cell = Cell(model, digest(model), {"size": 224}, protocol)
+            put_cell(store, cell)
+            put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng).table())
+            entries.append({"suite": suite, "model": model, "condition": condition, "cell": cell.id, "images": n})
+    about = {"fingerprint": digest(model), "method": "standard", "architecture": "fake", "parameters": 1000}
+    manifest = {
+        "format": 1, "given": {"models": [model], "suites": list(suites)}, "suites": dict.fromkeys(suites, version),
+        "models": {model: {**about, "input": {"size": 224}}}, "entries": entries,
+    }  # fmt: skip
+    store.put(f"runs/{digest(manifest)}/run.json", json.dumps(manifest).encode())
+
+
+def _made_up(accuracy: float, n: int, images: str, rng: np.random.Generator) -> RecordColumns:
+    ids, labels = [f"{images}{i}" for i in range(n)], [i % 10 for i in range(n)]
+    if math.isnan(accuracy):
+        nothing = [None] * n
+        return RecordColumns(ids, labels, nothing, nothing, nothing, ["unreadable"] * n)
+    right = rng.permutation(n) < round(accuracy * n)
+    predictions = [label if hit else (label + 1) % 10 for label, hit in zip(labels, right, strict=True)]
+    confidence = rng.uniform(0.2, 1, n)
+    margin = np.where(right, confidence, -confidence)
+    return RecordColumns(ids, labels, predictions, confidence.tolist(), margin.tolist(), [None] * n)

@@ -1,6 +1,7 @@
 """`bench compare`: two models, paired, from per-image records."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from bench.reports.compare import compare_models
+    from bench.reports.spreadsheet import to_csv
 
     found = compare_models(arguments.a, arguments.b, arguments.dir)
     print(f"accuracy of {arguments.a} less that of {arguments.b}, in points; p of McNemar's exact test, Holm-adjusted")
@@ -29,5 +31,5 @@ def _compare(arguments: argparse.Namespace) -> int:
     if found.mce:
         print(f"  mCE: {found.mce.value:+.2f} [{found.mce.low:+.2f}, {found.mce.high:+.2f}], paired bootstrap")
     if arguments.images:
-        found.images.to_csv(arguments.images, index=False)
+        Path(arguments.images).write_text(to_csv(found.images), encoding="utf-8")
     return 0

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+OUTSIDE = "RobustBench's model_info JSON or timm's results CSV, as columns marked outside; may be repeated"
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the three commands."""
@@ -15,6 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     for kind in ("csv", "markdown", "latex"):
         parser.add_argument(f"--{kind}", metavar="FILE", help=f"write it as {kind} here")
+    parser.add_argument("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
     parser.set_defaults(func=_leaderboard)
     parser = subparsers.add_parser("merge", help="join results folders, such as those of shards")
     parser.add_argument("dirs", nargs="+", metavar="DIR", help="results folders")
@@ -24,11 +27,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _results(arguments: argparse.Namespace) -> int:
     from bench.reports.show import print_results
+    from bench.reports.spreadsheet import to_csv
     from bench.reports.tables import require_complete, results
 
     frame = results(arguments.dir)
     if arguments.csv:
-        frame.to_csv(arguments.csv, index=False)
+        Path(arguments.csv).write_text(to_csv(frame), encoding="utf-8")
     print_results(frame)
     require_complete(frame, arguments.dir)
     return 0
@@ -36,14 +40,14 @@ def _results(arguments: argparse.Namespace) -> int:
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.reports.leaderboard import leaderboard, to_latex, to_markdown
+    from bench.reports.outside import read_outside
+    from bench.reports.spreadsheet import to_csv
 
-    frame = leaderboard(arguments.dir)
-    if arguments.csv:
-        frame.to_csv(arguments.csv, index=False)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(to_markdown(frame), encoding="utf-8")
-    if arguments.latex:
-        Path(arguments.latex).write_text(to_latex(frame), encoding="utf-8")
+    outside = [number for path in arguments.outside for number in read_outside(Path(path))]
+    frame = leaderboard(arguments.dir, outside=outside)
+    for kind, render in (("csv", to_csv), ("markdown", to_markdown), ("latex", to_latex)):
+        if path := getattr(arguments, kind):
+            Path(path).write_text(render(frame), encoding="utf-8")
     print(to_markdown(frame))
     for note in frame.attrs["notes"]:
         print(f"note: {note}")

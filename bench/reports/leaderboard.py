@@ -1,96 +1,105 @@
 """`bench leaderboard`: one row per model, one group of columns per suite's headline."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bench.reports.folder import ResultsFolder
-from bench.reports.tables import results
-from bench.suites.registry import SUITES
+from bench.reports.columns import choose_columns, column_name, deciding, metric_of, places_of, rows_of
+from bench.reports.leaderboard_text import readable, to_latex, to_markdown
+from bench.reports.likeness import beside
+from bench.reports.outside import Published, of_model, published_table
+from bench.reports.survey import Column, Survey, survey
+from model_zoo.registry import cards, split_branch
+
+__all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
 
 PARTS = ("", "_low", "_high", "_n", "_protocol")
 """What travels with each number: the value, its 95 % interval, n, and the protocol's hash."""
 
 
-def leaderboard(directory: str | Path) -> pd.DataFrame:
-    """One row per model: what it is, then each suite's headline with interval, n and protocol, and `SUITE_reliability`
-    for those under attack.
+@dataclass(frozen=True)
+class Board:
+    """The table, the columns that it shows, what a reader must know (`notes`), and numbers of others by model."""
 
-    A column never mixes protocols: where a suite was measured under several, the one with the most models, then the
-    most images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent.
+    frame: pd.DataFrame
+    columns: list[Column]
+    notes: list[str]
+    survey: Survey
+    known: dict[str, list[Published]]
+
+
+def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> pd.DataFrame:
+    """One row per model: what it is, then each suite's headline with interval, n, protocol and rank, what is claimed
+    and what others published of the same with its source, and `SUITE_reliability` for those under attack.
+
+    A column never mixes protocols, nor versions of a suite: where there are several, the one with the most models,
+    then the most images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent. Models
+    share a rank where no paired test over all pairs (Holm) tells them from the group's best; a column whose metric is
+    no mean over images has no ranks. `outside` adds numbers of `bench.reports.outside.read_outside`.
     """
-    folder = ResultsFolder(str(directory))
-    about = {run.model: run.about for run in folder.suite_runs()}
-    rows: dict[str, dict[str, Any]] = {
-        model: {"model": model, **{k: about[model][k] for k in ("method", "architecture", "parameters")}}
-        for model in sorted(about)
-    }
-    frame = results(directory)
-    notes = list(frame.attrs["problems"])
-    for suite, metric in _headlines(frame):
-        chosen, others = _one_protocol(frame[(frame["suite"] == suite) & (frame["metric"] == metric)])
-        notes += [f"{suite} {metric}: {other} was measured under another protocol and is not shown" for other in others]
-        name = f"{suite}_{metric}"
-        for row in chosen.to_dict("records"):
-            scale = 1.0 if row["unit"] == "%" else 100.0
-            values = (row["value"] * scale, row["low"] * scale, row["high"] * scale, row["n"], row["protocol"])
-            rows[row["model"]] |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
-            if row["reliability"]:
-                rows[row["model"]][f"{suite}_reliability"] = row["reliability"]
-                notes += _doubts(row)
-    board = pd.DataFrame(list(rows.values()))
-    board.attrs["notes"] = notes
-    return board
+    board = make_board(survey(directory), outside)
+    board.frame.attrs["notes"] = board.notes
+    return board.frame
 
 
-def _doubts(row: dict[Any, Any]) -> list[str]:
-    """Why a number should not be believed, if it should not."""
-    if row["reliability"] == "reliable":
-        return []
-    return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}"]
+def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
+    """The leaderboard of a folder that was read already."""
+    rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
+    others = [*outside, *published_table()]
+    known = {name: of_model(name, others) for name in rows}
+    columns, notes = choose_columns(found)
+    for column in columns:
+        _measured(rows, column, found)
+        _published(rows, column, found, known)
+        notes += _doubts(found, column)
+    return Board(_in_order(pd.DataFrame(list(rows.values())), columns), columns, found.problems + notes, found, known)
 
 
-def _headlines(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    present = list(dict.fromkeys(frame["suite"]))
-    return [(name, SUITES[name].headline) for name in SUITES if name in present]
+def _about(name: str, about: dict[str, Any]) -> dict[str, Any]:
+    card = cards().get(split_branch(name).base)
+    row: dict[str, Any] = {"model": name, **{k: about.get(k) for k in ("method", "architecture", "parameters")}}
+    row["resolution"] = (about.get("input") or {}).get("size")
+    return row | {"extra_data": card.extra_data if card else ""}
 
 
-def _one_protocol(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of one protocol, and the names of models that are measured under others only."""
-    if rows.empty:
-        return rows, []
-    rows = rows[rows["condition"] == "all"]
-    groups = rows.groupby("protocol").agg(models=("model", "nunique"), n=("n", "max")).reset_index()
-    best = groups.sort_values(["models", "n", "protocol"], ascending=[False, False, True])["protocol"].iloc[0]
-    chosen = rows[rows["protocol"] == best].drop_duplicates("model")
-    return chosen, sorted(set(rows["model"]) - set(chosen["model"]))
+def _measured(rows: dict[str, dict[str, Any]], column: Column, found: Survey) -> None:
+    name, places = column_name(column), places_of(found, column)
+    for row in rows_of(found, column):
+        scale = 100.0 if row["unit"] == "share" else 1.0
+        values = (row["value"] * scale, row["low"] * scale, row["high"] * scale, row["n"], row["protocol"])
+        mine = rows[row["model"]]
+        mine |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
+        mine |= {f"{name}_rank": places[row["model"]]} if row["model"] in places else {}
+        mine |= {f"{column.suite}_reliability": row["reliability"]} if row["reliability"] else {}
 
 
-def readable(board: pd.DataFrame) -> pd.DataFrame:
-    """For people: `75.1 [74.3, 75.9] n=50000` in one cell, protocol hashes in the header."""
-    table = board[["model", "method", "architecture"]].copy()
-    for name in [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]:
-        hashes = board[f"{name}_protocol"].dropna().unique()
-        table[f"{name} % ({', '.join(hashes)})"] = [_cell(row, name) for row in board.to_dict("records")]
-    for name in [c for c in board.columns if c.endswith("_reliability")]:
-        table[name] = board[name].fillna("")
-    return table
+def _published(
+    rows: dict[str, dict[str, Any]], column: Column, found: Survey, known: dict[str, list[Published]]
+) -> None:
+    """The first number that the authors claim, and the first that others published, of the same as the column."""
+    name = column_name(column)
+    conditions = [cell.protocol.condition for cell in found.cells_of(column.protocol)]
+    for model, numbers in known.items():
+        for number in numbers:
+            value = beside(number, column.suite, column.metric, column.protocol, conditions)
+            kind = f"{name}_{'claimed' if number.by == 'authors' else 'outside'}"
+            if value is not None and kind not in rows[model]:
+                rows[model] |= {kind: value, f"{kind}_source": f"{number.source}; {number.protocol}"}
 
 
-def _cell(row: dict[Any, Any], name: str) -> str:
-    if pd.isna(row.get(name)):
-        return ""
-    return f"{row[name]:.1f} [{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}] n={row[f'{name}_n']:.0f}"
+def _doubts(found: Survey, column: Column) -> list[str]:
+    """Why numbers should not be believed, where they should not."""
+    rows = [row for row in rows_of(found, column) if row["reliability"] not in ("", "reliable")]
+    return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}" for row in rows]
 
 
-def to_markdown(board: pd.DataFrame) -> str:
-    """As a Markdown table."""
-    table = readable(board)
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
-
-
-def to_latex(board: pd.DataFrame) -> str:
-    """As a LaTeX tabular (booktabs)."""
-    return str(readable(board).to_latex(index=False, escape=True))
+def _in_order(frame: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
+    """Best first by the deciding column; models that lack it last."""
+    column = deciding(columns)
+    if column is None:
+        return frame
+    order = [not metric_of(column).higher_is_better, True]
+    return frame.sort_values([column_name(column), "model"], ascending=order, ignore_index=True)
