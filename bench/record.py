@@ -42,6 +42,12 @@ SPACE_FIELDS = (pa.field("prediction_all", pa.int32()),)
 """What a label space of some of a model's classes adds: the prediction among all of the model's classes."""
 
 
+def added_field(name: str) -> pa.Field:
+    """The type of a column beyond `RECORD_SCHEMA`. A diagnostic's are classes (`prediction...`) or numbers."""
+    known = {field.name: field for field in (*ATTACK_FIELDS, *SPACE_FIELDS)}
+    return known.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
+
+
 def digest(value: Any, length: int = 16) -> str:
     """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
@@ -131,5 +137,4 @@ class RecordColumns:
             "reason": self.reason,
             **self.extra,
         }
-        added = [f for f in (*ATTACK_FIELDS, *SPACE_FIELDS) if f.name in self.extra]
-        return pa.table(columns, schema=pa.schema([*RECORD_SCHEMA, *added]))
+        return pa.table(columns, schema=pa.schema([*RECORD_SCHEMA, *map(added_field, self.extra)]))

@@ -4,10 +4,12 @@
 
     DIR/cells/CELL/cell.json                       what the cell is (`bench.record.Cell`)
     DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
+    DIR/cells/CELL/START-STOP.measurement.CHECKSUM.parquet   what was measured of the unit as a whole, if anything
     DIR/cells/CELL/reliability.json                under attack: whether the number can be believed, and why
     DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
 
 The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.
+A measurement is put before the records, whose metadata name it: where records stand, their measurement stands.
 """
 
 import hashlib
@@ -27,6 +29,9 @@ from bench.errors import StoreError
 from bench.record import Cell, UnitKey
 
 RELIABILITY = "reliability.json"
+
+_MEASUREMENT = b"measurement"
+"""Key of the records' metadata under which the checksum of their measurement stands."""
 
 _PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
 
@@ -110,12 +115,24 @@ def put_cell(store: Store, cell: Cell) -> None:
         store.put(f"cells/{cell.id}/cell.json", cell.to_json().encode())
 
 
-def put_part(store: Store, cell: Cell, unit: UnitKey, table: pa.Table) -> None:
-    """Write the records of one unit as one object."""
+def put_part(store: Store, cell: Cell, unit: UnitKey, table: pa.Table, measurement: pa.Table | None = None) -> None:
+    """Write the records of one unit as one object, and before it what was measured of the unit as a whole."""
+    if measurement is not None:
+        data = _parquet(measurement)
+        store.put(_measurement_key(cell.id, unit, _checksum(data)), data)
+        table = table.replace_schema_metadata({_MEASUREMENT: _checksum(data)})
+    data = _parquet(table)
+    store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{_checksum(data)}.parquet", data)
+
+
+def _parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    data = buffer.getvalue()
-    store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{_checksum(data)}.parquet", data)
+    return buffer.getvalue()
+
+
+def _measurement_key(cell_id: str, unit: UnitKey, checksum: str) -> str:
+    return f"cells/{cell_id}/{unit.start:08d}-{unit.stop:08d}.measurement.{checksum}.parquet"
 
 
 def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
@@ -129,10 +146,24 @@ def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
 
 def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
     """The records of one part, or what is wrong with it."""
-    key = f"cells/{cell_id}/{name}"
-    data = store.get(key)
     match = _PART.fullmatch(name)
-    if match is None or _checksum(data) != match[3]:
+    return _read(store, f"cells/{cell_id}/{name}", match[3] if match else "")
+
+
+def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) -> pa.Table | BadPart | None:
+    """What was measured of the unit beside its records `part`, or what is wrong with it; None if nothing was."""
+    checksum = (part.schema.metadata or {}).get(_MEASUREMENT)
+    if checksum is None:
+        return None
+    key = _measurement_key(cell_id, unit, checksum.decode())
+    if key.rpartition("/")[2] not in store.names(f"cells/{cell_id}"):
+        return BadPart(key, "it is missing, though the unit's records name it")
+    return _read(store, key, checksum.decode())
+
+
+def _read(store: Store, key: str, checksum: str) -> pa.Table | BadPart:
+    data = store.get(key)
+    if _checksum(data) != checksum:
         return BadPart(key, "its bytes do not match the checksum in its name (cut short or altered)")
     try:
         return pq.ParquetFile(io.BytesIO(data)).read(use_threads=False)  # a third of read_table's time
@@ -145,7 +176,8 @@ def sound_parts(store: Store, cell_id: str) -> set[UnitKey]:
     sound = set()
     for unit, name in part_names(store, cell_id).items():
         part = read_part(store, cell_id, name)
-        if isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start:
+        damaged = isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start
+        if damaged or isinstance(read_measurement(store, cell_id, unit, part), BadPart):
             store.remove(f"cells/{cell_id}/{name}")
         else:
             sound.add(unit)
@@ -159,7 +191,7 @@ def read_cell(store: Store, cell_id: str) -> Cell:
         cell = Cell.from_json(store.get(key).decode())
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(
-            f"{store.address}/{key}: damaged, or of another version ({error}); repeat the run's command to write it anew"
+            f"{store.address}/{key}: damaged or of another version ({error}); repeat the run's command to write it anew"
         ) from None
     if cell.id != cell_id:
         raise StoreError(f"{store.address}/{key}: describes cell {cell.id}, not {cell_id}; it was altered or moved")

@@ -93,6 +93,14 @@ class Subset(View):
         self.subset = f"limit {limit} of {len(whole)} images" if limit < len(whole) else whole.subset
 
 
+class Shuffled(View):
+    """The same pictures in the order of a hash of their ids: any stretch of it is a mixture of classes, as batch
+    statistics need it. The manifest is of this order, so that the lists of images are part of the protocol."""
+
+    def __init__(self, whole: Dataset) -> None:
+        super().__init__(whole, sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest()))
+
+
 class FixedSize(View):
     """A set whose every picture must be `side` x `side`; any other would be shown resized, which is another set."""
 

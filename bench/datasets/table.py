@@ -48,6 +48,12 @@ class DataRoots:
         return inside if inside.is_dir() else self.common
 
 
+    def holds(self, name: str) -> bool:
+        """Whether set `name` has a folder of its own here, or needs none."""
+        inside = self.common is not None and (self.common / name).is_dir()
+        return name in self.own or inside or (name in SETS and SETS[name].labels == LABELS)
+
+
 def parse_roots(text: str | None, environment: str | None) -> DataRoots:
     """`DIR` or `NAME=DIR,NAME=DIR` as typed after --data, with `BENCH_DATA` for what it does not name."""
     own: dict[str, Path] = {}

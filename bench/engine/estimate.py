@@ -36,6 +36,8 @@ def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:
 
 def _kind(condition: Condition) -> str:
     """Conditions of one kind cost about the same."""
+    if condition.probes:
+        return condition.name.partition(":")[2] + (f" under {condition.attack.name}" if condition.attack else "")
     if condition.attack:
         return condition.attack.name
     return f"corruption {condition.corruption.name}" if condition.corruption else "clean"

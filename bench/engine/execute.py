@@ -1,7 +1,7 @@
 """One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
@@ -18,14 +18,24 @@ from bench.datasets.base import Dataset, Picture
 from bench.datasets.corruptions import image_keys
 from bench.datasets.labels import label_space
 from bench.datasets.preprocess import crop_224, fit, prepare
+from bench.diagnostics.perturb import perturb
+from bench.diagnostics.probe import Sight
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Shown, Subject, View
 from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
 from bench.suites.base import Condition
-from model_zoo.card import InputSpec
+from model_zoo.card import InputSpec, ModelCard
 
 Columns = dict[str, Sequence[Any]]
 """What was measured of the readable images of a batch, by record column."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one model's unit leaves: a record an image, and what was measured of the unit as a whole, if anything."""
+
+    records: pa.Table
+    measurement: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,8 @@ class Batch:
         return [i for i, reason in zip(self.indices, self.reasons, strict=True) if reason is None]
 
 
-def execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[pa.Table]:
-    """The records of `unit`, a table for each of its models in order. Halves the batch when memory runs out."""
+def execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part]:
+    """The records of `unit`, a part for each of its models in order. Halves the batch when memory runs out."""
     while True:
         try:
             return _execute(session, [subjects[index] for index, _ in unit.cells], unit)
@@ -54,20 +64,27 @@ def execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[p
             torch.cuda.empty_cache()
 
 
-def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[pa.Table]:
-    dataset = session.dataset(unit.condition.dataset, unit.condition.part)
+def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part]:
+    dataset, condition = session.dataset_of(unit.condition), unit.condition
     tables: list[list[pa.Table]] = [[] for _ in subjects]
+    seen: list[pa.Table | None] = [None for _ in subjects]
     for batch in _batches(session, dataset, unit, [s.spec for s in subjects]):
-        for parts, subject in zip(tables, subjects, strict=True):
-            measured = _measure(session, subject, unit.condition, dataset, batch) if batch.readable else {}
-            parts.append(_table(dataset, batch, measured, _added(unit.condition, dataset)))
-    return [pa.concat_tables(parts).combine_chunks() for parts in tables]
+        for index, subject in enumerate(subjects):
+            measured: Columns = {}
+            if batch.readable and condition.probes:
+                measured, seen[index] = _look(session, subject, condition, dataset, batch)
+            elif batch.readable:
+                measured = _measure(session, subject, condition, dataset, batch)
+            added = _added(condition, dataset, subject.model.card)
+            tables[index].append(_table(dataset, batch, measured, added))
+    records = [pa.concat_tables(parts).combine_chunks() for parts in tables]
+    return [Part(*part) for part in zip(records, seen, strict=True)]
 
 
 def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
-    """The unit's images in batches (an attack takes the unit whole: its engine keeps batches of its own)."""
+    """The unit's images in batches (attacks and probes take the unit whole: they make batches of their own)."""
     condition, key = unit.condition, unit.key
-    size = key.stop - key.start if condition.attack else session.batch_size
+    size = key.stop - key.start if condition.attack or condition.probes else session.batch_size
     views: list[View] = [None] if condition.corruption else list(dict.fromkeys(specs))
     shown = _read_ahead(session, dataset, range(key.start, key.stop), views)
     indices = iter(range(key.start, key.stop))
@@ -148,6 +165,44 @@ def _measure(session: Session, subject: Subject, condition: Condition, dataset: 
     }
 
 
+def _look(
+    session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch
+) -> tuple[Columns, pa.Table | None]:
+    """What the condition's probes see of a unit. The images are attacked to the end, and then the model is judged."""
+    sight = _sight(session, subject, condition, dataset, batch)
+    space = label_space(dataset.labels)
+    logits = sight.logits(subject.model)
+    columns = score(space.answer(logits), sight.labels)
+    columns |= {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}
+    measurement = None
+    for probe in condition.probes:
+        found = probe.look(sight)
+        columns |= found.columns
+        measurement = measurement if found.measurement is None else found.measurement
+    return columns, measurement
+
+
+def _sight(session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch) -> Sight:
+    model = subject.model.to(session.device)
+    labels = torch.tensor([dataset.targets[i] for i in batch.readable])
+    ids = [dataset.ids[i] for i in batch.readable]
+    images = to_images(batch.pictures[subject.spec])
+    if condition.attack:
+        images = perturb(condition.attack, model, images, labels, ids, device=session.device, seed=session.seed,
+                         batch_size=session.batch_size)  # fmt: skip
+
+    def sample(count: int) -> Tensor:
+        plain = Condition(condition.dataset, condition.part)
+        chosen = list(range(min(count, len(dataset))))
+        return to_images(read_sample(session, dataset, plain, chosen, subject.spec).pictures[subject.spec])
+
+    def keep(key: str, make: Callable[[], Any]) -> Any:
+        return session.keep(f"{subject.fingerprint} {subject.model.name} {dataset.manifest} {key}", make)
+
+    answer = label_space(dataset.labels).answer
+    return Sight(model, images, labels, ids, session.device, session.batch_size, session.seed, answer, sample, keep)
+
+
 def to_images(pictures: NDArray[np.uint8]) -> Tensor:
     """uint8 [n, h, w, 3] -> float32 [n, 3, h, w] in [0, 1]."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
@@ -168,10 +223,11 @@ def score(logits: Tensor, labels: Tensor) -> Columns:
     }
 
 
-def _added(condition: Condition, dataset: Dataset) -> list[str]:
+def _added(condition: Condition, dataset: Dataset, card: ModelCard) -> list[str]:
     """Names of the columns that the condition adds, whether or not a batch has a readable image."""
-    attack = [field.name for field in ATTACK_FIELDS] if condition.attack else []
-    return attack + ([field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else [])
+    attack = [field.name for field in ATTACK_FIELDS] if condition.attack and not condition.probes else []
+    space = [field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else []
+    return attack + space + [name for probe in condition.probes for name in probe.columns(card)]
 
 
 def _table(dataset: Dataset, batch: Batch, measured: Columns, added: Sequence[str]) -> pa.Table:

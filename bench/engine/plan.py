@@ -65,10 +65,12 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Opt
     for suite in suites:
         for index, subject in enumerate(subjects):
             for condition in suite.conditions(subject.model.card, options):
-                dataset = session.dataset(condition.dataset, condition.part)
+                if condition.optional and not session.roots.holds(condition.dataset):
+                    continue
+                dataset = session.dataset_of(condition)
                 space = label_space(dataset.labels)
                 check_fit(space, subject.model.card.classes, subject.model.name)
-                if condition.attack and space.members:
+                if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
                     raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
                 cell = _cell(subject, condition, dataset, options, session.seed)
                 entries.append(Entry(suite.name, index, condition, cell, len(dataset)))
@@ -91,7 +93,8 @@ def _cell(subject: Subject, condition: Condition, dataset: Dataset, options: Opt
 
 def _implementation(condition: Condition) -> str:
     made = [f"corruptions {corruptions.VERSION}"] if condition.corruption else []
-    return "; ".join([*made, *([condition.attack.implementation] if condition.attack else [])])
+    attacked = [condition.attack.implementation] if condition.attack else []
+    return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in condition.probes)])
 
 
 def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
@@ -105,15 +108,20 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
         for key in _ranges(entry.images, entry.condition.unit_images):
             if key not in done[entry.cell.id]:
                 grouped.setdefault((entry.condition.name, key), []).append(entry)
-    sources = list(dict.fromkeys((e.condition.dataset, e.condition.part) for e in plan.entries))
+    sources = list(dict.fromkeys(_source(e.condition) for e in plan.entries))
 
     def order(item: tuple[tuple[str, UnitKey], list[Entry]]) -> tuple[int, int, bool]:
         (_, key), (first, *_) = item
-        source = sources.index((first.condition.dataset, first.condition.part))
+        source = sources.index(_source(first.condition))
         return source, key.start // base.UNIT_IMAGES, first.condition.attack is not None
 
     for (_, key), entries in sorted(grouped.items(), key=order):
         yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
+
+
+def _source(condition: Condition) -> tuple[str, str, bool]:
+    """Conditions of one source take the same pictures in the same order."""
+    return condition.dataset, condition.part, bool(condition.probes)
 
 
 def _ranges(count: int, size: int) -> list[UnitKey]:

@@ -23,8 +23,8 @@ SAMPLE = 32
 
 
 def attacked(plan: Plan) -> list[Entry]:
-    """The plan's cells under attack."""
-    return [entry for entry in plan.cells.values() if entry.condition.attack]
+    """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on."""
+    return [e for e in plan.cells.values() if e.condition.attack and not e.condition.probes]
 
 
 def assess_cells(plan: Plan, session: Session, store: Store, cells: Sequence[Entry], sample: int) -> Iterator[str]:

@@ -150,8 +150,8 @@ def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Uni
         put_cell(store, entry.cell)
     with reporter(prepared.images, quiet=quiet) as progress:
         for unit in prepared.todo:
-            for (_, cell), table in zip(unit.cells, execute(session, plan.subjects, unit), strict=True):
-                put_part(store, cell, unit.key, table)
+            for (_, cell), part in zip(unit.cells, execute(session, plan.subjects, unit), strict=True):
+                put_part(store, cell, unit.key, part.records, part.measurement)
             progress.finished(unit.condition.name, unit.images)
             if on_unit:
                 on_unit(unit)

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
-from bench.datasets.base import Dataset, Picture, Subset, UnreadableError
+from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableError
 from bench.datasets.preprocess import InputProtocol, input_spec
 from bench.datasets.table import DataRoots, open_dataset
+from bench.suites.base import Condition
 from model_zoo.card import InputSpec
 from model_zoo.load import Model, fingerprint
 
@@ -88,20 +90,36 @@ class Session:
     seed: int = 0
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
     cache: PictureCache = field(default_factory=picture_cache)
-    _datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
+    _datasets: dict[tuple[str, str, bool], Dataset] = field(default_factory=dict)
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     @functools.cached_property
     def pool(self) -> ThreadPoolExecutor:
         """Threads that decode ahead; Pillow leaves the interpreter lock while it works."""
         return ThreadPoolExecutor(self.readers, thread_name_prefix="read")
 
-    def dataset(self, name: str, part: str = "") -> Dataset:
-        """The data set, opened on first use and cut to the run's limit."""
-        if (name, part) not in self._datasets:
-            whole = open_dataset(name, self.roots, part)
-            cut = self.limit is not None and self.limit < len(whole)
-            self._datasets[name, part] = Subset(whole, int(self.limit or 0)) if cut else whole
-        return self._datasets[name, part]
+    def dataset(self, name: str, part: str = "", shuffled: bool = False) -> Dataset:
+        """The data set, opened on first use and cut to the run's limit; `shuffled` as for diagnostics."""
+        if (name, part, shuffled) not in self._datasets:
+            self._datasets[name, part, shuffled] = (
+                Shuffled(self.dataset(name, part)) if shuffled else self._open(name, part)
+            )
+        return self._datasets[name, part, shuffled]
+
+    def dataset_of(self, condition: Condition) -> Dataset:
+        """The data set of a condition, in the order in which the condition takes it."""
+        return self.dataset(condition.dataset, condition.part, bool(condition.probes))
+
+    def _open(self, name: str, part: str) -> Dataset:
+        whole = open_dataset(name, self.roots, part)
+        cut = self.limit is not None and self.limit < len(whole)
+        return Subset(whole, int(self.limit or 0)) if cut else whole
+
+    def keep(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` made when it was first asked for under `key`."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def show(
         self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Image.Image, View], Picture]

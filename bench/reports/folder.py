@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bench.errors import StoreError
 from bench.record import Cell
-from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_part
+from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
 
 FORMAT = 1
 """Of `run.json`."""
@@ -35,12 +35,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class LoadedCell:
-    """A cell with its records. `problems` says what keeps it from being complete; empty when all is there."""
+    """A cell with its records, and what was measured of each unit as a whole (a frame a unit, if anything).
+
+    `problems` says what keeps it from being complete; empty when all is there.
+    """
 
     cell: Cell
     records: pd.DataFrame
     problems: tuple[str, ...]
     reliability: Verdict = field(default_factory=Verdict)
+    measurements: tuple[pd.DataFrame, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -85,6 +89,7 @@ class ResultsFolder:
         """The records of one cell in the data set's order, and what is missing or damaged."""
         cell = self.cells[cell_id]
         tables: list[pa.Table] = []
+        measured: list[pd.DataFrame] = []
         problems: list[str] = []
         position = 0
         for unit, name in sorted(part_names(self.store, cell_id).items(), key=lambda item: item[0].start):
@@ -95,13 +100,16 @@ class ResultsFolder:
                 problems.append(f"cells/{cell_id}/{name}: overlaps the unit before it")
             elif part.num_rows != unit.stop - unit.start:
                 problems.append(f"cells/{cell_id}/{name}: {part.num_rows} records for {unit.stop - unit.start} images")
+            elif isinstance(measurement := read_measurement(self.store, cell_id, unit, part), BadPart):
+                problems.append(f"{measurement.key}: {measurement.problem}")
             else:
                 tables.append(part)
+                measured += [] if measurement is None else [measurement.to_pandas()]
                 position = unit.stop
         records = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
         if len(records) < cell.protocol.images:
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
-        return LoadedCell(cell, records, tuple(problems), self._reliability(cell_id))
+        return LoadedCell(cell, records, tuple(problems), self._reliability(cell_id), tuple(measured))
 
     def _reliability(self, cell_id: str) -> Verdict:
         key = f"cells/{cell_id}/{RELIABILITY}"

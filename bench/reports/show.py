@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.metrics.base import ConditionName
+from bench.metrics.base import ConditionName, Shown
 
 LOG_WIDTH = 180
 """Columns where there is no terminal: rows of a log must not be folded."""
@@ -29,10 +29,10 @@ def print_results(frame: pd.DataFrame) -> None:
     table.add_column("protocol", no_wrap=True)
     table.add_column("reliability", no_wrap=True)
     for row in rows(_condensed(frame)):
-        scale = 1 if row["unit"] == "%" else 100
+        shown = Shown.of(row["unit"])
         table.add_row(
-            row["model"], row["suite"], row["condition"], row["metric"], f"{row['value'] * scale:.2f} %",
-            f"{row['low'] * scale:.2f} .. {row['high'] * scale:.2f}", str(row["n"]), str(row["unscored"] or ""),
+            row["model"], row["suite"], row["condition"], row["metric"], f"{shown.text(row['value'])} {shown.sign}",
+            f"{shown.text(row['low'])} .. {shown.text(row['high'])}", str(row["n"]), str(row["unscored"] or ""),
             row["protocol"], row["reliability"],
         )  # fmt: skip
     console.print(table)

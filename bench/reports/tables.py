@@ -1,6 +1,7 @@
 """`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.metrics.accuracy import accuracy
-from bench.metrics.base import MissingConditionError
+from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.record import Protocol, digest
 from bench.reports.folder import LoadedCell, ResultsFolder, SuiteRun, Verdict
+from bench.suites.base import Suite
 from bench.suites.registry import SUITES
 
 RESULT_COLUMNS = (
@@ -129,15 +131,23 @@ def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
     frames, protocol = loaded.frames, loaded.protocol
     subset = "; ".join(sorted({cell.cell.subset for cell in cells} - {""}))
     verdict = Verdict.worst(cell.reliability for cell in cells)
-    suite, rows = SUITES[wanted.suite], []
+    suite = SUITES[wanted.suite]
+    measured = {name: cell.measurements for name, cell in loaded.cells.items() if cell.measurements}
+    return [
+        _row(wanted, "all", number.name, estimate, number.unit, protocol, subset,
+             verdict if number.name == suite.headline else Verdict())
+        for number, estimate in _numbers(suite, frames, measured)
+    ]  # fmt: skip
+
+
+def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate]]:
+    """Every number of the suite that its conditions suffice for."""
     for metric in suite.metrics:
-        try:
-            estimate = metric.compute(frames)
-        except MissingConditionError:
-            continue
-        doubt = verdict if metric.name == suite.headline else Verdict()
-        rows.append(_row(wanted, "all", metric.name, estimate, metric.unit, protocol, subset, doubt))
-    return rows
+        with suppress(MissingConditionError):
+            yield metric, metric.compute(frames)
+    for measure in suite.measures:
+        with suppress(MissingConditionError):
+            yield measure, measure.compute(measured)
 
 
 def _row(

@@ -7,7 +7,8 @@ from fractions import Fraction
 from bench.attacks.base import Attack
 from bench.datasets.corruptions import Corruption
 from bench.datasets.preprocess import InputProtocol
-from bench.metrics.base import Metric
+from bench.diagnostics.probe import Probe
+from bench.metrics.base import Measure, Metric
 from model_zoo.card import ModelCard
 
 UNIT_IMAGES = 200
@@ -17,22 +18,32 @@ ATTACK_UNIT_IMAGES = 100
 
 @dataclass(frozen=True)
 class Condition:
-    """A data set (or its `part`), corrupted or not, attacked or not."""
+    """A data set (or its `part`), corrupted or not, attacked or not, and what looks at the model on it.
+
+    `probes` see the images in the fixed order of `Shuffled`; an `optional` condition is left out where its data set is
+    not at hand.
+    """
 
     dataset: str
     part: str = ""
     corruption: Corruption | None = None
     attack: Attack | None = None
+    probes: tuple[Probe, ...] = ()
+    optional: bool = False
 
     @property
     def name(self) -> str:
-        """The canonical string: `imagenet/clean`, `imagenet-c/fog/3`, `imagenet/fog/3-jpeg85`, `imagenet/pgd-...`."""
+        """The canonical string: `imagenet/clean`, `imagenet-c/fog/3`, `imagenet/fog/3-jpeg85`, `imagenet/pgd-...`;
+        probes follow a colon: `imagenet/clean:moments+consistency`."""
         pieces = [self.part, str(self.corruption or ""), self.attack.name if self.attack else ""]
-        return "/".join([self.dataset, *(filter(None, pieces))]) if any(pieces) else f"{self.dataset}/clean"
+        shown = "/".join([self.dataset, *(filter(None, pieces))]) if any(pieces) else f"{self.dataset}/clean"
+        return ":".join(filter(None, [shown, "+".join(probe.name for probe in self.probes)]))
 
     @property
     def unit_images(self) -> int:
         """Images in one unit of this condition."""
+        if self.probes:
+            return max(probe.unit_images for probe in self.probes)
         return ATTACK_UNIT_IMAGES if self.attack else UNIT_IMAGES
 
 
@@ -53,7 +64,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Suite:
-    """A named set of conditions and the metrics made of them. `version` is raised whenever a number may move."""
+    """A named set of conditions and the metrics made of them, of records or (`measures`) of measurements.
+
+    `version` is raised whenever a number may move.
+    """
 
     name: str
     title: str
@@ -61,3 +75,4 @@ class Suite:
     conditions: Callable[[ModelCard, Options], list[Condition]]
     metrics: tuple[Metric, ...]
     headline: str
+    measures: tuple[Measure, ...] = ()

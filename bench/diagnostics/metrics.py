@@ -1,0 +1,189 @@
+"""Numbers of the three suites, as pure functions of records and of measurements.
+
+Distances, smoothness and logit margins are compared on images that the model has right before anything is done to them.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from bench.diagnostics.distances import between_share, standardised_shift
+from bench.diagnostics.moments import Channels
+from bench.diagnostics.table import merged
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import ConditionName, Frames, Measurements, MissingConditionError
+from bench.metrics.estimate import LEVEL, Estimate, mean_estimate
+
+RESAMPLES = 2000
+LARGEST = {"linf": 16 / 255, "l2": 3.0}
+"""Where an accuracy-against-eps curve ends, and the area under it."""
+
+DEAD = 1e-5
+"""A channel whose variance is below this is dead: a batch norm's default eps then outweighs it."""
+
+
+def of_right(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """`column` of the scored images that are classified rightly, without those where it is undefined."""
+    right = frame[frame["scored"] & (frame["prediction"] == frame["label"])]
+    values = right[column].to_numpy(dtype=np.float64)
+    return np.asarray(values[~np.isnan(values)])
+
+
+def median_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
+    """The median, with the bootstrap's percentile interval (Efron and Tibshirani 1993, chapter 13)."""
+    n = len(values)
+    if not n:
+        raise MissingConditionError("no image is classified rightly")
+    rng = np.random.Generator(np.random.Philox(0))
+    medians = np.sort([np.median(values[rng.integers(0, n, n)]) for _ in range(RESAMPLES)])
+    low, high = (medians[round(q * (RESAMPLES - 1))] for q in (0.5 - LEVEL / 2, 0.5 + LEVEL / 2))
+    return Estimate(float(np.median(values)), float(low), float(high), n, unscored)
+
+
+def median_of(column: str) -> Callable[[Frames], Estimate]:
+    """The median of a column over the rightly classified images of the suite's only condition."""
+
+    def compute(frames: Frames) -> Estimate:
+        (frame,) = frames.values()
+        values = of_right(frame, column)
+        return median_estimate(values, int((~frame["scored"]).sum()))
+
+    return compute
+
+
+def norm_of(condition: str) -> str:
+    """`linf` or `l2`, of a margin condition's name."""
+    return ConditionName.parse(condition).probes.split("-")[1]
+
+
+def accuracy_at(distances: NDArray[np.float64], eps: float) -> float:
+    """Share of images whose smallest perturbation is larger than `eps`: no robust accuracy can be higher."""
+    return float((distances > eps).mean())
+
+
+def area(frames: Frames) -> Estimate:
+    """Area under the accuracy-against-eps curve up to `LARGEST`, as a share of the whole: the mean of
+    min(distance, largest) / largest."""
+    return mean_estimate(area_per_image(frames).to_numpy(dtype=np.float64))
+
+
+def area_per_image(frames: Frames) -> pd.Series:
+    """Each scored image's share of the area; index: image id."""
+    ((name, frame),) = frames.items()
+    scored = frame[frame["scored"]]
+    largest = LARGEST[norm_of(name)]
+    values = scored["distance"].fillna(np.inf).clip(upper=largest).to_numpy(dtype=np.float64) / largest
+    return pd.Series(values, index=pd.Index(scored["image_id"]))
+
+
+def chosen_accuracy(which: str, column: str, beside: str = "prediction") -> Callable[[Frames], Estimate]:
+    """Accuracy of the predictions in `column` on the suite's `clean`, `adversarial` (the worst) or `corrupted`
+    (mean) conditions that also have the column `beside`."""
+
+    def compute(frames: Frames) -> Estimate:
+        chosen = _conditions(frames, which, column, beside)
+        found = [accuracy(frame.assign(prediction=frame[column])) for frame in chosen]
+        if not found:
+            raise MissingConditionError(f"no {which} condition has {column}")
+        return _mean(found) if which == "corrupted" else min(found, key=lambda estimate: estimate.value)
+
+    return compute
+
+
+def _conditions(frames: Frames, which: str, *columns: str) -> list[pd.DataFrame]:
+    found = [frame for name, frame in frames.items() if _kind(name) == which]
+    found = found[:1] if which == "clean" else found
+    return [frame for frame in found if all(c in frame and frame[c].notna().any() for c in columns)]
+
+
+def _kind(condition: str) -> str:
+    name = ConditionName.parse(condition)
+    return "adversarial" if name.attack else "corrupted" if name.corruption else "clean"
+
+
+def _mean(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean over conditions of the same images; its interval is the mean of theirs, as they fall together."""
+    value, low, high = (float(np.mean([getattr(e, k) for e in estimates])) for k in ("value", "low", "high"))
+    return Estimate(value, low, high, estimates[0].n, sum(e.unscored for e in estimates))
+
+
+def values(column: pd.Series) -> Channels:
+    """A column as float64."""
+    return column.to_numpy(dtype=np.float64)
+
+
+Units = Sequence[pd.DataFrame]
+
+
+def shift_between(clean: Units, other: Units) -> float:
+    """Median over all channels of |standardised mean shift| from the observed clean statistics."""
+    a, b = merged(clean), merged(other)
+    return float(np.median(np.abs(_shift(b, a["mean"], a["variance"]))))
+
+
+def shift_from_stored(clean: Units) -> float:
+    """The same of the clean images from what the layers store; NaN where none stores anything."""
+    frame = merged(clean)
+    frame = frame[frame["stored_mean"].notna() & frame["stored_variance"].notna()]
+    return (
+        float(np.median(np.abs(_shift(frame, frame["stored_mean"], frame["stored_variance"]))))
+        if len(frame)
+        else np.nan
+    )
+
+
+def _shift(frame: pd.DataFrame, mean: pd.Series, variance: pd.Series) -> Channels:
+    return standardised_shift(values(frame["mean"]), values(mean), values(variance), values(frame["eps"]))
+
+
+def share_between(clean: Units, adversarial: Units) -> float:
+    """Mean over all channels of the between-domain share of an equal mixture's variance."""
+    a, b = merged(clean), merged(adversarial)
+    statistics = values(a["mean"]), values(a["variance"]), values(b["mean"]), values(b["variance"])
+    return float(between_share(*statistics, values(a["eps"])).mean())
+
+
+def dead_share(clean: Units) -> float:
+    """Share of channels whose variance, stored or observed, is below `DEAD`."""
+    frame = merged(clean)
+    return float(((frame["variance"] < DEAD) | (frame["stored_variance"] < DEAD)).mean())
+
+
+def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
+    """`statistic` of all units, with Student's interval from leaving out each unit of all conditions together (Efron
+    and Tibshirani 1993, chapter 11); no interval from a single unit."""
+    value, g = statistic(*conditions), min(map(len, conditions))
+    images = sum(int(unit["images"].iloc[0]) for unit in conditions[0])
+    if g < 2 or np.isnan(value):
+        return Estimate(value, float("nan"), float("nan"), images)
+    left = np.array([statistic(*([u for j, u in enumerate(c) if j != i] for c in conditions)) for i in range(g)])
+    error = np.sqrt((g - 1) / g * ((left - left.mean()) ** 2).sum())
+    half = float(student.ppf(0.5 + LEVEL / 2, g - 1) * error)
+    return Estimate(value, value - half, value + half, images)
+
+
+def measured(statistic: Callable[..., float], which: str = "") -> Callable[[Measurements], Estimate]:
+    """`statistic` of the clean condition, and with `which` of each such condition against it: the largest value over
+    adversarial conditions, the mean over corrupted ones."""
+
+    def compute(measurements: Measurements) -> Estimate:
+        clean = next((units for name, units in measurements.items() if _kind(name) == "clean"), None)
+        if clean is None:
+            raise MissingConditionError("no clean condition was measured")
+        if not which:
+            return _defined(jackknifed(statistic, clean))
+        found = [jackknifed(statistic, clean, u) for name, u in measurements.items() if _kind(name) == which]
+        if not found:
+            raise MissingConditionError(f"no {which} condition was measured")
+        return _mean(found) if which == "corrupted" else max(found, key=lambda estimate: estimate.value)
+
+    return compute
+
+
+def _defined(estimate: Estimate) -> Estimate:
+    if np.isnan(estimate.value):
+        raise MissingConditionError("the network stores no statistics")
+    return estimate

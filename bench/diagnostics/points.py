@@ -1,0 +1,108 @@
+"""Where a network is looked at: the input of each normalisation layer, or where there is none of each convolution's
+output, which is the same place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from bench.diagnostics.distances import EPS
+from bench.diagnostics.moments import Channels
+from bench.errors import UsageError
+from model_zoo.nets.normalisation import BranchedBatchNorm2d
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a normalisation layer keeps of its channels, float64 [c] each; None for what it lacks."""
+
+    mean: Channels | None
+    variance: Channels | None
+    gamma: Channels | None
+    beta: Channels | None
+    eps: float = EPS
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the network. kind: `batch`, `group`, `layer`, `instance`, or `conv` and `linear` (without
+    normalisation, looked at behind the layer); axis: the channels' axis."""
+
+    name: str
+    kind: str
+    module: nn.Module
+    axis: int = 1
+
+    @property
+    def behind(self) -> bool:
+        """The layer's output is what is looked at, not its input."""
+        return self.kind in ("conv", "linear")
+
+
+def is_batch_norm(module: nn.Module) -> bool:
+    """Any batch norm: torch's, synchronised, or frozen (a class of its own in torchvision, timm and detectron2)."""
+    return isinstance(module, _BatchNorm) or (
+        not isinstance(module, _InstanceNorm) and isinstance(getattr(module, "running_var", None), Tensor)
+    )
+
+
+def active(module: nn.Module) -> nn.Module:
+    """The batch norm in use, of one with branches; any other module itself."""
+    branched = isinstance(module, BranchedBatchNorm2d)
+    return module.get_submodule(f"branches.{module.active}") if branched else module
+
+
+_KINDS: tuple[tuple[str, int, Callable[[nn.Module], bool]], ...] = (
+    ("batch", 1, lambda m: isinstance(m, BranchedBatchNorm2d) or is_batch_norm(m)),
+    ("group", 1, lambda m: isinstance(m, nn.GroupNorm)),
+    ("instance", 1, lambda m: isinstance(m, _InstanceNorm)),
+    ("layer", -1, lambda m: isinstance(m, nn.LayerNorm)),
+)
+_BARE = (("conv", 1, CONVOLUTIONS), ("linear", -1, (nn.Linear,)))
+
+
+def find_points(model: nn.Module) -> list[Point]:
+    """All normalisation layers of `model`; without any, all convolutions; without those, all linear layers.
+
+    Raises `UsageError` for a network that has none of these.
+    """
+    modules = dict(model.named_modules())
+    inner = {id(child) for m in modules.values() if isinstance(m, BranchedBatchNorm2d) for child in m.modules()}
+    inner -= {id(m) for m in modules.values() if isinstance(m, BranchedBatchNorm2d)}
+    points = [
+        Point(name, kind, m, axis)
+        for name, m in modules.items()
+        for kind, axis, fits in _KINDS
+        if id(m) not in inner and fits(m)
+    ]
+    for kind, axis, types in _BARE:
+        points = points or [Point(name, kind, m, axis) for name, m in modules.items() if isinstance(m, types)]
+    if not points:
+        raise UsageError(
+            "the model has neither normalisation layers nor convolutions nor linear layers as modules: "
+            "there is no place at which its channels could be looked at"
+        )
+    return points
+
+
+def stored(module: nn.Module) -> Stored:
+    """What the layer (its active branch) keeps."""
+    layer = active(module)
+    if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
+        return Stored(None, None, None, None)
+    return Stored(
+        _channels(layer, "running_mean"), _channels(layer, "running_var"), _channels(layer, "weight"),
+        _channels(layer, "bias"), float(getattr(layer, "eps", EPS)),
+    )  # fmt: skip
+
+
+def _channels(layer: nn.Module, name: str) -> Channels | None:
+    values = getattr(layer, name, None)
+    if not isinstance(values, Tensor):
+        return None
+    return np.asarray(values.detach().double().flatten().cpu().numpy(), dtype=np.float64)

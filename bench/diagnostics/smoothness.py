@@ -1,0 +1,152 @@
+"""How smooth the loss and the logits are around an image. NoFrost's paper (arXiv 2207.01156) claims smoothness without
+saying how it was measured; the definitions here are the usual ones, each with its source.
+
+All functions take images float32 [n, 3, h, w] in [0, 1] and labels int64 [n], and return [n].
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.attacks.budget import spell
+from bench.attacks.network import Network, freeze
+from bench.attacks.norms import per_image, project
+from bench.attacks.randomness import generator, uniform
+from bench.diagnostics.probe import Found, Probe, Sight
+from model_zoo.card import ModelCard
+
+COLUMNS = ("gradient_l1", "gradient_l2", "lipschitz", "linearity_error", "gradient_cosine", "curvature")
+STEPS = 10
+CURVATURE_STEP = 1.5
+"""h of the finite difference, in the L2 norm of pictures (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """A network around a batch: its answers, the images, their labels, and the radius of the Linf ball."""
+
+    network: Network
+    images: Tensor
+    labels: Tensor
+    eps: float
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Cross-entropy [n]."""
+        return F.cross_entropy(logits, self.labels, reduction="none")
+
+    def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss [n] and its gradient [n, 3, h, w] at `x`."""
+        return self.network.gradient(x, self.loss).ascent()
+
+    def highest(self, objective: Objective, start: Tensor) -> Tensor:
+        """The largest value [n] of objective(x, logits at x) that signed steps of eps / 4 meet within the ball.
+
+        `objective` may depend on x: its gradient is taken through both.
+        """
+        x, best = start, torch.full_like(self.labels, -torch.inf, dtype=torch.float32)
+        for step in range(STEPS + 1):
+            value, gradient = _value_and_gradient(self.network, objective, x)
+            best = torch.maximum(best, value)
+            if step < STEPS:
+                x = project(x + self.eps / 4 * gradient.sign(), self.images, self.eps, "linf")
+        return best
+
+
+def _value_and_gradient(network: Network, objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad():
+        value = objective(leaf, network.model(leaf).float())
+        (gradient,) = torch.autograd.grad(value.sum(), [leaf])
+    return value.detach(), gradient.nan_to_num(0.0)
+
+
+def lipschitz(around: Neighbourhood, start: Tensor) -> Tensor:
+    """Local Lipschitz constant of the logits: max of |f(x') - f(x)|_1 / |x' - x|_inf over the ball, from below
+    (Yang et al., arXiv 2003.02460, section 5.2)."""
+    clean = around.network.logits(around.images).logits
+
+    def ratio(x: Tensor, logits: Tensor) -> Tensor:
+        distance = (x - around.images).flatten(1).abs().amax(1)
+        return (logits - clean).abs().sum(1) / distance.clamp(min=1e-6)
+
+    return around.highest(ratio, start)
+
+
+def linearity_error(around: Neighbourhood, start: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+    """max of |l(x') - l(x) - <x' - x, grad l(x)>| over the ball, from below (Qin et al., arXiv 1907.02610, eq. 5)."""
+
+    def error(x: Tensor, logits: Tensor) -> Tensor:
+        linear = ((x - around.images) * gradient).flatten(1).sum(1)
+        return (around.loss(logits) - loss - linear).abs()
+
+    return around.highest(error, start)
+
+
+def gradient_cosine(gradient: Tensor, other: Tensor) -> Tensor:
+    """Cosine of two gradients of the loss [n, 3, h, w]; NaN where one is zero (Benz et al., arXiv 2010.03316)."""
+    a, b = gradient.flatten(1), other.flatten(1)
+    sizes = torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)
+    cosine: Tensor = (a * b).sum(1) / torch.where(sizes > 0, sizes, torch.nan)
+    return cosine
+
+
+def curvature(around: Neighbourhood, gradient: Tensor, step: float = CURVATURE_STEP) -> Tensor:
+    """|H v| of the loss's Hessian along the gradient's own direction v, |v|_2 = 1, as the change of the gradient over
+    `step` divided by it (arXiv 1811.09716, eq. 4). A finite step also sees the kinks of ReLU, where H is zero."""
+    size = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    direction = gradient / per_image(size.clamp(min=1e-12))
+    _, ahead = around.gradient(around.images + step * direction)
+    return torch.linalg.vector_norm((ahead - gradient).flatten(1), dim=1) / step
+
+
+def random_start(images: Tensor, ids: Sequence[str], eps: float, seed: int) -> Tensor:
+    """A point of each image's Linf ball, uniform and its own, in [0, 1]."""
+    draws = [generator(seed, i, "smoothness", 0) for i in ids]
+    noise = uniform(draws, *images.shape[1:]).to(images) * 2 - 1
+    return torch.clamp(images + eps * noise, 0.0, 1.0)
+
+
+def measure(around: Neighbourhood, ids: Sequence[str], seed: int = 0) -> dict[str, Tensor]:
+    """All of `COLUMNS`, [n] each, on the CPU."""
+    start = random_start(around.images, ids, around.eps, seed)
+    loss, gradient = around.gradient(around.images)
+    _, nearby = around.gradient(start)
+    found = (
+        gradient.flatten(1).abs().sum(1), torch.linalg.vector_norm(gradient.flatten(1), dim=1),
+        lipschitz(around, start), linearity_error(around, start, loss, gradient),
+        gradient_cosine(gradient, nearby), curvature(around, gradient),
+    )  # fmt: skip
+    return {name: value.cpu() for name, value in zip(COLUMNS, found, strict=True)}
+
+
+@dataclass(frozen=True)
+class SmoothnessProbe(Probe):
+    """Smoothness of the cross-entropy and of the logits within the Linf ball of radius `eps`."""
+
+    eps: Fraction
+    unit_images: int = 100
+    all_classes: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"smoothness-eps{spell(self.eps)}-k{STEPS}"
+
+    def columns(self, card: ModelCard) -> tuple[str, ...]:  # noqa: ARG002
+        return COLUMNS
+
+    def look(self, sight: Sight) -> Found:
+        network = Network(freeze(sight.model), sight.device)
+        columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
+        for start in range(0, len(sight.images), sight.batch_size):
+            rows = slice(start, start + sight.batch_size)
+            images, labels = sight.images[rows].to(sight.device), sight.labels[rows].to(sight.device)
+            found = measure(Neighbourhood(network, images, labels, float(self.eps)), sight.ids[rows], sight.seed)
+            for name, values in found.items():
+                columns[name] += values.tolist()
+        return Found(columns)

@@ -1,0 +1,73 @@
+"""The measurement of a batch-norm unit: one row a layer and channel, and how units merge.
+
+The order of rows is the order of execution, so that depth can be read off it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bench.diagnostics.collect import Collected
+from bench.diagnostics.moments import Channels
+from bench.diagnostics.points import stored
+from bench.errors import StoreError
+
+SCHEMA = pa.schema(
+    [
+        pa.field("depth", pa.int32()), pa.field("layer", pa.string()), pa.field("kind", pa.string()),
+        pa.field("channel", pa.int32()), pa.field("images", pa.int32()), pa.field("count", pa.int64()),
+        pa.field("mean", pa.float64()), pa.field("m2", pa.float64()),
+        pa.field("stored_mean", pa.float32()), pa.field("stored_variance", pa.float32()),
+        pa.field("gamma", pa.float32()), pa.field("beta", pa.float32()), pa.field("eps", pa.float64()),
+    ]
+)  # fmt: skip
+"""`images`, `count`, `mean`, `m2` merge over units (`bench.diagnostics.moments`); the rest is the layer's own, null
+where it keeps none. `layer` is the module's name, `NAME#2` its second call in one forward."""
+
+KEY = ["depth", "layer", "kind", "channel"]
+OWN = ("stored_mean", "stored_variance", "gamma", "beta")
+
+
+def to_table(found: Collected) -> pa.Table:
+    """What was collected, as Arrow."""
+    parts = []
+    for depth, (layer, moments) in enumerate(found.moments.items()):
+        c, kept = len(moments.mean), stored(found.points[layer].module)
+        own = (kept.mean, kept.variance, kept.gamma, kept.beta)
+        columns = {
+            "depth": np.full(c, depth), "layer": [layer] * c, "kind": [found.points[layer].kind] * c,
+            "channel": np.arange(c), "images": np.full(c, found.images),
+            "count": np.full(c, moments.count), "mean": moments.mean, "m2": moments.m2,
+            **{name: _fitting(values, c) for name, values in zip(OWN, own, strict=True)},
+            "eps": np.full(c, kept.eps),
+        }  # fmt: skip
+        parts.append(pa.table([pa.array(columns[f.name], f.type, from_pandas=False) for f in SCHEMA], schema=SCHEMA))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _fitting(values: Channels | None, channels: int) -> object:
+    """float32 [c]; nulls for what the layer lacks (a layer norm's parameters are not a channel's)."""
+    return [None] * channels if values is None or len(values) != channels else values.astype(np.float32)
+
+
+def merged(units: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The measurements of several units of one model as that of all their images: one row a layer and channel.
+
+    Adds `variance` (m2 / count). Exact up to float64 (`Moments.merge`). Raises `StoreError` where units differ in
+    their rows.
+    """
+    first, *rest = units
+    for unit in rest:
+        if not unit[KEY].equals(first[KEY]):
+            raise StoreError("units of one cell hold different layers: a folder was put together from two models; "
+                             "measure it anew in another --out")  # fmt: skip
+    counts = np.stack([unit["count"].to_numpy(dtype=np.float64) for unit in units])
+    means = np.stack([unit["mean"].to_numpy(dtype=np.float64) for unit in units])
+    m2s = np.stack([unit["m2"].to_numpy(dtype=np.float64) for unit in units])
+    count = counts.sum(0)
+    mean = (means * (counts / count)).sum(0)
+    m2 = m2s.sum(0) + (counts * (means - mean) ** 2).sum(0)
+    images = sum(int(unit["images"].iloc[0]) for unit in units)
+    return first.assign(images=images, count=count.astype(np.int64), mean=mean, m2=m2, variance=m2 / count)

@@ -1,0 +1,137 @@
+"""What normalisation knows, how smooth the loss is, how far decisions are from the edge: on any data set."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from bench.attacks.base import Attack
+from bench.attacks.budget import check_budget
+from bench.attacks.presets import make_pgd
+from bench.datasets.corruptions import NAMES, Corruption
+from bench.datasets.table import SETS
+from bench.diagnostics import metrics
+from bench.diagnostics.batchnorm import (
+    BATCHES,
+    PRIORS,
+    SAMPLES,
+    AdaptationProbe,
+    ConsistencyProbe,
+    CrossProbe,
+    MomentsProbe,
+    adapted_column,
+)
+from bench.diagnostics.margin import STEPS, MarginProbe
+from bench.diagnostics.probe import Probe
+from bench.diagnostics.smoothness import COLUMNS, SmoothnessProbe
+from bench.metrics.base import Measure, Metric
+from bench.suites import pgd
+from bench.suites.base import Condition, Options, Suite
+from bench.suites.clean import home
+from model_zoo.card import ModelCard
+
+SEVERITY = 3
+ADAPTED = ("gaussian_noise", "defocus_blur", "fog", "contrast")
+"""One corruption of each of ImageNet-C's groups, on which adaptation is measured at `SEVERITY`."""
+
+ELSEWHERE = {
+    "imagenet": ("imagenet-a", "imagenet-r", "imagenet-sketch", "stylized"),
+    "tiny": ("tiny-a", "tiny-stylized"),
+}
+"""Other domains of a home data set, looked at where they are at hand."""
+
+EMBEDDED_EPS = Fraction(8, 255)
+"""Radius on the embedded pictures, at which their networks were trained; on all others `pgd.DEFAULT_EPS`."""
+
+SHIFT = "arXiv 1906.03787 and 1911.09665 compare the domains' statistics"
+CURVE = "arXiv 1705.07263 and later: accuracy against eps from minimum-norm distances"
+
+
+def _embedded(dataset: str) -> bool:
+    return dataset.startswith("tiny")
+
+
+def _eps(dataset: str, options: Options) -> Fraction:
+    return options.eps[0] if options.eps else EMBEDDED_EPS if _embedded(dataset) else pgd.DEFAULT_EPS
+
+
+def attacks(card: ModelCard, options: Options) -> list[Attack]:
+    """PGD through the model's own batch norm, or through each branch where there are several."""
+    dataset = home(card, options)
+    steps = options.steps or (20 if _embedded(dataset) else pgd.DEFAULT_STEPS)
+    step_size = options.step_size or pgd.DEFAULT_STEP_SIZE
+    attack = make_pgd(options.norm, _eps(dataset, options), steps, step_size)
+    return [attack.made_through(branch) for branch in card.branches] or [attack]
+
+
+def batchnorm(card: ModelCard, options: Options) -> list[Condition]:
+    """Clean, adversarial, 15 corruptions, and the other domains that are at hand."""
+    dataset = home(card, options)
+    moments = Condition(dataset, probes=(MomentsProbe(),))
+    cross: tuple[Probe, ...] = (CrossProbe(),) if len(card.branches) > 1 else ()
+    deep = replace(moments, probes=(MomentsProbe(), ConsistencyProbe(), *cross))
+    whole = not SETS[dataset].labels.endswith("200")  # attacks need all of the model's classes
+    return [
+        deep,
+        *(replace(deep, attack=attack) for attack in (attacks(card, options) if whole else ())),
+        *_corrupted(moments),
+        *(Condition(name, probes=moments.probes, optional=True) for name in ELSEWHERE.get(dataset, ())),
+    ]
+
+
+def _corrupted(moments: Condition) -> Iterator[Condition]:
+    quality = None if _embedded(moments.dataset) else 85
+    for name in NAMES:
+        more: tuple[Probe, ...] = (AdaptationProbe(),) if name in ADAPTED else ()
+        yield replace(moments, corruption=Corruption(name, SEVERITY, quality), probes=(*moments.probes, *more))
+
+
+def smoothness(card: ModelCard, options: Options) -> list[Condition]:
+    """The clean images; the ball's radius is the first `--eps`."""
+    dataset = home(card, options)
+    return [Condition(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
+
+
+def margin(card: ModelCard, options: Options) -> list[Condition]:
+    """The clean images; `--norm` and `--steps` are the attack's."""
+    norm = check_budget(options.norm, Fraction(0))
+    return [Condition(home(card, options), probes=(MarginProbe(norm, options.steps or STEPS),))]
+
+
+def _accuracies() -> Iterator[Metric]:
+    for which in ("clean", "adversarial"):
+        for suffix in ("", *(f"_batch{n}" for n in BATCHES), "_reestimated"):
+            compute = metrics.chosen_accuracy(which, f"prediction{suffix}")
+            yield Metric(f"{which}_accuracy{suffix}", compute, True, "share", "top-1; arXiv 2006.10963")
+    yield Metric("corrupted_accuracy", metrics.chosen_accuracy("corrupted", "prediction"), True, "share", "15, mean")
+    for n in (0, *SAMPLES):
+        column = adapted_column(n, PRIORS[1]) if n else "prediction"
+        compute = metrics.chosen_accuracy("corrupted", column, beside=adapted_column(SAMPLES[0], PRIORS[1]))
+        yield Metric(f"adapted_accuracy_n{n}", compute, True, "share", "4 corruptions, mean, N 16; arXiv 2006.16971")
+
+
+SUITES = (
+    Suite(
+        "batchnorm", "what batch norm stores against what it sees; batch statistics; branches taken apart", 1,
+        batchnorm, tuple(_accuracies()), "adversarial_accuracy_batch64",
+        measures=(
+            Measure("clean_shift", metrics.measured(metrics.shift_from_stored), False, "sd", "stored against observed"),
+            Measure("adversarial_shift", metrics.measured(metrics.shift_between, "adversarial"), False, "sd", SHIFT),
+            Measure("corrupted_shift", metrics.measured(metrics.shift_between, "corrupted"), False, "sd", SHIFT),
+            Measure("between_domain", metrics.measured(metrics.share_between, "adversarial"), False, "share", SHIFT),
+            Measure("dead_channels", metrics.measured(metrics.dead_share), False, "share", "variance below 1e-5"),
+        ),
+    ),
+    Suite(
+        "smoothness", "gradients, local Lipschitz and linearity, curvature around clean images", 1, smoothness,
+        tuple(Metric(name, metrics.median_of(name), name == "gradient_cosine", "median", "bench.diagnostics.smoothness")
+              for name in COLUMNS), "gradient_cosine",
+    ),
+    Suite(
+        "margin", "smallest perturbations that change the prediction; accuracy against eps", 1, margin,
+        (
+            Metric("area", metrics.area, True, "share", CURVE, metrics.area_per_image),
+            Metric("median_distance", metrics.median_of("distance"), True, "of [0, 1]", "arXiv 2102.12827"),
+            Metric("median_margin", metrics.median_of("margin"), True, "logits", "logit margin of right images"),
+        ), "area",
+    ),
+)  # fmt: skip
