@@ -1,16 +1,18 @@
 """Speed of the corruptions alone, before JPEG, against imagecorruptions-imaug, side by side in one run.
 
-    python benchmarks/corruptions.py [--threads 1] [--size 224] [--repeats 3] [--all]
+    python benchmarks/corruptions.py [--threads 1] [--size 224] [--repeats 5] [--all]
 
-One thread is measured in CPU time, which a busy machine disturbs less; more in time that passes. Each line: mean
-milliseconds an image over the five severities (ours on a batch of 8, the reference one at a time),
-the ratio, and the slowest ratio of a single severity. The last line sums the 75 conditions.
+Ours on a batch of 8 and the reference one picture at a time take turns; the fastest of each counts. One thread is
+measured in CPU time, which a busy machine disturbs less; more in time that passes. Each line: mean milliseconds an
+image over the five severities, the ratio, and the smallest ratio of a single severity. Then the sum over the 75
+conditions, and the memory that a process of its own takes to make all of them once, beyond its imports.
 """
 
 import argparse
-import resource
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import imagecorruptions
@@ -22,15 +24,16 @@ from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, ima
 BATCH = 8
 
 
-def milliseconds(call: Callable[[], object], repeats: int, clock: Callable[[], float]) -> float:
-    """The fastest of `repeats` calls, after one that fills caches."""
-    call()
-    times = []
-    for _ in range(repeats):
-        start = clock()
-        call()
-        times.append(clock() - start)
-    return 1e3 * min(times)
+def fastest(calls: Sequence[Callable[[], object]], repeats: int, clock: Callable[[], float]) -> list[float]:
+    """Milliseconds of each call, the least of `repeats` turns after one that fills caches."""
+    times: list[list[float]] = [[] for _ in calls]
+    for turn in range(repeats + 1):
+        for call, taken in zip(calls, times, strict=True):
+            start = clock()
+            call()
+            if turn:
+                taken.append(1e3 * (clock() - start))
+    return [min(taken) for taken in times]
 
 
 def photograph(size: int) -> np.ndarray:
@@ -41,41 +44,54 @@ def photograph(size: int) -> np.ndarray:
     return np.clip(smooth + rng.normal(0, 8, (size, size, 3)), 0, 255).astype(np.uint8)
 
 
+def pair(name: str, severity: int, image: np.ndarray) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Our call on a batch, and the reference's on one picture."""
+    batch, keys = np.stack([image] * BATCH), image_keys(0, [str(i) for i in range(BATCH)], "speed")
+    ours = Corruption(name, severity, None)
+    return lambda: ours(batch, keys), lambda: imagecorruptions.corrupt(image, severity, name)
+
+
+def memory(side: int, image: np.ndarray) -> float:
+    """MiB that the 75 conditions add to the peak of a fresh process, ours (side 0) or the reference's (1)."""
+    torch.set_num_threads(1)
+    before = peak()
+    for name in NAMES:
+        for severity in SEVERITIES:
+            pair(name, severity, image)[side]()
+    return peak() - before
+
+
+def peak() -> float:
+    """MiB that this process held at most so far (Linux; getrusage would count what the parent held before it)."""
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--all", action="store_true", help="the four held-out corruptions as well")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     clock = time.process_time if options.threads == 1 else time.perf_counter
     image = photograph(options.size)
-    batch = np.stack([image] * BATCH)
-    keys = image_keys(0, [str(i) for i in range(BATCH)], "speed")
     totals = np.zeros(2)
     print(f"{'corruption':20} {'ours ms':>8} {'reference ms':>12} {'faster by':>10} {'least':>7}")
     for name in (*NAMES, *(EXTRA if options.all else ())):
-        rows = []
-        for severity in SEVERITIES:
-            ours = Corruption(name, severity, None)
-            rows.append((
-                milliseconds(lambda ours=ours: ours(batch, keys), options.repeats, clock) / BATCH,
-                milliseconds(
-                    lambda name=name, severity=severity: imagecorruptions.corrupt(image, severity, name),
-                    options.repeats,
-                    clock,
-                ),
-            ))  # fmt: skip
-        table = np.array(rows)
+        rows = [fastest(pair(name, severity, image), options.repeats, clock) for severity in SEVERITIES]
+        table = np.array(rows) / (BATCH, 1)
         totals += table.sum(axis=0) if name in NAMES else 0
         ours_ms, theirs_ms = table.mean(axis=0)
         least = (table[:, 1] / table[:, 0]).min()
-        print(f"{name:20} {ours_ms:8.2f} {theirs_ms:12.2f} {theirs_ms / ours_ms:9.1f}x {least:6.1f}x", flush=True)
-    print(f"{'sum over 75':20} {totals[0]:8.1f} {totals[1]:12.1f} {totals[1] / totals[0]:9.1f}x")
-    print(f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+        print(f"{name:20} {ours_ms:8.2f} {theirs_ms:12.2f} {theirs_ms / ours_ms:9.2f}x {least:6.2f}x", flush=True)
+    print(f"{'sum over 75':20} {totals[0]:8.1f} {totals[1]:12.1f} {totals[1] / totals[0]:9.2f}x")
+    spawn = multiprocessing.get_context("spawn")
+    for side, what in enumerate(("ours, batches of 8", "reference, one by one")):
+        with spawn.Pool(1) as pool:
+            print(f"memory beyond imports, {what}: {pool.apply(memory, (side, image)):.0f} MiB")
 
 
 if __name__ == "__main__":

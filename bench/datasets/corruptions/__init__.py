@@ -23,7 +23,7 @@ from bench.errors import UsageError
 
 __all__ = ["EXTRA", "NAMES", "SEVERITIES", "VERSION", "Corruption", "Keys", "corrupt", "image_keys"]
 
-VERSION = "1"
+VERSION = "2"
 """Part of the protocol's hash; raised whenever any output byte may change."""
 
 NAMES = (

@@ -11,10 +11,13 @@ from bench.datasets.corruptions.constants import Disk, Glass, Line, Zoom
 from bench.datasets.corruptions.method import Draws, Method, Setting
 from bench.datasets.corruptions.stream import Stream
 
+_GUARD = 1e-4
+"""Grey levels: above what float32 loses in a blur, so that truncation leaves a flat area at its own level."""
+
 
 def gaussian_blur(x: Tensor, setting: Setting[float]) -> Tensor:
     """Gaussian of sigma c."""
-    return filters.gaussian(x.float(), setting.c)
+    return filters.gaussian(x.float(), setting.c).add_(_GUARD)
 
 
 def defocus_blur(x: Tensor, setting: Setting[Disk]) -> Tensor:
@@ -70,9 +73,9 @@ def glass_blur(x: Tensor, setting: Setting[Glass], source: Tensor) -> Tensor:
     from bench.datasets.corruptions.compiled import displace
 
     sigma, reach, _ = setting.c
-    blurred = filters.gaussian(x.float(), sigma).to(torch.uint8).cpu().contiguous()
+    blurred = filters.gaussian(x.float(), sigma).add_(_GUARD).to(torch.uint8).cpu().contiguous()
     displace(blurred.numpy(), source.cpu().numpy(), reach)
-    return filters.gaussian(blurred.to(x.device).float(), sigma)
+    return filters.gaussian(blurred.to(x.device).float(), sigma).add_(_GUARD)
 
 
 METHODS = {

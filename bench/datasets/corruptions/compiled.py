@@ -1,4 +1,4 @@
-"""The two loops that no array operation expresses, compiled by Numba, which is slow to import: import this late."""
+"""Loops that array operations express badly or not at all, by Numba, which is slow to import: import this late."""
 
 import numba
 import numpy as np
@@ -43,3 +43,20 @@ def invert(
             count += 1
         out[i] = count
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def add_shifted(
+    out: NDArray[np.float32],
+    source: NDArray[np.float32],
+    down: NDArray[np.int64],
+    right: NDArray[np.int64],
+    weights: NDArray[np.float32],
+) -> None:
+    """Adds `weights[i]` times `source` moved by (down[i], right[i]) to `out`, both [rows, values]."""
+    for row in range(out.shape[0]):
+        target = out[row]
+        for i in range(len(weights)):
+            line = source[row + down[i], right[i] : right[i] + target.size]
+            for j in range(target.size):
+                target[j] += weights[i] * line[j]

@@ -1,8 +1,6 @@
 """Brightness, contrast, saturation, elastic transform, pixelation and JPEG."""
 
-import io
-from collections.abc import Callable
-
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -83,11 +81,22 @@ def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
 
 
 def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
-    """Shrunk by area to a share c of the side, then enlarged."""
+    """Shrunk by area to a share c of the side, then enlarged, both as Pillow does."""
     h, w = x.shape[1:3]
-    small = (int(w * setting.c), int(h * setting.c))
-    enlarge = Image.Resampling.BOX if setting.family.blocky else Image.Resampling.NEAREST
-    return _through_pillow(x, lambda image: image.resize(small, Image.Resampling.BOX).resize((w, h), enlarge))
+    size, box = (int(w * setting.c), int(h * setting.c)), Image.Resampling.BOX
+    small = [Image.fromarray(image).resize(size, box) for image in x.cpu().numpy()]
+    if setting.family.blocky:
+        return torch.from_numpy(np.stack([np.asarray(image.resize((w, h), box)) for image in small])).to(x.device)
+    coarse = torch.from_numpy(np.stack([np.asarray(image) for image in small])).to(x.device)
+    columns, rows = (_nearest(part, full).to(x.device) for part, full in zip(size, (w, h), strict=True))
+    return coarse.index_select(2, columns).index_select(1, rows)
+
+
+def _nearest(part: int, full: int) -> Tensor:
+    """Which of `part` pixels each of `full` shows, summed step by step as Pillow does, which decides ties."""
+    steps = np.full(full, part / full)
+    steps[0] /= 2
+    return torch.from_numpy(np.cumsum(steps).astype(np.int64))
 
 
 def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
@@ -96,20 +105,12 @@ def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
 
 
 def jpeg(x: Tensor, quality: int) -> Tensor:
-    """uint8 [n, h, w, 3] after a round trip through Pillow's JPEG."""
-
-    def round_trip(image: Image.Image) -> Image.Image:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality)
-        return Image.open(buffer)
-
-    return _through_pillow(x, round_trip)
-
-
-def _through_pillow(x: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
+    """uint8 [n, h, w, 3] after a round trip through JPEG: Pillow's bytes, by OpenCV, which is faster around it."""
     out = np.empty(x.shape, np.uint8)
-    for place, image in zip(out, x.cpu().numpy(), strict=True):
-        place[:] = np.asarray(change(Image.fromarray(image)))
+    for place, image in zip(out, x.cpu().contiguous().numpy(), strict=True):
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        cv2.cvtColor(np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB, dst=place)
     return torch.from_numpy(out).to(x.device)
 
 

@@ -5,6 +5,7 @@ import math
 import warnings
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,16 +16,14 @@ from torch.nn import functional as F
 Border = Literal["edge", "symmetric", "reflect"]
 """NumPy's names: `edge` aa|ab, `symmetric` ba|ab (SciPy's reflect), `reflect` cb|ab (OpenCV's REFLECT_101)."""
 
+Places = NDArray[np.int64]
+
 
 def pad(x: Tensor, dim: int, before: int, after: int, border: Border) -> Tensor:
     """`x` with `before` and `after` more positions along `dim`."""
     index = torch.from_numpy(np.pad(np.arange(x.shape[dim]), (before, after), mode=border)).to(x.device)
     first, last = (x.index_select(dim, part) for part in (index[:before], index[len(index) - after :]))
     return torch.cat([first, x, last], dim)
-
-
-_LONG = 31
-"""Taps above which a Fourier transform is faster than one pass over the image for each."""
 
 
 def gaussian_taps(sigma: float, truncate: float) -> list[float]:
@@ -39,9 +38,24 @@ def gaussian_taps(sigma: float, truncate: float) -> list[float]:
 def gaussian(x: Tensor, sigma: float | tuple[float, float], border: Border = "edge", truncate: float = 4.0) -> Tensor:
     """Gaussian blur over height and width; the defaults are skimage.filters.gaussian's."""
     rows, columns = (gaussian_taps(s, truncate) for s in (sigma if isinstance(sigma, tuple) else (sigma, sigma)))
-    if len(rows) == len(columns) > _LONG:
-        return correlate(x, np.outer(rows, columns), border)
-    return _correlate1d(_correlate1d(x, rows, 1, border), columns, 2, border)
+    if x.is_cuda:
+        return _correlate1d(_correlate1d(x, rows, 1, border), columns, 2, border)
+    return _correlate_compiled(x, rows, columns, border)
+
+
+_OPENCV: dict[Border, int] = {
+    "edge": cv2.BORDER_REPLICATE,
+    "symmetric": cv2.BORDER_REFLECT,
+    "reflect": cv2.BORDER_REFLECT_101,
+}
+
+
+def _correlate_compiled(x: Tensor, rows: list[float], columns: list[float], border: Border) -> Tensor:
+    """By OpenCV, image after image: it stays in a processor's cache, and five times as fast as array operations."""
+    out = np.empty(x.shape, np.float32)
+    for image, place in zip(x.contiguous().numpy(), out, strict=True):
+        cv2.sepFilter2D(image, cv2.CV_32F, np.array(columns), np.array(rows), dst=place, borderType=_OPENCV[border])
+    return torch.from_numpy(out)
 
 
 def _correlate1d(x: Tensor, taps: list[float], dim: int, border: Border) -> Tensor:
@@ -77,16 +91,32 @@ def streak(x: Tensor, radius: int, sigma: float, angle: Tensor) -> Tensor:
 
 
 def _streak_one(x: Tensor, weights: NDArray[np.float64], degrees: float) -> Tensor:
-    _, h, w, _ = x.shape
     steps = np.arange(len(weights))
     down = np.ceil(steps * math.sin(math.radians(degrees)) - 0.5).astype(int)
     right = np.ceil(steps * math.cos(math.radians(degrees)) - 0.5).astype(int)
     top, left = -int(down.min()), -int(right.min())
     padded = pad(pad(x, 1, top, int(down.max()), "edge"), 2, left, int(right.max()), "edge")
-    out = torch.zeros_like(x)
-    for weight, dy, dx in zip(weights, down + top, right + left, strict=True):
-        if weight > 1e-6:  # all that is left out is below 0.01 of a grey level
-            out.add_(padded[:, dy : dy + h, dx : dx + w], alpha=float(weight))
+    kept = weights > 1e-6  # all that is left out is below 0.01 of a grey level
+    add = _add_shifted if x.is_cuda else _add_shifted_compiled
+    return add(torch.zeros(x.shape, device=x.device), padded, down[kept] + top, right[kept] + left, weights[kept])
+
+
+def _add_shifted(out: Tensor, source: Tensor, down: Places, right: Places, weights: NDArray[np.float64]) -> Tensor:
+    """Adds `weights[i]` times `source` moved by (down[i], right[i]) to `out`, both [1, h, w, c]."""
+    _, h, w, _ = out.shape
+    for weight, dy, dx in zip(weights, down, right, strict=True):
+        out.add_(source[:, dy : dy + h, dx : dx + w], alpha=float(weight))
+    return out
+
+
+def _add_shifted_compiled(
+    out: Tensor, source: Tensor, down: Places, right: Places, weights: NDArray[np.float64]
+) -> Tensor:
+    """The same row by row: shift by shift, the whole image would go through the processor's cache each time."""
+    from bench.datasets.corruptions.compiled import add_shifted
+
+    (rows, lines), channels = (t[0].flatten(1).numpy() for t in (out, source)), out.shape[3]
+    add_shifted(rows, lines, down, channels * right, weights.astype(np.float32))
     return out
 
 

@@ -23,6 +23,22 @@ def test_gaussian_is_skimages(sigma: float) -> None:
     np.testing.assert_allclose(filters.gaussian(torch.from_numpy(IMAGE), sigma)[0], expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("border", ["edge", "symmetric", "reflect"])
+def test_array_operations_and_opencv_blur_alike(border: filters.Border) -> None:
+    """The one serves a GPU, the other a CPU."""
+    image, rows, columns = torch.from_numpy(IMAGE), filters.gaussian_taps(0.9, 4), filters.gaussian_taps(2.3, 3)
+    expected = filters._correlate1d(filters._correlate1d(image, rows, 1, border), columns, 2, border)
+    torch.testing.assert_close(filters._correlate_compiled(image, rows, columns, border), expected, atol=1e-3, rtol=0)
+
+
+def test_array_operations_and_the_compiled_loop_shift_alike() -> None:
+    source, shape = torch.from_numpy(IMAGE), (1, 30, 41, 3)
+    shifts = np.array([0, 3, 9]), np.array([8, 0, 5]), np.array([0.5, 0.3, 0.2])
+    expected = filters._add_shifted(torch.zeros(shape), source, *shifts)
+    found = filters._add_shifted_compiled(torch.zeros(shape), source, *shifts)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("size", [3, 17])
 def test_correlation_is_opencvs(size: int) -> None:
     kernel = RNG.uniform(0, 1, (size, size)) / size**2
