@@ -86,7 +86,8 @@ def _next_radius(
 ) -> Tensor:
     """Smaller where the point is adversarial, larger where it is not any more; at first the linear estimate."""
     met = nearest.distance.isfinite()
-    out = torch.where(met, radius * (1 + change), distance + to_boundary)
+    # A little beyond the linear estimate: on the boundary itself rounding would hold the point for ever.
+    out = torch.where(met, radius, distance + to_boundary) * (1 + change)
     return torch.where(adversarial, torch.minimum(radius * (1 - change), nearest.distance), out)
 
 

@@ -44,15 +44,16 @@ class Neighbourhood:
         """Loss [n] and its gradient [n, 3, h, w] at `x`."""
         return self.network.gradient(x, self.loss).ascent()
 
-    def highest(self, objective: Objective, start: Tensor) -> Tensor:
-        """The largest value [n] of objective(x, logits at x) that signed steps of eps / 4 meet within the ball.
+    def highest(self, objective: Objective, start: Tensor, scale: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """The largest objective(x, logits at x) [n] that signed steps of eps / 4 along its gradient meet in the ball,
+        each value first divided by scale(x).
 
         `objective` may depend on x: its gradient is taken through both.
         """
         x, best = start, torch.full_like(self.labels, -torch.inf, dtype=torch.float32)
         for step in range(STEPS + 1):
             value, gradient = _value_and_gradient(self.network, objective, x)
-            best = torch.maximum(best, value)
+            best = torch.maximum(best, value if scale is None else value / scale(x))
             if step < STEPS:
                 x = project(x + self.eps / 4 * gradient.sign(), self.images, self.eps, "linf")
         return best
@@ -68,14 +69,13 @@ def _value_and_gradient(network: Network, objective: Objective, x: Tensor) -> tu
 
 def lipschitz(around: Neighbourhood, start: Tensor) -> Tensor:
     """Local Lipschitz constant of the logits: max of |f(x') - f(x)|_1 / |x' - x|_inf over the ball, from below
-    (Yang et al., arXiv 2003.02460, section 5.2)."""
+    (Yang et al., arXiv 2003.02460, section 5.2). The steps ascend the numerator; the ratio is taken at each."""
     clean = around.network.logits(around.images).logits
 
-    def ratio(x: Tensor, logits: Tensor) -> Tensor:
-        distance = (x - around.images).flatten(1).abs().amax(1)
-        return (logits - clean).abs().sum(1) / distance.clamp(min=1e-6)
+    def change(_x: Tensor, logits: Tensor) -> Tensor:
+        return (logits - clean).abs().sum(1)
 
-    return around.highest(ratio, start)
+    return around.highest(change, start, lambda x: (x - around.images).flatten(1).abs().amax(1).clamp(min=1e-6))
 
 
 def linearity_error(around: Neighbourhood, start: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
