@@ -7,6 +7,7 @@ from other numbers, is left out.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +56,13 @@ def of_card(model: str) -> list[Published]:
     numbers = (
         [Published(model, n.metric, n.value, n.unit, n.protocol, n.source, n.by) for n in card.reported] if card else []
     )
-    return [number for number in numbers if _is_evidence(number)]
+    return [number for number in numbers if _is_evidence(number) and not _of_another_branch(number)]
+
+
+def _of_another_branch(number: Published) -> bool:
+    """Cards of embedded models report every branch."""
+    named = re.search(r", branch (\w+),", number.protocol)
+    return named is not None and named[1] != split_branch(number.model).branch
 
 
 def published_table() -> list[Published]:

@@ -1,0 +1,43 @@
+"""What diagnostics found of a model: the one place where this site touches them."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.reports.site.view import figure
+
+LABELS = {
+    ("batchnorm", "clean_shift"): "stored means against those observed on clean pictures",
+    ("batchnorm", "adversarial_shift"): "means on adversarial against clean pictures",
+    ("batchnorm", "corrupted_shift"): "means on corrupted against clean pictures",
+    ("batchnorm", "between_domain"): "share of variance that lies between clean and adversarial pictures",
+    ("batchnorm", "dead_channels"): "channels of hardly any variance",
+    ("batchnorm", "adversarial_accuracy"): "adversarial accuracy with running statistics",
+    ("batchnorm", "adversarial_accuracy_batch64"): "adversarial accuracy with those of batches of 64",
+    ("smoothness", "gradient_cosine"): "cosine of gradients at neighbouring points",
+    ("margin", "median_distance"): "smallest perturbation that changes the prediction, median",
+    ("margin", "area"): "area under accuracy against eps",
+}
+"""What a reader of a model's page looks for first, in this order; the suites' own sections below have the rest."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number of a diagnosis, in words."""
+
+    label: str
+    text: str
+    anchor: str
+
+
+def findings(table: pd.DataFrame) -> list[Finding]:
+    """From one model's rows of `bench.results`; nothing where nothing was diagnosed."""
+    whole = table[table["condition"] == "all"]
+    found = {(row["suite"], row["metric"]): row for row in whole.to_dict("records")}
+    return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
+
+
+def _finding(label: str, row: dict[str, object], suite: str) -> Finding:
+    scale, unit = (100.0, "%") if row["unit"] == "share" else (1.0, str(row["unit"]))
+    value, low, high = (figure(float(str(row[part])) * scale, unit) for part in ("value", "low", "high"))
+    return Finding(label, f"{value} [{low}, {high}] {unit}", suite)
