@@ -1,35 +1,59 @@
-"""`bench compare`: two models, paired, from per-image records."""
+"""`bench compare`: models in pairs, from per-image records."""
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.reports.compare import Pairs
+
+LEVEL = 0.05
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench compare`."""
-    parser = subparsers.add_parser("compare", help="two models, paired, from per-image records")
-    parser.add_argument("a", metavar="MODEL_A")
-    parser.add_argument("b", metavar="MODEL_B")
+    parser = subparsers.add_parser("compare", help="models in pairs, from per-image records")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="two models, or more: then every pair of them")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
+    parser.add_argument("--all", action="store_true", help="every pair of all models of the folder")
+    parser.add_argument("--csv", metavar="FILE", help="write the table here")
     parser.add_argument("--images", metavar="FILE", help="write the images on which exactly one is right, as CSV")
     parser.set_defaults(func=_compare)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from bench.reports.compare import compare_models
+    from bench.errors import UsageError
+    from bench.reports.compare import compare_pairs
     from bench.reports.spreadsheet import to_csv
 
-    found = compare_models(arguments.a, arguments.b, arguments.dir)
-    print(f"accuracy of {arguments.a} less that of {arguments.b}, in points; p of McNemar's exact test, Holm-adjusted")
-    for row in found.table.to_dict("records"):
-        verdict = "apart" if row["p_holm"] < 0.05 else "not told apart"
-        points = (100 * row[name] for name in ("difference", "low", "high"))
-        print(
-            "  {:<60} {:+7.2f} [{:+.2f}, {:+.2f}]".format(row["condition"], *points)
-            + f"  n={row['n']}  only A {row['only_a']}, only B {row['only_b']}  p={row['p_holm']:.3g}  {verdict}"
-        )
-    if found.mce:
-        print(f"  mCE: {found.mce.value:+.2f} [{found.mce.low:+.2f}, {found.mce.high:+.2f}], paired bootstrap")
-    if arguments.images:
-        Path(arguments.images).write_text(to_csv(found.images), encoding="utf-8")
+    if bool(arguments.models) == arguments.all:
+        raise UsageError("name the models to compare, or give --all: bench compare MODEL_A MODEL_B DIR")
+    found = compare_pairs(arguments.dir, arguments.models)
+    if found.table.empty:
+        pair, why = next(iter(found.refused.items()))
+        raise UsageError(f"{pair} cannot be compared: {why}")
+    _show(found)
+    for file, frame in ((arguments.csv, found.table), (arguments.images, found.images)):
+        if file:
+            Path(file).write_text(to_csv(frame), encoding="utf-8")
     return 0
+
+
+def _show(found: "Pairs") -> None:
+    """A block a pair, then what was refused."""
+    tests = len(found.table)
+    print(f"A less B in points; exact McNemar (mCE: paired t-test, bootstrap interval), Holm over all {tests} rows")
+    for (a, b), rows in found.table.groupby(["a", "b"], sort=False):
+        print(f"{a} (A) against {b} (B)")
+        for row in rows.to_dict("records"):
+            print(_line(row))
+    for pair, why in found.refused.items():
+        print(f"not compared: {pair}: {why}")
+
+
+def _line(row: dict[Any, Any]) -> str:
+    verdict = "apart" if row["p_holm"] < LEVEL else "not told apart"
+    value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
+    alone = "" if row["condition"] == "mCE" else f"  only A {row['only_a']:.0f}, only B {row['only_b']:.0f}"
+    points = f"{value:+7.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"  {row['condition']:<60} {points}  n={row['n']}{alone}  p={row['p_holm']:.3g}  {verdict}"

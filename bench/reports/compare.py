@@ -1,16 +1,27 @@
-"""`bench compare`: two models of a results folder, image by image, under like protocols only."""
+"""`bench compare`: models of a results folder in pairs, image by image, under like protocols only."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from bench.errors import IncompleteError, UsageError
 from bench.metrics.base import ConditionName, MissingConditionError
+from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
-from bench.metrics.paired import PairedDifference, changed, compare, holm, mce_difference
+from bench.metrics.paired import changed, compare, holm, mce_difference
+from bench.metrics.ranks import paired_p
 from bench.record import Protocol
 from bench.reports.folder import LoadedCell, ResultsFolder
+from bench.reports.tables import suite_protocol
+
+MCE = "mCE"
+"""Stands for a condition in the rows of mCE's difference."""
+
+Cells = dict[str, LoadedCell]
+"""One model's cells by condition."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +33,62 @@ class Comparison:
     images: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of some models.
+
+    table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
+        McNemar's exact, for mCE that of the paired t-test over images, whose interval is the paired bootstrap's;
+        `p_holm` is over all rows
+    images: those on which exactly one of a pair is right
+    refused: pairs that share no condition under one protocol, with what differs
+    """
+
+    table: pd.DataFrame
+    images: pd.DataFrame
+    refused: dict[str, str]
+
+
 def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
     """Paired comparison of models `a` and `b` from their records.
 
     Raises `UsageError` for a model that is not there or when the two share no condition under one protocol (naming
     what differs), `IncompleteError` for records that are not complete.
     """
+    found = compare_pairs(directory, [a, b])
+    if found.refused:
+        raise UsageError(f"{a} and {b} cannot be compared: {next(iter(found.refused.values()))}")
+    is_mce = found.table["condition"] == MCE
+    mce = [Estimate(100 * row["difference"], 100 * row["low"], 100 * row["high"], row["n"])
+           for row in found.table[is_mce].to_dict("records")]  # fmt: skip
+    return Comparison(found.table[~is_mce].reset_index(drop=True), mce[0] if mce else None, found.images)
+
+
+def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
+    """Every pair of `models` (default: all of the folder). Raises as `compare_models`, but keeps refused pairs."""
     folder = ResultsFolder(str(directory))
-    cells_a, cells_b = _cells(folder, a), _cells(folder, b)
-    shared = [name for name in cells_a if name in cells_b]
-    like = [name for name in shared if cells_a[name].cell.protocol == cells_b[name].cell.protocol]
-    if not like:
-        raise UsageError(f"{a} and {b} cannot be compared: {_why_not(cells_a, cells_b, shared)}")
-    if gaps := [p for name in like for cell in (cells_a[name], cells_b[name]) for p in cell.problems]:
-        raise IncompleteError(f"{directory} is incomplete; repeat the command of the run: {gaps[0]}")
-    pairs = {name: compare(cells_a[name].records, cells_b[name].records) for name in like}
-    images = [changed(cells_a[name].records, cells_b[name].records).assign(condition=name) for name in like]
-    return Comparison(_table(pairs, cells_a), _mce(cells_a, cells_b, like), pd.concat(images, ignore_index=True))
+    names = list(models) or sorted({cell.model for cell in folder.cells.values()})
+    if len(set(names)) < 2:
+        raise UsageError(f"{directory}: two models are needed to compare, found {', '.join(names) or 'none'}")
+    cells = {name: _cells(folder, name) for name in names}
+    tables, images, refused = [], [], {}
+    for a, b in combinations(dict.fromkeys(names), 2):
+        like = _like(cells[a], cells[b])
+        if not like:
+            refused[f"{a}, {b}"] = _why_not(cells[a], cells[b])
+            continue
+        if gaps := [p for name in like for cell in (cells[a][name], cells[b][name]) for p in cell.problems]:
+            raise IncompleteError(f"{directory} is incomplete; repeat the command of the run: {gaps[0]}")
+        rows = [*_rows(cells[a], cells[b], like), *_mce(cells[a], cells[b], like)]
+        tables += [{"a": a, "b": b, **row} for row in rows]
+        images += [changed(cells[a][n].records, cells[b][n].records).assign(condition=n, a=a, b=b) for n in like]
+    table = pd.DataFrame(tables)
+    if tables:
+        table["p_holm"] = holm(table["p"].tolist())
+    return Pairs(table, pd.concat(images, ignore_index=True) if images else pd.DataFrame(), refused)
 
 
-def _cells(folder: ResultsFolder, model: str) -> dict[str, LoadedCell]:
+def _cells(folder: ResultsFolder, model: str) -> Cells:
     """The model's cells by condition, the one with most images where there are several."""
     ids = [cell_id for cell_id, cell in folder.cells.items() if cell.model == model]
     if not ids:
@@ -50,7 +97,12 @@ def _cells(folder: ResultsFolder, model: str) -> dict[str, LoadedCell]:
     return {folder.cells[cell_id].protocol.condition: folder.load(cell_id) for cell_id in ids}
 
 
-def _why_not(a: dict[str, LoadedCell], b: dict[str, LoadedCell], shared: list[str]) -> str:
+def _like(a: Cells, b: Cells) -> list[str]:
+    return [name for name in a if name in b and a[name].cell.protocol == b[name].cell.protocol]
+
+
+def _why_not(a: Cells, b: Cells) -> str:
+    shared = [name for name in a if name in b]
     if not shared:
         return f"no condition in common ({', '.join(sorted(a)[:3])} against {', '.join(sorted(b)[:3])})"
     return "; ".join(differing(a[name].cell.protocol, b[name].cell.protocol) for name in shared[:3])
@@ -63,18 +115,23 @@ def differing(a: Protocol, b: Protocol) -> str:
     return f"under {a.condition} their protocols differ: {values}"
 
 
-def _table(pairs: dict[str, PairedDifference], cells: dict[str, LoadedCell]) -> pd.DataFrame:
-    adjusted = holm([pair.p for pair in pairs.values()])
-    return pd.DataFrame(
-        {"condition": name, **asdict(pair), "p_holm": p, "protocol": cells[name].cell.protocol.hash}
-        for (name, pair), p in zip(pairs.items(), adjusted, strict=True)
-    )
+def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
+    return [
+        {"condition": name, **asdict(compare(a[name].records, b[name].records)), "protocol": a[name].cell.protocol.hash}
+        for name in like
+    ]
 
 
-def _mce(a: dict[str, LoadedCell], b: dict[str, LoadedCell], like: list[str]) -> Estimate | None:
+def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     """The difference of mCE where both have all 75 conditions."""
     corrupted = [name for name in like if ConditionName.parse(name).severity]
+    frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
     try:
-        return mce_difference({n: a[n].records for n in corrupted}, {n: b[n].records for n in corrupted})
+        found = mce_difference(*frames)
+        shares = pd.concat([mce_per_image(each) for each in frames], axis=1)
     except MissingConditionError:
-        return None
+        return []
+    interval = {key: getattr(found, key) / 100 for key in ("low", "high")}
+    p = float(paired_p(shares.to_numpy(dtype=float))[0, 1])
+    protocol = suite_protocol([a[name].cell.protocol for name in corrupted])
+    return [{"condition": MCE, "difference": found.value / 100, **interval, "n": found.n, "p": p, "protocol": protocol}]

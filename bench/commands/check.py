@@ -1,0 +1,64 @@
+"""`bench check`: the regression gate."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.reports.check import Report
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe `bench check`."""
+    parser = subparsers.add_parser("check", help="hold models to accepted numbers; exit 4 on a regression")
+    add = parser.add_argument
+    add("--model", metavar="NAME[,NAME]", help="default: every model that has accepted numbers")
+    add("--baseline", metavar="DIR", help="accepted numbers (default: results/baseline of this package)")
+    add("--update", action="store_true", help="measure and accept: these numbers are the ones to hold to from now on")
+    add("--suite", metavar="SUITE[,SUITE]", help="with --update: what to hold the models to")
+    add("--limit", type=int, metavar="N", help="with --update: images of each set")
+    add("--no-hashes", action="store_true", help="leave weights and input aside: judge by the pictures alone")
+    add("--junit", metavar="FILE", help="write the findings as JUnit XML")
+    add("--out", metavar="DIR", help="keep the measured records in this results folder")
+    add("--data", metavar="DIR|NAME=DIR,...", help="data root like BENCH_DATA, or one set's own folder")
+    add("--seed", type=int, default=0, metavar="S", help="seed of all random draws")
+    add("--device", metavar="cpu|cuda", help="default cuda where there is one")
+    add("--batch-size", type=int, metavar="N", help="changes speed and memory, no prediction")
+    parser.set_defaults(func=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from bench.errors import UsageError
+    from bench.reports.check import accept, check
+
+    models = arguments.model.split(",") if arguments.model else []
+    options = {name: getattr(arguments, name) for name in ("data", "seed", "device", "batch_size")}
+    options |= {"baseline": arguments.baseline, "out": arguments.out}
+    if arguments.update:
+        suites = arguments.suite.split(",") if arguments.suite else ()
+        for path in accept(models, suites=suites, limit=arguments.limit, **options):
+            print(f"accepted: {path}")
+        return 0
+    if arguments.suite or arguments.limit:
+        raise UsageError("--suite and --limit choose what to accept: they go with --update")
+    return _tell(check(models, hashes=not arguments.no_hashes, **options), arguments.junit)
+
+
+def _tell(report: "Report", junit: str | None) -> int:
+    """Print the findings, write them, and answer for them with the exit code."""
+    from bench.errors import MissingError, RegressionError
+    from bench.reports.gate import Status
+    from bench.reports.junit import to_junit
+
+    for finding in report.findings:
+        print(f"{finding.status:<10} {finding.model:<20} {finding.what} against {finding.against}: {finding.evidence}")
+    if junit:
+        Path(junit).parent.mkdir(parents=True, exist_ok=True)
+        Path(junit).write_bytes(to_junit(report.findings))
+    counts = ", ".join(f"{len(report.of(status))} {status}" for status in Status if report.of(status))
+    if report.regressed:
+        raise RegressionError(f"{counts}; after looking into it: bench check --update accepts what is there now")
+    if report.of(Status.UNCHECKED):
+        raise MissingError(f"{counts}: not everything could be checked")
+    print(counts)
+    return 0
