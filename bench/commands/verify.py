@@ -1,0 +1,27 @@
+"""`bench verify`: whether every planned image has exactly one record."""
+
+import argparse
+from typing import Any
+
+from bench.errors import IncompleteError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("verify", help="recount a results folder: every planned image exactly once")
+    parser.add_argument("dir", metavar="DIR", help="a results folder")
+    parser.set_defaults(func=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from bench.reports.verify import verify
+
+    recount = verify(arguments.dir)
+    for problem in recount.problems:
+        print(problem)
+    spare = f"; {recount.spare} cells belong to no run" if recount.spare else ""
+    counted = f"{recount.whole} of {recount.planned} cells whole, {recount.records} records, each image once{spare}"
+    if recount.problems:
+        raise IncompleteError(f"{counted}; next: repeat the run's command, which does what is missing and nothing else")
+    print(counted)
+    return 0
