@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import BenchError
+from model_zoo.errors import ZooError
+
 if TYPE_CHECKING:
     from model_zoo.parity import ParityReport
 
@@ -14,23 +17,40 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "parity",
         help="compare a network's logits with those that the original code gave",
         description="Build the network that each folder's meta.json describes, load the weights beside it through the "
-        "released formats' converter, and print the largest logit difference. Exit 0: all within 1e-4 of the largest "
-        "|logit|; 3: a folder lacks weights or logits (its names and shapes are compared); 4: a difference is larger.",
+        "released formats' converter, and print the largest logit difference; a folder with preproc.npz has the "
+        "published preparations of pictures compared. Exit 0: all within 1e-4 of the largest |logit|; 4: a difference "
+        "is larger; 2 or 5: a folder is no oracle, or its weights do not load (the others are compared all the same); "
+        "3: a folder lacks weights or logits (its names and shapes are compared).",
     )
     parser.add_argument("oracles", nargs="+", type=Path, metavar="ORACLE_DIR")
     parser.set_defaults(func=_parity)
 
 
+_WORSE_AND_WORSE = (0, 3, 2, 5, 4)
+
+
 def _parity(args: argparse.Namespace) -> int:
+    return max((_check(path) for path in args.oracles), key=_WORSE_AND_WORSE.index)
+
+
+def _check(path: Path) -> int:
+    """Compare one folder, print what was found, and return its exit code."""
+    from bench.datasets.preprocess_parity import ARRAYS, check_preprocessing
     from model_zoo.parity import check
 
-    reports = []
-    for path in args.oracles:
-        reports.append(check(path))
-        _print(reports[-1])
-    if not all(report.ok for report in reports):
+    try:
+        if (path / ARRAYS).is_file():
+            pictures = check_preprocessing(path)
+            print(*pictures, sep="\n")
+            return 0 if all(d.ok for d in pictures) else 4
+        report = check(path)
+    except (BenchError, ZooError) as error:
+        print(f"{path.name}  not compared: {error}")
+        return error.exit_code
+    _print(report)
+    if not report.ok:
         return 4
-    return 3 if any(report.missing for report in reports) else 0
+    return 3 if report.missing else 0
 
 
 def _print(report: "ParityReport") -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from bench.attacks.network import Network
 from bench.attacks.pgd import Pgd
 from bench.attacks.queue import Queue, Trial, Workload
+from bench.cli import main
 from model_zoo.load import Model, build, fill, room_of
 from model_zoo.oracles import OracleError, images_of, oracle_card, read_oracle
 from model_zoo.parity import TOLERANCE, check, load_oracle
@@ -230,3 +231,33 @@ def test_code_in_the_folder_is_never_run(shared: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"open({str(trap)!r}, 'w')")
     check(tmp_path)
     assert not trap.exists()
+
+
+def test_the_command_compares_the_others_where_a_folder_is_no_oracle(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = shared / "oracles/sat_tiny_silu_224"
+    damaged = copied(good, tmp_path)
+    (damaged / "weights.npz").write_bytes((good / "weights.npz").read_bytes()[:1000])
+    assert main(["parity", str(shared / "oracles/README.md"), str(damaged), str(good)]) == 5
+    lines = capsys.readouterr().out.splitlines()
+    assert "README.md  not compared" in lines[0]
+    assert "damaged or truncated" in lines[1]
+    assert lines[2].startswith("sat_tiny_silu_224  logits")
+    assert lines[2].endswith("ok")
+    assert main(["parity", str(good)]) == 0
+
+
+def test_the_command_holds_prepared_pictures_against_the_originals(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["parity", str(shared / "oracles/preproc")]) == 0
+    assert capsys.readouterr().out.count(" ok") == 2
+    with np.load(shared / "oracles/preproc/preproc.npz") as stored:
+        arrays = dict(stored)
+    arrays["tensorpack_eval_224_bgr_uint8"] = arrays["tensorpack_eval_224_bgr_uint8"][::-1]
+    np.savez(tmp_path / "preproc.npz", **arrays)
+    assert main(["parity", str(tmp_path)]) == 4
+    assert "DIFFERENT" in capsys.readouterr().out
+    (tmp_path / "preproc.npz").write_bytes(b"PK")
+    assert main(["parity", str(tmp_path)]) == 5
