@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.diagnostics.collect import collecting
-from bench.diagnostics.moments import Moments
+from bench.diagnostics.moments import Moments, channel_moments
 from bench.diagnostics.points import active, is_batch_norm
 
 
@@ -48,14 +48,12 @@ def adapted(model: nn.Module, prior: float = 0.0) -> nn.Module:
 
 
 def _mixing(running: Buffers, prior: float) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    stored = Buffers(*(buffer.clone() for buffer in running))
+    stored = Buffers(*(buffer.double() for buffer in running))
 
     def mix(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0]
-        variance, mean = torch.var_mean(x.float(), dim=[a for a in range(x.ndim) if a != 1], correction=0)
-        own = len(x) / (prior + len(x))
-        running.mean.copy_(torch.lerp(stored.mean.float(), mean, own))
-        running.variance.copy_(torch.lerp(stored.variance.float(), variance, own))
+        batch, own = channel_moments(inputs[0]), len(inputs[0]) / (prior + len(inputs[0]))
+        running.mean.copy_(torch.lerp(stored.mean, torch.from_numpy(batch.mean).to(stored.mean), own))
+        running.variance.copy_(torch.lerp(stored.variance, torch.from_numpy(batch.variance).to(stored.mean), own))
 
     return mix
 

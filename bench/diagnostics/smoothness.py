@@ -102,7 +102,8 @@ def curvature(around: Neighbourhood, gradient: Tensor, step: float = CURVATURE_S
     size = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     direction = gradient / per_image(size.clamp(min=1e-12))
     _, ahead = around.gradient(around.images + step * direction)
-    return torch.linalg.vector_norm((ahead - gradient).flatten(1), dim=1) / step
+    change: Tensor = torch.linalg.vector_norm((ahead - gradient).flatten(1), dim=1)
+    return change / step
 
 
 def random_start(images: Tensor, ids: Sequence[str], eps: float, seed: int) -> Tensor:
