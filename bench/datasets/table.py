@@ -8,6 +8,7 @@ from bench.datasets import folder, variants
 from bench.datasets.base import Dataset
 from bench.datasets.embedded_set import COUNT, LABELS, open_embedded
 from bench.datasets.labels import label_space
+from bench.datasets.layouts import own_folder
 from bench.datasets.sample import read_sample
 from bench.errors import DataError, UsageError
 
@@ -45,8 +46,7 @@ class DataRoots:
                 f"or set BENCH_DATA to a folder that holds {name}/"
             )
         inside = self.common / name
-        return inside if inside.is_dir() else self.common
-
+        return inside if inside.is_dir() else own_folder(name, self.common)
 
     def holds(self, name: str) -> bool:
         """Whether set `name` has a folder of its own here, or needs none."""

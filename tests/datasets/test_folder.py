@@ -139,6 +139,21 @@ def test_roots_as_typed(tmp_path: Path) -> None:
         parse_roots(str(tmp_path / "nowhere"), None)
 
 
+def test_a_set_of_its_own_given_as_the_data_root_serves_no_other(tmp_path: Path) -> None:
+    sketches = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"])
+    assert DataRoots({}, sketches).folder("imagenet-sketch") == sketches
+    for other in ("imagenet", "stylized", "imagenet-a"):
+        with pytest.raises(DataError, match="imagenet-sketch is the folder of imagenet-sketch by its name"):
+            DataRoots({}, sketches).folder(other)
+    with pytest.raises(DataError, match=r"no imagenet-c/ under .*, which holds imagenet-sketch; place it as"):
+        DataRoots({}, tmp_path).folder("imagenet-c")
+    photographs = write_pictures(tmp_path / "mine", ["n01440764"])
+    assert DataRoots({}, photographs).folder("imagenet") == photographs
+    with pytest.raises(DataError, match=r"no sketch_\*\.JPEG .* --data imagenet-sketch=DIR"):
+        DataRoots({}, photographs).folder("imagenet-sketch")
+    assert DataRoots({"imagenet-sketch": photographs}).folder("imagenet-sketch") == photographs
+
+
 def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     (by_wnid / "n02123045" / "bad.JPEG").write_text("text")
     (by_wnid / "n02123045" / "readme.txt").write_text("text")
