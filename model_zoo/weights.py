@@ -61,7 +61,17 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> tuple[FileStatus
         if not _is_fetched(card):
             raise _missing(card, status)
         download(status.file.url, status.path, Expected(status.file.size, status.expected), progress)
+        _drop_what_is_no_weights(card, status)
     return verify(card)
+
+
+def _drop_what_is_no_weights(card: ModelCard, status: FileStatus) -> None:
+    """A server that announces too short a length leaves a file that only its content betrays: keep none of it."""
+    try:
+        _check_format(card, status)
+    except WeightsError:
+        status.path.unlink()
+        raise
 
 
 def verify(card: ModelCard) -> tuple[FileStatus, ...]:

@@ -299,6 +299,18 @@ def test_the_first_digits_that_authors_publish_are_enough_to_refuse(
     assert weights.fetch(served(card, server.url, digest[:8]))[0].expected == digest
 
 
+def test_a_file_cut_short_by_a_server_that_says_it_is_whole_is_not_kept(
+    card: ModelCard, serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = serve(saved(tmp_path / "w", 1.0)[:700], whole)
+    card = served(card, server.url)
+    with pytest.raises(WeightsError, match="damaged or truncated"):
+        weights.fetch(card)
+    assert not weights.where(card)[0].present, "the next fetch would take it for the file"
+    server.content = saved(tmp_path / "w", 1.0)
+    assert weights.fetch(card)[0].present
+
+
 def test_a_file_put_in_place_by_hand_is_verified_and_recorded(card: ModelCard) -> None:
     (status,) = weights.where(card)
     assert not status.present
