@@ -125,12 +125,12 @@ def _png(figure: Figure) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def save_figures(sections: Iterable[Section], folder: Path, dpi: int = 110) -> list[Path]:
-    """Every figure as a PNG of its own: SECTION-FIGURE.png."""
+def save_figures(sections: Iterable[Section], folder: Path, prefix: str = "", dpi: int = 110) -> list[Path]:
+    """Every figure as a PNG of its own: PREFIXSECTION-FIGURE.png."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for one in sections:
         for name, figure in one.figures:
-            written.append(folder / f"{one.title.replace('@', '-').replace(' ', '-')}-{name}.png")
+            written.append(folder / f"{prefix}{one.title.replace('@', '-').replace(' ', '-')}-{name}.png")
             figure.savefig(written[-1], dpi=dpi)
     return written

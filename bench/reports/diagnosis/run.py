@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from bench.datasets.table import SETS
+from bench.diagnostics.plane import Plane
 from bench.engine.execute import read_sample, to_images
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.reports.diagnosis.page import Section, edge_section, planes_of, render, section
@@ -51,12 +52,13 @@ def variants(name: str) -> list[str]:
 
 def sections(prepared: Prepared, models: list[Model], found: dict[str, Diagnosis]) -> list[Section]:
     """One section a variant, then the edge of all of them."""
-    planes = {model.name: _planes(prepared, model) for model in models}
+    planes = {model.name: planes_for(prepared, model) for model in models}
     own = [section(found[model.name], model) for model in models]
     return [*own, edge_section(found, {name: drawn for name, drawn in planes.items() if drawn})]
 
 
-def _planes(prepared: Prepared, model: Model) -> Any:
+def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
+    """The loss around a few of the images that the model was looked at on."""
     session = prepared.session
     entry = next(e for e in prepared.plan.entries if prepared.plan.subjects[e.subject].model is model)
     subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.condition)
