@@ -72,7 +72,9 @@ class Store:
     def get(self, key: str) -> bytes:
         """The bytes under `key`. Raises `StoreError` if there are none."""
         try:
-            data: bytes = self.fs.cat_file(f"{self.root}/{key}")
+            data: bytes = (
+                self.fs.cat_file(f"{self.root}/{key}") if self.local is None else (self.local / key).read_bytes()
+            )
         except OSError as error:
             raise StoreError(f"cannot read {self.address}/{key}: {error}") from error
         return data
@@ -80,6 +82,8 @@ class Store:
     def names(self, prefix: str) -> list[str]:
         """Names directly under `prefix`, sorted; empty where there is nothing."""
         try:
+            if self.local is not None:  # fsspec takes ten times as long, and a folder has thousands of cells
+                return sorted(path.name for path in (self.local / prefix).iterdir() if not path.name.startswith("."))
             self.fs.invalidate_cache()
             found = self.fs.ls(f"{self.root}/{prefix}".rstrip("/"), detail=False)
         except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,8 @@
 """Accuracy and error of one condition."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.metrics.base import Frames
 from bench.metrics.estimate import Estimate, wilson
@@ -8,15 +10,19 @@ from bench.metrics.estimate import Estimate, wilson
 
 def correct(frame: pd.DataFrame) -> pd.Series:
     """Whether each scored image was classified rightly; index is the image id."""
-    scored = frame if frame["scored"].all() else frame[frame["scored"]]  # filtering copies every column
-    right = scored["prediction"].to_numpy() == scored["label"].to_numpy()
-    return pd.Series(right.astype(bool), index=pd.Index(scored["image_id"]))
+    scored = frame["scored"].to_numpy(dtype=bool)
+    ids = frame["image_id"] if scored.all() else frame["image_id"][scored]
+    return pd.Series(_right(frame)[scored], index=pd.Index(ids))
+
+
+def _right(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    return np.asarray(frame["prediction"].to_numpy() == frame["label"].to_numpy(), dtype=bool)
 
 
 def accuracy(frame: pd.DataFrame) -> Estimate:
     """Share of scored images classified rightly, in [0, 1], with Wilson's interval."""
-    hits = correct(frame)
-    n, k = len(hits), int(hits.sum())
+    scored = frame["scored"].to_numpy(dtype=bool)
+    n, k = int(scored.sum()), int((_right(frame) & scored).sum())
     low, high = wilson(k, n)
     return Estimate(k / n if n else float("nan"), low, high, n, int(len(frame) - n))
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.reports.shipped import shipped
 from model_zoo.registry import cards, split_branch
-
-PACKAGED = Path(__file__).parents[1] / "data" / "published.csv"
-CHECKOUT = Path(__file__).parents[2] / "results" / "published.csv"
 
 NOT_EVIDENCE = ("recollection", "derived")
 """Words by which a row says that it is nobody's published number."""
@@ -67,8 +65,9 @@ def _of_another_branch(number: Published) -> bool:
 
 def published_table() -> list[Published]:
     """The rows of results/published.csv; none where an installation lacks the file."""
-    file = next((path for path in (PACKAGED, CHECKOUT) if path.is_file()), None)
-    return list(_from_table(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))) if file else []
+    file = shipped("published.csv")
+    rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))) if file.is_file() else ()
+    return list(_from_table(rows))
 
 
 def read_outside(path: Path) -> list[Published]:

@@ -13,6 +13,7 @@ import jinja2
 
 from bench.datasets.table import DataRoots
 from bench.errors import UsageError
+from bench.reports.columns import deciding
 from bench.reports.leaderboard import make_board
 from bench.reports.outside import Published, published_table
 from bench.reports.site.charts import HEIGHT, WIDTH, kind_of, scatter
@@ -51,7 +52,8 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     pages = _model_pages(board, columns, models)
     frame = {"title": options.title, "made": datetime.now(UTC), "folder": Path(directory).name}
     site = _Site(Path(out), _environment(), frame | {"version": version("robust-imagenet-bench")})
-    common = {"heads": columns, "rows": models, "notes": board.notes}
+    first = deciding(board.columns)
+    common = {"heads": columns, "rows": models, "notes": board.notes, "first": first}
     site.write("index.html", "index.html", "", scatter=scatter(columns, models), **common)
     maps = {page.row.model: [s.heat for s in page.sections if s.heat and s.shown] for page in pages}
     data = payload(board.survey, columns, models, maps)

@@ -1,6 +1,8 @@
 """What diagnostics found of a model: the one place where this site touches them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +39,7 @@ def findings(table: pd.DataFrame) -> list[Finding]:
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
 
 
-def _finding(label: str, row: dict[str, object], suite: str) -> Finding:
+def _finding(label: str, row: Mapping[Any, Any], suite: str) -> Finding:
     scale, unit = (100.0, "%") if row["unit"] == "share" else (1.0, str(row["unit"]))
-    value, low, high = (figure(float(str(row[part])) * scale, unit) for part in ("value", "low", "high"))
+    value, low, high = (figure(float(row[part]) * scale, unit) for part in ("value", "low", "high"))
     return Finding(label, f"{value} [{low}, {high}] {unit}", suite)
