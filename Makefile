@@ -44,3 +44,4 @@ format: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m bench.reference
 	$(BIN)/python -m model_zoo.catalogue > docs/models.md
+	$(BIN)/python -m bench.reports.figures.page

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import pandas as pd
 
+from bench.metrics.estimate import Z
 from bench.metrics.paired import compare, holm
 from bench.reports.baseline import AcceptedCell, records_hash
 from bench.reports.compare import differing
@@ -14,8 +15,6 @@ from bench.reports.folder import LoadedCell
 
 LEVEL = 0.01
 """Family-wise error of one check: an untouched zoo raises a false alarm in at most one check of a hundred."""
-
-Z95 = 1.959964
 
 
 class Status(StrEnum):
@@ -114,4 +113,4 @@ def interval_p(value: float, low: float, high: float, reference: float) -> float
         return math.nan
     if reference == value:
         return 1.0
-    return math.erfc(abs(reference - value) / side * Z95 / math.sqrt(2)) if side > 0 else 0.0
+    return math.erfc(abs(reference - value) / side * Z / math.sqrt(2)) if side > 0 else 0.0

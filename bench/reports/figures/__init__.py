@@ -3,9 +3,13 @@
 Adding a figure: write its function in its paper's file and name it in that file's `FIGURES`.
 """
 
-from collections.abc import Iterator
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.reports import style
@@ -13,6 +17,9 @@ from bench.reports.corruption_figures import heat_map
 from bench.reports.figures import advprop, intriguing, nofrost, sat
 from bench.reports.figures.base import FigureSpec, NotMeasuredError
 from bench.reports.measured import Numbers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIGURES: tuple[FigureSpec, ...] = tuple(spec for paper in (intriguing, sat, advprop, nofrost) for spec in paper.FIGURES)
 
@@ -28,7 +35,7 @@ class Written:
 def write_figures(directory: str, out: Path) -> Written:
     """Draw all figures of the results folder into `out`, as PNG, SVG and PDF.
 
-    Raises `IncompleteError` where the folder holds nothing that any figure shows.
+    Raises `StoreError` where there are no results.
     """
     out.mkdir(parents=True, exist_ok=True)
     data = Numbers(directory)
@@ -40,15 +47,15 @@ def write_figures(directory: str, out: Path) -> Written:
                 files += style.save(spec.draw(spec, data), out / spec.name)
             except NotMeasuredError as error:
                 missing.append(str(error))
-        files += _heat_maps(data, out)
+        for name, figure in heat_maps(data.frame).items():
+            files += style.save(figure, out / name)
     return Written(tuple(files), tuple(missing))
 
 
-def _heat_maps(data: Numbers, out: Path) -> Iterator[Path]:
-    """Error by corruption and severity, of every model and suite that has corrupted conditions."""
-    for model, suite in data.frame[["model", "suite"]].drop_duplicates().itertuples(index=False):
-        try:
-            figure = heat_map(data.frame, model, suite)
-        except IncompleteError:
-            continue
-        yield from style.save(figure, out / f"corruptions-{suite}-{model}".replace("/", "_"))
+def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
+    """Error by corruption and severity, by file name, of every model and suite that has corrupted conditions."""
+    found = {}
+    for model, suite in frame[["model", "suite"]].drop_duplicates().itertuples(index=False):
+        with contextlib.suppress(IncompleteError):
+            found[f"corruptions-{suite}-{quote(model, safe='@')}"] = heat_map(frame, model, suite)
+    return found

@@ -126,6 +126,7 @@ def bars(
             _write_values(axes, places, one)
     if len(groups) < 3:
         axes.set_xlim(-1, len(groups))
+    axes.margins(y=0.14)
     axes.set_xticks(range(len(groups)), groups)
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)

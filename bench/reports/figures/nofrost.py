@@ -73,14 +73,11 @@ def _look(name: str, looks: dict[str, int]) -> int:
 def draw_attacks(spec: FigureSpec, data: Numbers) -> "Figure":
     """Bars of accuracy, a group an attack."""
     names = rivals(data)
-    columns: dict[str, Column] = {}
-    for column in data.columns:
-        if column.attack and names and set(names) & column.numbers.keys():
-            best = data.best(names, lambda c, attack=column.attack: c.attack == attack)  # type: ignore[misc]
-            columns |= {column.attack: best} if best else {}
-    chosen = sorted(columns.values(), key=lambda c: (-len(c.numbers), c.attack))[:5]
+    families = sorted({c.part("family") for c in data.columns if c.attack and set(names) & c.numbers.keys()} - {""})
+    found = [data.best(names, lambda c, f=family: c.part("family") == f) for family in families]  # type: ignore[misc]
+    chosen = [column for column in found if column]
     shared = [name for name in names if all(name in column.numbers for column in chosen)]
-    if not chosen or len(shared) < 2:
+    if len(chosen) < 2 or len(shared) < 2:
         raise spec.missing(data)
     figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(chosen) > 1 else style.ONE_COLUMN)
     series = []

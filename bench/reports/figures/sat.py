@@ -23,12 +23,14 @@ ACTIVATIONS = {
 
 ORDER = list(ACTIVATIONS.values())
 
-SIZES = {
-    "ResNet-50": "50", "(2X deeper) ResNet-101": "101", "(3X deeper) ResNet-152": "152",
-    "(2X wider) ResNeXt-32x4d": "X50 32x4d", "(4X wider) ResNeXt-32x8d": "X50 32x8d",
-    "(299 resolution) ResNet-50": "50 at 299 px", "(380 resolution) ResNet-50": "50 at 380 px",
-    "(3X deeper & 4X wider & 380 resolution) ResNeXt152-32x8d": "X152 32x8d at 380 px",
+GROWN = {
+    "deeper (50, 101, 152)": ("ResNet-50", "(2X deeper) ResNet-101", "(3X deeper) ResNet-152"),
+    "wider (50, X50 32x4d, X50 32x8d)": ("ResNet-50", "(2X wider) ResNeXt-32x4d", "(4X wider) ResNeXt-32x8d"),
+    "larger pictures (224, 299, 380 px)": ("ResNet-50", "(299 resolution) ResNet-50", "(380 resolution) ResNet-50"),
+    "all three (X152 32x8d, 380 px)": ("(3X deeper & 4X wider & 380 resolution) ResNeXt152-32x8d",),
 }  # fmt: skip
+"""The README's rows, by what grows."""
+
 SCALING = 'README.md table "SAT ResNet scaling'
 
 
@@ -103,13 +105,12 @@ def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
         about = f"Measured: {clean.about()} and {robust.about()}. "
         places, short = [clean.numbers[name].value for name in names], [n.removeprefix("tiny_sat_") for n in names]
         series = [of_column("SAT", places, robust, names, names=short)]
-    y = find(SAT, "robust acc", protocol="PGD-50", source=SCALING)
-    x = find(SAT, "clean top-1", source=SCALING)
-    at = {row.model: row.value for row in x}
-    rows = [row for row in y if row.model in at and row.model in SIZES]
-    shown = [Series("SAT (SILU), PGD-50, eps 4/255", [at[row.model] for row in rows], [row.value for row in rows],
-                    names=[SIZES[row.model] for row in rows])]  # fmt: skip
-    text = f"{about}Published: {sources(rows)}."
+    rows = find(SAT, "robust acc", protocol="PGD-50", source=SCALING)
+    x = {row.model: row.value for row in find(SAT, "clean top-1", source=SCALING)}
+    y = {row.model: row.value for row in rows}
+    shown = [Series(label, [x[m] for m in grown], [y[m] for m in grown], line=len(grown) > 1)
+             for label, grown in GROWN.items()]  # fmt: skip
+    text = f"{about}Published: SILU, PGD-50, eps 4/255, ImageNet ({sources(rows)})."
     return beside(spec, data, series, shown, "clean accuracy (%)", "robust accuracy (%)", text)
 
 
