@@ -67,8 +67,10 @@ def _markdown(table: pd.DataFrame) -> Iterator[str]:
         yield "| " + " | ".join(f"{x:.4g}" if isinstance(x, float) else str(x) for x in row) + " |"
 
 
-def embedded_part(found: Mapping[str, Diagnosis], models: Mapping[str, Model], prepared: Prepared) -> Iterator[str]:
+def embedded_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[str]:
     """Claims, tables and figures of the embedded zoo."""
+    found = {name: every[name] for name in EMBEDDED}
+    models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
     images = next(iter(found.values())).images
     yield f"Embedded models, {images} pictures of each set, intervals of 95 %.\n"
     yield from _markdown(claims(found, models))
@@ -128,17 +130,16 @@ def main() -> None:
     """Measure, then write."""
     parser = argparse.ArgumentParser(prog="python -m bench.reports.diagnostics_page", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/diagnostics"), help="results folder")
-    parser.add_argument("--limit", type=int, default=256, help="embedded pictures of each set")
+    parser.add_argument("--limit", type=int, default=256, help="embedded pictures of each set; 0 leaves that part out")
     parser.add_argument("--imagenet", type=Path, help="ImageNet's validation set or a sample of it")
     parser.add_argument("--imagenet-limit", type=int, default=64, help="photographs")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    prepared = measure_embedded(options.out, options.limit)
+    prepared = measure_embedded(options.out, options.limit) if options.limit else None
     if options.imagenet:
         measure_lite(options.out, options.imagenet, options.imagenet_limit)
     found = read_diagnoses(ResultsFolder(str(options.out)))
-    models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
-    lines = [*embedded_part({name: found[name] for name in EMBEDDED}, models, prepared)]
+    lines = [*embedded_part(found, prepared)] if prepared else []
     lines += [*lite_part(found[LITE])] if LITE in found else []
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{rest.partition(END)[2]}", encoding="utf-8")

@@ -20,17 +20,17 @@ from bench.testing import fake_model
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a network with two branches, on six embedded pictures and one corruption."""
+    """The page of one of a network's two branches, on six embedded pictures and one corruption."""
     out = tmp_path_factory.mktemp("diagnose")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnostics, "NAMES", ("fog",))
-        diagnose("tiny_mbn", out, quiet=True, limit=6, steps=2)
+        diagnose("tiny_mbn@adv", out, quiet=True, limit=6, steps=2)
     return out
 
 
 def test_the_page_is_whole_in_itself(folder: Path) -> None:
-    page = (folder / "tiny_mbn.html").read_text()
-    assert page.count("src='data:image/png;base64,") == page.count("<img") >= 10
+    page = (folder / "tiny_mbn@adv.html").read_text()
+    assert page.count("src='data:image/png;base64,") == page.count("<img") >= 9
     assert not re.search(r"(src|href)='?(?!data:)", page.replace("src='data:", ""))
     assert page.index("<img") < page.index("<h2>Findings") < page.index("<h2>Tables")
     for words in ("dead or nearly so", "between the two domains", "the affine parameters of", "relative L2 distance",
@@ -40,7 +40,7 @@ def test_the_page_is_whole_in_itself(folder: Path) -> None:
 
 def test_findings_can_be_recounted_from_the_records(folder: Path) -> None:
     found = read_diagnoses(ResultsFolder(str(folder / "results")))
-    assert set(found) == {"tiny_mbn@clean", "tiny_mbn@adv"}
+    assert set(found) == {"tiny_mbn@adv"}
     diagnosis = found["tiny_mbn@adv"]
     assert list(diagnosis.moments)[:3] == ["clean", "adversarial via adv", "adversarial via clean"]
     frame = diagnosis.records("batchnorm")["clean"]
@@ -62,7 +62,7 @@ def test_variants_and_labels() -> None:
     assert label_of(f"{pgd}:moments") == "adversarial"
     assert label_of("tiny/fog/3:moments") == "fog"
     assert label_of("tiny-a/clean:moments") == "tiny-a"
-    assert label_of("imagenet/clean:moments") == "clean"
+    assert label_of("imagenet-v2/clean:moments+consistency") == "clean"
 
 
 def test_matched_differences_are_of_images_that_both_have_right() -> None:

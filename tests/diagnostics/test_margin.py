@@ -7,7 +7,9 @@ from torch.nn import functional as F
 
 from bench.attacks.budget import Norm
 from bench.attacks.network import Network
+from bench.attacks.norms import size
 from bench.diagnostics.margin import minimum_norm
+from bench.testing import fake_model
 
 
 class Linear(nn.Module):
@@ -50,6 +52,23 @@ def test_distances_to_hyperplanes(norm: Norm) -> None:
     assert (found.distance <= truth * 1.25).all()
     assert (model(found.x).argmax(1) != labels).all()
     assert ((found.x >= 0) & (found.x <= 1)).all()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_no_farther_than_foolboxs_own(norm: Norm) -> None:
+    """The same attack by another hand, on a network with kinks; the bisection can only bring ours nearer."""
+    fb = pytest.importorskip("foolbox", reason="foolbox is of the extra `demo`")
+    model = fake_model(classes=10, size=16).net[:5].eval()
+    model = nn.Sequential(model, nn.Flatten(), nn.Linear(256, 10)).eval().requires_grad_(False)
+    images = torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    labels = model(images).argmax(1)
+    ours = minimum_norm(Network(model, torch.device("cpu")), images, labels, norm).distance
+    attack = fb.attacks.LInfFMNAttack(steps=100) if norm == "linf" else fb.attacks.L2FMNAttack(steps=100)
+    theirs, _, found = attack(fb.PyTorchModel(model, bounds=(0, 1)), images, labels, epsilons=None)
+    assert found.all()
+    ratio = ours / size(theirs - images, norm)
+    assert ratio.median() < 1.05
+    assert ratio.max() < 1.5
 
 
 def test_a_wrong_image_is_at_distance_zero() -> None:

@@ -17,6 +17,10 @@ TITLES = dict(zip(COLUMNS, (
 ), strict=True))  # fmt: skip
 
 
+BINS = 24
+"""Of histograms; all models of a figure share them."""
+
+
 def records_of(diagnosis: Diagnosis, suite: str) -> pd.DataFrame | None:
     """The records of a suite of one condition, if it was measured."""
     cells = list(diagnosis.cells.get(suite, {}).values())
@@ -43,7 +47,7 @@ def smoothness_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
 def _bins(shown: np.ndarray, log: bool) -> np.ndarray:
     low, high = np.quantile(shown, [0.005, 0.995]) if len(shown) else (0.1, 1.0)
     high = max(high, low * 1.01 if low > 0 else low + 0.01)
-    return np.geomspace(low, high, 30) if log else np.linspace(low, high, 30)
+    return np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
 
 
 def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
@@ -51,13 +55,16 @@ def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
     cells = {m: next(iter(d.cells["margin"].items())) for m, d in diagnoses.items() if d.cells.get("margin")}
     norm = norm_of(next(iter(cells.values()))[0])
     scale, unit = (255, "Linf distance (/255)") if norm == "linf" else (1, "L2 distance")
+    reach = np.linspace(0, scale * LARGEST[norm], BINS + 1)
+    largest = max(of_right(cell.records, "margin").max(initial=1e-3) for _, cell in cells.values())
+    edges = np.linspace(0, largest, BINS + 1)
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     for model, (_, cell) in cells.items():
         frame = cell.records
         own = scale * of_right(frame, "distance")
-        left.hist(own.clip(max=scale * LARGEST[norm]), bins=30, histtype="step", lw=1.5, label=model)
-        middle.hist(of_right(frame, "margin"), bins=30, histtype="step", lw=1.5)
+        left.hist(own.clip(max=scale * LARGEST[norm]), bins=reach, histtype="step", lw=1.5, label=model)
+        middle.hist(of_right(frame, "margin"), bins=edges, histtype="step", lw=1.5)
         every = scale * frame.loc[frame["scored"], "distance"].to_numpy()
         eps = np.linspace(0, scale * LARGEST[norm], 200)
         right.plot(eps, [100 * (every > e).mean() for e in eps], label=model)

@@ -53,7 +53,7 @@ def layer_figure(diagnosis: Diagnosis) -> Figure:
     against = "what the layers store" if diagnosis.stores else "clean images (nothing is stored)"
     figure.suptitle(f"{diagnosis.model}: channels against {against}; median over channels, band 10-90 %, "
                     f"{diagnosis.images} images, eval mode")  # fmt: skip
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     for axes in figure.axes[2:]:
         name_layers(axes, diagnosis.moments["clean"])
     return figure

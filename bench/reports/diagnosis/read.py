@@ -30,7 +30,8 @@ def label_of(condition: str) -> str:
     if name.attack:
         branch = name.attack.partition("-through-")[2]
         return f"adversarial via {branch}" if branch else "adversarial"
-    return name.corruption or ("clean" if name.dataset in ("imagenet", "tiny", "folder", "sample") else name.dataset)
+    elsewhere = name.probes == "moments" and not name.corruption  # the home data set is looked at by more than that
+    return name.corruption or (name.dataset if elsewhere else "clean")
 
 
 @dataclass(frozen=True)
