@@ -3,14 +3,13 @@
 Plants regressions in embedded models (weight noise that costs about 3 points, batch norm's statistics reset, a wrong
 mean in the card) and lets each through `bench check`; then checks the untouched models at 20 seeds and batch sizes.
 
-    python benchmarks/gate.py [--model tiny_at,tiny_mbn@adv] [--runs 20]
+    python benchmarks/gate.py [--model tiny_at,tiny_mbn@adv] [--runs 20] [--page docs/check.md]
 """
 
 import argparse
 import copy
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from bench.reports.check import Report, accept, check
 from model_zoo.load import Model, load_model
 
 COST = 0.03
-BATCHES = (1, 7, 16, 32, 50, 64, 100, 128, 200, 256)
+BATCHES = (5, 7, 16, 32, 50, 64, 100, 128, 200, 256)
+BEGIN, END = "<!-- generated: gate -->", "<!-- end -->"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
@@ -79,45 +79,57 @@ PLANTED: dict[str, Callable[[Model], Model]] = {
 }
 
 
-def tell(title: str, report: Report, seconds: float) -> None:
-    """One row of the table: the verdict, and the first evidence."""
-    verdict = "**caught**" if report.regressed else "passes"
-    worst = (report.regressed or report.findings)[0]
-    print(f"| {title} | {verdict} | {worst.what}: {worst.evidence} | {seconds:.0f} s |", flush=True)
+class Page:
+    """What is printed, kept to be put between the two marks of a page."""
 
+    def __init__(self) -> None:
+        self.lines: list[str] = []
 
-def timed(models: list[Model], baseline: Path, **options: int) -> tuple[Report, float]:
-    """A check without hashes, and its wall time."""
-    start = time.perf_counter()
-    report = check(models, baseline=baseline, hashes=False, **options)
-    return report, time.perf_counter() - start
+    def say(self, line: str) -> None:
+        """Print and keep."""
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def row(self, title: str, report: Report) -> None:
+        """The verdict, and the evidence on the first regression or, without one, on the attacked images."""
+        verdict = "**caught**" if report.regressed else "passes"
+        attacked = tuple(finding for finding in report.findings if "pgd-linf" in finding.what)
+        told = (*report.regressed, *attacked, *report.findings)[0]
+        self.say(f"| {title} | {verdict} | {told.what}: {told.evidence} |")
+
+    def write(self, path: Path) -> None:
+        """Replace what stands between the marks."""
+        head, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+        body = "\n".join(self.lines)
+        path.write_text(f"{head}{BEGIN}\n{body}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print both tables, and put them into the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="tiny_at,tiny_mbn@adv")
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--page", type=Path, help="such as docs/check.md")
     options = parser.parse_args()
-    models = [load_model(name) for name in options.model.split(",")]
+    models, page = [load_model(name) for name in options.model.split(",")], Page()
     with tempfile.TemporaryDirectory() as folder:
         baseline = Path(folder)
         accept(models, baseline=baseline)
-        print("| planted | gate | evidence | time |\n|---|---|---|---:|")
+        page.say("| planted | gate | evidence |\n|---|---|---|")
         for model in models:
             for title, plant in PLANTED.items():
-                tell(f"`{model.name}`: {title}", *timed([plant(model)], baseline))
-        print(
-            f"\n| untouched {', '.join(f'`{m.name}`' for m in models)} | gate | evidence | time |\n|---|---|---|---:|"
-        )
+                page.row(f"`{model.name}`: {title}", check([plant(model)], baseline=baseline, hashes=False))
+        names = ", ".join(f"`{model.name}`" for model in models)
+        page.say(f"\n| untouched {names} | gate | evidence |\n|---|---|---|")
         passed = 0
         for run in range(options.runs):
             seed, batch = run + 1, BATCHES[run % len(BATCHES)]
-            report, seconds = timed(models, baseline, seed=seed, batch_size=batch)
+            report = check(models, baseline=baseline, hashes=False, seed=seed, batch_size=batch)
             passed += not report.regressed
-            attacked = [finding for finding in report.findings if "pgd-linf" in finding.what]
-            tell(f"seed {seed}, batch size {batch}", Report((*report.regressed, *attacked)), seconds)
-        print(f"\n{passed} of {options.runs} pass")
+            page.row(f"seed {seed}, batch size {batch}", report)
+        page.say(f"\n{passed} of {options.runs} pass")
+    if options.page:
+        page.write(options.page)
 
 
 if __name__ == "__main__":
