@@ -23,7 +23,7 @@ from bench.errors import UsageError
 
 __all__ = ["EXTRA", "NAMES", "SEVERITIES", "VERSION", "Corruption", "Keys", "corrupt", "image_keys"]
 
-VERSION = "2"
+VERSION = "3"
 """Part of the protocol's hash; raised whenever any output byte may change."""
 
 NAMES = (

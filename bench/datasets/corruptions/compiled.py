@@ -29,13 +29,13 @@ def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) ->
 
 @numba.njit(cache=True, nogil=True)
 def invert(
-    levels: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+    levels: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.int16]
+) -> NDArray[np.int16]:
     """Counts [m]: how many of `cdf[level]` [256, c] are at most `uniform` [m]; `start` [256, 256] is a first guess.
 
     A binary search mispredicts its branches and takes twenty times as long on a CPU.
     """
-    out = np.empty(levels.size, np.uint8)
+    out = np.empty(levels.size, np.int16)  # counts reach 500
     for i in range(levels.size):
         level, u = levels[i], uniform[i]
         count = start[level, int(u * 256)]

@@ -60,7 +60,7 @@ class _PoissonTable:
         rate = np.arange(256)[:, None] / 255 * c
         self.cdf: NDArray[np.float32] = pdtr(np.arange(c)[None], rate).astype(np.float32)
         edges = np.arange(256, dtype=np.float32) / 256
-        self.start = np.stack([np.searchsorted(row, edges, side="right") for row in self.cdf]).astype(np.uint8)
+        self.start = np.stack([np.searchsorted(row, edges, side="right") for row in self.cdf]).astype(np.int16)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from scipy.special import pdtr
 from torch import Tensor
 
 from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES, Corruption
-from bench.datasets.corruptions.constants import IMAGENET
+from bench.datasets.corruptions.constants import IMAGENET, Family
 from bench.datasets.corruptions.filters import crop_side
 from bench.datasets.corruptions.weather import _texture
 from bench.datasets.preprocess import crop_224
@@ -39,11 +39,13 @@ def reference(image: NDArray[np.uint8], name: str, severity: int, seed: int) -> 
     return np.asarray(imagecorruptions.corrupt(image, severity=severity, corruption_name=name, **seeded))
 
 
-def reference_draws(image: NDArray[np.uint8], name: str, severity: int, seed: int) -> dict[str, Tensor]:
+def reference_draws(
+    image: NDArray[np.uint8], name: str, severity: int, seed: int, constants: Family = IMAGENET
+) -> dict[str, Tensor]:
     """What `reference` drew, as our pixel function wants it: its calls to NumPy, in its order, from the same seed."""
     np.random.seed(seed)
     h, w, _ = shape = image.shape
-    c = IMAGENET.strengths[name][severity - 1]
+    c = constants.strengths[name][severity - 1]
     match name:
         case "gaussian_noise" | "speckle_noise":
             return _batch(normal=np.random.normal(size=shape))
