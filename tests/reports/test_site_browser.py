@@ -97,7 +97,7 @@ def test_by_keyboard_alone(view: Any) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    page.wait_for_url("**#main")
     page.locator("#board th button").first.focus()
     page.keyboard.press("Enter")
     assert models(page) == sorted(models(page), key=str.lower)
@@ -131,7 +131,7 @@ def test_a_number_leads_to_its_protocol_and_command(view: Any) -> None:
     assert page.url.endswith("models/sat_resnet50.html#pgd")
     section = page.locator("section#pgd")
     assert "bench run --model sat_resnet50 --suite pgd" in section.inner_text()
-    section.get_by_text("Protocol").click()
+    section.locator("summary", has_text="Protocol").click()
     assert "manifest" in section.inner_text()
 
 
