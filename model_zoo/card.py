@@ -48,9 +48,9 @@ from model_zoo.errors import CardError, suggestion
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
 
-Interpolation = Literal["bilinear", "bicubic", "cv2_cubic", "tf1_bicubic"]
+Interpolation = Literal["bilinear", "bicubic", "cv2_cubic", "tf1_bicubic", "tf1_bilinear"]
 """`bilinear` and `bicubic` are Pillow's (antialiased); `cv2_cubic` is OpenCV's INTER_CUBIC on uint8 (tensorpack);
-`tf1_bicubic` is TensorFlow 1's resize_bicubic without half-pixel centres (the original EfficientNet code)."""
+`tf1_bicubic` and `tf1_bilinear` are TensorFlow 1's, without half-pixel centres (the original EfficientNet code)."""
 
 Geometry = Literal["resize_crop", "crop_resize", "none"]
 """`resize_crop`: short side to `resize`, then a centre crop of `size`. `crop_resize`: a centre crop of

@@ -1,8 +1,9 @@
-"""Two bicubic resizes that no Python library offers any more, and the crops that went with them.
+"""Three resizes that no Python library offers any more, and the crops that went with them.
 
 `cv2_cubic` is OpenCV's INTER_CUBIC as its x86 wheels compute it, which tensorpack's evaluation used; `tf1_bicubic` is
 `tf.image.resize_bicubic` of TensorFlow 1, which the EfficientNet code used. Both take a Keys kernel with a = -0.75 and
-do not smooth before shrinking; they differ in where pixels lie, in rounding and in range.
+do not smooth before shrinking; they differ in where pixels lie, in rounding and in range. `tf1_bilinear` is TensorFlow
+1's `resize_bilinear`, with which that code trained and evaluated the Lite models (tensorflow/tpu, its main.py).
 """
 
 from collections.abc import Callable
@@ -83,16 +84,18 @@ def efficientnet_evaluation(image: Picture, spec: InputSpec) -> Picture:
     """The EfficientNet code's: centre crop, resize; uint8 [h, w, 3] -> uint8 [size, size, 3].
 
     The original hands its network unrounded values beyond 0..255; pictures here are uint8, so they are rounded and
-    cut off. `tf1_bicubic` itself gives the original's.
+    cut off. `tf1_bicubic` and `tf1_bilinear` themselves give the original's.
     """
     crop = tf_centre_crop(Size(*image.shape[:2]), spec.size, spec.crop_padding)
-    exact = tf1_bicubic(crop.of(image), Size(spec.size, spec.size))
+    resize = tf1_bilinear if spec.interpolation == "tf1_bilinear" else tf1_bicubic
+    exact = resize(crop.of(image), Size(spec.size, spec.size))
     return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
 
 
 ORIGINAL: dict[str, Callable[[Picture, InputSpec], Picture]] = {
     "cv2_cubic": tensorpack_evaluation,
     "tf1_bicubic": efficientnet_evaluation,
+    "tf1_bilinear": efficientnet_evaluation,
 }
 """The whole published preparation of a photograph, by the card's `input.interpolation`."""
 
@@ -109,8 +112,21 @@ def tf1_bicubic(image: Picture, size: Size) -> NDArray[np.float32]:
     return _separable(image, rows, columns).astype(np.float32)
 
 
+def tf1_bilinear(image: Picture, size: Size) -> NDArray[np.float32]:
+    """TensorFlow 1's resize_bilinear: uint8 [h, w, 3] -> float32 [*size, 3] on 0..255, not rounded; corners aligned."""
+    rows, columns = (_pairs(np.arange(new) * (old / new), old) for old, new in zip(image.shape, size, strict=False))
+    return _separable(image, rows, columns).astype(np.float32)
+
+
+def _pairs(places: Floats, size: int) -> "_Taps":
+    """The two pixels about each of `places` along an axis of `size` pixels, weighted by their nearness."""
+    first = np.floor(places)
+    pixels = np.minimum(first[:, None].astype(np.int64) + np.arange(2), size - 1)
+    return _Taps(pixels, np.stack([1 - places + first, places - first], axis=1))
+
+
 class _Taps(NamedTuple):
-    """Four source pixels and their weights for each place along one axis, both [places, 4]."""
+    """Source pixels and their weights for each place along one axis, both [places, taps]."""
 
     pixels: NDArray[np.int64]
     weight: Floats

@@ -22,7 +22,11 @@ CANONICAL_CROP = 0.875
 
 CANONICAL_RULE = "canonical-1: short side size/0.875, Pillow bicubic, centre crop"
 
-_PILLOW = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_PILLOW = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "tf1_bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 
 
 def input_spec(spec: InputSpec, protocol: InputProtocol) -> InputSpec:

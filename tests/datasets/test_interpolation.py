@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import map_coordinates
 
 from bench.datasets.interpolation import (
     ORIGINAL,
@@ -15,8 +17,10 @@ from bench.datasets.interpolation import (
     tensorpack_crop,
     tensorpack_resized,
     tf1_bicubic,
+    tf1_bilinear,
     tf_centre_crop,
 )  # fmt: skip
+from bench.datasets.preprocess import prepare
 from model_zoo.registry import find_card
 
 Arrays = dict[str, NDArray[np.uint8]]
@@ -39,6 +43,23 @@ def test_tensorpack_evaluation_is_reproduced_in_every_byte(stored: Arrays) -> No
 def test_tensorflow_1_bicubic_is_reproduced(stored: Arrays, side: int) -> None:
     found = tf1_bicubic(stored["raw_patch"], Size(side, side))
     np.testing.assert_allclose(found, stored[f"tf_bicubic_{side}"], atol=2e-4)
+
+
+@pytest.mark.parametrize("side", [64, 192])
+def test_tensorflow_1_bilinear_is_scipys_interpolation_at_corner_aligned_places(side: int) -> None:
+    picture = np.random.default_rng(side).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    places = np.meshgrid(np.arange(side) * 90 / side, np.arange(side) * 120 / side, indexing="ij")
+    expected = [map_coordinates(picture[..., c].astype(float), places, order=1, mode="nearest") for c in range(3)]
+    np.testing.assert_allclose(tf1_bilinear(picture, Size(side, side)), np.stack(expected, axis=-1), atol=1e-3)
+
+
+def test_the_lite_models_are_shown_pictures_resized_so() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    found = prepare(Image.fromarray(picture), find_card("efficientnet_lite0").input)
+    np.testing.assert_array_equal(found, picture[16:240, 16:240], "a crop of the network's own size is not resampled")
+    smooth = np.repeat(np.repeat(picture[:32, :32], 16, axis=0), 16, axis=1)
+    found = prepare(Image.fromarray(smooth), find_card("efficientnet_lite0").input)
+    np.testing.assert_allclose(found, tf1_bilinear(smooth[32:480, 32:480], Size(224, 224)), atol=0.5)
 
 
 def test_efficientnet_evaluation_is_reproduced(stored: Arrays) -> None:
