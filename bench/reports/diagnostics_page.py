@@ -35,7 +35,7 @@ EMBEDDED = ("tiny_mix", "tiny_nofrost", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_
 
 LITE = "efficientnet_lite0"
 LITE_CORRUPTIONS = ("gaussian_noise", "fog", "contrast")
-LITE_OPTIONS = {"eps": "4/255", "steps": 5}
+LITE_EPS, LITE_STEPS = "4/255", 5
 
 
 def measure_embedded(out: Path, limit: int) -> Prepared:
@@ -47,7 +47,7 @@ def measure_embedded(out: Path, limit: int) -> Prepared:
 
 def measure_lite(out: Path, data: Path, limit: int) -> None:
     """Clean, three corruptions and PGD-5 of EfficientNet-Lite0: what a laptop can do in a quarter of an hour."""
-    prepared = prepare(LITE, "batchnorm", out=out, data=data, limit=limit, **LITE_OPTIONS)
+    prepared = prepare(LITE, "batchnorm", out=out, data=data, limit=limit, eps=LITE_EPS, steps=LITE_STEPS)
     carry_out(dataclasses.replace(prepared, todo=sorted(filter(_wanted, prepared.todo), key=_order)))
 
 

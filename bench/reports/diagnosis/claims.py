@@ -121,7 +121,7 @@ def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
     pictures = to_images(embedded.generate("train", TRAINING_PICTURES).images)
     rows = []
     for name, model in models.items():
-        fresh, shifts, ratios = reestimated(model, torch.split(pictures, BATCH)), [], []  # type: ignore[no-untyped-call]
+        fresh, shifts, ratios = reestimated(model, torch.split(pictures, BATCH)), [], []
         for point in find_points(model):
             old, new = buffers(active(point.module)), buffers(active(fresh.get_submodule(point.name)))
             if old and new:
