@@ -11,10 +11,11 @@ _PUBLIC = {
     "results": "bench.reports.tables",
     "records": "bench.reports.tables",
     "leaderboard": "bench.reports.leaderboard",
+    "check": "bench.reports.check",
     "corrupt": "bench.datasets.corruptions",
 }
 
-__all__ = ["corrupt", "leaderboard", "records", "results", "run"]
+__all__ = ["check", "corrupt", "leaderboard", "records", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:
