@@ -5,6 +5,7 @@ lines. Colour follows the model, never the rank.
 """
 
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +44,22 @@ CHARACTERS_AN_INCH = 25.5
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The look, for everything drawn and saved within."""
+    """The look, for everything drawn and saved within. What the type lacks (a name in Chinese, say) shows as a box."""
     import matplotlib as mpl
 
-    with mpl.rc_context(RC):  # type: ignore[arg-type]
+    with mpl.rc_context(RC), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+LONGEST = 48
+"""Characters of a name in a legend; longer ones lose their middle."""
+
+
+def plain(text: str) -> str:
+    """`text` as it is written, a dollar sign included, which else would begin a formula; shortened where too long."""
+    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 18]}...{text[-15:]}"
+    return short.replace("$", r"\$")
 
 
 def panels(count: int = 1, *, height: float = 2.3, width: float | None = None) -> "tuple[Figure, list[Axes]]":
@@ -104,7 +116,7 @@ def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
     if handles:
         below = -0.72 / axes.get_figure(root=True).get_figheight()  # type: ignore[union-attr]
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, below), "ncols": columns, **options}
-        axes.legend(handles, labels, columnspacing=1.0, handletextpad=0.4, **place)
+        axes.legend(handles, [plain(label) for label in labels], columnspacing=1.0, handletextpad=0.4, **place)
 
 
 def count_axis(axes: "Axes", values: Iterable[float]) -> None:

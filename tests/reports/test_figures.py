@@ -233,6 +233,9 @@ def test_names_with_markup_are_written_as_they_are(data: Numbers, tmp_path: Path
     figure = beside(spec, data, [Series(name, [1.0], [2.0], [(1.0, 3.0)])], [], "x", "y", "")
     (svg,) = [path for path in style.save(figure, tmp_path / "f") if path.suffix == ".svg"]
     assert "<script" not in svg.read_text(encoding="utf-8")
+    (label,) = (text.get_text() for text in figure.axes[0].get_legend().get_texts())
+    assert label.startswith("<script>\\$x\\$ &")
+    assert len(label) <= style.LONGEST + 2
     assert not heat_maps(data.frame)
 
 

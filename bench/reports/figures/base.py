@@ -105,7 +105,7 @@ def _write_names(axes: "Axes", series: Series) -> None:
     for place, (x, y, name) in enumerate(marks):
         right, above = x > middle, place % 2 == 0
         offset = (-4 if right else 4, 4 if above else -4)
-        axes.annotate(name, (x, y), xytext=offset, textcoords="offset points", fontsize=6,
+        axes.annotate(style.plain(name), (x, y), xytext=offset, textcoords="offset points", fontsize=6,
                       ha="right" if right else "left", va="bottom" if above else "top")  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def bars(
     if len(groups) < 3:
         axes.set_xlim(-1, len(groups))
     axes.margins(y=0.14)
-    axes.set_xticks(range(len(groups)), groups)
+    axes.set_xticks(range(len(groups)), [style.plain(group) for group in groups])
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(y)
