@@ -8,6 +8,7 @@ from bench.datasets.archives import SOURCE_OF
 from bench.datasets.base import Dataset, UnreadableError
 from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES
 from bench.datasets.doctor import SHOWN, Diagnosis
+from bench.datasets.swapped import swapped_folders
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.datasets.variants import IMAGENET_C_GROUPS, V2_VARIANTS
 from bench.errors import DataError
@@ -32,6 +33,7 @@ def check_set(name: str, root: Path, readers: int) -> Diagnosis:
             classes |= set(dataset.targets)
             if dataset.subset:
                 found.problems.append(f"{label}: {dataset.subset}")
+            found.problems += [f"{label}: {problem}" for problem in swapped_folders(dataset)]
             count = min(len(dataset), SAMPLE) if name == "imagenet-c" else len(dataset)
             for index, size in zip(range(count), pool.map(_size, [dataset] * count, range(count)), strict=True):
                 if isinstance(size, str):

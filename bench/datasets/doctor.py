@@ -11,6 +11,7 @@ from bench.datasets.base import UnreadableError
 from bench.datasets.folder import FolderDataset, missing_classes, read_class_folders, read_folder
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index, imagenet_wnids
+from bench.datasets.swapped import swapped_folders
 from bench.errors import DataError
 
 SHOWN = 10
@@ -51,7 +52,7 @@ def diagnose(root: Path, *, readers: int = 4) -> Diagnosis:
     base = root / "val" if (root / "val").is_dir() else root
     dataset = _open(base)
     found = Diagnosis(base, _layout(base, dataset), len(dataset), len(set(dataset.targets)))
-    found.problems += _folder_problems(base)
+    found.problems += [*_folder_problems(base), *swapped_folders(dataset)]
     with ThreadPoolExecutor(readers) as pool:
         for item, size in zip(dataset.items, pool.map(_size, [i.path for i in dataset.items]), strict=True):
             if isinstance(size, str):

@@ -7,6 +7,7 @@ from PIL import Image
 from bench.datasets.corruptions import NAMES
 from bench.datasets.doctor import diagnose
 from bench.datasets.labels import imagenet_wnids, label_space
+from bench.metrics.real import real_labels
 from bench.testing import write_pictures
 
 
@@ -43,3 +44,30 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"], 1)
     (root / "n01440764" / "zebra.JPEG").write_bytes(b"")
     assert any("zebra: empty file" in problem for problem in diagnose(root).problems)
+
+
+def test_two_swapped_class_folders_are_named_by_their_pictures_own_names(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "mine", ["n01440764", "n01443537", "n01484850"], 5)
+    assert not diagnose(root).problems
+    (root / "n01440764").rename(root / "aside")
+    (root / "n01443537").rename(root / "n01440764")
+    (root / "aside").rename(root / "n01443537")
+    (problem,) = diagnose(root).problems
+    assert problem == (
+        "2 class folders hold another class's pictures: n01440764/ holds n01443537's, n01443537/ holds n01440764's"
+    )
+
+
+def test_swapped_class_folders_of_official_files_are_found_by_the_real_labels(tmp_path: Path) -> None:
+    wnids = imagenet_wnids()
+    of_class = {c: [i for i, labels in enumerate(real_labels()) if labels == {c}][:6] for c in (0, 1, 2)}
+    root = tmp_path / "imagenet-c"
+    for severity, folders in (("1", {0: 0, 1: 1, 2: 2}), ("2", {0: 1, 1: 0, 2: 2})):
+        for folder, held in folders.items():
+            place = root / "fog" / severity / wnids[folder]
+            place.mkdir(parents=True)
+            for number in of_class[held]:
+                Image.new("RGB", (224, 224)).save(place / f"ILSVRC2012_val_{number + 1:08d}.JPEG")
+    swapped = [problem for problem in diagnose(root).problems if "another class's" in problem]
+    pairs = f"{wnids[0]}/ holds {wnids[1]}'s, {wnids[1]}/ holds {wnids[0]}'s"
+    assert swapped == [f"fog/2: 2 class folders hold another class's pictures: {pairs}"]
