@@ -52,7 +52,8 @@ def test_equals_the_reference_on_a_photograph(shared: Path, name: str) -> None:
 def test_shot_noise_has_the_references_distribution(severity: int) -> None:
     """The reference draws inside NumPy, so the samples are compared: Kolmogorov-Smirnov at 1e-4 on 30,000 values.
 
-    At that size a shift of 0.034 in the distribution is found with a probability of 99 %.
+    In a simulation with continuous values a distance of 0.028 between the distributions was found in 100 of 100 pairs,
+    0.025 in 96, 0.02 in 81; counts, which have ties, need somewhat more.
     """
     for level in (3, 60, 200):
         image = np.full((100, 100, 3), level, np.uint8)
