@@ -85,13 +85,13 @@ def draw_distorted(spec: FigureSpec, data: Numbers) -> "Figure":
     bars(axes[1], list(ABSTRACT), published, "gain (points)", "published", hollow=True)
     style.legend(axes[1])
     told = (
-        f"Measured, with the paired difference's 95 % interval: {'; '.join(c.about() for c in columns.values())}. "
+        f"Measured (C by its mean error), with the paired difference's 95 % interval: {'; '.join(c.about() for c in columns.values())}. "
         if gains
         else ""
     )
     style.caption(
         figure,
-        f"{spec.title}. {told}Published: {sources(rows)}; ImageNet-C's gain there is in mCE, here in mean error.",
+        f"{spec.title}. {told}Published: {sources(rows)}; C by its mCE.",
     )
     return figure
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+SHORT = 24
+"""Characters of a label that leave room for a second column of a panel's legend."""
+
 MOST_NUMBERS = 16
 """Bars that still have room for their numbers."""
 
@@ -95,7 +98,8 @@ def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: s
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
-    style.legend(axes, columns=2 if len(series) > 3 else 1)
+    short = all(len(one.label) < SHORT for one in series)
+    style.legend(axes, columns=2 if short and len(series) > 3 else 1)
 
 
 def _write_names(axes: "Axes", series: Series) -> None:
