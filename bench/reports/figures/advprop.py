@@ -84,11 +84,8 @@ def draw_distorted(spec: FigureSpec, data: Numbers) -> "Figure":
     published = [Series("EfficientNet-B7", (), [r.value for r in rows])]
     bars(axes[1], list(ABSTRACT), published, "gain (points)", "published", hollow=True)
     style.legend(axes[1])
-    told = (
-        f"Measured (C by its mean error), with the paired difference's 95 % interval: {'; '.join(c.about() for c in columns.values())}. "
-        if gains
-        else ""
-    )
+    abouts = "; ".join(column.about() for column in columns.values())
+    told = f"Measured (C by its mean error), with the paired difference's 95 % interval: {abouts}. " if gains else ""
     style.caption(
         figure,
         f"{spec.title}. {told}Published: {sources(rows)}; C by its mCE.",
