@@ -1,25 +1,60 @@
-"""`bench demo`: the main job once through, on real photographs that come with a Python package."""
+"""`bench demo`: the whole product once through, without a download: the embedded zoo, and a few real photographs."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-MODEL = "efficientnet_lite0"
-SUITES = ("clean", "imagenet-c-live", "pgd")
-DATASET = "sample"
+ZOO = (
+    "tiny_std", "tiny_at", "tiny_mix", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_sat_silu", "tiny_advprop@clean",
+    "tiny_nofrost",
+)  # fmt: skip
+"""One seed of the models that the papers' main comparisons are between."""
 
 
-def demo(out: str | Path = "demo") -> pd.DataFrame:
-    """EfficientNet-Lite0 on foolbox's twenty ImageNet pictures: clean, the 75 corruptions, PGD-10 at eps 4/255.
+@dataclass(frozen=True)
+class Stage:
+    """A `bench run` of the demo; `options` as `bench.run` takes them."""
 
-    Writes a results folder `runs` and `leaderboard.csv` under `out`; returns the leaderboard. Needs the extra `demo`.
+    title: str
+    models: Sequence[str]
+    suites: Sequence[str]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+STAGES = (
+    Stage("The embedded zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict", ZOO,
+          ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"), {"limit": 200}),
+    Stage("The embedded zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
+    Stage("The same under aa-fast at eps 8/255", ZOO, ("aa-fast",), {"limit": 40, "eps": "8/255"}),
+    Stage("What the two batch norms of the mixture-BN model know, on 200 pictures", ("tiny_mbn",), ("batchnorm",),
+          {"limit": 200}),
+    Stage("EfficientNet-Lite0 on twenty ImageNet photographs: clean, 75 corruptions, PGD-10 at eps 4/255",
+          ("efficientnet_lite0",), ("clean", "imagenet-c-live", "pgd"), {"dataset": "sample"}),
+)  # fmt: skip
+
+
+def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: None) -> pd.DataFrame:
+    """Measure, and write `leaderboard.csv`, the pages of `report/` and the figures of `figures/` under `out`.
+
+    Returns the leaderboard; `say` is told what comes next. Needs the extra `demo`.
     """
     from bench.engine.run import carry_out, prepare
+    from bench.reports.figures import write_figures
     from bench.reports.leaderboard import leaderboard
+    from bench.reports.site.build import write_site
     from bench.reports.spreadsheet import to_csv
 
     folder = Path(out)
-    carry_out(prepare(MODEL, SUITES, dataset=DATASET, out=folder / "runs", reliability=0))  # minutes on a CPU
+    for stage in STAGES:
+        say(stage.title)
+        # The reliability verdict repeats attacks with hundreds of steps, which takes minutes on a CPU.
+        carry_out(prepare(stage.models, stage.suites, out=folder / "runs", reliability=0, **stage.options))
+    say("Leaderboard, pages and figures")
     board = leaderboard(folder / "runs")
     (folder / "leaderboard.csv").write_text(to_csv(board), encoding="utf-8")
+    write_site(folder / "runs", folder / "report")
+    write_figures(str(folder / "runs"), folder / "figures")
     return board

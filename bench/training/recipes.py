@@ -5,7 +5,7 @@ both with a batch norm each: that is all in which they differ.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from bench.errors import UsageError
 from model_zoo.card import Method
@@ -51,7 +51,7 @@ class Recipe:
     domains: tuple[Domain, ...] = ("clean",)
     net: TinySpec = field(default_factory=TinySpec)
     attacker: Attacker = field(default_factory=Attacker)
-    epochs: int = 6
+    epochs: int = 8
     images: int = 8_000
     batch_size: int = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -74,29 +74,38 @@ _ADVERSARIAL: tuple[Domain, ...] = ("adversarial",)
 _JOINT: tuple[Domain, ...] = ("clean", "adversarial")
 _TWO = TinySpec(branches=("clean", "adv"))
 _THREE = TinySpec(branches=("clean", "aug", "adv"))
+_AUGMENTED: tuple[Domain, ...] = ("clean", "augmented", "adversarial")
 _DEEP = (2, 2, 2)
+_TWO_DEEP = replace(_TWO, blocks=_DEEP)
 _EVERY_SEED = (0, 1, 2)
 
 _STD = Recipe("std", "standard", "undefended", seeds=_EVERY_SEED)
 _AT = Recipe("at", "intriguing", "adversarial images only, ReLU", _ADVERSARIAL, seeds=_EVERY_SEED)
 _MIX = Recipe("mix", "intriguing", "clean and adversarial images, one batch norm", _JOINT, seeds=_EVERY_SEED)
 _MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch norm each (mixture BN)", net=_TWO)
+_WEAK = Attacker(eps=4 / 255)
+_WEAKEST = Attacker(eps=1 / 255)
 _ADVPROP = replace(_MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)",
-                   attacker=Attacker(eps=4 / 255))  # fmt: skip
+                   attacker=_WEAK)  # fmt: skip
 _NOFROST = replace(_MIX, name="nofrost", method="nofrost", about="clean and adversarial images, no normalisation",
-                   net=TinySpec(norm="none"), optimizer="adamw", learning_rate=0.004, clip=0.1)  # fmt: skip
+                   net=TinySpec(norm="none"), optimizer="adamw", learning_rate=0.01, clip=0.1)  # fmt: skip
+
+
+def _once(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
+    """`recipe` with `changes`, of one seed: the first comparisons' neighbours."""
+    return replace(recipe, name=name, about=about, **{"seeds": (0,), **changes})
 
 
 def _smooth_unit(activation: str, *seeds: int) -> Recipe:
     net = TinySpec(activation=activation)
-    return replace(_AT, name=f"sat_{activation}", method="sat", about=f"adversarial images only, {activation}",
-                   net=net, seeds=seeds)  # fmt: skip
+    about = f"adversarial images only, {activation}"
+    return _once(_AT, f"sat_{activation}", about, method="sat", net=net, seeds=seeds)
 
 
 def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
     about = f"adversarial images only, ReLU with a smooth backward pass in the {' and the '.join(parts)}"
     net = TinySpec(activation="relu_smooth_gradient")
-    return replace(_AT, name=f"sat_{name}", method="sat", about=about, net=net, smooth=parts, seeds=(0,))
+    return _once(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -104,26 +113,28 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         _STD, _AT, _MIX, _MBN, _NOFROST,
         _smooth_unit("silu", *_EVERY_SEED), _smooth_unit("gelu", *_EVERY_SEED), _ADVPROP,
-        replace(_STD, name="std_long", about="undefended, as much time as mbn takes", epochs=16),
-        replace(_MIX, name="gn", about="clean and adversarial images, group norm", net=TinySpec(norm="group"),
-                clip=0.1, seeds=(0,)),
-        replace(_AT, name="at_deep", about="adversarial images only, twice the blocks",
-                net=TinySpec(blocks=_DEEP), seeds=(0,)),
+        _once(_STD, "std_long", "undefended, as much time as mbn takes", epochs=22, seeds=_EVERY_SEED),
+        _once(_MIX, "advprop_single", "as advprop, but one batch norm for both", method="advprop", attacker=_WEAK,
+              seeds=_EVERY_SEED),
+        _once(_STD, "advprop_tuned", "adversarial pre-training, clean fine-tuning", method="advprop", start_from="at",
+              learning_rate=0.02, seeds=_EVERY_SEED),
+        _once(_MIX, "gn", "clean and adversarial images, group norm", net=TinySpec(norm="group"), clip=0.1,
+              seeds=_EVERY_SEED),
+        _once(_AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP)),
         _smooth_gradient("smooth_attack", "attack"), _smooth_gradient("smooth_update", "update"),
         _smooth_gradient("smooth_both", "attack", "update"),
-        replace(_AT, name="at_frozen", about="adversarial images only, running statistics in the last two epochs",
-                freeze=2, seeds=(0,)),
+        _once(_AT, "at_frozen", "adversarial images only, running statistics in the last two epochs", freeze=2),
         _smooth_unit("smoothrelu", 0), _smooth_unit("elu", 0), _smooth_unit("parametric_softplus", 0),
-        replace(_STD, name="advprop_tuned", method="advprop", about="adversarial pre-training, clean fine-tuning",
-                start_from="at", learning_rate=0.02, seeds=(0,)),
-        replace(_ADVPROP, name="advprop_fine", about="three branches: clean, augmented, adversarial (eps 4/255)",
-                domains=("clean", "augmented", "adversarial"), net=_THREE, seeds=(0,)),
-        replace(_NOFROST, name="nofrost_star", about="no normalisation; clean, augmented and adversarial images",
-                domains=("clean", "augmented", "adversarial"), seeds=(0,)),
-        replace(_ADVPROP, name="advprop_eps1", about="auxiliary batch norm, weakest attacker (eps 1/255)",
-                attacker=Attacker(eps=1 / 255), seeds=(0,)),
-        replace(_ADVPROP, name="advprop_deep", about="auxiliary batch norm, eps 4/255, twice the blocks",
-                net=replace(_TWO, blocks=_DEEP), seeds=(0,)),
+        _once(_ADVPROP, "advprop_fine", "three branches: clean, augmented, adversarial (eps 4/255)",
+              domains=_AUGMENTED, net=_THREE),
+        _once(_MIX, "mix_star", "clean, augmented and adversarial images, one batch norm", domains=_AUGMENTED),
+        _once(_NOFROST, "nofrost_star", "clean, augmented and adversarial images, no normalisation",
+              domains=_AUGMENTED),
+        _once(_ADVPROP, "advprop_eps1", "auxiliary batch norm, weakest attacker (eps 1/255)", attacker=_WEAKEST),
+        _once(_ADVPROP, "advprop_eps1_deep", "auxiliary batch norm, eps 1/255, twice the blocks",
+              attacker=_WEAKEST, net=_TWO_DEEP),
+        _once(_ADVPROP, "advprop_deep", "auxiliary batch norm, eps 4/255, twice the blocks", net=_TWO_DEEP),
+        _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
     )
 }  # fmt: skip
 """In order of value: the zoo is trained from the top, so that a short night still yields the main comparisons."""

@@ -16,11 +16,11 @@ from bench.errors import DataError, UsageError
 DRAWN = [split for split in embedded.SPLITS if split != "a"]
 
 BYTES = {
-    "train": "0d71bd1ea8f151bbcb2f53b6e21af149bed0662da20a9ab05a5850db846539cf",
-    "val": "aabd8bc10052346aca6dd19f6ac2dceb5d1e62bf27e007b26fa3f7add6d40739",
-    "hard": "19730f72f1ced7c8661aa17445ddb188ff427e124e43b5dd96b1f3dde2f252bf",
-    "stylised": "5d74e6f22b80245ce38767d6d4587ba1e68707d0354ed651135d959b26fb61c6",
-    "cue-conflict": "0210c330a3f9e8eef3e4f136c3e104ae77bf8a1249a54222129ca2b7ed3791e1",
+    "train": "10b0639a70d468fb9d1afcec8d23e85bc736d44b249875096a96eec7031e1e87",
+    "val": "61ad579afaa34df9db7bf26a866b3d251436e651d75f8fd777f5f7e3cb72e68f",
+    "hard": "a056045fed0c3615049db97494a97a0e564c1c50e95ffba8f100697e23e32dc1",
+    "stylised": "0fc7f9211da6f9cec5d2001fd046ccbce4b89934cc93b64e276ed22c0af9a393",
+    "cue-conflict": "be6aa30c290f84510dcf16b4f3ac95196fc9ffbdca0ae0a2d7c1f1656e696b05",
 }
 """SHA-256 of the first 64 pictures of each split on its default seed: any change of them is a new VERSION."""
 
@@ -56,14 +56,14 @@ def test_seeds_and_splits_are_different_pictures() -> None:
 
 
 def test_texture_tells_the_class_in_train_and_val_and_not_elsewhere() -> None:
-    """95 % of pictures bear their class's own texture and the rest any of ten: 95.5 %; four standard errors."""
+    """93 % of pictures bear their class's own texture and the rest any of ten: 93.7 %; four standard errors."""
 
     def agreement(split: str) -> float:
         members = embedded.describe(split, 20_000)
         return float((members.labels == members.texture_labels).mean())
 
-    assert agreement("train") == pytest.approx(0.955, abs=0.006)
-    assert agreement("val") == pytest.approx(0.955, abs=0.006)
+    assert agreement("train") == pytest.approx(0.937, abs=0.007)
+    assert agreement("val") == pytest.approx(0.937, abs=0.007)
     assert agreement("stylised") == pytest.approx(0.1, abs=0.009)
     assert agreement("cue-conflict") == 0
 

@@ -22,7 +22,7 @@ __all__ = [
     "chosen", "describe", "generate",
 ]  # fmt: skip
 
-VERSION = "1"
+VERSION = "2"
 """Raised when any byte of any picture changes; part of the manifest."""
 
 TRAIN_SEED = 0

@@ -27,7 +27,7 @@ class Look:
 
     contrast: tuple[float, float] = (0.20, 0.60)
     occlusion: float = 0.3
-    amplitude: tuple[float, float] = (10.0, 16.0)
+    amplitude: tuple[float, float] = (7.0, 12.0)
     outside: float = 0.8
     scale: tuple[float, float] = (8.5, 13.0)
     blur: tuple[float, float] = (0.6, 1.8)

@@ -11,7 +11,7 @@ from bench.datasets.embedded.render import Look
 from bench.datasets.embedded.shapes import SILHOUETTES
 
 CLASSES: tuple[str, ...] = tuple(SILHOUETTES)
-TEXTURE_MATCHES = 0.95
+TEXTURE_MATCHES = 0.93
 """Probability in train and val that the texture is the class's own; otherwise it is drawn from all ten."""
 
 TextureRule = Literal["own", "any", "other"]
@@ -30,7 +30,7 @@ TABLE: dict[str, Split] = {
     "train": Split("own", _PLAIN),
     "val": Split("own", _PLAIN),
     "hard": Split("any", replace(_PLAIN, contrast=(0.06, 0.25), occlusion=0.7)),
-    "stylised": Split("any", replace(_PLAIN, amplitude=(24.0, 36.0))),
+    "stylised": Split("any", replace(_PLAIN, amplitude=(14.0, 24.0))),
     "cue-conflict": Split("other", _PLAIN),
 }
 """`hard` is what the split `a` is chosen from: as ImageNet-A (arXiv 1907.07174), what an undefended network gets
