@@ -7,6 +7,9 @@ from bench.datasets.base import Dataset
 from bench.datasets.folder import read_folder
 from bench.errors import DataError
 
+LIVE = "corrupt clean images on the fly: --suite imagenet-c-live"
+"""What one does without the files of ImageNet-C."""
+
 
 def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, under: str = "") -> Dataset:
     """The ImageNet-labelled set in `root`, nothing of which is unpacked. `under`: only this path inside tar shards.
@@ -46,4 +49,5 @@ def own_folder(name: str, folder: Path) -> Path:
 
 
 def _place(name: str) -> str:
-    return f"place it as {LAYOUTS.get(name, name)} under your data root, or name it: --data {name}=DIR"
+    place = f"place it as {LAYOUTS.get(name, name)} under your data root, or name it: --data {name}=DIR"
+    return f"{place}; or {LIVE}" if name == "imagenet-c" else place

@@ -8,7 +8,7 @@ from bench.datasets.base import Dataset, FixedSize, Item, UnreadableError, View
 from bench.datasets.categories import CATEGORIES
 from bench.datasets.folder import FolderDataset
 from bench.datasets.labels import label_space
-from bench.datasets.layouts import read_set
+from bench.datasets.layouts import LIVE, read_set
 from bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def open_imagenet_c(roots: "DataRoots", part: str) -> Dataset:
         return _fixed(read_set(root, "imagenet-c", "imagenet1k", as_stored=True, under=part), IMAGENET_C_SIDE, root)
     raise DataError(
         f"imagenet-c: no {part}/ under {root} (official layout: CORRUPTION/SEVERITY/WNID/*.JPEG); "
-        "fetch the files (`bench data fetch imagenet-c`), or corrupt clean images on the fly: --suite imagenet-c-live"
+        f"fetch the files (`bench data fetch imagenet-c`), or {LIVE}"
     )
 
 

@@ -30,8 +30,7 @@ def column_name(column: Column) -> str:
 
 def metric_of(column: Column) -> Metric | Measure:
     """The formula behind a column."""
-    suite = SUITES[column.suite]
-    return next(number for number in (*suite.metrics, *suite.measures) if number.name == column.metric)
+    return next(number for number in SUITES[column.suite].numbers if number.name == column.metric)
 
 
 def deciding(columns: list[Column]) -> Column | None:

@@ -80,5 +80,5 @@ def _keep_shares(suite: LoadedSuite, found: Survey) -> None:
 
 def headlines(suite: str) -> tuple[str, ...]:
     """The metrics of a suite that a leaderboard shows: its headline, and the clean accuracy beside a robust one."""
-    names = {number.name for number in (*SUITES[suite].metrics, *SUITES[suite].measures)}
+    names = {number.name for number in SUITES[suite].numbers}
     return tuple(name for name in (SUITES[suite].headline, "clean_accuracy") if name in names)

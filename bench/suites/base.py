@@ -76,3 +76,8 @@ class Suite:
     metrics: tuple[Metric, ...]
     headline: str
     measures: tuple[Measure, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[Metric | Measure, ...]:
+        """Every number that the suite gives."""
+        return (*self.metrics, *self.measures)
