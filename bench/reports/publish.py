@@ -75,7 +75,7 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {
             "name": trained.name, "method": recipe["method"], "room": "tiny", "paper": PAPERS[recipe["method"]],
-            "architecture": f"resnet {'-'.join(map(str, net['blocks']))}, {net['activation']}, {net['norm']} norm",
+            "architecture": f"resnet {'-'.join(map(str, net['blocks']))}, {net['activation']}, {'no' if net['norm'] == 'none' else net['norm']} norm",
             "parameters": sum(p.numel() for p in network(TinySpec(**fields)).parameters()),
             "dataset": "tiny", "labels": "tiny10", "classes": net["classes"], "branches": net["branches"],
         }),
