@@ -89,10 +89,15 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
 
 
 def _cells(folder: ResultsFolder, model: str) -> Cells:
-    """The model's cells by condition, the one with most images where there are several."""
-    ids = [cell_id for cell_id, cell in folder.cells.items() if cell.model == model]
+    """The model's cells by condition, the one with most images where there are several.
+
+    A `file:` model may be named as `bench run` was told it, with the options after `?`.
+    """
+    name = model.partition("?")[0]
+    ids = [cell_id for cell_id, cell in folder.cells.items() if cell.model == name]
     if not ids:
-        raise UsageError.unknown("model", model, {cell.model for cell in folder.cells.values()})
+        held = ", ".join(sorted({cell.model for cell in folder.cells.values()})) or "no model"
+        raise UsageError(f"no results of {name!r} here; the folder holds {held}")
     ids.sort(key=lambda cell_id: folder.cells[cell_id].protocol.images)
     return {folder.cells[cell_id].protocol.condition: folder.load(cell_id) for cell_id in ids}
 

@@ -44,7 +44,7 @@ def test_unlike_protocols_are_refused_with_the_difference(runs: Path) -> None:
 
 
 def test_unknown_models_are_named(runs: Path) -> None:
-    with pytest.raises(UsageError, match="unknown model 'aa'"):
+    with pytest.raises(UsageError, match="no results of 'aa' here; the folder holds a, b, c"):
         compare_models("aa", "b", runs)
 
 

@@ -1,4 +1,4 @@
-"""Figures of smoothness and margins, of one or several models: histograms, accuracy against eps, loss planes."""
+"""Figures of smoothness and margins, of one or several models: distributions, accuracy against eps, loss planes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +20,9 @@ TITLES = dict(zip(COLUMNS, (
 BINS = 24
 """Of histograms; all models of a figure share them."""
 
+LOG_ABOVE = 30.0
+"""Values whose largest is more than this many times their smallest are shown on a logarithmic axis."""
+
 
 def records_of(diagnosis: Diagnosis, suite: str) -> pd.DataFrame | None:
     """The records of a suite of one condition, if it was measured."""
@@ -28,26 +31,27 @@ def records_of(diagnosis: Diagnosis, suite: str) -> pd.DataFrame | None:
 
 
 def smoothness_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
-    """Histograms over the images that each model has right."""
-    figure = Figure(figsize=(11, 5.5), layout="constrained")
-    for axes, column in zip(figure.subplots(2, 3).flat, COLUMNS, strict=True):
-        found = {m: of_right(f, column) for m, d in diagnoses.items() if (f := records_of(d, "smoothness")) is not None}
-        log = column != "gradient_cosine"
-        shown = np.concatenate([v[v > 0] if log else v for v in found.values()])
-        bins = _bins(shown, log)
-        for model, own in found.items():
-            axes.hist(own, bins=bins, histtype="step", lw=1.5, label=f"{model}: median {np.median(own):.3g}")
-        if log:
+    """The share of images, of those that each model has right, below every value; a dot at the median.
+
+    Histograms of more than two models hide one another.
+    """
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    panels = figure.subplots(2, 3, sharey=True)
+    for axes, column in zip(panels.flat, COLUMNS, strict=True):
+        for model, diagnosis in diagnoses.items():
+            if (records := records_of(diagnosis, "smoothness")) is not None:
+                own = np.sort(of_right(records, column))
+                (line,) = axes.plot(own, 100 * np.arange(1, len(own) + 1) / max(len(own), 1), lw=1.5, label=model)
+                axes.plot(np.median(own) if len(own) else np.nan, 50, "o", ms=4, color=line.get_color())
+        drawn = np.concatenate([line.get_xdata() for line in axes.lines] or [np.ones(1)])
+        if column != "gradient_cosine" and np.nanmax(drawn) > LOG_ABOVE * max(np.nanmin(drawn), 1e-12):
             axes.set_xscale("log")
         axes.set_title(TITLES[column], fontsize=10)
-        axes.legend(fontsize=6)
+    for axes in panels[:, 0]:
+        axes.set_ylabel("images below (%)")
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6) or 1, fontsize=8)
     return figure
-
-
-def _bins(shown: np.ndarray, log: bool) -> np.ndarray:
-    low, high = np.quantile(shown, [0.005, 0.995]) if len(shown) else (0.1, 1.0)
-    high = max(high, low * 1.01 if low > 0 else low + 0.01)
-    return np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
 
 
 def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
@@ -58,7 +62,7 @@ def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
     reach = np.linspace(0, scale * LARGEST[norm], BINS + 1)
     largest = max(of_right(cell.records, "margin").max(initial=1e-3) for _, cell in cells.values())
     edges = np.linspace(0, largest, BINS + 1)
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    figure = Figure(figsize=(12, 4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     for model, (_, cell) in cells.items():
         frame = cell.records
@@ -69,7 +73,8 @@ def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
         eps = np.linspace(0, scale * LARGEST[norm], 200)
         right.plot(eps, [100 * (every > e).mean() for e in eps], label=model)
     left.set_xlabel(unit)
-    left.legend(fontsize=7)
+    left.set_ylabel("images")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(cells), 6), fontsize=8)
     middle.set_xlabel("logit margin")
     right.set_xlabel(f"eps ({unit})")
     right.set_ylabel("accuracy (%), from above")
