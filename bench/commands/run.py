@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 _OPTIONS = (
     "dataset", "data", "out", "protocol", "limit", "seed", "weights", "device", "batch_size", "eps", "norm",
     "steps", "step_size", "restarts", "targeted", "attack_engine", "reliability", "shard",
+    "workers", "ray",
 )  # fmt: skip
 
 
@@ -28,6 +29,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--weights", metavar="FILE", help="the model's weights, in place of its card's")
     add("--device", metavar="cpu|cuda", help="default cuda where there is one")
     add("--batch-size", type=int, metavar="N", help="changes speed and memory, no prediction")
+    add("--workers", type=int, metavar="N", help="do the work in N processes of a local Ray, one a GPU where there are")
+    add("--ray", metavar="ADDRESS", help="do the work on this Ray cluster, in a process a GPU (or CPU), at most N")
     add("--shard", metavar="i/n", help="every n-th unit from the i-th; join the folders with `bench merge`")
     add("--dry-run", action="store_true", help="print the plan with an estimate of time and disk, measure nothing")
     attack = parser.add_argument_group("attacks")

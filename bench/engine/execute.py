@@ -21,7 +21,7 @@ from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.diagnostics.perturb import perturb
 from bench.diagnostics.probe import Sight
 from bench.engine.plan import Unit
-from bench.engine.session import Session, Shown, Subject, View
+from bench.engine.session import Session, Shown, Subject, Subjects, View
 from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec, ModelCard
@@ -52,7 +52,7 @@ class Batch:
         return [i for i, reason in zip(self.indices, self.reasons, strict=True) if reason is None]
 
 
-def execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part]:
+def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part]:
     """The records of `unit`, a part for each of its models in order. Halves the batch when memory runs out."""
     while True:
         try:

@@ -57,15 +57,20 @@ def run_manifest(plan: Plan, session: Session, given: dict[str, Any]) -> dict[st
 
 def environment(session: Session) -> dict[str, Any]:
     """Where the numbers were made: code revision, packages, device, threads."""
-    cuda = session.device.type == "cuda"
+    cuda = session.device.type == "cuda" and torch.cuda.is_available()
     return {
         "revision": _revision(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "device": torch.cuda.get_device_name(session.device) if cuda else platform.processor() or "cpu",
         "threads": torch.get_num_threads(),
     }
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that make numbers; empty where one is absent."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def put_manifest(store: Store, manifest: dict[str, Any], where: dict[str, Any]) -> str:
@@ -75,10 +80,15 @@ def put_manifest(store: Store, manifest: dict[str, Any], where: dict[str, Any]) 
     names = store.names(f"runs/{run_id}")
     if "run.json" not in names:
         store.put(f"runs/{run_id}/run.json", _json({**manifest, "environment": where}))
-    elsewhere = f"environment-{digest(where, 8)}.json"
-    if elsewhere not in names:
-        store.put(f"runs/{run_id}/{elsewhere}", _json(where))
+    put_environment(store, run_id, where)
     return run_id
+
+
+def put_environment(store: Store, run_id: str, where: dict[str, Any]) -> None:
+    """Write where units of the run were done, one file for each unlike place."""
+    name = f"environment-{digest(where, 8)}.json"
+    if name not in store.names(f"runs/{run_id}"):
+        store.put(f"runs/{run_id}/{name}", _json(where))
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """From models, suites and options to cells and units. The plan alone fixes the units, never batch or machine."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.datasets import corruptions
@@ -39,6 +39,16 @@ class Unit:
     def images(self) -> int:
         """Images times models."""
         return (self.key.stop - self.key.start) * len(self.cells)
+
+    @property
+    def name(self) -> str:
+        """Unlike that of every other unit of the plan."""
+        return f"{self.condition.name} [{self.key.start}, {self.key.stop})"
+
+    @property
+    def block(self) -> Hashable:
+        """Units of one block take the same pictures: whoever did one of them has decoded them for the rest."""
+        return source_of(self.condition), self.key.start // base.UNIT_IMAGES
 
 
 @dataclass(frozen=True)
@@ -108,18 +118,18 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
         for key in _ranges(entry.images, entry.condition.unit_images):
             if key not in done[entry.cell.id]:
                 grouped.setdefault((entry.condition.name, key), []).append(entry)
-    sources = list(dict.fromkeys(_source(e.condition) for e in plan.entries))
+    sources = list(dict.fromkeys(source_of(e.condition) for e in plan.entries))
 
     def order(item: tuple[tuple[str, UnitKey], list[Entry]]) -> tuple[int, int, bool]:
         (_, key), (first, *_) = item
-        source = sources.index(_source(first.condition))
+        source = sources.index(source_of(first.condition))
         return source, key.start // base.UNIT_IMAGES, first.condition.attack is not None
 
     for (_, key), entries in sorted(grouped.items(), key=order):
         yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
 
 
-def _source(condition: Condition) -> tuple[str, str, bool]:
+def source_of(condition: Condition) -> tuple[str, str, bool]:
     """Conditions of one source take the same pictures in the same order."""
     return condition.dataset, condition.part, bool(condition.probes)
 

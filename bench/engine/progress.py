@@ -21,6 +21,9 @@ class Reporter(Protocol):
     def finished(self, what: str, images: int) -> None:
         """`images` (times models) more are done, under condition `what`."""
 
+    def said(self, text: str) -> None:
+        """Something went otherwise than it should; the run goes on."""
+
 
 class Silent:
     """Says nothing."""
@@ -34,6 +37,9 @@ class Silent:
         return None
 
     def finished(self, what: str, images: int) -> None:
+        """Nothing."""
+
+    def said(self, text: str) -> None:
         """Nothing."""
 
 
@@ -56,6 +62,9 @@ class Lines(Silent):
             f"{self.done}/{self.total} images, {rate:.1f} images/s, {left:.0f} s left, last {what}",
             file=sys.stderr, flush=True,
         )  # fmt: skip
+
+    def said(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
 
 class Bar(Silent):
@@ -83,6 +92,9 @@ class Bar(Silent):
         self.done += images
         rate = self.done / max(time.monotonic() - self.started, 1e-9)
         self.progress.update(self.task, advance=images, description=what, rate=rate)
+
+    def said(self, text: str) -> None:
+        self.progress.console.print(text, markup=False, highlight=False)
 
 
 def reporter(total: int, *, quiet: bool = False) -> Silent:

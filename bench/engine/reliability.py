@@ -5,18 +5,19 @@ shard can make it. It lies whole as `cells/CELL/reliability.json`; where that st
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from bench.attacks.base import Attack
 from bench.engine.execute import read_sample, to_images
 from bench.engine.plan import Entry, Plan
-from bench.engine.session import Session, Subject
+from bench.engine.session import Session, Subjects
 from bench.errors import UsageError
+from bench.record import Cell
 from bench.store import RELIABILITY, Store
-from model_zoo.load import Model
+from bench.suites.base import Condition
 
 SAMPLE = 32
 """Images of a cell that are looked at, unless the user says otherwise."""
@@ -27,27 +28,66 @@ def attacked(plan: Plan) -> list[Entry]:
     return [e for e in plan.cells.values() if e.condition.attack and not e.condition.probes]
 
 
-def assess_cells(plan: Plan, session: Session, store: Store, cells: Sequence[Entry], sample: int) -> Iterator[str]:
-    """Store the verdicts that `cells` lack; yields the name of each condition when it is done."""
-    for entry in cells:
-        attack = entry.condition.attack
-        if attack is None or sample == 0 or RELIABILITY in store.names(f"cells/{entry.cell.id}"):
-            continue
-        verdict = _assess(plan, session, entry, attack, sample)
-        store.put(f"cells/{entry.cell.id}/{RELIABILITY}", json.dumps(verdict, indent=1).encode())
-        yield entry.condition.name
+@dataclass(frozen=True)
+class Doubt:
+    """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any."""
+
+    entry: Entry
+    sample: int
+    surrogate: int | None
+
+    @property
+    def condition(self) -> Condition:
+        """What the cell is under."""
+        return self.entry.condition
+
+    @property
+    def cells(self) -> tuple[tuple[int, Cell], ...]:
+        """The one cell, by subject."""
+        return ((self.entry.subject, self.entry.cell),)
+
+    @property
+    def images(self) -> int:
+        """None that count as measured."""
+        return 0
+
+    @property
+    def name(self) -> str:
+        """Unlike that of every other work of the plan."""
+        return f"reliability of {self.entry.condition.name} of {self.entry.cell.model}"
+
+    @property
+    def block(self) -> Hashable:
+        """Its own: its sample is spread over the set."""
+        return self.name
 
 
-def _assess(plan: Plan, session: Session, entry: Entry, attack: Attack, sample: int) -> dict[str, Any]:
+def doubts(plan: Plan, store: Store, cells: Sequence[Entry], sample: int) -> Iterator[Doubt]:
+    """The verdicts that `cells` lack."""
+    for entry in cells if sample else ():
+        if RELIABILITY not in store.names(f"cells/{entry.cell.id}"):
+            yield Doubt(entry, sample, _surrogate(plan, entry.subject))
+
+
+def put_verdict(store: Store, doubt: Doubt, verdict: dict[str, Any]) -> None:
+    """Write the verdict beside the records."""
+    store.put(f"cells/{doubt.entry.cell.id}/{RELIABILITY}", json.dumps(verdict, indent=1).encode())
+
+
+def assess_cell(session: Session, subjects: Subjects, doubt: Doubt) -> dict[str, Any]:
+    """Can the number of the cell be believed? `bench.attacks.reliability` says what is looked at."""
     from bench.attacks.reliability import assess
 
-    subject = plan.subjects[entry.subject]
+    entry, sample, attack = doubt.entry, doubt.sample, doubt.condition.attack
+    if attack is None:
+        raise UsageError(f"{doubt.condition.name}: only an attack can be put in doubt")
+    subject = subjects[entry.subject]
     dataset = session.dataset(entry.condition.dataset, entry.condition.part)
     indices = (
         [i * entry.images // sample for i in range(sample)] if sample < entry.images else list(range(entry.images))
     )
     batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
-    other = _surrogate(plan, subject)
+    other = None if doubt.surrogate is None else subjects[doubt.surrogate].model
     about = {
         "eps": str(attack.eps),
         "norm": attack.norm,
@@ -68,9 +108,11 @@ def _assess(plan: Plan, session: Session, entry: Entry, attack: Attack, sample: 
     return {**verdict.to_dict(), **about}
 
 
-def _surrogate(plan: Plan, subject: Subject) -> Model | None:
+def _surrogate(plan: Plan, index: int) -> int | None:
     """Another model of the run that sees the same pictures and knows the same classes."""
-    for other in plan.subjects:
-        if other is not subject and (other.spec, other.model.card.labels) == (subject.spec, subject.model.card.labels):
-            return other.model
+    wanted = plan.subjects[index]
+    for number, other in enumerate(plan.subjects):
+        same = (other.spec, other.model.card.labels) == (wanted.spec, wanted.model.card.labels)
+        if number != index and same:
+            return number
     return None

@@ -1,32 +1,35 @@
 """`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
 
-import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
-import torch
 
 from bench.attacks.base import parse_eps
 from bench.datasets.preprocess import InputProtocol
-from bench.datasets.table import SETS, parse_roots
-from bench.engine.execute import execute
-from bench.engine.manifest import environment, put_manifest, run_manifest
+from bench.datasets.table import SETS
+from bench.engine.job import Cluster, Job
+from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
 from bench.engine.plan import Entry, Plan, Unit, make_plan, units
 from bench.engine.progress import reporter
-from bench.engine.reliability import SAMPLE, assess_cells, attacked
-from bench.engine.session import Session, Subject, default_batch, default_device
-from bench.errors import UsageError
-from bench.store import Store, put_cell, put_part
+from bench.engine.reliability import SAMPLE, Doubt, attacked, doubts
+from bench.engine.session import Session, Settings, Subject, settle_torch
+from bench.engine.work import Done, Failed, WorkQueue, in_process, keep
+from bench.errors import IncompleteError, UsageError
+from bench.store import Store, put_cell
 from bench.suites.base import Options
 from bench.suites.registry import find_suite
 from model_zoo.load import Model, load_model
 
 DEFAULT_OUT = "results/runs"
+
+HOPELESS = 3
+"""Works given up before any has succeeded, at which a run stops."""
 
 Item = TypeVar("Item")
 
@@ -52,7 +55,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run about to start: its plan, the units that are missing, and the cells to be doubted on `sample` images."""
+    """A run about to start: its plan, the units that are missing, and the cells to be doubted on `sample` images.
+
+    `job` is what a worker elsewhere needs; with a `cluster` the work is done there.
+    """
 
     plan: Plan
     session: Session
@@ -61,6 +67,8 @@ class Prepared:
     given: dict[str, Any]
     doubted: list[Entry]
     sample: int
+    job: Job
+    cluster: Cluster | None = None
 
     @property
     def images(self) -> int:
@@ -109,12 +117,15 @@ def prepare(
     attack_engine: str = "native",
     reliability: int = SAMPLE,
     shard: str | None = None,
+    workers: int | None = None,
+    ray: str | None = None,
 ) -> Prepared:
     """Load the models, open the data and find what is missing, without measuring anything.
 
     `data` is a folder as for `--data`; `limit` takes that many images of each set; `eps` and `step_size` are in units
     of [0, 1] (`"4/255"`); `reliability` is the number of images on which a robust accuracy is doubted (0: not at all);
-    `shard` is `i/n`. Everything is checked before anything is computed.
+    `shard` is `i/n`; `workers` is a number of processes of a local Ray, or of the cluster at the address `ray`.
+    Everything is checked before anything is computed.
     """
     given: dict[str, Any] = {
         k: str(v) for k, v in locals().items() if v not in (None, (), False) and k not in ("models", "suites")
@@ -125,12 +136,13 @@ def prepare(
         restarts=_positive("--restarts", restarts) or 1, targeted=targeted, attack_engine=attack_engine,
     )  # fmt: skip
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
-    place = default_device(device)
-    session = Session(
-        parse_roots(str(data) if data else None, os.environ.get("BENCH_DATA")), _positive("--limit", limit), place,
-        _positive("--batch-size", batch_size) or default_batch(place), seed,
-    )  # fmt: skip
-    subjects = [Subject.of(model, protocol) for model in _models(models, weights)]
+    cluster = Cluster.wanted(ray, _positive("--workers", workers))
+    settings = Settings(
+        str(data) if data else None, _positive("--limit", limit), device, _positive("--batch-size", batch_size), seed
+    )
+    session = settings.open()
+    loaded = _models(models, weights)
+    subjects = [Subject.of(model, protocol) for model in loaded.values()]
     plan = make_plan(subjects, wanted, chosen, session)
     store = Store(out)
     todo = _share(list(units(plan)), shard)
@@ -138,41 +150,87 @@ def prepare(
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
     given |= {"models": [s.model.name for s in subjects], "suites": [s.name for s in wanted]}
     doubted = _share(attacked(plan), shard)
-    return Prepared(plan, session, store, todo, given, doubted, _at_least_zero("--reliability", reliability))
+    job = Job(tuple(loaded), str(weights) if weights else None, protocol, settings)
+    sample = _at_least_zero("--reliability", reliability)
+    return Prepared(plan, session, store, todo, given, doubted, sample, job, cluster)
 
 
 def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Unit], None] | None = None) -> None:
-    """Do the missing units one after the other in this process; each is stored before the next begins."""
+    """Do what is missing, here or on Ray's workers; this process alone writes, each unit as soon as it is done.
+
+    Raises `IncompleteError` when works had to be given up; all others are stored.
+    """
     plan, session, store = prepared.plan, prepared.session, prepared.store
-    _settle_torch()
-    put_manifest(store, run_manifest(plan, session, prepared.given), environment(session))
+    settle_torch()
+    run_id = put_manifest(store, run_manifest(plan, session, prepared.given), environment(session))
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
-    with reporter(prepared.images, quiet=quiet) as progress:
-        for unit in prepared.todo:
-            for (_, cell), part in zip(unit.cells, execute(session, plan.subjects, unit), strict=True):
-                put_part(store, cell, unit.key, part.records, part.measurement)
-            progress.finished(unit.condition.name, unit.images)
-            if on_unit:
-                on_unit(unit)
-        for name in assess_cells(plan, session, store, prepared.doubted, prepared.sample):
-            progress.finished(f"reliability of {name}", 0)
+    queue = WorkQueue([*prepared.todo, *doubts(plan, store, prepared.doubted, prepared.sample)])
+    if not queue:
+        return
+    with (
+        reporter(prepared.images, quiet=quiet) as progress,
+        closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
+    ):
+        tally = Tally()
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                progress.said(str(outcome))
+                tally.failed(outcome)
+                continue
+            keep(store, outcome)
+            tally.done += 1
+            progress.finished(outcome.work.name if isinstance(outcome.work, Doubt) else outcome.work.condition.name,
+                              outcome.work.images)  # fmt: skip
+            if on_unit and isinstance(outcome.work, Unit):
+                on_unit(outcome.work)
+    tally.check()
 
 
-def _settle_torch() -> None:
-    """Full float32, and on a CPU one core left to the reading threads unless OMP_NUM_THREADS says otherwise."""
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+def _executor(
+    prepared: Prepared, queue: WorkQueue, run_id: str, say: Callable[[str], None]
+) -> Generator[Done | Failed]:
+    if prepared.cluster is None:
+        return in_process(prepared.session, prepared.plan.subjects, queue)
+    from bench.engine.cluster import on_ray
+
+    def on_ready(where: dict[str, Any]) -> None:
+        put_environment(prepared.store, run_id, where)
+
+    return on_ray(prepared.cluster, prepared.job, queue, on_ready, say)
 
 
-def _models(models: str | Model | Sequence[str | Model], weights: str | Path | None) -> list[Model]:
+@dataclass
+class Tally:
+    """How many works are done and which were given up."""
+
+    done: int = 0
+    given_up: list[Failed] = field(default_factory=list)
+
+    def failed(self, failure: Failed) -> None:
+        """Count it. Raises `IncompleteError` where nothing has succeeded yet: then it is not the unit's fault."""
+        self.given_up += [failure] if failure.final else []
+        if not self.done and len(self.given_up) == HOPELESS:
+            self.check()
+
+    def check(self) -> None:
+        """Raise `IncompleteError` if anything was given up."""
+        if self.given_up:
+            first = self.given_up[0]
+            raise IncompleteError(
+                f"{len(self.given_up)} units were given up, {self.done} are done and stored; the first is "
+                f"{first.work.name} after {first.attempt} attempts: {first.reason}; "
+                "next: mend the cause and repeat the same command, which does what is missing"
+            )
+
+
+def _models(models: str | Model | Sequence[str | Model], weights: str | Path | None) -> dict[str | Model, Model]:
+    """Each as it was asked for, and loaded."""
     listed = [models] if isinstance(models, Model) else _names(models)
     if weights and len(listed) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
-    return [m if isinstance(m, Model) else load_model(m, weights_file=file) for m in dict.fromkeys(listed)]
+    return {m: m if isinstance(m, Model) else load_model(m, weights_file=file) for m in listed}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableError
 from bench.datasets.preprocess import InputProtocol, input_spec
-from bench.datasets.table import DataRoots, open_dataset
+from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec
 from model_zoo.load import Model, fingerprint
@@ -36,6 +36,9 @@ class Subject:
         """`model` under the input protocol."""
         return cls(model, fingerprint(model), input_spec(model.input, protocol))
 
+
+Subjects = Sequence[Subject] | Mapping[int, Subject]
+"""Models by their index in the plan; a worker holds those that its units need."""
 
 View = InputSpec | None
 """How a picture is shown: to a model's input, or (None) as corruptions want it."""
@@ -136,6 +139,23 @@ class Session:
         return {**(known or {}), **{view: make(image, view) for view in views}}
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a session is opened with, as the user gave it: a worker elsewhere opens its own on its device and data."""
+
+    data: str | None = None
+    limit: int | None = None
+    device: str | None = None
+    batch_size: int | None = None
+    seed: int = 0
+
+    def open(self) -> Session:
+        """A session here. Raises `DataError` where `data` is no folder on this machine."""
+        place = default_device(self.device)
+        roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
+        return Session(roots, self.limit, place, self.batch_size or default_batch(place), self.seed)
+
+
 def default_device(name: str | None) -> torch.device:
     """The device called `name`, or CUDA where there is one."""
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -144,3 +164,11 @@ def default_device(name: str | None) -> torch.device:
 def default_batch(device: torch.device) -> int:
     """Images in a forward pass where the user does not say."""
     return 256 if device.type == "cuda" else 32
+
+
+def settle_torch(threads: int | None = None) -> None:
+    """Full float32; `threads`, or on a CPU all cores but one, for reading, unless OMP_NUM_THREADS says otherwise."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if threads is not None or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))

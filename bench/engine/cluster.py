@@ -1,0 +1,181 @@
+"""The Ray executor: one process for each GPU (or CPU), one work at a time in each, results back to the driver.
+
+Ray places processes, notices dead ones and carries objects; what is here hands each idle worker its next work, and
+tries elsewhere what a worker did not finish. A worker is given work only once it is placed and open, so that nothing
+waits for a machine that is not there; nodes that join are used, with what they have.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench.engine.job import Cluster, Job, Trouble, Worker
+from bench.engine.work import Done, Failed, Work, WorkQueue
+from bench.errors import IncompleteError, UsageError
+
+DEATHS = 5
+"""Times that a work may lose its worker: spot machines die without its fault, but it may also be what kills them."""
+
+FALSE_STARTS = 10
+"""Workers that may die in a row before one is ready."""
+
+LOOK_SECONDS = 2.0
+"""How often nodes that joined are looked for."""
+
+OnReady = Callable[[dict[str, Any]], None]
+"""Told the environment of each worker that is ready."""
+
+
+def on_ray(
+    cluster: Cluster, job: Job, queue: WorkQueue, on_ready: OnReady, say: Callable[[str], None]
+) -> Generator[Done | Failed]:
+    """Do all works of the queue on the cluster. Raises `UsageError` if it cannot be reached, `IncompleteError` if no
+    worker is left."""
+    with (
+        _connected(cluster, job.settings.device) as gpus,
+        closing(_Crew(cluster, job, queue, on_ready, say, gpus=gpus)) as crew,
+    ):
+        while queue or crew.working:
+            yield from crew.step()
+
+
+@contextmanager
+def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
+    """Ray, started or joined unless this process has one already; gives whether its workers are to have GPUs."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves workers on a machine that does anything else
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine:
+        where = {"address": cluster.address} if cluster.address else {"address": "local", "num_cpus": cluster.workers}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(**where, include_dashboard=None if cluster.address else False, log_to_driver=False,
+                         logging_level="ERROR", configure_logging=False)  # fmt: skip
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise UsageError(
+                f"--ray {cluster.address or 'local'}: cannot start or join Ray: {str(error).splitlines()[0]}; "
+                "`ray status --address ADDRESS` asks a cluster, `ray start --head` makes one"
+            ) from error
+    try:
+        yield _gpus(ray.cluster_resources(), cluster, device)
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _gpus(resources: dict[str, float], cluster: Cluster, device: str | None) -> bool:
+    """Whether workers take a GPU each. Raises `UsageError` where a local Ray has fewer than are asked for."""
+    count = int(resources.get("GPU", 0))
+    if device and not device.startswith("cuda"):
+        return False
+    if count and cluster.address is None and cluster.workers and cluster.workers > count:
+        raise UsageError(
+            f"--workers {cluster.workers}: this machine has {count} GPUs, and a worker needs one of its own"
+        )
+    return count > 0 or device is not None
+
+
+@dataclass(frozen=True)
+class _Post:
+    """Who is busy with what; None while the worker starts."""
+
+    actor: Any
+    work: Work | None
+
+
+class _Crew:
+    """The workers, and what each is doing."""
+
+    def __init__(
+        self, cluster: Cluster, job: Job, queue: WorkQueue, on_ready: OnReady, say: Callable[[str], None], *, gpus: bool
+    ) -> None:
+        import ray
+
+        self.ray, self.cluster, self.queue, self.on_ready, self.say = ray, cluster, queue, on_ready, say
+        self.slot = "GPU" if gpus else "CPU"
+        self.hire = ray.remote(Worker).options(num_cpus=1, num_gpus=int(gpus), max_restarts=0).remote
+        self.job = ray.put(job)
+        self.posts: dict[Any, _Post] = {}
+        self.idle: list[tuple[Any, Hashable]] = []
+        self.unfit: list[str] = []
+        self.false_starts = 0
+
+    @property
+    def working(self) -> bool:
+        """Whether any work is in flight."""
+        return any(post.work for post in self.posts.values())
+
+    def step(self) -> Iterator[Done | Failed]:
+        """Hand out work, and take in what is finished within a short time."""
+        self._hand_out()
+        self._hire()
+        finished, _ = self.ray.wait(list(self.posts), timeout=LOOK_SECONDS) if self.posts else ([], [])
+        for reference in finished:
+            yield from self._take_in(self.posts.pop(reference), reference)
+
+    def _hand_out(self) -> None:
+        blocks = [post.work.block for post in self.posts.values() if post.work]
+        while self.queue and self.idle:
+            actor, last = self.idle.pop()
+            if work := self.queue.take(last, blocks):
+                blocks.append(work.block)
+                self.posts[actor.do.remote(work)] = _Post(actor, work)
+
+    def _hire(self) -> None:
+        slots = self.cluster.workers or max(1, int(self.ray.cluster_resources().get(self.slot, 0)))
+        wanted = min(slots - len(self.unfit), len(self.queue) + len(self.posts))
+        for _ in range(wanted - len(self.posts) - len(self.idle)):
+            actor = self.hire(self.job)
+            self.posts[actor.ready.remote()] = _Post(actor, None)
+        if not self.posts and self.unfit:
+            raise IncompleteError(f"no worker can do this run's work; the last said: {self.unfit[-1]}")
+
+    def _take_in(self, post: _Post, reference: Any) -> Iterator[Done | Failed]:
+        try:
+            answer = self.ray.get(reference)
+        except self.ray.exceptions.RayError as error:
+            self.ray.kill(post.actor)
+            yield from self._died(post, str(error).strip().splitlines()[0])
+            return
+        if isinstance(answer, Trouble):
+            yield from self._in_trouble(post, answer)
+            return
+        self.false_starts = 0
+        self.idle.append((post.actor, post.work and post.work.block))
+        if post.work is None:
+            self.on_ready(answer)
+        else:
+            yield Done(post.work, answer)
+
+    def _died(self, post: _Post, reason: str) -> Iterator[Failed]:
+        if post.work:
+            yield self.queue.failed(post.work, f"its worker died: {reason}", DEATHS)
+            return
+        self.false_starts += 1
+        self.say(f"a worker died as it started: {reason}")
+        if self.false_starts == FALSE_STARTS:
+            raise IncompleteError(f"{FALSE_STARTS} workers in a row died as they started; the last: {reason}")
+
+    def _in_trouble(self, post: _Post, trouble: Trouble) -> Iterator[Failed]:
+        if trouble.broken:
+            self.ray.kill(post.actor)
+        else:
+            self.idle.append((post.actor, post.work and post.work.block))
+        if trouble.unfit:
+            self.unfit.append(trouble.reason)
+            self.say(f"a worker is let go: {trouble.reason}")
+            if post.work:
+                self.queue.put(post.work)
+        elif post.work:
+            yield self.queue.failed(post.work, trouble.reason)
+
+    def close(self) -> None:
+        """End the workers; what they were doing is done again by the next run."""
+        for actor in [*(post.actor for post in self.posts.values()), *(actor for actor, _ in self.idle)]:
+            self.ray.kill(actor)

@@ -1,0 +1,137 @@
+"""What travels to a worker elsewhere: names and settings, from which it opens its own models and data, and checks them.
+
+Nothing of Ray is imported here, so that everything but the scheduling works, and is tested, without it.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.datasets.preprocess import InputProtocol
+from bench.engine.manifest import environment, package_versions
+from bench.engine.reliability import Doubt
+from bench.engine.session import Session, Settings, Subject, settle_torch
+from bench.engine.work import Result, Work, perform, reason_of
+from bench.errors import UsageError
+from model_zoo.load import Model, load_model
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where work is done: `workers` processes (None: as many as it has GPUs, or else CPUs) of the Ray at `address`
+    (None: one of this machine, for this run alone)."""
+
+    address: str | None
+    workers: int | None
+
+    @classmethod
+    def wanted(cls, address: str | None, workers: int | None) -> "Cluster | None":
+        """What `--ray` and `--workers` ask for; None is this process. `UsageError` where Ray is not installed."""
+        if address is None and workers is None:
+            return None
+        if importlib.util.find_spec("ray") is None:
+            raise UsageError("--workers and --ray need Ray: pip install 'robust-imagenet-bench[ray]'")
+        return cls(address, workers)
+
+
+def _surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("BENCH_")}
+
+
+@dataclass(frozen=True)
+class Job:
+    """The driver's models, settings, `BENCH_` variables, working directory and packages."""
+
+    models: tuple[str | Model, ...]
+    weights: str | None
+    protocol: InputProtocol
+    settings: Settings
+    surroundings: Mapping[str, str] = field(default_factory=_surroundings)
+    cwd: str = field(default_factory=lambda: str(Path.cwd()))
+    packages: Mapping[str, str] = field(default_factory=package_versions)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a worker has no result; `broken` when it must not be used again, `unfit` when none on its machine can be."""
+
+    reason: str
+    broken: bool = True
+    unfit: bool = False
+
+
+class UnfitError(Exception):
+    """This machine cannot do what the driver's can: other packages, data or weights, or none."""
+
+
+class Worker:
+    """Does works of a job, with models loaded once and data read where it runs; one torch thread."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.subjects: dict[int, Subject] = {}
+
+    def ready(self) -> dict[str, Any] | Trouble:
+        """The worker's environment, as results folders keep it."""
+        try:
+            return self._open()
+        except Exception as error:
+            return Trouble(f"{platform.node()}: {reason_of(error)}", unfit=True)
+
+    def do(self, work: Work) -> Result | Trouble:
+        """What the work gives, or why it gives nothing. Raises nothing."""
+        try:
+            self._fit(work)
+        except Exception as error:
+            return Trouble(f"{platform.node()}: {reason_of(error)}", unfit=True)
+        try:
+            return perform(self.session, self.subjects, work)
+        except Exception as error:
+            return Trouble(f"{platform.node()}: {reason_of(error)}", broken=self.session.device.type == "cuda")
+
+    @functools.cached_property
+    def session(self) -> Session:
+        """Opened on this machine's data and device."""
+        return self.job.settings.open()
+
+    def _open(self) -> dict[str, Any]:
+        for name, value in self.job.surroundings.items():
+            os.environ.setdefault(name, value)  # a node's own BENCH_DATA and BENCH_CACHE go first
+        with contextlib.suppress(OSError):
+            os.chdir(self.job.cwd)  # relative --data, --weights and file: models
+        settle_torch(threads=1)
+        here = package_versions()
+        if unlike := [f"{name} {here[name]} (driver: {v})" for name, v in self.job.packages.items() if here[name] != v]:
+            raise UnfitError(f"install the driver's versions: {', '.join(unlike)}")
+        return environment(self.session)
+
+    def _fit(self, work: Work) -> None:
+        """Open what the work needs, and hold it against what the driver planned with."""
+        dataset = self.session.dataset_of(work.condition)
+        for index, cell in work.cells:
+            if dataset.manifest != cell.protocol.manifest:
+                raise UnfitError(
+                    f"data set {dataset.name} has manifest {dataset.manifest}, the driver's {cell.protocol.manifest}: "
+                    "other pictures, names or sizes; `bench doctor DIR` looks closer"
+                )
+            found = self._subject(index).fingerprint
+            if found != cell.fingerprint:
+                raise UnfitError(
+                    f"model {cell.model} has weights {found[:16]}, the driver's {cell.fingerprint[:16]}; "
+                    f"`bench weights verify {cell.model}` looks closer"
+                )
+        if isinstance(work, Doubt) and work.surrogate is not None:
+            self._subject(work.surrogate)
+
+    def _subject(self, index: int) -> Subject:
+        if index not in self.subjects:
+            model, file = self.job.models[index], self.job.weights
+            loaded = model if isinstance(model, Model) else load_model(model, weights_file=Path(file) if file else None)
+            self.subjects[index] = Subject.of(loaded, self.job.protocol)
+        return self.subjects[index]

@@ -1,0 +1,118 @@
+"""What executors do, in which order, and what came of it: units and verdicts, tried a bounded number of times."""
+
+import traceback
+from collections import Counter, deque
+from collections.abc import Generator, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.engine.execute import Part, execute
+from bench.engine.plan import Unit
+from bench.engine.reliability import Doubt, assess_cell, put_verdict
+from bench.engine.session import Session, Subjects
+from bench.errors import BenchError
+from bench.store import Store, put_part
+from model_zoo.errors import ZooError
+
+ATTEMPTS = 3
+"""Times that a work is tried which raises an error."""
+
+Work = Unit | Doubt
+Result = list[Part] | dict[str, Any]
+"""The parts of a unit, one a model, or a verdict."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A work and what it gave."""
+
+    work: Work
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A work that failed, why, and whether it is given up."""
+
+    work: Work
+    reason: str
+    attempt: int
+    final: bool
+
+    def __str__(self) -> str:
+        then = "given up" if self.final else "tried again"
+        return f"{self.work.name}: attempt {self.attempt} failed, {then}: {self.reason}"
+
+
+class WorkQueue:
+    """What is not yet done, by blocks that take the same pictures: a worker stays with a block while it lasts."""
+
+    def __init__(self, works: Iterable[Work]) -> None:
+        self._blocks: dict[Hashable, deque[Work]] = {}
+        self._attempts: Counter[str] = Counter()
+        for work in works:
+            self.put(work)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks.values()))
+
+    def put(self, work: Work) -> None:
+        """Behind the rest of its block."""
+        self._blocks.setdefault(work.block, deque()).append(work)
+
+    def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
+        """The next work for a worker that did block `last`, away from the blocks of `others` where that is possible."""
+        if not self._blocks:
+            return None
+        taken = set(others)
+        free = (block for block in self._blocks if block not in taken)
+        block = last if last in self._blocks else next(free, next(iter(self._blocks)))
+        work = self._blocks[block].popleft()
+        if not self._blocks[block]:
+            del self._blocks[block]
+        return work
+
+    def failed(self, work: Work, reason: str, most: int = ATTEMPTS) -> Failed:
+        """Count a failure; the work comes back to the queue unless it was the last of `most` attempts."""
+        self._attempts[work.name] += 1
+        failure = Failed(work, reason, self._attempts[work.name], self._attempts[work.name] >= most)
+        if not failure.final:
+            self.put(work)
+        return failure
+
+
+def perform(session: Session, subjects: Subjects, work: Work) -> Result:
+    """Do it here. Every executor calls this alone."""
+    return execute(session, subjects, work) if isinstance(work, Unit) else assess_cell(session, subjects, work)
+
+
+def in_process(session: Session, subjects: Subjects, queue: WorkQueue) -> Generator[Done | Failed]:
+    """Do it all, one after the other. The library's own errors end the run: they say what to do first."""
+    block: Hashable = None
+    while work := queue.take(block):
+        block = work.block
+        outcome: Done | Failed
+        try:
+            outcome = Done(work, perform(session, subjects, work))
+        except (BenchError, ZooError):
+            raise
+        except Exception as error:
+            outcome = queue.failed(work, reason_of(error))
+        yield outcome
+
+
+def keep(store: Store, done: Done) -> None:
+    """Write what a work gave, a whole object for each model."""
+    if isinstance(done.work, Unit) and isinstance(done.result, list):
+        for (_, cell), part in zip(done.work.cells, done.result, strict=True):
+            put_part(store, cell, done.work.key, part.records, part.measurement)
+    elif isinstance(done.work, Doubt) and isinstance(done.result, dict):
+        put_verdict(store, done.work, done.result)
+
+
+def reason_of(error: BaseException) -> str:
+    """`ValueError: what it says (net.py:12)`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
