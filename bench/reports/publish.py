@@ -71,11 +71,12 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
     """The card as TOML; `numbers` is a frame of `bench.results`."""
     log, recipe = trained.log, trained.log["recipe"]
     net, content = recipe["net"], trained.weights.read_bytes()
+    blocks, norm = "-".join(map(str, net["blocks"])), "no" if net["norm"] == "none" else net["norm"]
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in net.items()}
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {
             "name": trained.name, "method": recipe["method"], "room": "tiny", "paper": PAPERS[recipe["method"]],
-            "architecture": f"resnet {'-'.join(map(str, net['blocks']))}, {net['activation']}, {'no' if net['norm'] == 'none' else net['norm']} norm",
+            "architecture": f"resnet {blocks}, {net['activation']}, {norm} norm",
             "parameters": sum(p.numel() for p in network(TinySpec(**fields)).parameters()),
             "dataset": "tiny", "labels": "tiny10", "classes": net["classes"], "branches": net["branches"],
         }),

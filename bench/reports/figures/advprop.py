@@ -21,7 +21,7 @@ DISTORTED = {
     "ImageNet-C": (("tiny-c", "imagenet-c", "imagenet-c-live"), "mean_error"),
     "ImageNet-A": (("tiny-a",), "accuracy"), "Stylized": (("tiny-stylized", "stylized"), "accuracy"),
 }  # fmt: skip
-"""Suites in order of preference, and their metric; the embedded namesakes stand under the published sets' names."""
+"""Suites in order of preference, and their metric."""
 
 ABSTRACT = {"ImageNet-C": "ImageNet-C (mCE reduction) difference", "ImageNet-A": "ImageNet-A top-1 difference",
             "Stylized": "Stylized-ImageNet top-1 difference"}  # fmt: skip
@@ -77,7 +77,7 @@ def draw_distorted(spec: FigureSpec, data: Numbers) -> "Figure":
     if gains:
         intervals = [(100 * gain.low, 100 * gain.high) for gain in gains]
         one = Series(f"{pair[1]} less {pair[0]}", (), [100 * gain.value for gain in gains], intervals)
-        bars(axes[0], list(columns), [one], "gain (points)", "measured")
+        bars(axes[0], [column.suite for column in columns.values()], [one], "gain (points)", "measured")
         style.legend(axes[0])
     else:
         style.note(axes[0], f"not measured; {spec.to_measure('DIR')}")
@@ -172,8 +172,7 @@ def draw_single(spec: FigureSpec, data: Numbers) -> "Figure":
         "clean accuracy (%)",
         "",
     )
-    axes.tick_params(axis="x", rotation=20)
-    axes.set_ylim(bottom=max(0.0, min(column.numbers[n].low for n in kept) - 5))
+    axes.set_ylim(bottom=max(0.0, min(column.numbers[n].low for n in kept) - 5), top=100)
     style.caption(figure, f"{spec.title}; the axis does not begin at 0. Measured: {column.about()}. "
                   "Published: no number verified.")  # fmt: skip
     return figure

@@ -113,6 +113,10 @@ def _write_names(axes: "Axes", series: Series) -> None:
                       ha="right" if right else "left", va="bottom" if above else "top")  # fmt: skip
 
 
+LONGEST_ROW = 40
+"""Letters that the names below a row of bars may have together before they are turned."""
+
+
 def bars(
     axes: "Axes", groups: Sequence[str], series: Sequence[Series], y: str, title: str, *, hollow: bool = False
 ) -> None:
@@ -131,7 +135,10 @@ def bars(
     if len(groups) < 3:
         axes.set_xlim(-1, len(groups))
     axes.margins(y=0.14)
-    axes.set_xticks(range(len(groups)), [style.plain(group) for group in groups])
+    labels = [style.plain(group) for group in groups]
+    axes.set_xticks(range(len(groups)), labels)
+    if sum(map(len, labels)) > LONGEST_ROW:
+        axes.tick_params(axis="x", rotation=20)
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(y)

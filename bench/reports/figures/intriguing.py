@@ -139,7 +139,6 @@ def clean_and_robust(spec: FigureSpec, data: Numbers, names: set[str], least: in
     labels = ("clean", "under attack")
     series = [of_column(label, (), c, shared) for label, c in zip(labels, found, strict=True)]
     bars(axes, shared, series, "accuracy (%)", "measured")
-    axes.tick_params(axis="x", rotation=20)
     style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
     axes.set_title("")
     style.caption(
