@@ -4,11 +4,13 @@
     python benchmarks/attack_parity.py record native    --cifar CIFAR.zip -n 100 --eps 1/255 --out native.json
     python benchmarks/attack_parity.py compare reference.json native.json
 
-A surviving image costs the reference minutes; its records are kept, so that it runs once.
+`record aa-fast` runs the cheaper ensemble, to be compared with either. A surviving image costs the reference minutes;
+its records are kept, so that it runs once.
 """
 
 import argparse
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,11 +19,11 @@ from typing import Any
 import torch
 from attack_models import open_model, pictures
 
-from bench.attacks.autoattack import autoattack
+from bench.attacks.autoattack import aa_fast, autoattack
 from bench.attacks.base import parse_eps
 from bench.attacks.reference import reference
 
-ENGINES = {"native": autoattack, "reference": reference}
+ENGINES = {"native": autoattack, "reference": reference, "aa-fast": aa_fast}
 
 
 def main() -> None:
@@ -68,8 +70,8 @@ def record_verdicts(options: argparse.Namespace) -> None:
 def compare_verdicts(options: argparse.Namespace) -> None:
     """Agreement, robust accuracy on both sides, and every image on which they differ."""
     first, second = (json.loads(path.read_text()) for path in options.files)
-    if first["ids"] != second["ids"] or first["attack"] != second["attack"] or first["model"] != second["model"]:
-        raise SystemExit("the two files are not of the same model, attack and images: record them again")
+    if any(first[key] != second[key] for key in ("ids", "model")) or budget(first) != budget(second):
+        raise SystemExit("the two files are not of the same model, budget and images: record them again")
     pairs = list(zip(first["ids"], first["broken_by"], second["broken_by"], strict=True))
     unlike = [(i, a, b) for i, a, b in pairs if (a is None) != (b is None)]
     print(f"{first['model']}, {first['attack']}, {len(pairs)} images")
@@ -79,9 +81,16 @@ def compare_verdicts(options: argparse.Namespace) -> None:
     print(
         f"  verdicts agree on {1 - len(unlike) / len(pairs):.1%}, the attack that broke it on {same / len(pairs):.1%}"
     )
-    print(f"  CPU time {first['cpu_seconds'] / second['cpu_seconds']:.2f}x")
+    cost = [side["forward"] + side["backward"] for side in (first, second)]
+    print(f"  passes {cost[0] / cost[1]:.2f}x, CPU time {first['cpu_seconds'] / second['cpu_seconds']:.2f}x")
     for image, a, b in unlike:
         print(f"  {image}: {a or 'stands'} | {b or 'stands'}")
+
+
+def budget(side: dict[str, Any]) -> str:
+    """Norm and eps, as the attack's name has them: `linf-eps8_255`."""
+    found = re.search(r"(linf|l2)-eps[^-]+", side["attack"])
+    return found.group() if found else side["attack"]
 
 
 def describe(side: dict[str, Any]) -> str:
