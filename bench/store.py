@@ -53,7 +53,13 @@ class Store:
 
     def __init__(self, address: str | Path) -> None:
         self.address = str(address)
-        self.fs, self.root = fsspec.core.url_to_fs(self.address)
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(self.address)
+        except (ImportError, ValueError) as error:
+            raise StoreError(
+                f"{self.address}: {error}; s3:// needs pip install 'robust-imagenet-bench[s3]', "
+                "other addresses the package of fsspec that serves them"
+            ) from error
         self.local = Path(self.root) if "file" in _protocols(self.fs) else None
 
     def put(self, key: str, data: bytes) -> None:
@@ -63,9 +69,9 @@ class Store:
                 self.fs.pipe_file(f"{self.root}/{key}", data)
             else:
                 _put_file(self.local / key, data)
-        except OSError as error:
+        except self._failures as error:
             raise StoreError(
-                f"cannot write {self.address}/{key}: {error.strerror or error}; "
+                f"cannot write {self.address}/{key}: {getattr(error, 'strerror', None) or error}; "
                 "free space or choose another --out, then repeat the same command: it continues"
             ) from error
 
@@ -75,7 +81,7 @@ class Store:
             data: bytes = (
                 self.fs.cat_file(f"{self.root}/{key}") if self.local is None else (self.local / key).read_bytes()
             )
-        except OSError as error:
+        except self._failures as error:
             raise StoreError(f"cannot read {self.address}/{key}: {error}") from error
         return data
 
@@ -88,11 +94,23 @@ class Store:
             found = self.fs.ls(f"{self.root}/{prefix}".rstrip("/"), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except self._failures as error:
+            raise StoreError(f"cannot list {self.address}/{prefix}: {error}") from error
         return sorted(Path(name).name for name in found if not Path(name).name.startswith("."))
 
     def remove(self, key: str) -> None:
-        """Delete the object under `key`."""
-        self.fs.rm_file(f"{self.root}/{key}")
+        """Delete the object under `key`, if it is there. Raises `StoreError` if it cannot be deleted."""
+        try:
+            self.fs.rm_file(f"{self.root}/{key}")
+        except FileNotFoundError:
+            return
+        except self._failures as error:
+            raise StoreError(f"cannot delete {self.address}/{key}: {error}") from error
+
+    @property
+    def _failures(self) -> type[Exception]:
+        """What reading and writing raise: network libraries have errors of their own that are no `OSError`."""
+        return OSError if self.local is not None else Exception
 
 
 def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:

@@ -1,5 +1,1 @@
-"""Plan -> units -> executor -> records."""
-
-from bench.engine.run import run
-
-__all__ = ["run"]
+"""Plan -> units -> executor -> records. Imports nothing: a worker needs neither plans nor tables."""

@@ -19,7 +19,7 @@ from bench.errors import IncompleteError, UsageError
 DEATHS = 5
 """Times that a work may lose its worker: spot machines die without its fault, but it may also be what kills them."""
 
-FALSE_STARTS = 10
+FALSE_STARTS = 20
 """Workers that may die in a row before one is ready."""
 
 LOOK_SECONDS = 2.0

@@ -1,5 +1,6 @@
 """One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -22,9 +23,13 @@ from bench.diagnostics.perturb import perturb
 from bench.diagnostics.probe import Sight
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Shown, Subject, Subjects, View
+from bench.errors import DataError
 from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec, ModelCard
+
+READ_SECONDS = 300.0
+"""What one picture may take to be read before its disk is taken to hang."""
 
 Columns = dict[str, Sequence[Any]]
 """What was measured of the readable images of a batch, by record column."""
@@ -111,12 +116,21 @@ def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], view
 
     def finish() -> Shown:
         index, future = waiting.popleft()
-        shown = future.result()
+        try:
+            shown = future.result(None if future.done() else READ_SECONDS)
+        except TimeoutError:
+            if future.done():
+                raise
+            raise DataError(
+                f"{dataset.name}: picture {dataset.ids[index]} was not read within {READ_SECONDS:.0f} s: the disk or "
+                "network behind --data hangs; finished units are kept, the same command continues"
+            ) from None
         session.cache.put((dataset.manifest, index), shown)
         return shown
 
     for index in indices:
-        waiting.append((index, session.pool.submit(session.show, dataset, index, views, make)))
+        show = functools.partial(session.show, dataset, index, views, make)
+        waiting.append((index, session.pool.submit(show)))
         if len(waiting) > 2 * session.batch_size:
             yield finish()
     while waiting:

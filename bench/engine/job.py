@@ -18,7 +18,7 @@ from bench.engine.manifest import environment, package_versions
 from bench.engine.reliability import Doubt
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform, reason_of
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from model_zoo.load import Model, load_model
 
 
@@ -93,7 +93,9 @@ class Worker:
         try:
             return perform(self.session, self.subjects, work)
         except Exception as error:
-            return Trouble(f"{platform.node()}: {reason_of(error)}", broken=self.session.device.type == "cuda")
+            # A CUDA context after an error, and reading threads that hang, serve no other unit.
+            broken = self.session.device.type == "cuda" or isinstance(error, BenchError)
+            return Trouble(f"{platform.node()}: {reason_of(error)}", broken=broken)
 
     @functools.cached_property
     def session(self) -> Session:

@@ -74,13 +74,11 @@ def package_versions() -> dict[str, str]:
 
 
 def put_manifest(store: Store, manifest: dict[str, Any], where: dict[str, Any]) -> str:
-    """Write `run.json` and the environment under the run's id, which is the same for the same plan; returns the id."""
+    """Write `run.json` under the run's id, which is the same for the same plan, unless it is there; returns the id."""
     planned = {key: value for key, value in manifest.items() if key != "given"}
     run_id = digest(planned)
-    names = store.names(f"runs/{run_id}")
-    if "run.json" not in names:
+    if "run.json" not in store.names(f"runs/{run_id}"):
         store.put(f"runs/{run_id}/run.json", _json({**manifest, "environment": where}))
-    put_environment(store, run_id, where)
     return run_id
 
 

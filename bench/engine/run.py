@@ -14,6 +14,7 @@ from bench.attacks.base import parse_eps
 from bench.datasets.preprocess import InputProtocol
 from bench.datasets.table import SETS
 from bench.engine.job import Cluster, Job
+from bench.engine.lock import sole_driver
 from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
 from bench.engine.plan import Entry, Plan, Unit, make_plan, units
 from bench.engine.progress import reporter
@@ -162,13 +163,17 @@ def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Uni
     """
     plan, session, store = prepared.plan, prepared.session, prepared.store
     settle_torch()
-    run_id = put_manifest(store, run_manifest(plan, session, prepared.given), environment(session))
+    where = environment(session)
+    run_id = put_manifest(store, run_manifest(plan, session, prepared.given), where)
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
     queue = WorkQueue([*prepared.todo, *doubts(plan, store, prepared.doubted, prepared.sample)])
     if not queue:
-        return
+        return  # and nothing is written: a finished run may lie in a folder that is read only
+    if prepared.cluster is None:
+        put_environment(store, run_id, where)
     with (
+        sole_driver(store, run_id, prepared.given.get("shard")),
         reporter(prepared.images, quiet=quiet) as progress,
         closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
     ):

@@ -4,7 +4,6 @@ import functools
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableError
 from bench.datasets.preprocess import InputProtocol, input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
+from bench.engine.readers import Readers
 from bench.suites.base import Condition
 from model_zoo.card import InputSpec
 from model_zoo.load import Model, fingerprint
@@ -97,9 +97,9 @@ class Session:
     _kept: dict[str, Any] = field(default_factory=dict)
 
     @functools.cached_property
-    def pool(self) -> ThreadPoolExecutor:
-        """Threads that decode ahead; Pillow leaves the interpreter lock while it works."""
-        return ThreadPoolExecutor(self.readers, thread_name_prefix="read")
+    def pool(self) -> Readers:
+        """Threads that decode ahead."""
+        return Readers(self.readers)
 
     def dataset(self, name: str, part: str = "", shuffled: bool = False) -> Dataset:
         """The data set, opened on first use and cut to the run's limit; `shuffled` as for diagnostics."""
