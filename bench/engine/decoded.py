@@ -19,6 +19,10 @@ import numpy as np
 from bench.datasets.base import Picture
 from bench.engine.session import CACHE_BYTES, PictureCache, Shown, View
 from bench.record import digest
+from model_zoo.schema import loads, parse
+
+LARGEST = 4096
+"""Pixels of a picture's side, as of a card's input."""
 
 _CRC = struct.Struct("<I")
 _VERSION = 1
@@ -98,11 +102,21 @@ class DecodedCache(PictureCache):
                 "view": dataclasses.asdict(view) if view else "crop 224",
             }
             path = self.folder / f"{manifest}-{digest(about)}.json"
-            if path.is_file():
-                shape = tuple(json.loads(path.read_text())["shape"])
+            if (known := _shape_in(path)) is not None:
+                shape = known
             elif shape is not None:
                 path.write_text(json.dumps({**about, "shape": shape}))
             else:
                 return None
             self._files[manifest, view] = SlotFile(path, shape)
         return self._files[manifest, view]
+
+
+def _shape_in(path: Path) -> tuple[int, int, int] | None:
+    """The shape that the file states; None where there is none, or another process is just writing it."""
+    try:
+        height, width, channels = parse(tuple[int, int, int], loads(path.read_bytes())["shape"], "shape")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    sound = 0 < min(height, width) <= max(height, width) <= LARGEST and channels == 3
+    return (height, width, channels) if sound else None

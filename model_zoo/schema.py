@@ -1,0 +1,86 @@
+"""Plain data (TOML, JSON) as dataclasses: the dataclass is the schema, what does not fit is refused by its place."""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from model_zoo.errors import suggestion
+
+
+class SchemaError(ValueError):
+    """A key, type or value that the schema does not know; the message names the place."""
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON from somebody else. Raises `SchemaError` for anything but JSON, and for what is nested too deep to read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise SchemaError("nested too deep") from None
+    except ValueError as error:
+        raise SchemaError(str(error)) from None
+
+
+def parse(kind: Any, value: Any, where: str, *, strict: bool = True) -> Any:
+    """`value` as `kind`: a dataclass, Literal, tuple, mapping or scalar; unknown keys are refused where `strict`."""
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _parse_table(kind, value, where, strict)
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            raise SchemaError(f"{where} must be one of {', '.join(typing.get_args(kind))}; found {value!r}")
+        return value
+    if origin is tuple:
+        return _parse_array(typing.get_args(kind), value, where, strict)
+    if origin is not None:  # the schemas' only other generic is Mapping
+        if not isinstance(value, Mapping):
+            raise SchemaError(f"{where} must be a table, found {value!r:.100}")
+        (_, inner) = typing.get_args(kind)
+        return {key: parse(inner, item, f"{where}.{key}", strict=strict) for key, item in value.items()}
+    return _parse_scalar(kind, value, where)
+
+
+def _parse_scalar(kind: Any, value: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 1023:
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise SchemaError(f"{where} must be a {kind.__name__}, found {value!r:.100}")
+    if kind is str and not _is_unicode(value):
+        raise SchemaError(f"{where} is no Unicode text: {value!r:.100}")
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    """JSON can write halves of characters, which no file and no table can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _parse_table(kind: Any, value: Any, where: str, strict: bool) -> Any:
+    if not isinstance(value, Mapping):
+        raise SchemaError(f"{where} must be a table, found {value!r:.100}")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in fields and strict:
+            raise SchemaError(f"unknown key {where}.{key}{suggestion(key, fields)}")
+    for name, spec in fields.items():
+        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            raise SchemaError(f"missing field {where}.{name}")
+    known = {key: item for key, item in value.items() if key in fields}
+    return kind(**{key: parse(hints[key], item, f"{where}.{key}", strict=strict) for key, item in known.items()})
+
+
+def _parse_array(kinds: tuple[Any, ...], value: Any, where: str, strict: bool) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise SchemaError(f"{where} must be an array, found {value!r:.100}")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        raise SchemaError(f"{where} must have {len(kinds)} values, found {len(value)}")
+    pairs = enumerate(zip(kinds, value, strict=True))
+    return tuple(parse(kind, item, f"{where}[{i}]", strict=strict) for i, (kind, item) in pairs)
