@@ -8,11 +8,13 @@ its `Cell` value, whose hash names its folder: whatever would change a record ch
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
+
+from model_zoo.schema import SchemaError, loads, parse
 
 RECORD_SCHEMA = pa.schema(
     [
@@ -48,6 +50,28 @@ def added_field(name: str) -> pa.Field:
     return known.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 
+def record_fields(table: pa.Table) -> list[pa.Field]:
+    """What the columns of `table` have to be, if they are records."""
+    return [*RECORD_SCHEMA, *map(added_field, table.column_names[len(RECORD_SCHEMA) :])]
+
+
+def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
+    """What keeps the columns of `table` from being `fields`; empty where nothing does."""
+    if len(set(table.column_names)) < table.num_columns:
+        return "a column stands there twice"
+    for expected in fields:
+        if expected.name not in table.column_names:
+            return f"no column {expected.name}"
+        column = table.column(expected.name)
+        if column.type != expected.type or (column.null_count and not expected.nullable):
+            return f"column {expected.name} is {column.type}, {column.null_count} of it null, expected {expected}"
+    try:
+        table.validate(full=True)
+    except pa.ArrowException as error:
+        return str(error)
+    return ""
+
+
 def digest(value: Any, length: int = 16) -> str:
     """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
@@ -71,6 +95,10 @@ class Protocol:
     implementation: str = ""
     statistics: str = "running"
     precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.images < 0:
+            raise SchemaError(f"a protocol has 0 images or more, found {self.images}")
 
     @functools.cached_property
     def hash(self) -> str:
@@ -100,9 +128,8 @@ class Cell:
 
     @classmethod
     def from_json(cls, text: str) -> "Cell":
-        """The inverse of `to_json`."""
-        data = json.loads(text)
-        return cls(**{**data, "protocol": Protocol(**data["protocol"])})
+        """The inverse of `to_json`. Raises `ValueError` for any other text."""
+        return cast(Cell, parse(cls, loads(text), "cell"))
 
 
 @dataclass(frozen=True)

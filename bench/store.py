@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import StoreError
-from bench.record import Cell, UnitKey
+from bench.record import Cell, UnitKey, misfit, record_fields
 
 RELIABILITY = "reliability.json"
 
@@ -169,7 +169,11 @@ def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
 def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
     """The records of one part, or what is wrong with it."""
     match = _PART.fullmatch(name)
-    return _read(store, f"cells/{cell_id}/{name}", match[3] if match else "")
+    key = f"cells/{cell_id}/{name}"
+    part = _read(store, key, match[3] if match else "")
+    if isinstance(part, BadPart) or not (problem := misfit(part, record_fields(part))):
+        return part
+    return BadPart(key, f"no records: {problem}")
 
 
 def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) -> pa.Table | BadPart | None:
@@ -177,10 +181,10 @@ def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) 
     checksum = (part.schema.metadata or {}).get(_MEASUREMENT)
     if checksum is None:
         return None
-    key = _measurement_key(cell_id, unit, checksum.decode())
+    key = _measurement_key(cell_id, unit, checksum.decode("ascii", "replace"))
     if key.rpartition("/")[2] not in store.names(f"cells/{cell_id}"):
         return BadPart(key, "it is missing, though the unit's records name it")
-    return _read(store, key, checksum.decode())
+    return _read(store, key, checksum.decode("ascii", "replace"))
 
 
 def _read(store: Store, key: str, checksum: str) -> pa.Table | BadPart:

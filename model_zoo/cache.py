@@ -8,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+from model_zoo.errors import WeightsError
+
 SUMS = "SHA256SUMS"
 
 
@@ -28,11 +30,16 @@ def weights_dir(name: str) -> Path:
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """SHA-256 by file name, as recorded when each file was first verified."""
+    """SHA-256 by file name, as recorded when each file was first verified. Raises `WeightsError` for a damaged list:
+    to go on without it would take any file for the one that was verified."""
     path = folder / SUMS
     if not path.is_file():
         return {}
-    lines = (line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"{path}: damaged ({error}); next: remove it, then: bench weights verify MODEL") from None
+    lines = (line.split(maxsplit=1) for line in text.splitlines())
     return {parts[1]: parts[0] for parts in lines if len(parts) == 2}
 
 

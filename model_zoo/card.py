@@ -35,15 +35,16 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
     source = "arXiv 2006.14536, abstract"
 """
 
-import dataclasses
+import math
 import tomllib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from model_zoo.errors import CardError, suggestion
+from model_zoo.errors import CardError
+from model_zoo.schema import SchemaError, parse
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
@@ -82,6 +83,8 @@ class InputSpec:
             raise CardError(
                 f"input.resize is the short side before the crop: at least size ({self.size}), found {self.resize}"
             )
+        if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
+            raise CardError(f"input.mean and input.std must be finite, found {self.mean}, {self.std}")
         if not all(s > 0 for s in self.std):
             raise CardError(f"input.std must be positive, found {self.std}")
 
@@ -98,6 +101,13 @@ class WeightFile:
     url: str = ""
     sha256: str = ""
     size: int = 0
+
+    def __post_init__(self) -> None:
+        parts = PurePosixPath(self.name).parts
+        if not self.name.isprintable() or not parts or {"/", ".."} & set(parts) or set(self.name) & set("\\:"):
+            raise CardError(f"a weights file's name must be a path within its folder, found {self.name!r}")
+        if self.url and not self.url.startswith(("https://", "http://")):
+            raise CardError(f"a weights file's url must be https, found {self.url!r}")
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,8 @@ class ModelCard:
     def __post_init__(self) -> None:
         if not self.name or any(c.isspace() or c in "@,/" for c in self.name):
             raise CardError(f"card name {self.name!r} must be non-empty, without spaces, '@', ',' or '/'")
+        if self.name.startswith(".") or not self.name.isprintable():
+            raise CardError(f"card name {self.name!r} must be printable and not begin with a dot")
         if not self.room:
             object.__setattr__(self, "room", self.method)
 
@@ -158,63 +170,20 @@ def read_card(path: Path) -> ModelCard:
     """Read and check the card at `path`. Raises `CardError` naming the file, the key, and what was expected."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib recurses, and Python refuses numbers of 4300 digits
         raise CardError(f"{path}: not a TOML file: {error}") from None
     try:
-        return parse_card(data)
+        card = parse_card(data)
     except CardError as error:
         raise CardError(f"{path}: {error}") from None
+    if not card.room.isidentifier():  # with a dot it would name any module, such as the one that runs a user's file
+        raise CardError(f"{path}: card.room must be a room of the zoo, found {card.room!r}")
+    return card
 
 
 def parse_card(data: Mapping[str, Any]) -> ModelCard:
     """A card from parsed TOML; the dataclasses above are the schema, so a new field is added there and only there."""
-    return typing.cast(ModelCard, _parse(ModelCard, data, "card"))
-
-
-def _parse(kind: Any, value: Any, where: str) -> Any:
-    """`value` as `kind`: a dataclass, Literal, tuple, mapping or scalar; raises `CardError` with the place."""
-    origin = typing.get_origin(kind)
-    if kind is Any:
-        return value
-    if dataclasses.is_dataclass(kind):
-        return _parse_table(kind, value, where)
-    if origin is Literal:
-        if value not in typing.get_args(kind):
-            raise CardError(f"{where} must be one of {', '.join(typing.get_args(kind))}; found {value!r}")
-        return value
-    if origin is tuple:
-        return _parse_array(typing.get_args(kind), value, where)
-    if origin is not None:  # the schema's only other generic is Mapping
-        if not isinstance(value, Mapping):
-            raise CardError(f"{where} must be a table, found {value!r}")
-        return dict(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise CardError(f"{where} must be a {kind.__name__}, found {value!r}")
-    return value
-
-
-def _parse_table(kind: Any, value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise CardError(f"{where} must be a table, found {value!r}")
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in fields:
-            raise CardError(f"unknown key {where}.{key}{suggestion(key, fields)}")
-    for name, spec in fields.items():
-        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
-        if required and name not in value:
-            raise CardError(f"missing field {where}.{name}")
-    return kind(**{key: _parse(hints[key], item, f"{where}.{key}") for key, item in value.items()})
-
-
-def _parse_array(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise CardError(f"{where} must be an array, found {value!r}")
-    if kinds[-1] is Ellipsis:
-        kinds = (kinds[0],) * len(value)
-    if len(kinds) != len(value):
-        raise CardError(f"{where} must have {len(kinds)} values, found {len(value)}")
-    return tuple(_parse(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))
+    try:
+        return typing.cast(ModelCard, parse(ModelCard, data, "card"))
+    except SchemaError as error:
+        raise CardError(str(error)) from None

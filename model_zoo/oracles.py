@@ -6,6 +6,7 @@ NF-ResNet-50 as NoFrost used it (`timm`). Only numbers and names are read; nothi
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 from model_zoo.card import InputSpec, Method, ModelCard, WeightsSpec
 from model_zoo.errors import ZooError
 from model_zoo.formats import read_file
+from model_zoo.formats.tensorpack import read_arrays
 
 _HALF = (0.5, 0.5, 0.5)
 _WIDTH_DEPTH = {
@@ -25,6 +27,10 @@ _WIDTH_DEPTH = {
     "b6": (1.8, 2.6), "b7": (2.0, 3.1), "b8": (2.2, 3.6), "bL1": (3.9, 3.7), "l2": (4.3, 5.3),
 }  # fmt: skip
 """Multipliers of the EfficientNets (arXiv 1905.11946, section 4, and its code); L1 as Smooth Adversarial Training's."""
+
+
+_LARGEST = 1 << 40
+"""Numbers in one variable."""
 
 
 class OracleError(ZooError):
@@ -59,11 +65,7 @@ class Oracle:
         path = self.path / "io.npz"
         if not path.is_file():
             return {}
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (ValueError, OSError) as error:
-            raise OracleError(f"{path}: not a readable npz of plain arrays: {error}") from None
+        return read_arrays(path)
 
 
 def read_oracle(path: Path) -> Oracle:
@@ -74,8 +76,10 @@ def read_oracle(path: Path) -> Oracle:
     try:
         content = json.loads(meta.read_text(encoding="utf-8"))
         variables = {str(name): tuple(int(n) for n in shape) for name, shape in content["variables"].items()}
+        if not all(0 <= math.prod(shape) < _LARGEST and min(shape, default=0) >= 0 for shape in variables.values()):
+            raise ValueError("a variable of impossible shape")
         return Oracle(path, dict(content["args"]), variables)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise OracleError(f"{meta}: expected an object with `args` and `variables`: {error!r}") from None
 
 
@@ -84,6 +88,8 @@ def images_of(io: Mapping[str, np.ndarray]) -> Tensor:
     for order in ("bgr", "rgb"):
         stored = io.get(f"images_uint8_{order}_nhwc")
         if stored is not None:
+            if stored.ndim != 4 or stored.shape[-1] != 3:
+                raise OracleError(f"io.npz: expected pictures [n, h, w, 3], found {list(stored.shape)}")
             rgb = stored[..., ::-1] if order == "bgr" else stored
             return torch.from_numpy(rgb.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     raise OracleError("io.npz holds no images_uint8_bgr_nhwc or images_uint8_rgb_nhwc")
@@ -120,7 +126,7 @@ def _tensorpack(name: str, args: Mapping[str, Any]) -> ModelCard:
         "widths": [width // int(args.get("width_div") or 1) for width in (64, 128, 256, 512)],
         "groups": 32 if wide else int(args.get("group") or 1),
         "group_width": 8 if wide else int(args.get("res2_bottleneck") or 64),
-        "activation": "relu" if denoising else args["act"],
+        "activation": "relu" if denoising else str(args["act"]),
         "padding": "same" if denoising else "same_pool",
         "denoise": _DENOISE.get(str(args["arch"]).partition("Denoise")[1:], ""),
     }

@@ -5,7 +5,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Dataset(ABC):
     notes: tuple[str, ...] = ()
 
     def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
-        self.ids = list(ids)
+        self.ids = [_utf8(image_id) for image_id in ids]
         self.targets = [int(t) for t in targets]
 
     def __len__(self) -> int:
@@ -63,6 +63,33 @@ class Dataset(ABC):
     def manifest(self) -> str:
         """Hash of names, labels and sizes in order: two folders with the same hash hold the same set."""
         return digest([self.labels, self.content()])
+
+
+def names_of(paths: Sequence[PurePath]) -> list[str]:
+    """An id for each picture, the same in every layout: its stem; where stems are not unlike, with the folder before
+    it (ImageNet-R's `art_0`), and with the extension where that is not enough."""
+    for name in (_stem, _under_its_folder, _with_extension):
+        names = [name(path) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _stem(path: PurePath) -> str:
+    return path.stem
+
+
+def _under_its_folder(path: PurePath) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _with_extension(path: PurePath) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _utf8(image_id: str) -> str:
+    r"""The id as records can hold it: bytes of a file's name that are no UTF-8 become `\udcff`."""
+    return image_id.encode("utf-8", "backslashreplace").decode()
 
 
 class View(Dataset):

@@ -80,7 +80,7 @@ def _layout(base: Path, dataset: FolderDataset) -> str:
     folders = [p for p in base.iterdir() if p.is_dir()]
     if any(re.fullmatch(r"n\d{8}", p.name) for p in folders):
         return "folders by wnid"
-    if folders and all(p.name.isdigit() for p in folders):
+    if folders and all(p.name.isdecimal() for p in folders):
         return "folders 0..999, read as numbers"
     return "one folder a class, by sorted name" if dataset.labels != "imagenet1k" else "flat folder with ground truth"
 

@@ -1,5 +1,6 @@
 """`bench data fetch`: downloading a set, with resume and checksums, and unpacking it where it belongs."""
 
+import errno
 import hashlib
 import shutil
 import tarfile
@@ -78,7 +79,11 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, hidden)
         _move_into(hidden, folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DataError(f"{folder}: the disk is full; nothing was unpacked: make room, then fetch again") from None
+        raise DataError(f"{archive}: cannot be unpacked ({error}); nothing was unpacked") from None
+    except Exception as error:  # of damaged archives, tarfile, zipfile and zlib raise anything
         raise DataError(
             f"{archive}: damaged, ends early or leaves its folder ({error}); nothing was unpacked"
         ) from None
@@ -88,7 +93,14 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _untar(archive: Path, folder: Path) -> None:
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extractall(folder, filter=_plain)
+
+
+def _plain(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Files and folders within `folder`; no set holds a link, and Python's own filter has been fooled by chains."""
+    if not (member.isfile() or member.isdir()):
+        raise tarfile.TarError(f"{member.name!r} is no file and no folder")
+    return tarfile.data_filter(member, folder)
 
 
 def _unzip(archive: Path, folder: Path) -> None:

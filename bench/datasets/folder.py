@@ -2,15 +2,15 @@
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from bench.datasets.base import Dataset, Item
+from bench.datasets.base import Dataset, Item, names_of
 from bench.datasets.images import EXTENSIONS, read_image
-from bench.datasets.labels import imagenet_index, imagenet_wnids
+from bench.datasets.labels import imagenet_index
+from bench.datasets.matlab import read_structs
 from bench.errors import DataError
 
 _WNID = re.compile(r"n\d{8}")
@@ -32,10 +32,11 @@ class FolderDataset(Dataset):
 
 
 def _unique_ids(items: Sequence[Item]) -> Sequence[Item]:
-    counts = Counter(item.image_id for item in items)
-    if len(counts) == len(items):
+    """Items whose ids are not (those of cue conflict are pieces of their stems) are called by their paths."""
+    if len({item.image_id for item in items}) == len(items):
         return items
-    return [Item(f"{i.path.parent.name}/{i.image_id}", i.label, i.path, i.size) for i in items]
+    names = names_of([item.path for item in items])
+    return [Item(name, item.label, item.path, item.size) for name, item in zip(names, items, strict=True)]
 
 
 def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) -> FolderDataset:
@@ -50,7 +51,7 @@ def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) 
     if any(_WNID.fullmatch(p.name) for p in folders):
         index = imagenet_index()
         items = _class_items([p for p in folders if p.name in index], lambda folder: index[folder])
-    elif folders and all(p.name.isdigit() for p in folders):
+    elif folders and all(p.name.isdecimal() for p in folders):
         items = _class_items(folders, int)
     elif truth := _ground_truth(root):
         items = [Item(p.stem, truth[p.stem], p, p.stat().st_size) for p in _pictures(root) if p.stem in truth]
@@ -70,7 +71,7 @@ def read_class_folders(root: Path, name: str) -> FolderDataset:
     folders = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
     if not folders:
         raise DataError(f"{name}: expected one folder a class under {root}, found {_glimpse(root)}")
-    if all(_WNID.fullmatch(p.name) or p.name.isdigit() for p in folders):
+    if all(_WNID.fullmatch(p.name) or p.name.isdecimal() for p in folders):
         return read_folder(root, name, "imagenet1k")
     order = {folder.name: index for index, folder in enumerate(folders)}
     return FolderDataset(name, f"folder{len(folders)}", _class_items(folders, order.__getitem__))
@@ -109,11 +110,10 @@ def _ground_truth(root: Path) -> dict[str, int]:
 
 def _kaggle(table: Path) -> dict[str, int]:
     index = imagenet_index()
-    with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
-        return {row["ImageId"]: index[row["PredictionString"].split()[0]] for row in rows}
-    except (KeyError, IndexError, AttributeError) as error:
+        with table.open(newline="", encoding="utf-8") as file:
+            return {row["ImageId"]: index[row["PredictionString"].split()[0]] for row in csv.DictReader(file)}
+    except (KeyError, IndexError, AttributeError, ValueError, csv.Error) as error:
         raise DataError(
             f"{table}: expected columns ImageId, PredictionString ('n03995372 85 1 499 272'): {error}"
         ) from None
@@ -121,10 +121,17 @@ def _kaggle(table: Path) -> dict[str, int]:
 
 def _devkit(truth: Path, meta: Path) -> dict[str, int]:
     """The devkit numbers classes in its own order (ILSVRC2012_ID 1..1000), which meta.mat maps to wnids."""
-    from scipy.io import loadmat
+    wnid_of, order = _synsets(meta), imagenet_index()
+    try:
+        numbers = [int(line) for line in truth.read_text(encoding="utf-8").split()]
+        return {f"ILSVRC2012_val_{i:08d}": order[wnid_of[n]] for i, n in enumerate(numbers, 1)}
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{truth}: expected one ILSVRC2012_ID of {meta.name} a line, found {error!r}") from None
 
-    synsets = loadmat(meta, squeeze_me=True)["synsets"]
-    wnid_of = {int(s["ILSVRC2012_ID"]): str(s["WNID"]) for s in synsets}
-    order = {wnid: i for i, wnid in enumerate(imagenet_wnids())}
-    numbers = [int(line) for line in truth.read_text().split()]
-    return {f"ILSVRC2012_val_{i:08d}": order[wnid_of[n]] for i, n in enumerate(numbers, 1)}
+
+def _synsets(meta: Path) -> dict[int, str]:
+    try:
+        rows = [(s["ILSVRC2012_ID"], s["WNID"]) for s in read_structs(meta, "synsets")]
+        return {int(number[0]): wnid for number, wnid in rows if isinstance(number, tuple) and isinstance(wnid, str)}
+    except (ValueError, KeyError, IndexError, OverflowError) as error:
+        raise DataError(f"{meta}: expected the devkit's synsets, found {error}") from None

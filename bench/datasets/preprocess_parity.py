@@ -3,7 +3,7 @@
 An oracle is a folder with `preproc.npz`: one decoded picture, and the arrays that the original code made of it.
 """
 
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bench.datasets.interpolation import Size, tensorpack_evaluation, tf1_bicubic, tf_centre_crop
 from bench.errors import DataError
+from model_zoo.errors import WeightsError
+from model_zoo.formats.tensorpack import read_arrays
 from model_zoo.registry import find_card
 
 ARRAYS = "preproc.npz"
@@ -38,19 +40,19 @@ class PictureDifference:
 def check_preprocessing(path: Path) -> list[PictureDifference]:
     """Our preparations against the arrays in `path`. Raises `DataError` for arrays that are damaged or missing."""
     try:
-        with np.load(path / ARRAYS, allow_pickle=False) as stored:
-            return [_tensorpack(stored), _tensorflow(stored)]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        stored = read_arrays(path / ARRAYS)
+        return [_tensorpack(stored), _tensorflow(stored)]
+    except (KeyError, ValueError, WeightsError) as error:
         raise DataError(f"{path / ARRAYS}: expected the arrays of a preprocessing oracle: {error}") from None
 
 
-def _tensorpack(stored: "np.lib.npyio.NpzFile") -> PictureDifference:
+def _tensorpack(stored: Mapping[str, np.ndarray]) -> PictureDifference:
     """The ResNets' evaluation, whose result is uint8: every byte."""
     found = tensorpack_evaluation(stored["decoded_bgr_cv2"], find_card("sat_resnet50").input)
     return _difference("sat_resnet50's published input (tensorpack)", found, stored["tensorpack_eval_224_bgr_uint8"], 0)
 
 
-def _tensorflow(stored: "np.lib.npyio.NpzFile") -> PictureDifference:
+def _tensorflow(stored: Mapping[str, np.ndarray]) -> PictureDifference:
     """The EfficientNets' resize before it is rounded to levels, of the crop as TensorFlow decodes it."""
     size = find_card("sat_efficientnet_b0").input.size
     crop = tf_centre_crop(Size(*stored["decoded_rgb_tf"].shape[:2]), size)

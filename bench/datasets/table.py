@@ -1,5 +1,6 @@
 """The one table of data sets: what each is, how many pictures, where to get it, and how to open it."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,8 +139,20 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
     if name not in SETS:
         raise UsageError.unknown("dataset", name, SETS)
     dataset = SETS[name].open(roots, part)
+    _check(dataset)
     dataset.subset = dataset.subset or _incomplete(dataset, SETS[name].count)
     return dataset
+
+
+def _check(dataset: Dataset) -> None:
+    """That every label is one of the label space, and every id is one picture's: a record is known by its id."""
+    classes = label_space(dataset.labels).classes
+    for image_id, target in zip(dataset.ids, dataset.targets, strict=True):
+        if not 0 <= target < classes:
+            raise DataError(f"{dataset.name}: {image_id} has the label {target}; {dataset.labels} has 0..{classes - 1}")
+    if len(set(dataset.ids)) < len(dataset):
+        twice = next(image_id for image_id, count in Counter(dataset.ids).items() if count > 1)
+        raise DataError(f"{dataset.name}: several pictures are called {twice}; each needs a name of its own")
 
 
 def _incomplete(dataset: Dataset, expected: int) -> str:

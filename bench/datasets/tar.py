@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from bench.datasets.base import Dataset
+from bench.datasets.base import Dataset, names_of
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index
 from bench.errors import DataError
+from model_zoo.formats.bounded import BoundedFile
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Member:
 
 
 class TarDataset(Dataset):
-    """Pictures inside tars. Ids are file stems, so that every layout gives the same ids."""
+    """Pictures inside tars, in the order of their ids."""
 
     def __init__(self, name: str, labels: str, found: Sequence[tuple[Member, int]], *, as_stored: bool) -> None:
-        found = sorted(found, key=lambda pair: pair[0].path.stem)
-        self.members = [member for member, _ in found]
-        super().__init__([m.path.stem for m in self.members], [label for _, label in found])
+        names = names_of([member.path for member, _ in found])
+        order = sorted(range(len(found)), key=names.__getitem__)
+        self.members = [found[i][0] for i in order]
+        super().__init__([names[i] for i in order], [found[i][1] for i in order])
         self.name, self.labels, self.as_stored = name, labels, as_stored
 
     def read(self, index: int) -> Image.Image:
@@ -67,15 +69,22 @@ def read_tars(tars: Sequence[Path], name: str, labels: str, *, as_stored: bool =
 
 def _label(member: Member, classes: dict[tuple[Path, PurePosixPath], Member], name: str) -> int:
     if beside := classes.get((member.tar, member.path.with_suffix(""))):
-        return int(beside.read())
+        return _number(beside, name)
     folder, index = member.path.parent.name, imagenet_index()
     if folder in index:
         return index[folder]
-    if folder.isdigit():
+    if folder.isdecimal():
         return int(folder)
     raise DataError(
         f"{name}: {member.tar.name}: {member.path} lies in no folder by wnid or number, and has no .cls file"
     )
+
+
+def _number(member: Member, name: str) -> int:
+    try:
+        return int(member.read())
+    except ValueError:
+        raise DataError(f"{name}: {member.tar.name}: expected a whole number in {member.path}") from None
 
 
 @functools.lru_cache(maxsize=256)
@@ -83,16 +92,16 @@ def _index(tar: Path, _modified: int) -> tuple[Member, ...]:
     """The files of a tar, read once: 75 conditions of ImageNet-C share five tars."""
     try:
         return tuple(_members(tar))
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(f"{tar}: damaged or ends early ({error}); fetch it again") from None
 
 
 def _members(tar: Path) -> Iterator[Member]:
     length = tar.stat().st_size
-    with tarfile.open(tar, "r:") as archive:
+    with BoundedFile(tar) as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for info in archive:
             if not info.isfile():
                 continue
-            if info.offset_data + info.size > length:
-                raise tarfile.ReadError(f"{info.name} reaches past the end of the file")
+            if info.size < 0 or info.offset_data < 0 or info.offset_data + info.size > length:
+                raise tarfile.ReadError(f"{info.name} lies outside of the file")
             yield Member(PurePosixPath(info.name), tar, info.offset_data, info.size)

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
 where it keeps none. `layer` is the module's name, `NAME#2` its second call in one forward."""
 
 KEY = ["depth", "layer", "kind", "channel"]
+MERGED = ["images", "count", "mean", "m2"]
 OWN = ("stored_mean", "stored_variance", "gamma", "beta")
 
 
@@ -56,8 +57,12 @@ def merged(units: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The measurements of several units of one model as that of all their images: one row a layer and channel.
 
     Adds `variance` (m2 / count). Exact up to float64 (`Moments.merge`). Raises `StoreError` where units differ in
-    their rows.
+    their rows, or hold something else.
     """
+    for unit in units:
+        if list(unit.columns) != SCHEMA.names or unit.empty or unit[[*KEY, *MERGED]].isna().any(axis=None):
+            raise StoreError(f"a measurement holds {len(unit)} rows of {', '.join(unit.columns) or 'nothing'}, "
+                             f"expected {', '.join(SCHEMA.names)}: damaged; measure it anew")  # fmt: skip
     first, *rest = units
     for unit in rest:
         if not unit[KEY].equals(first[KEY]):

@@ -77,10 +77,10 @@ class ConditionName:
 
     @classmethod
     def parse(cls, name: str) -> "ConditionName":
-        """The parts of `name`."""
+        """The parts of `name`. Raises `ValueError` for what is no condition's name."""
         shown, _, probes = name.partition(":")
         dataset, *rest = shown.split("/")
-        attack = rest[-1] if rest and not rest[-1][0].isdigit() and rest[-1] != "clean" else ""
+        attack = rest[-1] if rest and not rest[-1][:1].isdigit() and rest[-1] != "clean" else ""
         if len(rest) >= 2:
             return cls(dataset, rest[0], int(rest[1].split("-")[0]), attack, probes)
         return cls(dataset, attack=attack, probes=probes)

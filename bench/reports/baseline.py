@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, cast
 from urllib.parse import quote
 
 import numpy as np
@@ -24,10 +24,17 @@ from numpy.typing import NDArray
 from bench.errors import StoreError
 from bench.record import Cell, Protocol, digest
 from bench.store import Store
+from model_zoo.schema import SchemaError, loads, parse
 
 FORMAT = 1
 LONGEST = 120
 """Characters of a model's name in its file's name; longer ones end in a hash."""
+
+OPTIONS: Mapping[str, type | tuple[type, ...]] = {
+    "dataset": str, "protocol": str, "limit": int, "seed": int, "eps": (str, list, tuple), "norm": str, "steps": int,
+    "step_size": str, "restarts": int, "targeted": bool, "attack_engine": str, "reliability": int,
+}  # fmt: skip
+"""What a measure may ask of `bench.run`: what changes a number, and nothing that names a file, folder or device."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,13 @@ class Measure:
     suite: str
     version: int
     options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name, value in self.options.items():
+            if name not in OPTIONS:
+                raise SchemaError(f"a measure has no option {name!r}; it has {', '.join(OPTIONS)}")
+            if not isinstance(value, OPTIONS[name]):
+                raise SchemaError(f"option {name} cannot be {value!r}")
 
     @property
     def key(self) -> str:
@@ -57,9 +71,20 @@ class AcceptedCell:
     seen: str
     records: str
 
+    def __post_init__(self) -> None:
+        """The bits are as many as the images and say what the counts say."""
+        images = self.protocol.images
+        right, seen = _unpack(self.right, images), self._seen(images)
+        if (int(right.sum()), int(seen.sum())) != (self.correct, self.scored) or (right & ~seen).any():
+            raise ValueError(f"{self.protocol.condition}: its bits say otherwise than {self.correct} of {self.scored}")
+
+    def _seen(self, count: int) -> NDArray[np.bool_]:
+        """Which images were scored; none of them said stands for every one."""
+        return _unpack(self.seen, count) if self.seen else np.ones(count, dtype=bool)
+
     def frame(self, measured: pd.DataFrame) -> pd.DataFrame:
         """Records with the ids and labels of `measured`, the same images; a wrong prediction is -1."""
-        right, seen = (_unpack(bits, len(measured)) for bits in (self.right, self.seen))
+        right, seen = _unpack(self.right, len(measured)), self._seen(len(measured))
         labels = measured["label"].to_numpy()
         return pd.DataFrame({
             "image_id": measured["image_id"].to_numpy(), "label": labels,
@@ -105,12 +130,14 @@ def write_baseline(directory: Path, baseline: Baseline) -> Path:
 def read_baseline(path: Path) -> Baseline:
     """Raises `StoreError` for a file that is damaged, half written, of another format, or contradicts itself."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        data = loads(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise SchemaError("expected an object")
         found = data.pop("format")
         if found != FORMAT:
             raise StoreError(f"{path}: expected format {FORMAT}, found {found!r}; next: bench check --update")
-        baseline = _parse(data)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        baseline = cast(Baseline, parse(Baseline, data, "baseline"))
+    except (ValueError, KeyError, OSError) as error:
         raise StoreError(f"{path}: not a baseline ({error}); restore it, or next: bench check --update") from None
     if path.name != file_name(baseline.model):
         raise StoreError(f"{path}: holds {baseline.model!r}, which belongs into {file_name(baseline.model)}")
@@ -129,35 +156,13 @@ def file_name(model: str) -> str:
     return f"{quoted if len(quoted) <= LONGEST else quoted[:LONGEST] + '-' + digest(model, 8)}.json"
 
 
-def _parse(data: dict[str, Any]) -> Baseline:
-    measures = tuple(Measure(**item) for item in data.pop("measures"))
-    cells = tuple(AcceptedCell(**{**item, "protocol": Protocol(**item["protocol"])}) for item in data.pop("cells"))
-    for cell in cells:
-        _check(cell)
-    return Baseline(measures=measures, cells=cells, **data)
-
-
-def _check(cell: AcceptedCell) -> None:
-    """That the bits are as many as the images and say what the counts say."""
-    images = cell.protocol.images
-    right, seen = (_unpack(bits, images) for bits in (cell.right, cell.seen))
-    if (int(right.sum()), int(seen.sum())) != (cell.correct, cell.scored) or (right & ~seen).any():
-        raise ValueError(f"{cell.protocol.condition}: its bits say otherwise than {cell.correct} of {cell.scored}")
-
-
 def _pack(bits: NDArray[np.bool_]) -> str:
     return base64.b64encode(np.packbits(bits).tobytes()).decode()
 
 
 def _unpack(text: str, count: int) -> NDArray[np.bool_]:
-    """`count` bits; none at all stands for every image."""
-    if not text:
-        return np.ones(count, dtype=bool)
+    """`count` bits."""
     data = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
     if len(data) != -(-count // 8):
         raise ValueError(f"expected {count} bits, found {8 * len(data)}")
     return np.unpackbits(data, count=count).astype(bool)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")

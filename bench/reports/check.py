@@ -60,7 +60,7 @@ def check(
     Raises `UsageError` where there is nothing to hold a model to.
     """
     directory = Path(baseline or shipped("baseline"))
-    subjects = [subject_of(model, directory) for model in models or accepted_names(directory)]
+    subjects = [subject_of(model, directory, asked=bool(models)) for model in models or accepted_names(directory)]
     _require_something(subjects, directory)
     wanted = {s.name: [*s.measures(), *(c.measure for c in s.claims if c.measure)] for s in subjects}
     with _folder(out) as folder:
@@ -86,7 +86,9 @@ def accept(
     directory = Path(baseline or shipped("baseline"))
     if baseline is None and not in_checkout():
         raise UsageError("--update writes numbers of your own: name their folder with --baseline DIR")
-    subjects = [subject_of(model, directory) for model in models or remaining(directory) or SELECTION]
+    subjects = [
+        subject_of(model, directory, asked=bool(models)) for model in models or remaining(directory) or SELECTION
+    ]
     if gone := [finding for s in subjects if s.model is None for finding in s.findings]:
         raise MissingError(f"{gone[0].model}: {gone[0].evidence}")
     wanted = {s.name: new_measures(s, suites, limit) for s in subjects}

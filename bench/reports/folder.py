@@ -1,16 +1,17 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
 
 from bench.errors import StoreError
-from bench.record import Cell
+from bench.metrics.base import ConditionName
+from bench.record import Cell, misfit
 from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
+from model_zoo.schema import SchemaError, loads, parse
 
 FORMAT = 1
 """Of `run.json`."""
@@ -102,11 +103,15 @@ class ResultsFolder:
                 problems.append(f"cells/{cell_id}/{name}: {part.num_rows} records for {unit.stop - unit.start} images")
             elif isinstance(measurement := read_measurement(self.store, cell_id, unit, part), BadPart):
                 problems.append(f"{measurement.key}: {measurement.problem}")
+            elif measurement is not None and (problem := _no_measurement(measurement)):
+                problems.append(f"cells/{cell_id}: the measurement of {name}: {problem}")
+            elif tables and not part.schema.equals(tables[0].schema):
+                problems.append(f"cells/{cell_id}/{name}: other columns than the unit before it")
             else:
                 tables.append(part)
-                measured += [] if measurement is None else [measurement.to_pandas()]
+                measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
-        records = pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
+        records = _frame(pa.concat_tables(tables)) if tables else pd.DataFrame()
         if len(records) < cell.protocol.images:
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         return LoadedCell(cell, records, tuple(problems), self._reliability(cell_id), tuple(measured))
@@ -116,9 +121,9 @@ class ResultsFolder:
         if RELIABILITY not in self.store.names(f"cells/{cell_id}"):
             return Verdict()
         try:
-            stored = json.loads(self.store.get(key))
-            return Verdict(LEVELS[LEVELS.index(stored["level"])], "; ".join(stored["because"]))
-        except (ValueError, KeyError, TypeError) as error:
+            stored = parse(_StoredVerdict, loads(self.store.get(key)), "verdict", strict=False)
+            return Verdict(LEVELS[LEVELS.index(stored.level)], "; ".join(stored.because))
+        except ValueError as error:
             raise StoreError(
                 f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
             ) from None
@@ -128,32 +133,91 @@ class ResultsFolder:
         seen = set()
         for run in self.run_names:
             manifest = self._manifest(run)
-            versions, given = manifest.get("suites", {}), manifest.get("given", {})
-            for (suite, model), cells in _by_suite(manifest["entries"]).items():
-                key = (suite, versions.get(suite, 0), model, tuple(sorted(cells.values())))
+            for (suite, model), cells in _by_suite(manifest.entries).items():
+                version = manifest.suites.get(suite, 0)
+                key = (suite, version, model, tuple(sorted(cells.values())))
                 if key not in seen:
                     seen.add(key)
-                    yield SuiteRun(suite, model, manifest["models"][model], cells, run, versions.get(suite, 0), given)
+                    about = asdict(manifest.models[model])
+                    yield SuiteRun(suite, model, about, cells, run, version, dict(manifest.given))
 
-    def _manifest(self, run: str) -> dict[str, Any]:
+    def _manifest(self, run: str) -> "_Manifest":
         key = f"runs/{run}/run.json"
         try:
-            manifest: dict[str, Any] = json.loads(self.store.get(key))
-            if (found := manifest.get("format", FORMAT)) != FORMAT:
+            data = loads(self.store.get(key))
+            if isinstance(data, dict) and (found := data.get("format", FORMAT)) != FORMAT:
                 raise StoreError(
                     f"{self.store.address}/{key}: written by another version of bench (format {found}; this one reads "
                     f"{FORMAT}); read it with the version that wrote it"
                 )
-            manifest["models"], manifest["entries"]  # what every reader needs
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cast(_Manifest, parse(_Manifest, data, "run", strict=False))
+        except ValueError as error:
             raise StoreError(
                 f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
             ) from None
-        return manifest
 
 
-def _by_suite(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """As pandas, without what somebody may have written for pandas into the file."""
+    frame: pd.DataFrame = table.replace_schema_metadata().to_pandas()
+    return frame
+
+
+def _no_measurement(table: pa.Table) -> str:
+    from bench.diagnostics.table import SCHEMA  # imports torch, which few folders need
+
+    return misfit(table, SCHEMA)
+
+
+@dataclass(frozen=True)
+class _Input:
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a report says of a model without knowing its card."""
+
+    fingerprint: str = ""
+    method: str = ""
+    architecture: str = ""
+    parameters: int = 0
+    input: _Input = field(default_factory=_Input)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    suite: str
+    model: str
+    condition: str
+    cell: str
+
+    def __post_init__(self) -> None:
+        ConditionName.parse(self.condition)
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What is read of a `run.json`, which holds more."""
+
+    models: Mapping[str, _Model]
+    entries: tuple[_Entry, ...]
+    suites: Mapping[str, int] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if strangers := {entry.model for entry in self.entries} - self.models.keys():
+            raise SchemaError(f"nothing is said of the model {min(strangers)!r}")
+
+
+@dataclass(frozen=True)
+class _StoredVerdict:
+    level: str
+    because: tuple[str, ...]
+
+
+def _by_suite(entries: Iterable[_Entry]) -> dict[tuple[str, str], dict[str, str]]:
     grouped: dict[tuple[str, str], dict[str, str]] = {}
     for entry in entries:
-        grouped.setdefault((entry["suite"], entry["model"]), {})[entry["condition"]] = entry["cell"]
+        grouped.setdefault((entry.suite, entry.model), {})[entry.condition] = entry.cell
     return grouped

@@ -6,7 +6,7 @@ from other numbers, is left out.
 
 import csv
 import io
-import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.reports.shipped import shipped
 from model_zoo.registry import cards, split_branch
+from model_zoo.schema import loads
 
 NOT_EVIDENCE = ("recollection", "derived")
 """Words by which a row says that it is nobody's published number."""
@@ -46,6 +47,10 @@ class Published:
     protocol: str
     source: str
     by: str
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.model}, {self.metric}: {self.value} is no published number")
 
 
 def of_card(model: str) -> list[Published]:
@@ -83,7 +88,7 @@ def read_outside(path: Path) -> list[Published]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         return list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error) as error:
         raise UsageError(
             f"--outside {path}: expected RobustBench's model_info JSON, timm's results CSV (named as in timm), or the "
             f"columns of results/published.csv; found {type(error).__name__}: {error}"
@@ -91,7 +96,7 @@ def read_outside(path: Path) -> list[Published]:
 
 
 def _robustbench(path: Path, text: str) -> Iterator[Published]:
-    info = json.loads(text)
+    info = loads(text)
     for key, metric in ROBUSTBENCH.items():
         if str(info.get(key) or "").strip():
             attacked = f"standard AutoAttack Linf eps={info['eps']}, 5000 images"

@@ -89,9 +89,15 @@ def input_of(model: Model) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}
 
 
-def subject_of(model: str | Model, directory: Path) -> Subject:
-    """The model with its baseline and claims; what is wrong with either is told, so that the others are checked."""
+def subject_of(model: str | Model, directory: Path, *, asked: bool = True) -> Subject:
+    """The model with its baseline and claims; what is wrong with either is told, so that the others are checked.
+
+    Not `asked` for, but named by a file of the baseline alone, a `file:` model is not loaded: that runs its code.
+    """
     subject = Subject(model.name if isinstance(model, Model) else model, directory)
+    if not asked and subject.name.startswith("file:"):
+        subject.unchecked("model", f"to load it runs its file; if you trust it: bench check --model {subject.name}")
+        return subject
     try:
         subject.model = model if isinstance(model, Model) else load_model(model)
     except ZooError as error:

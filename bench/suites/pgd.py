@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.attacks.presets import make_pgd, published
 from bench.metrics.accuracy import accuracy, correct
-from bench.metrics.base import ConditionName, Frames, Metric
+from bench.metrics.base import ConditionName, Frames, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.suites.base import Condition, Options, Suite
 from bench.suites.clean import home
@@ -43,12 +43,16 @@ def robust_accuracy(frames: Frames) -> Estimate:
 
 
 def _clean(frames: Frames) -> pd.DataFrame:
-    (frame,) = (frame for name, frame in frames.items() if not ConditionName.parse(name).attack)
-    return frame
+    clean = [frame for name, frame in frames.items() if not ConditionName.parse(name).attack]
+    if len(clean) != 1:
+        raise MissingConditionError(f"expected one condition without attack, found {len(clean)}")
+    return clean[0]
 
 
 def _strongest(frames: Frames) -> pd.DataFrame:
     attacked = [frame for name, frame in frames.items() if ConditionName.parse(name).attack]
+    if not attacked:
+        raise MissingConditionError("no condition under attack")
     return min(attacked, key=lambda frame: accuracy(frame).value)
 
 

@@ -1,26 +1,53 @@
 """tensorpack's dump of a TensorFlow graph: one npz of arrays by variable name, with or without ':0'."""
 
+import io
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 from torch import Tensor
 
 from model_zoo.errors import WeightsError
 from model_zoo.formats.training_state import is_training_state
 
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_NUMBERS = "fiub"
+"""Kinds of arrays that hold weights or pictures: floats, whole numbers, truth values."""
+
 
 def read(path: Path) -> dict[str, Tensor]:
     """All weights of the npz by variable name. Arrays of Python objects, which would be unpickled, are refused."""
+    found = {name.removesuffix(":0"): array for name, array in read_arrays(path).items()}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = {key.removesuffix(":0"): key for key in archive.files}
-            return {name: _tensor(archive[key]) for name, key in names.items() if not is_training_state(name)}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError) as error:
+        return {name: torch.from_numpy(array) for name, array in found.items() if not is_training_state(name)}
+    except TypeError as error:  # a type that torch lacks
         raise WeightsError(f"{path}: not a readable npz of plain arrays: {error}") from None
 
 
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz by name, in native byte order. Raises `WeightsError` for anything but numbers.
+
+    Not `numpy.load`: that takes as much memory as a header asks for before it looks whether the bytes are there.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {m.filename.removesuffix(".npy"): _array(archive.read(m)) for m in archive.infolist()}
+    except Exception as error:  # damaged headers make zipfile, zlib, ast and tokenize raise anything
+        raise WeightsError(f"{path}: not a readable npz of plain arrays: {error}") from None
+
+
+def _array(content: bytes) -> np.ndarray:
+    stream = io.BytesIO(content)
+    version = npy.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"a .npy of version {version}")
+    shape, fortran, dtype = _HEADERS[version](stream)
+    if dtype.kind not in _NUMBERS:
+        raise ValueError(f"an array of {dtype}, which are no plain numbers")
+    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+        raise ValueError(f"{len(content) - stream.tell()} bytes for {dtype} {shape}")
+    array = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
+    return array.astype(dtype.newbyteorder("="), copy=True)

@@ -28,9 +28,9 @@ def card(asked: OutsideName) -> ModelCard:
     path, colon, factory = asked.name.rpartition(":")
     if not colon or not factory.isidentifier():
         raise UnknownModelError(f"file:{asked.name}: expected file:PATH.py:FACTORY, FACTORY being a function's name")
-    source = Path(path).expanduser().resolve()
-    if not source.is_file():
-        raise UnknownModelError(f"file:{asked.name}: no file {source}")
+    source = _existing(path)
+    if source is None:
+        raise UnknownModelError(f"file:{asked.name}: no file {path}")
     return parse_card(
         {
             "name": f"file:{source.name}:{factory}",
@@ -53,6 +53,14 @@ def card(asked: OutsideName) -> ModelCard:
             },
         }
     )
+
+
+def _existing(path: str) -> Path | None:
+    try:
+        source = Path(path).expanduser().resolve()
+        return source if source.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # too long, with NUL, or of an unknown user
+        return None
 
 
 def _input(asked: OutsideName) -> dict[str, Any]:

@@ -18,7 +18,10 @@ def card(asked: OutsideName) -> ModelCard:
     asked.check_options()
     if not timm.is_model(asked.name.partition(".")[0]):
         raise UnknownModelError(f"timm has no model {asked.name!r}{suggestion(asked.name, timm.list_models())}")
-    cfg: Any = timm.get_pretrained_cfg(asked.name)
+    try:
+        cfg: Any = timm.get_pretrained_cfg(asked.name)
+    except RuntimeError:  # an unknown tag behind the dot
+        cfg = None
     if cfg is None or not cfg.has_weights:
         known = timm.list_models(asked.name.partition(".")[0] + ".*", pretrained=True)
         raise UnknownModelError(

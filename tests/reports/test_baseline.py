@@ -75,7 +75,7 @@ def test_the_hash_sees_an_answer_and_no_float() -> None:
     ("damage", "message"),
     [
         (lambda text: text[: len(text) // 2], "not a baseline"),
-        (lambda text: text.replace('"correct": 7', '"correct": NaN'), "NaN is not a number"),
+        (lambda text: text.replace('"correct": 7', '"correct": NaN'), "correct must be a int, found nan"),
         (lambda text: text.replace('"correct": 7', '"correct": 8'), "say otherwise than 8 of 9"),
         (lambda text: text.replace('"images": 9', '"images": 90'), "expected 90 bits"),
         (lambda text: text.replace('"format": 1', '"format": 2'), "expected format 1, found 2"),

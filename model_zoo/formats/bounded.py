@@ -1,0 +1,15 @@
+"""A file that gives no more memory than it has bytes."""
+
+import io
+from pathlib import Path
+
+
+class BoundedFile(io.BufferedReader):
+    """Python's own files allocate what `read` asks for before they look; a hostile header asks for anything."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size if size is None or size < 0 else min(size, self._size))
