@@ -1,10 +1,14 @@
-"""Kill workers and driver of a Ray run with SIGKILL at random moments, repeat the same command, compare the records.
+"""Kill a run with SIGKILL at random moments, repeat the same command, and compare with a run that nobody disturbed.
 
-    python benchmarks/torture.py [--kills 100] [--workers 2] [--limit 200] [--seed 0] [--pause 6]
+    python benchmarks/torture.py [--kills 100] [--pause 0.3] [--limit 20] [--seed 0]
+    python benchmarks/torture.py --workers 2 --pause 3 --kills 20
 
-One kill in 25 hits the driver, the others a worker, busy or just starting. When a run ends before all kills are
-spent, the next begins in a new folder; at the end every folder's records are compared, byte for byte, with those of a
-run in one process that nobody disturbed.
+Without `--workers` the driver is killed, at any point of planning, measuring and writing; it is forked from a process
+that has imported everything, so that kills do not fall on imports. With `--workers N` the run is on a local Ray; one
+kill in 25 hits the driver, the others a worker, busy or just starting. A kill falls a random time (exponential, `pause`
+seconds in the mean) after a random number of new parts, none among them, so that slow machines are disturbed as well.
+When a run ends before all kills are spent, the next begins in a new folder. Parts are compared byte for byte, after
+every death: what is there must be whole and right, and nothing that was there may be gone.
 """
 
 import argparse
@@ -16,20 +20,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
-def command(limit: int, out: Path) -> list[str]:
-    return [sys.executable, "-m", "bench", "run", "--model", "tiny_at", "--suite", "tiny-c",
-            "--limit", str(limit), "--out", str(out)]  # fmt: skip
+def arguments(limit: int, out: Path) -> list[str]:
+    return ["run", "--model", "tiny_at", "--suite", "tiny-c", "--limit", str(limit), "--out", str(out)]
 
 
 def parts(out: Path) -> dict[str, bytes]:
     return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*.parquet")}
 
 
-def workers_of(driver: int) -> list[int]:
-    """Processes of Ray actors below `driver`."""
+def children(ancestor: int) -> dict[int, bytes]:
+    """All processes below `ancestor`, with their titles."""
     parent, title = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -43,66 +48,130 @@ def workers_of(driver: int) -> list[int]:
     def below(pid: int) -> bool:
         while pid in parent:
             pid = parent[pid]
-            if pid == driver:
+            if pid == ancestor:
                 return True
         return False
 
-    return [pid for pid, text in title.items() if text.startswith(b"ray::Worker") and below(pid)]
+    return {pid: text for pid, text in title.items() if below(pid)}
 
 
-def disturb(driver: subprocess.Popen[bytes], rng: random.Random, left: int, pause: float) -> Counter[str]:
-    """Kill until the driver is dead or done; what was hit."""
+def warm(limit: int) -> None:
+    """Import what a driver imports and make the embedded pictures, so that forked drivers begin with it."""
+    import bench.reports.tables  # noqa: F401
+    from bench.engine.run import prepare
+
+    with tempfile.TemporaryDirectory() as nowhere:
+        dataset = prepare("tiny_at", "tiny-c", limit=limit, out=nowhere).session.dataset("tiny")
+    for index in range(len(dataset)):
+        dataset.read(index)
+
+
+def forked(given: list[str], log: Path) -> int:
+    """A driver that need not import anything any more; gives its process."""
+    from bench.cli import main as bench
+
+    if process := os.fork():
+        return process
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os._exit(bench(given))
+
+
+def started(given: list[str], log: Path) -> int:
+    """A driver as a user starts it."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bench", *given], stdout=file, stderr=file, start_new_session=True
+        ).pid
+
+
+def ended(process: int) -> int | None:
+    """Its exit code, minus the signal that killed it; None while it runs."""
+    with suppress(ChildProcessError):
+        done, status = os.waitpid(process, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if done else None
+    return -signal.SIGKILL
+
+
+def victim(driver: int, rng: random.Random, *, workers: bool) -> int | None:
+    if not workers:
+        return driver
+    alive = [pid for pid, text in children(driver).items() if text.startswith(b"ray::Worker")]
+    if rng.random() < (0.04 if alive else 0.005):  # it has no workers while it starts
+        return driver
+    return rng.choice(alive) if alive else None
+
+
+def wait(driver: int, out: Path, new: int, seconds: float) -> int | None:
+    """Until the driver has added `new` parts and `seconds` more have passed; its exit code if it ended before."""
+    known = len(parts(out))
+    while (code := ended(driver)) is None and len(parts(out)) < known + new:
+        time.sleep(0.02)
+    until = time.monotonic() + seconds
+    while code is None and time.monotonic() < until:
+        time.sleep(0.005)
+        code = ended(driver)
+    return code
+
+
+def disturb(
+    driver: int, out: Path, rng: random.Random, left: int, pause: float, *, workers: bool
+) -> tuple[Counter[str], int]:
+    """Kill until the driver is dead or done; what was hit, and the driver's exit code."""
     hit: Counter[str] = Counter()
-    while driver.poll() is None and hit.total() < left:
-        time.sleep(rng.expovariate(1 / pause))
-        victims = workers_of(driver.pid)
-        if rng.random() < 0.04:
-            driver.kill()
-            hit["driver"] += 1
-        elif victims:
-            try:
-                os.kill(rng.choice(victims), signal.SIGKILL)
-                hit["worker"] += 1
-            except ProcessLookupError:
-                pass
-    driver.wait()
-    return hit
+    while hit.total() < left:
+        if (code := wait(driver, out, rng.choice([0, 1, 1, 2]), rng.expovariate(1 / pause))) is not None:
+            return hit, code
+        if target := victim(driver, rng, workers=workers):
+            with suppress(ProcessLookupError):
+                os.kill(target, signal.SIGKILL)
+                hit["driver" if target == driver else "worker"] += 1
+            if target == driver:
+                break
+    while (code := ended(driver)) is None:
+        time.sleep(0.05)
+    return hit, code
 
 
-def main(kills: int, workers: int, limit: int, seed: int, pause: float) -> int:
-    rng, hit, folders = random.Random(seed), Counter[str](), 0
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
-        whole = Path(folder) / "whole"
-        subprocess.run(command(limit, whole), check=True, stdout=log, stderr=log)
-        expected = parts(whole)
-        print(f"undisturbed: {len(expected)} parts", flush=True)
-        equal = True
-        while hit.total() < kills:
-            folders += 1
-            out, starts, code = Path(folder) / f"cut{folders}", 0, None
-            while code != 0 and starts < 500:
-                starts += 1
-                driver = subprocess.Popen(
-                    [*command(limit, out), "--workers", str(workers)], stdout=log, stderr=log, start_new_session=True
-                )
-                hit += disturb(driver, rng, kills - hit.total(), pause)
-                code = driver.returncode
-                kept = parts(out)
-                print(f"  start {starts} ended with {code}: {len(kept)} of {len(expected)} parts, hit {dict(hit)}",
-                      flush=True)  # fmt: skip
-                lost = [name for name, data in kept.items() if expected.get(name) != data]
-                equal = equal and not lost
-            equal = equal and kept == expected
-            print(f"folder {folders}: {starts} starts, records equal byte for byte: {kept == expected}", flush=True)
-        print(f"{hit.total()} kills ({dict(hit)}), {folders} folders, all equal: {equal}")
-    return 0 if equal else 1
+def torture(folder: Path, options: argparse.Namespace, start: Callable[[list[str], Path], int]) -> bool:
+    limit, pause, kills = options.limit, options.pause, options.kills
+    extra = ["--workers", str(options.workers)] if options.workers else []
+    rng, hit, equal, log = random.Random(options.seed), Counter[str](), True, folder / "log"
+    whole = folder / "whole"
+    disturb(start(arguments(limit, whole), log), whole, rng, 0, pause, workers=False)
+    expected = parts(whole)
+    print(f"undisturbed: {len(expected)} parts", flush=True)
+    number = starts = 0
+    while hit.total() < kills:
+        number += 1
+        out, done, kept = folder / f"cut{number}", False, {}
+        while not done:
+            starts += 1
+            driver = start([*arguments(limit, out), *extra], log)
+            struck, code = disturb(driver, out, rng, kills - hit.total(), pause, workers=bool(extra))
+            done = code == 0
+            hit += struck
+            before, kept = kept, parts(out)
+            wrong = [name for name, data in kept.items() if expected.get(name) != data] + sorted(before.keys() - kept)
+            equal = equal and not wrong
+            print(f"  start {starts} ended with {code}: {len(kept)} of {len(expected)} parts, "
+                  f"{len(wrong)} wrong or lost, hits so far {dict(hit)}", flush=True)  # fmt: skip
+        equal = equal and kept == expected
+        print(f"folder {number}: equal byte for byte: {kept == expected}", flush=True)
+    print(f"{hit.total()} kills ({dict(hit)}), {starts} starts, {number} finished runs; all records equal: {equal}")
+    return equal
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--limit", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pause", type=float, default=6.0, help="mean seconds between kills, exponentially spread")
-    sys.exit(main(**vars(parser.parse_args())))
+    parser.add_argument("--pause", type=float, default=0.3, help="mean seconds")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if not options.workers:
+            warm(options.limit)
+        sys.exit(not torture(Path(name), options, started if options.workers else forked))

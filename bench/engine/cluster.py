@@ -5,7 +5,9 @@ tries elsewhere what a worker did not finish. A worker is given work only once i
 waits for a machine that is not there; nodes that join are used, with what they have.
 """
 
+import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing, contextmanager
@@ -105,6 +107,7 @@ class _Crew:
         self.idle: list[tuple[Any, Hashable]] = []
         self.unfit: list[str] = []
         self.false_starts = 0
+        self.slots, self.looked = 0, -math.inf
 
     @property
     def working(self) -> bool:
@@ -128,13 +131,20 @@ class _Crew:
                 self.posts[actor.do.remote(work)] = _Post(actor, work)
 
     def _hire(self) -> None:
-        slots = self.cluster.workers or max(1, int(self.ray.cluster_resources().get(self.slot, 0)))
-        wanted = min(slots - len(self.unfit), len(self.queue) + len(self.posts))
+        wanted = min(self._slots() - len(self.unfit), len(self.queue) + len(self.posts))
         for _ in range(wanted - len(self.posts) - len(self.idle)):
             actor = self.hire(self.job)
             self.posts[actor.ready.remote()] = _Post(actor, None)
         if not self.posts and self.unfit:
             raise IncompleteError(f"no worker can do this run's work; the last said: {self.unfit[-1]}")
+
+    def _slots(self) -> int:
+        """How many workers there may be; a cluster without room yet is asked for one, which its autoscaler sees."""
+        if self.cluster.workers:
+            return self.cluster.workers
+        if time.monotonic() - self.looked > LOOK_SECONDS:
+            self.slots, self.looked = int(self.ray.cluster_resources().get(self.slot, 0)), time.monotonic()
+        return max(1, self.slots)
 
     def _take_in(self, post: _Post, reference: Any) -> Iterator[Done | Failed]:
         try:

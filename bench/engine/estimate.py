@@ -1,8 +1,9 @@
 """What a run will cost, from a few images timed on this machine: `bench run --dry-run`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from bench.engine.cost import Cost
 from bench.engine.execute import execute
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared
@@ -12,19 +13,31 @@ from bench.suites.base import Condition
 SAMPLE = 4
 """Images timed for each kind of condition."""
 
+WORKERS = (1, 8, 64, 512)
+"""Numbers of workers for which a time is extrapolated where the user names none."""
+
 RECORD_BYTES = 40
 """Of one record on disk, compressed; measured on ImageNet runs."""
 
 
 def estimate(prepared: Prepared) -> Iterator[str]:
     """Lines that say how long the missing units take and how much disk they need."""
-    total = 0.0
+    total = longest = 0.0
     for kind, todo in _kinds(prepared).items():
         seconds = _time(prepared, todo[0])
         images = sum(unit.images for unit in todo)
         total += seconds * images
+        longest = max(longest, seconds * max(unit.images for unit in todo))
         yield f"{kind}: {images} images at {1 / seconds:.1f} images/s, {_duration(seconds * images)}"
     yield f"in all about {_duration(total)} on this machine, {prepared.images * RECORD_BYTES / 1e6:.1f} MB of records"
+    cost = Cost(total, len(prepared.todo), longest)
+    on_many = ", ".join(f"{_duration(cost.wall(workers))} on {workers}" for workers in _workers(prepared))
+    yield f"extrapolated to Ray workers like this process (docs/scaling.md): {on_many}"
+
+
+def _workers(prepared: Prepared) -> Sequence[int]:
+    asked = prepared.cluster.workers if prepared.cluster else None
+    return [asked] if asked else WORKERS
 
 
 def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:

@@ -1,0 +1,35 @@
+"""What units cost on many workers: a model of three numbers; docs/scaling.md says which of them are measured."""
+
+from dataclasses import dataclass
+
+START_SECONDS = 40.0
+"""From the command to the first unit of a worker on Ray: Ray itself, a process, torch. Measured: 33 and 51 s."""
+
+HAND_OVER_SECONDS = 0.03
+"""Of a worker between two units: the result to the driver, the next unit back. Assumed (`benchmarks/ray_cluster.py`)."""
+
+WRITE_SECONDS = 0.03
+"""Of the driver for a unit: it alone writes, one unit after the other. Measured: 0.029 s on a busy local disk."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`units` that take `seconds` of one worker in all, the longest of them `longest`."""
+
+    seconds: float
+    units: int
+    longest: float
+
+    def wall(self, workers: int) -> float:
+        """Seconds on `workers` like the one that was measured, at most.
+
+        Handing each idle worker the next unit ends by work / m + (1 - 1/m) longest (R. L. Graham, Bounds on
+        multiprocessing timing anomalies, SIAM J. Appl. Math. 17, 1969), unless the driver's writing takes longer.
+        """
+        work = self.seconds + self.units * HAND_OVER_SECONDS
+        spread = work / workers + (1 - 1 / workers) * self.longest
+        return START_SECONDS + max(spread, self.units * WRITE_SECONDS)
+
+    def efficiency(self, workers: int) -> float:
+        """Share of the workers' time that is spent on units."""
+        return self.seconds / (workers * self.wall(workers))
