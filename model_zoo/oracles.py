@@ -29,6 +29,8 @@ _WIDTH_DEPTH = {
 """Multipliers of the EfficientNets (arXiv 1905.11946, section 4, and its code); L1 as Smooth Adversarial Training's."""
 
 
+_WIDEST = 1 << 13
+"""Channels, blocks or multipliers of a network."""
 _LARGEST = 1 << 40
 """Numbers in one variable."""
 
@@ -152,5 +154,8 @@ def _efficientnet(name: str, args: Mapping[str, Any], average: bool) -> ModelCar
 
 
 def _card(name: str, method: Method, architecture: str, build: Mapping[str, Any], spec: InputSpec) -> ModelCard:
+    sizes = [n for value in build.values() for n in (value if isinstance(value, list) else [value])]
+    if not all(0 <= n <= _WIDEST for n in sizes if isinstance(n, int | float)):
+        raise ValueError(f"a size beyond {_WIDEST}")
     weights = WeightsSpec("tensorpack", "user", "random numbers")
     return ModelCard(name or "oracle", method, architecture, spec, weights, build=build)

@@ -13,6 +13,7 @@ from bench.datasets.table import SETS
 from bench.errors import DataError, UsageError
 from model_zoo.errors import WeightsError
 from model_zoo.fetch import Expected, Progress, download
+from model_zoo.formats.bounded import BoundedFile
 
 Say = Callable[[str], None]
 
@@ -92,7 +93,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _untar(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as tar:
+    with BoundedFile(archive) as file, tarfile.open(fileobj=file) as tar:
         tar.extractall(folder, filter=_plain)
 
 

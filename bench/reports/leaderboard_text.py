@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.reports.visible import visible
+
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
     """For people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header, then
@@ -38,10 +40,15 @@ def to_markdown(board: pd.DataFrame) -> str:
 
 def _markdown(cell: str) -> str:
     """No cell ends its row, or begins HTML or code."""
-    escaped = html.escape(" ".join(cell.split()), quote=False).replace("&amp;", "&")
+    escaped = html.escape(visible(" ".join(cell.split())), quote=False).replace("&amp;", "&")
     return escaped.replace("|", "\\|").replace("`", "\\`")
 
 
 def to_latex(board: pd.DataFrame) -> str:
     """As a LaTeX tabular (booktabs)."""
-    return str(readable(board).to_latex(index=False, escape=True))
+    table = readable(board).rename(columns=_one_line).map(_one_line)
+    return str(table.to_latex(index=False, escape=True))
+
+
+def _one_line(cell: object) -> object:
+    return visible(" ".join(cell.split())) if isinstance(cell, str) else cell

@@ -12,6 +12,7 @@ from bench.errors import StoreError
 from bench.reports.leaderboard import leaderboard, to_latex, to_markdown
 from bench.reports.outside import Published
 from bench.reports.spreadsheet import to_csv
+from bench.reports.visible import visible
 from bench.testing import fake_model, write_pictures, write_results
 
 HOSTILE = ("<script>alert(1)</script>", "\"'`|", "模型-é-\u202e", "x" * 200, "a&amp;b", "{{7*7}}", "../../etc/passwd")
@@ -107,7 +108,7 @@ def test_a_spreadsheet_computes_nothing(tmp_path: Path) -> None:
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "a\n=1", 'quo"te,comma', "\uff1dHYPERLINK()"]
     text = to_csv(pd.DataFrame({"model": names, "value": [-1.5] * len(names), "=x": ""}))
     read = pd.read_csv(io.StringIO(text), keep_default_na=False)
-    assert list(read["model"]) == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "a\n=1", 'quo"te,comma', "'\uff1dHYPERLINK()"]
+    assert list(read["model"]) == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "a\n'=1", 'quo"te,comma', "'\uff1dHYPERLINK()"]
     assert list(read["value"]) == [-1.5] * len(names)
     assert list(read.columns) == ["model", "value", "'=x"]
 
@@ -118,7 +119,7 @@ def test_hostile_names_stay_text(name: str, tmp_path: Path) -> None:
     lines = to_markdown(board).splitlines()
     assert len(lines) == 3
     assert "<script" not in lines[2]
-    assert pd.read_csv(io.StringIO(to_csv(board)))["model"].str.endswith(name).all()
+    assert pd.read_csv(io.StringIO(to_csv(board)))["model"].str.endswith(visible(name)).all()
 
 
 def _written(folder: Path, accuracies: dict[str, float], n: int = 200) -> Path:
