@@ -48,6 +48,7 @@ def make():
 def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "UNIT_IMAGES", 10)
     monkeypatch.setattr(base, "ATTACK_UNIT_IMAGES", 10)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # here too: then floats are equal to the bit
 
 
 @pytest.fixture(scope="module")
