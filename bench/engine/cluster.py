@@ -7,6 +7,7 @@ waits for a machine that is not there; nodes that join are used, with what they 
 
 import math
 import os
+import socket
 import time
 import warnings
 from collections.abc import Callable, Generator, Hashable, Iterator
@@ -26,6 +27,9 @@ FALSE_STARTS = 20
 
 LOOK_SECONDS = 2.0
 """How often nodes that joined are looked for."""
+
+KNOCK_SECONDS = 10.0
+"""How long the head of a cluster may take to accept a connection."""
 
 OnReady = Callable[[dict[str, Any]], None]
 """Told the environment of each worker that is ready."""
@@ -53,6 +57,7 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
 
     mine = not ray.is_initialized()
     if mine:
+        _knock(cluster.address)
         where = {"address": cluster.address} if cluster.address else {"address": "local", "num_cpus": cluster.workers}
         try:
             with warnings.catch_warnings():
@@ -69,6 +74,20 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
     finally:
         if mine:
             ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise `UsageError` at once where nobody listens at HOST:PORT; Ray itself would go on trying for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        raise UsageError(
+            f"--ray {address}: cannot start or join Ray: {error}; `ray status --address ADDRESS` asks a cluster, "
+            "`ray start --head` makes one"
+        ) from error
 
 
 def _gpus(resources: dict[str, float], cluster: Cluster, device: str | None) -> bool:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.metrics.base import ConditionName, Shown
+from bench.reports.visible import visible
 
 LOG_WIDTH = 180
 """Columns where there is no terminal: rows of a log must not be folded."""
@@ -31,17 +33,18 @@ def print_results(frame: pd.DataFrame) -> None:
     for row in rows(_condensed(frame)):
         shown = Shown.of(row["unit"])
         table.add_row(
-            row["model"], row["suite"], row["condition"], row["metric"], f"{shown.text(row['value'])} {shown.sign}",
+            *(escape(visible(row[k])) for k in ("model", "suite", "condition", "metric")),
+            f"{shown.text(row['value'])} {shown.sign}",
             f"{shown.text(row['low'])} .. {shown.text(row['high'])}", str(row["n"]), str(row["unscored"] or ""),
-            row["protocol"], row["reliability"],
+            escape(row["protocol"]), escape(row["reliability"]),
         )  # fmt: skip
     console.print(table)
     for doubt in sorted({f"{r['model']}, {r['suite']}: {r['because']}" for r in rows(frame) if _doubted(r)}):
-        console.print(f"not to be believed: {doubt}", style="yellow")
+        console.print(escape(visible(f"not to be believed: {doubt}")), style="yellow")
     for subset in sorted({f"{r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}):
-        console.print(f"subset of {subset}")
+        console.print(escape(visible(f"subset of {subset}")))
     for problem in frame.attrs.get("problems", []):
-        console.print(f"incomplete: {problem}", style="yellow")
+        console.print(escape(visible(f"incomplete: {problem}")), style="yellow")
 
 
 def _doubted(row: dict[str, Any]) -> bool:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.reports.visible import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -58,6 +60,7 @@ LONGEST = 48
 
 def plain(text: str) -> str:
     """`text` as it is written, a dollar sign included, which else would begin a formula; shortened where too long."""
+    text = visible(" ".join(text.split()))
     short = text if len(text) <= LONGEST else f"{text[: LONGEST - 18]}...{text[-15:]}"
     return short.replace("$", r"\$")
 

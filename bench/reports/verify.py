@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bench.record import digest
 from bench.reports.folder import LoadedCell, ResultsFolder
+from bench.reports.visible import visible
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Problem:
     says: str
 
     def __str__(self) -> str:
-        return f"{self.model}, {self.condition}: {self.says}"
+        return visible(f"{self.model}, {self.condition}: {self.says}")
 
 
 @dataclass
@@ -36,16 +38,35 @@ def verify(directory: str) -> Recount:
     """Recount a results folder. Raises `StoreError` where there are no results or a description is damaged."""
     folder, recount = ResultsFolder(directory), Recount()
     wanted = {cell: (run.model, name) for run in folder.suite_runs() for name, cell in run.cells.items()}
+    known: dict[str, str] = {}
     for cell_id, (model, condition) in wanted.items():
         recount.planned += 1
         loaded = folder.load(cell_id) if cell_id in folder.cells else None
         problems = ["nothing of it is there"] if loaded is None else [*loaded.problems, *_doubled(loaded)]
+        if loaded is not None and not problems:
+            problems = [*_of_another(loaded, model, condition), *_foreign(loaded, known)]
         recount.problems += [Problem(model, condition, says) for says in problems]
         if loaded is not None and not problems:
             recount.whole += 1
             recount.records += len(loaded.records)
     recount.spare = len(folder.cells.keys() - wanted.keys())
     return recount
+
+
+def _of_another(loaded: LoadedCell, model: str, condition: str) -> Iterator[str]:
+    """A plan that points to the records of something else."""
+    is_of = (loaded.cell.model, loaded.cell.protocol.condition)
+    if is_of != (model, condition):
+        yield f"its records are of {', '.join(is_of)}"
+
+
+def _foreign(loaded: LoadedCell, known: dict[str, str]) -> Iterator[str]:
+    """Images or labels other than those that the first whole cell of the same manifest has; `known` gathers these."""
+    listed = loaded.records[["image_id", "label"]].to_csv(index=False)
+    manifest = loaded.cell.protocol.manifest
+    expected = known.setdefault(manifest, digest(listed))
+    if expected != digest(listed):
+        yield f"its images or labels are not those of the other cells of the same data set (manifest {manifest})"
 
 
 def _doubled(loaded: LoadedCell) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from bench.datasets.table import DataRoots
 from bench.errors import UsageError
@@ -23,6 +24,7 @@ from bench.reports.site.pairs import payload
 from bench.reports.site.thumbnails import worst_pictures
 from bench.reports.site.view import Head, Row, heads, rows
 from bench.reports.survey import survey
+from bench.reports.visible import visible
 
 HERE = Path(__file__).parent
 MARK = '<meta name="generator" content="bench report">'
@@ -106,10 +108,15 @@ class _Site:
                 page.unlink()
 
 
+def _shown(value: object) -> object:
+    """What a template prints; markup of its own stays as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _environment() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     templates.globals |= {"kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
     return templates

@@ -13,12 +13,13 @@ from bench.reports.columns import metric_of, shares_of
 from bench.reports.site.charts import HeatMap
 from bench.reports.site.view import Head, Row, is_mean
 from bench.reports.survey import Survey
+from bench.reports.visible import visible
 
 
 def payload(found: Survey, heads: list[Head], rows: list[Row], maps: dict[str, list[HeatMap]]) -> dict[str, Any]:
     """As JSON: the models, each column's values and pairs, and the corruption errors by suite and model."""
     return {
-        "models": [{"name": row.model, "page": row.page} for row in rows],
+        "models": [{"name": visible(row.model), "page": row.page} for row in rows],
         "columns": [_column(found, head, rows, index) for index, head in enumerate(heads)],
         "errors": _errors(maps, rows),
     }
