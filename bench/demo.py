@@ -31,9 +31,9 @@ STAGES = (
     Stage("The embedded zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict", ZOO,
           ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"), {"limit": 200}),
     Stage("The embedded zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
-    Stage("Five of them under aa-fast at eps 8/255", ATTACKED, ("aa-fast",), {"limit": 40, "eps": "8/255"}),
-    Stage("What the two batch norms of the mixture-BN model know, on 200 pictures", ("tiny_mbn",), ("batchnorm",),
-          {"limit": 200}),
+    Stage("Five of them under aa-fast at eps 8/255", ATTACKED, ("aa-fast",), {"limit": 25, "eps": "8/255"}),
+    Stage("What the two batch norms of the mixture-BN model know, on 100 pictures", ("tiny_mbn",), ("batchnorm",),
+          {"limit": 100}),
     Stage("EfficientNet-Lite0 on twenty ImageNet photographs: clean, 75 corruptions, PGD-10 at eps 4/255",
           ("efficientnet_lite0",), ("clean", "imagenet-c-live", "pgd"), {"dataset": "sample"}),
 )  # fmt: skip
