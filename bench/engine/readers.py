@@ -1,6 +1,7 @@
 """Threads that decode ahead. Unlike a `ThreadPoolExecutor`'s they never keep a process from ending: a read from a dead
 network disk may hang for ever."""
 
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -10,13 +11,17 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
+Task = tuple[Future[Any], Callable[[], Any]]
+
+
 class Readers:
-    """`count` daemon threads; Pillow leaves the interpreter lock while it works."""
+    """`count` daemon threads, which end with it; Pillow leaves the interpreter lock while it works."""
 
     def __init__(self, count: int) -> None:
-        self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._waiting: SimpleQueue[Task | None] = SimpleQueue()
         for number in range(count):
-            Thread(target=self._work, name=f"read-{number}", daemon=True).start()
+            Thread(target=_work, args=(self._waiting,), name=f"read-{number}", daemon=True).start()
+        weakref.finalize(self, _dismiss, self._waiting, count)
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
         """The result of `task`, when a thread has come to it."""
@@ -24,11 +29,17 @@ class Readers:
         self._waiting.put((future, task))
         return future
 
-    def _work(self) -> None:
-        while True:
-            future, task = self._waiting.get()
-            try:
-                future.set_result(task())
-            except BaseException as error:
-                future.set_exception(error)
-            del future, task  # nothing decoded is kept alive by a thread that waits
+
+def _work(waiting: SimpleQueue[Task | None]) -> None:
+    while (item := waiting.get()) is not None:
+        future, task = item
+        try:
+            future.set_result(task())
+        except BaseException as error:
+            future.set_exception(error)
+        del item, future, task  # nothing decoded is kept alive by a thread that waits
+
+
+def _dismiss(waiting: SimpleQueue[Task | None], count: int) -> None:
+    for _ in range(count):
+        waiting.put(None)

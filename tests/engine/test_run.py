@@ -10,7 +10,7 @@ import torch
 
 import bench
 from bench.engine.plan import units
-from bench.engine.run import carry_out, prepare
+from bench.engine.run import Prepared, carry_out, prepare
 from bench.errors import DataError, IncompleteError, StoreError, UsageError
 from bench.reports.merge import merge
 from bench.reports.tables import require_complete
@@ -32,6 +32,23 @@ def frame(directory: Path) -> pd.DataFrame:
 
 def contents(directory: Path) -> dict[str, bytes]:
     return {str(p.relative_to(directory)): p.read_bytes() for p in directory.rglob("*.parquet")}
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process."""
+
+
+def cut_short(prepared: Prepared, after: int) -> None:
+    """Carry the run out until `after` units are done."""
+    done = []
+
+    def kill(unit: object) -> None:
+        done.append(unit)
+        if len(done) == after:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        carry_out(prepared, quiet=True, on_unit=kill)
 
 
 def test_records_hold_what_the_model_says(imagenet: Path, tmp_path: Path) -> None:
@@ -68,20 +85,8 @@ def test_the_same_call_again_measures_nothing(imagenet: Path, tmp_path: Path) ->
 
 def test_an_interrupted_run_continues_to_the_same_bytes(imagenet: Path, tmp_path: Path) -> None:
     bench.run(fake_model(), "pgd", data=imagenet, out=tmp_path / "whole", quiet=True, **PGD)
-
-    class Killed(BaseException):
-        pass
-
-    done = []
-
-    def kill(unit: object) -> None:
-        done.append(unit)
-        if len(done) == 3:
-            raise Killed
-
     prepared = prepare(fake_model(), "pgd", data=imagenet, out=tmp_path / "cut", **PGD)
-    with pytest.raises(Killed):
-        carry_out(prepared, quiet=True, on_unit=kill)
+    cut_short(prepared, after=3)
     rest = prepare(fake_model(), "pgd", data=imagenet, out=tmp_path / "cut", **PGD)
     assert len(rest.todo) == len(prepared.todo) - 3
     with pytest.raises(IncompleteError, match="repeat the command"):

@@ -14,12 +14,10 @@ from bench.reports.verify import verify
 from bench.store import Store
 from bench.suites import base
 from bench.testing import fake_model
-from tests.engine.test_run import contents
+from tests.engine.test_run import PGD, contents, cut_short
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 moto_server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-
-PGD = {"eps": "8/255", "steps": 3, "step_size": "4/255"}
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +51,8 @@ def test_a_run_on_s3_killed_and_continued_is_the_run_on_a_disk(
     options = {"data": imagenet, "reliability": 0, **PGD}
     bench.run(fake_model(), "pgd", out=tmp_path / "disk", quiet=True, **options)
 
-    class Killed(BaseException):
-        pass
-
-    done = []
-
-    def kill(unit: object) -> None:
-        done.append(unit)
-        if len(done) == 3:
-            raise Killed
-
     first = prepare(fake_model(), "pgd", out=f"{bucket}/runs", **options)
-    with pytest.raises(Killed):
-        carry_out(first, quiet=True, on_unit=kill)
+    cut_short(first, after=3)
     rest = prepare(fake_model(), "pgd", out=f"{bucket}/runs", **options)
     assert len(rest.todo) == len(first.todo) - 3
     with pytest.raises(IncompleteError):
