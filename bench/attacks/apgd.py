@@ -55,7 +55,8 @@ class Apgd(Search[ApgdLanes]):
     def start(self, entry: Entry) -> ApgdLanes:
         draw = uniform(entry.generators, *entry.shape) * 2 - 1 if self.norm == "linf" else None
         noise = normal(entry.generators, *entry.shape) if draw is None else draw
-        at = entry.at(entry.image + self.eps * norms.unit(noise, self.norm).to(entry.image), self.eps, self.norm)
+        first = entry.image + self.eps * norms.unit(noise, self.norm).to(entry.image)
+        at = entry.at(first, norms.box(entry.image, self.eps, self.norm))
         x, low = at["x"], torch.full_like(at["x"][:, 0, 0, 0], -torch.inf)
         return ApgdLanes(
             **at, previous=x, best=x.clone(), best_gradient=torch.zeros_like(x), highest=low, value=low,

@@ -42,7 +42,7 @@ class Fab(Search[FabLanes]):
 
     def start(self, entry: Entry) -> FabLanes:
         no = torch.zeros_like(entry.index, dtype=torch.bool)
-        return FabLanes(**entry.at(entry.image, self.eps, self.norm), judging=no, expects=no)
+        return FabLanes(**entry.at(entry.image, norms.anywhere(entry.image)), judging=no, expects=no)
 
     def wants_gradient(self, lanes: FabLanes) -> Tensor:
         return ~lanes.judging | (~lanes.expects & (lanes.step < self.steps))

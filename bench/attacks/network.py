@@ -54,7 +54,7 @@ class Network:
         self.cost.forward += len(x)
         with torch.inference_mode(), self._precision():
             logits = self.model(_channels_last(x)).float()
-        return Reply(logits.clone())
+        return Reply(x, logits.clone())
 
     def gradient(self, x: Tensor, objective: Objective) -> Reply:
         """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
@@ -67,7 +67,7 @@ class Network:
             logits = logits.float()
             value = objective(logits)
             gradient = _derivative(value, leaf)
-        return Reply(logits.detach(), value.detach(), self._healthy(gradient))
+        return Reply(x, logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
         gradient = _channels_last(gradient)

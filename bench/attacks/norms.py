@@ -44,6 +44,11 @@ def box(image: Tensor, eps: float, norm: Norm) -> Box:
     """Between what the values of a perturbed image may lie: for Linf all that its budget says, for L2 [0, 1]."""
     if norm == "linf":
         return Box((image - eps).clamp_(0.0, 1.0), (image + eps).clamp_(0.0, 1.0))
+    return anywhere(image)
+
+
+def anywhere(image: Tensor) -> Box:
+    """All of [0, 1]."""
     bound = image.new_zeros(len(image), 1, 1, 1)
     return Box(bound, bound + 1)
 

@@ -49,7 +49,7 @@ class Pgd(Search[PgdLanes]):
         return "pgd"
 
     def start(self, entry: Entry) -> PgdLanes:
-        at = entry.at(entry.image + self._noise(entry), self.eps, self.norm)
+        at = entry.at(entry.image + self._noise(entry), norms.box(entry.image, self.eps, self.norm))
         return PgdLanes(
             **at, best=at["x"], highest=torch.full_like(at["x"][:, 0, 0, 0], -torch.inf),
             last=torch.full_like(entry.index, self.steps), anchor=at["x"], anchored=torch.zeros_like(entry.index),

@@ -1,10 +1,11 @@
 """The queue under all attacks: images wait, a working batch is kept full, an image leaves when its verdict is final.
 
-Each image passes through the attack's trials in order. Those in work are rows of the lanes of their search; each pass
-takes as many as fit in a batch, of whichever search, that want the same kind of answer (logits, or a gradient too).
+Each image passes through the attack's trials in order (`bench.attacks.agenda`). Those in work are rows of the lanes of
+their search; each pass takes as many as fit in a batch, of whichever search, that want the same kind of answer (logits,
+or a gradient too).
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.attacks.agenda import Agenda
 from bench.attacks.network import Network
 from bench.attacks.randomness import generator
 from bench.attacks.search import Entry, Lanes, Reply, Search
@@ -54,36 +56,47 @@ class Workload:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a trial left: the image's place, the trial's, its claim to have broken it, the picture [3, h, w]."""
+    """What a trial left: the image's place, the trial's, its claim to have broken it, passes, the picture [3, h, w]."""
 
     index: int
     trial: int
     broken: bool
+    passes: int
     image: Tensor
 
 
 class Queue:
-    """Runs `trials` over the images of a workload. `findings` holds the latest of each image that is done."""
+    """Runs `trials` over the images of a workload. `findings` holds, of each image that is done, that of the first
+    trial that broke it, else of the last."""
 
     def __init__(self, network: Network, trials: Sequence[Trial], load: Workload, seed: int, batch_size: int) -> None:
         self.network, self.trials, self.load, self.seed, self.batch_size = network, trials, load, seed, batch_size
-        self.steps = torch.zeros(len(load.ids), dtype=torch.int64)
         self.findings: dict[int, Finding] = {}
-        self._waiting: deque[tuple[int, int]] = deque()
+        self._agenda = Agenda(len(load.ids), len(trials))
+        self._steps = torch.zeros(len(load.ids), len(trials), dtype=torch.int64)
         self._active: dict[AnySearch, Lanes] = {}
 
     def add(self, index: int, trial: int = 0) -> None:
         """Let image `index` wait for a trial; beyond the last there is none, and its finding stands."""
         if trial < len(self.trials):
             self.findings.pop(index, None)
-            self._waiting.append((index, trial))
+            self._steps[index, trial:] = 0
+            self._agenda.add(index, trial)
 
     def drain(self) -> None:
         """Work until nobody waits. An image that a trial failed to break waits again, for the next one."""
-        while self._waiting or self._active:
+        while self._agenda or self._active:
             self._admit()
             for search, lanes, done in self._pass():
                 self._settle(search, lanes, done)
+            if self._agenda.given_up:
+                self._give_up()
+
+    @property
+    def steps(self) -> Tensor:
+        """int64 [n]: passes that each image took part in, up to the end of the first trial that broke it."""
+        counted = torch.arange(len(self.trials)) <= torch.tensor(self._agenda.limit)[:, None]
+        return (self._steps * counted).sum(1)
 
     def _wanting(self) -> tuple[int, int]:
         """How many lanes want logits alone, and how many a gradient."""
@@ -93,10 +106,9 @@ class Queue:
     def _admit(self) -> None:
         """Fill up. Where lanes are of two kinds there are up to two batches, so that one kind always fills a pass."""
         wanting = self._wanting()
-        room = min(self.batch_size - max(wanting), 2 * self.batch_size - sum(wanting), len(self._waiting))
+        room = min(self.batch_size - max(wanting), 2 * self.batch_size - sum(wanting))
         entering: defaultdict[AnySearch, list[tuple[int, int]]] = defaultdict(list)
-        for _ in range(room):
-            index, trial = self._waiting.popleft()
+        for index, trial in self._agenda.take(room):
             entering[self.trials[trial].search].append((index, trial))
         for search, places in entering.items():
             self._put(search, search.start(self._entry(places)))
@@ -168,9 +180,12 @@ class Queue:
         return parts
 
     def _ask(self, parts: list[tuple[AnySearch, Lanes]], gradient: bool) -> list[Reply]:
-        """The network's replies, in one pass over all parts."""
-        sizes = [len(lanes) for _, lanes in parts]
-        x = torch.cat([lanes.x for _, lanes in parts]) if len(parts) > 1 else parts[0][1].x
+        """The network's replies, in one pass over all parts. Where logits alone are wanted there may be room for
+        several points of a lane."""
+        most = 1 if gradient else max(self.batch_size // sum(len(lanes) for _, lanes in parts), 1)
+        points = [search.points(lanes, most) for search, lanes in parts]
+        sizes = [len(own) for own in points]
+        x = torch.cat(points) if len(points) > 1 else points[0]
         if not gradient:
             return self.network.logits(x).split(sizes)
 
@@ -182,16 +197,34 @@ class Queue:
 
     def _settle(self, search: AnySearch, lanes: Lanes, done: Tensor) -> None:
         """Take note of the lanes that are done, and put the others back."""
-        self.steps[lanes.index.cpu()] += 1
+        lanes.passes = lanes.passes + 1
         if not done.any():
             return self._put(search, lanes)
         self._put(search, lanes.select(~done))
         gone = lanes.select(done)
         rows = zip(
-            gone.index.tolist(), gone.trial.tolist(), gone.broken.tolist(), search.result(gone).cpu(), strict=True
-        )
+            gone.index.tolist(), gone.trial.tolist(), gone.broken.tolist(), gone.passes.tolist(),
+            search.result(gone).cpu(), strict=True,
+        )  # fmt: skip
         for finding in (Finding(*row) for row in rows):
-            self.findings[finding.index] = finding
-            if not finding.broken:
-                self.add(finding.index, finding.trial + 1)
+            self._note(finding)
         return None
+
+    def _note(self, finding: Finding) -> None:
+        """Keep a finding unless a better one is there: the first that breaks the image, else the last."""
+        if not self._agenda.end(finding.index, finding.trial, finding.broken):
+            return
+        self._steps[finding.index, finding.trial] = finding.passes
+        there = self.findings.get(finding.index)
+        if finding.broken or there is None or (finding.trial > there.trial and not there.broken):
+            self.findings[finding.index] = finding
+
+    def _give_up(self) -> None:
+        """Let go of the lanes whose image an earlier trial has broken."""
+        self._agenda.given_up = False
+        limit = torch.tensor(self._agenda.limit, device=self.network.device)
+        for search, lanes in list(self._active.items()):
+            counts = lanes.trial <= limit[lanes.index]
+            if not counts.all():
+                del self._active[search]
+                self._put(search, lanes.select(counts))

@@ -18,6 +18,7 @@ from bench.attacks.checks import check_images, check_logits
 from bench.attacks.evidence import Measurement, NotMeasuredError, Subject
 from bench.attacks.network import freeze
 from bench.errors import UsageError
+from bench.metrics.estimate import wilson
 
 Level = Literal["reliable", "doubtful", "unreliable"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -26,7 +27,11 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 @dataclass(frozen=True)
 class Criterion:
-    """A measurement, the values above which it makes a number doubtful and unreliable, and what it says then."""
+    """A measurement, the values above which it makes a number doubtful and unreliable, and what it says then.
+
+    Of a share of images it is the lower end of its 95 % interval that must lie above a limit; but a share itself
+    above the second limit makes a number doubtful, however few the images.
+    """
 
     measure: Measurement
     doubtful: float
@@ -41,8 +46,13 @@ class Criterion:
 
     def level(self, value: float, images: int) -> Level:
         """What `value` makes of the number; one image alone makes it doubtful at most."""
-        single = not self.structural and value * images < 1.5
-        return LEVELS[(value > self.doubtful) + (value > self.unreliable and not single)]
+        if self.structural:
+            return LEVELS[(value > self.doubtful) + (value > self.unreliable)]
+        count = round(value * images)
+        low, _ = wilson(count, images)
+        if low > self.unreliable and count > 1:
+            return "unreliable"
+        return "doubtful" if low > self.doubtful or value > self.unreliable else "reliable"
 
 
 CRITERIA = (
@@ -61,7 +71,8 @@ CRITERIA = (
 """Structural ones come first: where one makes a number unreliable, no attack is run.
 
 Shares are of the images that were right without attack. The limits were fixed on two masked defences (quantised input,
-logits times 1e6) and on models that mask nothing; other defences were only reported on (docs/attacks.md).
+logits times 1e6) and on models that mask nothing; other defences were only reported on. docs/attacks.md says when and
+why the limits came to be held against intervals.
 """
 
 

@@ -22,10 +22,11 @@ class Lanes:
     """Images in work, one a row; every field is a tensor whose first axis is the row.
 
     index: int64 [b], place of the image in the unit; trial: int64 [b], which of the attack's trials this is
-    image: float32 [b, 3, h, w], clean, as all images here channels last in memory; low, high: between what its budget
-    lets each pixel be (`norms.box`); label, target: int64 [b] (target is the label where none is aimed at)
+    image: float32 [b, 3, h, w], clean, as all images here channels last in memory; low, high: between what the
+    search lets each pixel be; label, target: int64 [b] (target is the label where none is aimed at)
     x: float32 [b, 3, h, w], the point whose logits are asked next
-    step: int64 [b], steps made; broken: bool [b], the search holds that its result is misclassified
+    step: int64 [b], steps made; passes: int64 [b], points asked, without those asked in vain
+    broken: bool [b], the search holds that its result is misclassified
     """
 
     index: Tensor
@@ -37,6 +38,7 @@ class Lanes:
     target: Tensor
     x: Tensor
     step: Tensor
+    passes: Tensor
     broken: Tensor
 
     def __len__(self) -> int:
@@ -69,14 +71,14 @@ class Entry:
     target: Tensor
     generators: Generators
 
-    def at(self, x: Tensor, eps: float, norm: Norm) -> dict[str, Tensor]:
+    def at(self, x: Tensor, limits: norms.Box) -> dict[str, Tensor]:
         """The fields that all lanes share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
-        low, high = norms.box(self.image, eps, norm)
+        low, high = limits
         start = x.to(self.image).clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
         return {
             "index": self.index, "trial": self.trial, "image": self.image, "low": low, "high": high,
             "label": self.label, "target": self.target, "x": start, "step": torch.zeros_like(self.index),
-            "broken": torch.zeros_like(self.index, dtype=torch.bool),
+            "passes": torch.zeros_like(self.index), "broken": torch.zeros_like(self.index, dtype=torch.bool),
         }  # fmt: skip
 
     @property
@@ -88,9 +90,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Reply:
-    """The network's answer at the points asked: logits [b, k], and where they were wanted the search's objective [b]
-    and its gradient [b, 3, h, w] with respect to the point."""
+    """The network's answer: the points asked [b, 3, h, w], logits [b, k], and where they were wanted the search's
+    objective [b] and its gradient [b, 3, h, w] with respect to the points."""
 
+    points: Tensor
     logits: Tensor
     objective: Tensor | None = None
     gradient: Tensor | None = None
@@ -103,11 +106,8 @@ class Reply:
 
     def split(self, sizes: list[int]) -> "list[Reply]":
         """A reply for each of the consecutive groups of points."""
-        logits = torch.split(self.logits, sizes)
-        if self.objective is None or self.gradient is None:
-            return [Reply(own) for own in logits]
-        values, gradients = torch.split(self.objective, sizes), torch.split(self.gradient, sizes)
-        return [Reply(*own) for own in zip(logits, values, gradients, strict=True)]
+        given = [part for part in (self.points, self.logits, self.objective, self.gradient) if part is not None]
+        return [Reply(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
         """bool [b]: the prediction is not the label."""
@@ -140,13 +140,17 @@ class Search(ABC, Generic[L]):
         """bool [b]: the next step needs the gradient at `lanes.x`, not the logits alone."""
         return torch.ones_like(lanes.broken)
 
+    def points(self, lanes: L, _most: int) -> Tensor:
+        """[b k, 3, h, w], the points asked next, k <= `_most` of them for each lane, one lane after the other."""
+        return lanes.x
+
     @abstractmethod
     def objective(self, lanes: L, logits: Tensor) -> Tensor:
         """[b], what the gradient is taken of; searches ascend it."""
 
     @abstractmethod
     def update(self, lanes: L, reply: Reply) -> Tensor:
-        """Take the reply at `lanes.x`, move on in place; bool [b]: the lane is done, `lanes.broken` says how."""
+        """Take the reply at `points`, move on in place; bool [b]: the lane is done, `lanes.broken` says how."""
 
     def result(self, lanes: L) -> Tensor:
         """[b, 3, h, w] within the budget: the adversarial images of lanes that are done."""

@@ -1,6 +1,7 @@
 """Square Attack: random search without gradients (Andriushchenko et al., arXiv 1912.00049)."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 TILES = 5
 """Bumps a side in the start for L2 (section 5.2)."""
+
+AT_ONCE = 4
+"""Proposals of one image in a pass, at most: about one in twenty is taken, and those asked after it were in vain."""
 
 
 @dataclass
@@ -49,7 +53,7 @@ class Square(Search[SquareLanes]):
             first = entry.image + self.eps * signs(entry.generators, c, 1, w).to(entry.image)
         else:
             first = entry.image + self.eps * norms.unit(_tiles(entry.generators, c, h, w), "l2").to(entry.image)
-        at = entry.at(first, self.eps, self.norm)
+        at = entry.at(first, norms.box(entry.image, self.eps, self.norm))
         draws = uniform(entry.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
         lowest = torch.full_like(at["x"][:, 0, 0, 0], torch.inf)
         return SquareLanes(**at, best=at["x"].clone(), lowest=lowest, draws=draws.to(entry.image))
@@ -60,44 +64,62 @@ class Square(Search[SquareLanes]):
     def objective(self, lanes: SquareLanes, logits: Tensor) -> Tensor:
         return -margin(logits, lanes.label)
 
+    def points(self, lanes: SquareLanes, most: int) -> Tensor:
+        """As many of the coming proposals as there is room for: most change nothing, and the next then stays what it
+        is. Those after the first that lowers the margin are asked in vain."""
+        count = min(most, AT_ONCE)
+        ahead = torch.arange(count, device=lanes.step.device)
+        made = lanes.step[:, None] + ahead - 1
+        lane = torch.arange(len(lanes), device=lanes.step.device).repeat_interleave(count)
+        x = self._proposals(lanes, lane, made.clamp(0, self.queries - 1).flatten())
+        starting = (lanes.step == 0).nonzero().squeeze(1)
+        x[starting * count] = lanes.x[starting]
+        return x
+
     def update(self, lanes: SquareLanes, reply: Reply) -> Tensor:
-        value = margin(reply.logits, lanes.label)
-        lanes.broken = reply.wrong(lanes.label)
-        better = lanes.broken | (value < lanes.lowest)
-        lanes.lowest = torch.where(better, value, lanes.lowest)
-        rows = better.nonzero().squeeze(1)
-        lanes.best[rows] = lanes.x[rows]
-        done = lanes.broken | (lanes.step >= self.queries)
-        if not done.all():
-            draws = lanes.draws[torch.arange(len(lanes)), lanes.step.clamp(max=self.queries - 1)]
-            lanes.x = (self._squares if self.norm == "linf" else self._windows)(lanes, draws)
-            lanes.step = lanes.step + 1
-        return done
+        count = len(reply.logits) // len(lanes)
+        label = lanes.label.repeat_interleave(count)
+        value, wrong = (own.view(-1, count) for own in (margin(reply.logits, label), reply.wrong(label)))
+        asked = (self.queries + 1 - lanes.step).clamp(max=count)
+        place = torch.arange(count, device=asked.device)
+        better = (wrong | (value < lanes.lowest[:, None])) & (place < asked[:, None])
+        used = torch.where(better.any(1), better.long().argmax(1) + 1, asked)
+        rows = better.any(1).nonzero().squeeze(1)
+        taken = rows * count + used[rows] - 1
+        lanes.best[rows], lanes.lowest[rows] = reply.points[taken], value.flatten()[taken]
+        lanes.broken = torch.zeros_like(lanes.broken)
+        lanes.broken[rows] = wrong.flatten()[taken]
+        lanes.step, lanes.passes = lanes.step + used, lanes.passes + used - 1
+        return lanes.broken | (lanes.step > self.queries)
 
     def result(self, lanes: SquareLanes) -> Tensor:
         return lanes.best
 
-    def _side(self, lanes: SquareLanes) -> Tensor:
-        """int64 [b], side of each lane's square in pixels: its share of the pixels halves along the schedule."""
-        _, _, h, w = lanes.image.shape
-        query = lanes.step * 10_000 // self.queries if self.rescale else lanes.step
-        halvings = torch.bucketize(query, torch.tensor(SCHEDULE, device=query.device)).double()
-        side = (P_INIT * h * w * torch.exp2(-halvings)).sqrt().round().long()
-        return side.clamp(min=1 if self.norm == "linf" else 3).to(lanes.step)
-
-    def _squares(self, lanes: SquareLanes, draws: Tensor) -> Tensor:
-        """Algorithm 2: a square of one colour, 2 eps away, projected: so at the upper or the lower end of its room."""
-        _, _, h, w = lanes.image.shape
-        side = self._side(lanes).clamp(max=min(h, w))
+    def _proposals(self, lanes: SquareLanes, lane: Tensor, made: Tensor) -> Tensor:
+        """[m, c, h, w]: the proposal after `made` [m] others, to the best picture of `lane` [m]."""
+        h, w = lanes.image.shape[2:]
+        side, draws = _sides(self, h, w).to(made)[made], lanes.draws[lane, made]
+        if self.norm == "l2":
+            return self._windows(lanes.best[lane], lanes.image[lane], side, draws)
         top, left = _first(draws[:, 0], h, side), _first(draws[:, 1], w, side)
-        return paint(lanes.best, lanes.low, lanes.high, Squares(top, left, side, draws[:, 2:] < 0.5))
+        # Algorithm 2: a square of one colour, 2 eps away, projected: so at the upper or the lower end of its room.
+        return paint(lanes.best, lanes.low, lanes.high, Squares(lane, top, left, side, draws[:, 2:] < 0.5))
 
-    def _windows(self, lanes: SquareLanes, draws: Tensor) -> Tensor:
-        """Algorithm 3, lane by lane: their windows differ in size."""
-        sides = self._side(lanes).tolist()
-        deltas = lanes.best - lanes.image
-        moved = [_move(delta, side, self.eps, draw) for delta, side, draw in zip(deltas, sides, draws, strict=True)]
-        return (lanes.image + self.eps * norms.unit(torch.stack(moved), "l2")).clamp(0.0, 1.0)
+    def _windows(self, best: Tensor, image: Tensor, side: Tensor, draws: Tensor) -> Tensor:
+        """Algorithm 3, one by one: windows differ in size."""
+        parts = zip(best - image, side.tolist(), draws, strict=True)
+        moved = torch.stack([_move(delta, own, self.eps, draw) for delta, own, draw in parts])
+        return (image + self.eps * norms.unit(moved, "l2")).clamp(0.0, 1.0)
+
+
+@cache
+def _sides(search: Square, h: int, w: int) -> Tensor:
+    """int64 [queries], side of each square in pixels: its share of the pixels halves along the schedule."""
+    query = torch.arange(search.queries)
+    query = query * 10_000 // search.queries if search.rescale else query
+    halvings = torch.bucketize(query, torch.tensor(SCHEDULE)).double()
+    side = (P_INIT * h * w * torch.exp2(-halvings)).sqrt().round().long()
+    return side.clamp(min=1, max=min(h, w)) if search.norm == "linf" else side.clamp(min=3)
 
 
 def _first(draw: Tensor, length: int, side: Tensor) -> Tensor:

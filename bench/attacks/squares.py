@@ -12,8 +12,9 @@ from bench.attacks import norms
 
 
 class Squares(NamedTuple):
-    """One square a picture. top, left, side: int64 [b], in pixels; raised: bool [b, 3], which channels go up."""
+    """lane: int64 [m], of which picture; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
 
+    lane: Tensor
     top: Tensor
     left: Tensor
     side: Tensor
@@ -21,7 +22,8 @@ class Squares(NamedTuple):
 
 
 def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
-    """`best` [b, 3, h, w] with each square at `high` where it is raised, else at `low` (both as `best`)."""
+    """[m, 3, h, w]: pictures of `best` [b, 3, h, w], each with its square at `high` where it is raised, else at `low`
+    (both as `best`)."""
     return (
         _compiled_paint(best, low, high, squares)
         if best.device.type == "cpu"
@@ -31,7 +33,8 @@ def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
 
 def torch_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
     """`paint` in torch. Weights of 0 and 1 choose exactly, and faster than `where`."""
-    _, _, h, w = best.shape
+    best, low, high = (pictures[squares.lane] for pictures in (best, low, high))
+    h, w = best.shape[2:]
     rows, columns = (_interval(first, squares.side, length) for first, length in ((squares.top, h), (squares.left, w)))
     inside = (rows[:, None, :, None] & columns[:, None, None, :]).to(best)
     colour = torch.lerp(low, high, squares.raised.to(best)[:, :, None, None])
@@ -47,7 +50,8 @@ def _interval(first: Tensor, side: Tensor, length: int) -> Tensor:
 def _compiled_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
     from bench.attacks.compiled import paint_squares  # Numba is slow to import
 
-    out = best.clone(memory_format=torch.channels_last)
-    top, left, side, raised = (t.numpy() for t in squares)
-    paint_squares(norms.array(out), norms.array(low), norms.array(high), top, left, side, raised, best.shape[-1])
+    out = best[squares.lane].contiguous(memory_format=torch.channels_last)
+    lane, top, left, side, raised = (t.numpy() for t in squares)
+    bounds = norms.array(low), norms.array(high)
+    paint_squares(norms.array(out), *bounds, lane, top, left, side, raised, best.shape[-1])
     return out

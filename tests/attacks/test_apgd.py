@@ -55,7 +55,7 @@ def iterates(search: Apgd, net: nn.Module, subject: Subject, target: Tensor) -> 
         logits = net(x)
         value = search.objective(lanes, logits)
         (gradient,) = torch.autograd.grad(value.sum(), x)
-        search.update(lanes, Reply(logits.detach(), value.detach(), gradient))
+        search.update(lanes, Reply(x.detach(), logits.detach(), value.detach(), gradient))
 
 
 class _Zero:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.attacks import norms
 from bench.attacks.autoattack import aa_fast, apgd, apgd_t, ensemble, fab_t, square
 from bench.attacks.base import Attack, Outcome, Trial
 from bench.attacks.network import Network
@@ -118,7 +119,7 @@ class Liar(Search[Lanes]):
     name: str = "liar"
 
     def start(self, entry: Entry) -> Lanes:
-        return Lanes(**entry.at(entry.image, 0.1, "linf"))
+        return Lanes(**entry.at(entry.image, norms.anywhere(entry.image)))
 
     def objective(self, _lanes: Lanes, logits: Tensor) -> Tensor:
         return logits[:, 0]

@@ -7,13 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyautoattack.square import SquareAttack
+from torch import Tensor
 
 from bench.attacks import norms
 from bench.attacks.autoattack import square
 from bench.attacks.budget import NORMS, Norm
 from bench.attacks.randomness import generator
 from bench.attacks.search import Entry
-from bench.attacks.square import Square, SquareLanes, _bump
+from bench.attacks.square import Square, SquareLanes, _bump, _sides
 from bench.attacks.squares import Squares, paint, torch_paint
 from tests.attacks.conftest import Subject
 
@@ -27,37 +28,58 @@ def lanes_of(search: Square, side: int = 32, count: int = 6) -> SquareLanes:
 
 @pytest.mark.parametrize("query", [0, 10, 11, 51, 201, 501, 1001, 2001, 4001, 4999])
 def test_sides_follow_the_reference_s_schedule(query: int) -> None:
-    search = Square("linf", 0.1)
-    lanes = lanes_of(search)
-    lanes.step[:] = query
     reference = SquareAttack(None, eps=0.1, p_init=0.8, n_queries=5000, resc_schedule=False)
     expected = max(round((reference.p_selection(query) * 32 * 32) ** 0.5), 1)
-    assert search._side(lanes).tolist() == [expected] * 6
+    assert int(_sides(Square("linf", 0.1), 32, 32)[query]) == expected
 
 
-def test_a_step_is_one_square_of_one_colour(subject: Subject) -> None:
-    search = Square("linf", 0.05)
+def proposals(search: Square, lanes: SquareLanes, made: int) -> Tensor:
+    """The pictures that the search proposes to each lane after `made` others."""
+    lanes.step[:] = made + 1
+    return search.points(lanes, 1)
+
+
+def grey(search: Square) -> SquareLanes:
     lanes = lanes_of(search)
     lanes.image.fill_(0.5)
     lanes.low, lanes.high = norms.box(lanes.image, search.eps, search.norm)
+    return lanes
+
+
+def test_a_step_is_one_square_of_one_colour() -> None:
+    search = Square("linf", 0.05)
+    lanes = grey(search)
     lanes.best = lanes.image.clone()
-    lanes.step[:] = 100
-    moved = search._squares(lanes, lanes.draws[:, 100]) - lanes.best
-    side = search._side(lanes)[0]
+    moved = proposals(search, lanes, 100) - lanes.best
+    side = int(_sides(search, 32, 32)[100])
     for picture in moved:
-        assert (picture != 0).flatten(1).sum(1).tolist() == [int(side) ** 2] * 3
+        assert (picture != 0).flatten(1).sum(1).tolist() == [side**2] * 3
         assert all(len(channel[channel != 0].unique()) == 1 for channel in picture)
     assert moved.abs().amax() == pytest.approx(0.05)
 
 
-def test_windows_keep_the_norm(subject: Subject) -> None:
+def test_windows_keep_the_norm() -> None:
     search = Square("l2", 0.5)
-    lanes = lanes_of(search)
-    lanes.image.fill_(0.5)
-    lanes.low, lanes.high = norms.box(lanes.image, search.eps, search.norm)
+    lanes = grey(search)
     lanes.best = lanes.image + 0.5 * norms.unit(lanes.x - 0.5, "l2")
-    moved = search._windows(lanes, lanes.draws[:, 0])
+    moved = proposals(search, lanes, 0)
     torch.testing.assert_close(norms.size(moved - lanes.image, "l2"), torch.full((6,), 0.5))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_several_proposals_at_once_are_those_of_one_by_one(subject: Subject, norm: Norm) -> None:
+    """Same pictures in the end, same count of queries; only what was asked in vain comes on top."""
+    attack = square(norm, Fraction(12, 255) if norm == "linf" else Fraction(1, 4), 60)
+    single, several = (
+        attack.run(subject.net, subject.images, subject.labels, subject.ids, batch_size=b, keep_adversarial=True)
+        for b in (1, 200)
+    )
+    assert single.broken_by == several.broken_by
+    assert torch.equal(single.steps, several.steps)
+    assert single.adversarial is not None
+    assert several.adversarial is not None
+    torch.testing.assert_close(single.adversarial, several.adversarial, atol=1e-6, rtol=0)
+    assert single.cost.forward < several.cost.forward < 2 * single.cost.forward
 
 
 @pytest.mark.parametrize("side", [3, 5, 8, 13])
@@ -94,7 +116,8 @@ def test_squares_are_painted_alike_in_torch_and_compiled(seed: int) -> None:
     low, best, high = torch.rand(3, 4, 3, 7, 9, generator=random).sort(0).values
     side = torch.randint(1, 8, (4,), generator=random)
     top, left = (torch.rand(2, 4, generator=random) * (torch.tensor([[7], [9]]) - side)).long()
-    squares = Squares(top, left, side, torch.rand(4, 3, generator=random) < 0.5)
+    lane = torch.tensor([2, 0, 0, 3])
+    squares = Squares(lane, top, left, side, torch.rand(4, 3, generator=random) < 0.5)
     painted = paint(best, low, high, squares)
     assert torch.equal(painted, torch_paint(best, low, high, squares))
-    assert ((painted != best).sum((1, 2, 3)) == 3 * side**2).all()
+    assert ((painted != best[lane]).sum((1, 2, 3)) == 3 * side**2).all()
