@@ -14,6 +14,7 @@ from bench.reports.diagnosis.matched import matched_difference, verdict
 from bench.reports.diagnosis.read import label_of, read_diagnoses
 from bench.reports.diagnosis.run import diagnose, variants
 from bench.reports.folder import ResultsFolder
+from bench.reports.site.build import write_site
 from bench.suites import diagnostics
 from bench.testing import fake_model
 
@@ -26,6 +27,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(diagnostics, "NAMES", ("fog",))
         diagnose("tiny_mbn@adv", out, quiet=True, limit=6, steps=2)
     return out
+
+
+def test_the_report_s_model_page_tells_the_findings_and_how_to_see_more(folder: Path, tmp_path: Path) -> None:
+    write_site(folder / "results", tmp_path)
+    page = (tmp_path / "models" / "tiny_mbn-adv.html").read_text()
+    assert "findings on batch norm, smoothness and margins" in page
+    assert "channel means lie" in page
+    assert "bench diagnose tiny_mbn@adv --out" in page
 
 
 def test_the_page_is_whole_in_itself(folder: Path) -> None:

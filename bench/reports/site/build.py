@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from bench.reports.columns import deciding
 from bench.reports.leaderboard import make_board
 from bench.reports.outside import Published, published_table
 from bench.reports.site.charts import HEIGHT, WIDTH, kind_of, scatter
-from bench.reports.site.findings import findings
+from bench.reports.site.findings import findings, sentences
 from bench.reports.site.model_page import ModelPage, model_page
 from bench.reports.site.pairs import payload
 from bench.reports.site.thumbnails import worst_pictures
@@ -62,11 +63,12 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     site.write("compare.html", "compare.html", "", data=data, directory=Path(directory).name, **common)
     others = [*options.outside, *published_table()]
     site.write("published.html", "published.html", "", published=others, **common)
+    told = sentences(board.survey.folder)
     for page in pages:
         worst = worst_pictures(board.survey, page.runs, options.roots, options.thumbnails)
-        told = findings(page.table)
         path = f"models/{page.row.page}.html"
-        site.write(path, "model.html", "../", page=page, heads=columns, findings=told, thumbnails=worst)
+        found = {"findings": findings(page.table), "sentences": told.get(page.row.model, [])}
+        site.write(path, "model.html", "../", page=page, heads=columns, thumbnails=worst, **found)
     site.remove_stale()
     return site.written
 
@@ -118,5 +120,6 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
+    templates.filters["quoted"] = shlex.quote
     templates.globals |= {"kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
     return templates

@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import pandas as pd
 
+from bench.errors import IncompleteError
+from bench.reports.diagnosis.findings import Finding as Sentence
+from bench.reports.diagnosis.findings import findings as sentences_on
+from bench.reports.diagnosis.read import SUITES, read_diagnoses
+from bench.reports.folder import ResultsFolder
 from bench.reports.site.view import figure
 
 LABELS = {
@@ -39,7 +45,20 @@ def findings(table: pd.DataFrame) -> list[Finding]:
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
 
 
+def sentences(folder: ResultsFolder) -> dict[str, list[Sentence]]:
+    """What `bench diagnose` says of each model whose channel moments are complete, but for what needs its weights."""
+    if not any(run.suite in SUITES for run in folder.suite_runs()):
+        return {}
+    try:
+        diagnoses = read_diagnoses(folder)
+    except IncompleteError:
+        return {}
+    none = pd.DataFrame()
+    return {model: sentences_on(diagnosis, none, none) for model, diagnosis in diagnoses.items()}
+
+
 def _finding(label: str, row: Mapping[Any, Any], suite: str) -> Finding:
     scale, unit = (100.0, "%") if row["unit"] == "share" else (1.0, str(row["unit"]))
     value, low, high = (figure(float(row[part]) * scale, unit) for part in ("value", "low", "high"))
-    return Finding(label, f"{value} [{low}, {high}] {unit}", suite)
+    interval = "" if isnan(float(row["low"])) else f" [{low}, {high}]"
+    return Finding(label, f"{value}{interval} {unit}", suite)
