@@ -11,8 +11,10 @@ ifneq (,$(wildcard /etc/ssl/certs/ca-certificates.crt))
 export UV_SYSTEM_CERTS ?= true
 endif
 PYTEST ?= --numprocesses=2 --dist=worksteal
+# With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
+HASHES ?= --require-hashes
 
-.PHONY: demo test check format docs install
+.PHONY: demo test test-cluster check format docs install lock sbom
 
 install: $(STAMP)
 
@@ -20,9 +22,10 @@ $(UV):
 	$(PYTHON) -m venv .uv
 	.uv/bin/pip install --quiet --disable-pip-version-check uv
 
-$(STAMP): pyproject.toml constraints.txt | $(UV)
+$(STAMP): pyproject.toml requirements.txt | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraint constraints.txt --editable '.[dev,demo]'
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet $(HASHES) --requirement requirements.txt
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	touch $@
 
 demo: $(STAMP)
@@ -30,6 +33,11 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Ray is large, and its tests start clusters: they are left out where it is not installed.
+test-cluster: $(STAMP)
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraint requirements.txt --no-verify-hashes 'ray[default]'
+	$(BIN)/python -m pytest tests/engine/test_cluster.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -45,3 +53,12 @@ docs: $(STAMP)
 	$(BIN)/python -m bench.reference
 	$(BIN)/python -m model_zoo.catalogue > docs/models.md
 	$(BIN)/python -m bench.reports.figures.page
+
+# The versions and hashes that `install` holds packages to; LOCK=--upgrade brings them up to date.
+lock: $(UV)
+	$(UV) pip compile --quiet $(LOCK) --extra dev --extra demo --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --output-file requirements.txt pyproject.toml
+
+# A software bill of materials (CycloneDX) of what is installed.
+sbom: $(STAMP)
+	$(UV) tool run --quiet --from cyclonedx-bom cyclonedx-py environment $(VENV) --output-file sbom.json

@@ -1,6 +1,6 @@
 """A Ray cluster of three nodes on this machine: equal to the local run, with a node killed and one added; overhead.
 
-    python benchmarks/ray_cluster.py [--limit 20] [--skip-overhead]
+    python benchmarks/ray_cluster.py [--limit 20] [--only equality|overhead]
 
 Nodes are separate `ray start` processes on the loopback address with one CPU each. The overhead is that of units which
 sleep 1, 10 and 60 s (a `file:` model whose forward pass sleeps for longer the brighter its picture), so that it shows
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 from torture import arguments, children, ended, forked, parts, warm
@@ -135,7 +136,7 @@ def gaps(folder: Path, name: str, **where: object) -> dict[int, list[float]]:
     carry_out(prepared, quiet=True, on_unit=lambda _unit: stamps.append(time.monotonic()))
     seconds = [seconds for seconds, count in SLEEPS.values() for _ in range(count)]
     found: dict[int, list[float]] = {}
-    for slept, before, after in zip(seconds[1:], stamps, stamps[1:], strict=True):
+    for slept, (before, after) in zip(seconds[1:], pairwise(stamps), strict=True):
         found.setdefault(slept, []).append(after - before - slept)
     return found
 
@@ -164,7 +165,7 @@ def overhead(folder: Path, nodes: Nodes) -> None:
               f"Ray adds {1000 * added:.1f} ms, {100 * added / seconds:.3f} % of the unit", flush=True)  # fmt: skip
 
 
-def main(limit: int, skip_overhead: bool) -> None:
+def main(limit: int, only: str | None) -> None:
     os.environ |= ENVIRONMENT
     warm(limit)
     print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -172,8 +173,9 @@ def main(limit: int, skip_overhead: bool) -> None:
         folder = Path(name)
         nodes = Nodes(folder)
         try:
-            equality(folder, nodes, limit)
-            if not skip_overhead:
+            if only != "overhead":
+                equality(folder, nodes, limit)
+            if only != "equality":
                 overhead(folder, nodes)
         finally:
             nodes.stop()
@@ -183,5 +185,5 @@ def main(limit: int, skip_overhead: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, default=20)
-    parser.add_argument("--skip-overhead", action="store_true")
+    parser.add_argument("--only", choices=("equality", "overhead"))
     main(**vars(parser.parse_args()))

@@ -71,6 +71,8 @@ def _correlate1d(x: Tensor, taps: list[float], dim: int, border: Border) -> Tens
 
 def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect") -> Tensor:
     """Correlation with an odd square `kernel` by FFT; the border is cv2.filter2D's."""
+    if len(x) == 1:  # transforms of one picture alone round otherwise than those of several
+        return correlate(x.expand(2, -1, -1, -1), kernel, border)[:1]
     _, h, w, _ = x.shape
     r = kernel.shape[0] // 2
     shape = [-(-(side + 2 * r) // 32) * 32 for side in (h, w)]  # lengths that transforms are fast at

@@ -1,0 +1,119 @@
+"""What is bit-equal across batch size, threads, shards and workers, and what only nearly: a table in Markdown.
+
+    python benchmarks/determinism.py [--model tiny_at] [--limit 40] [--lite]
+
+Every line is a `bench run` of its own process, held against the first. `--lite` adds EfficientNet-Lite0 on the twenty
+photographs that foolbox carries. Ray's line needs the extra `ray`.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench import records
+from bench.reports.merge import merge
+
+FLOATS = ("confidence", "margin")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run the same thing."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    threads: int = 1
+    shards: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """Model, suites and options of all the runs that are compared."""
+
+    title: str
+    given: tuple[str, ...]
+    batches: tuple[int, ...] = (1, 7, 64)
+
+
+def ways(batches: tuple[int, ...]) -> list[Way]:
+    ray = [Way("two workers on Ray", ("--workers", "2"))] if importlib.util.find_spec("ray") else []
+    return [
+        Way("as it is"), Way("again"), *(Way(f"batches of {n}", ("--batch-size", str(n))) for n in batches),
+        Way("two threads", threads=2), Way("three shards, merged", shards=3), *ray,
+    ]  # fmt: skip
+
+
+def run(job: Job, way: Way, folder: Path) -> Path:
+    """The results folder."""
+    parts = []
+    for number in range(1, way.shards + 1):
+        out = folder / f"part{number}"
+        shard = ("--shard", f"{number}/{way.shards}") if way.shards > 1 else ()
+        command = [sys.executable, "-m", "bench", "run", *job.given, *way.options, *shard, "--reliability", "0"]
+        subprocess.run(
+            [*command, "--out", str(out)], check=True, capture_output=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(way.threads), "RAY_USAGE_STATS_ENABLED": "0"},
+        )  # fmt: skip
+        parts.append(out)
+    if len(parts) == 1:
+        return parts[0]
+    merge([str(part) for part in parts], str(folder / "merged"))
+    return folder / "merged"
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """Records by model, condition and image."""
+    return records(folder).set_index(["model", "condition", "image_id"]).sort_index()
+
+
+def line(way: Way, first: pd.DataFrame, other: pd.DataFrame) -> str:
+    """One row: predictions that differ, floats that differ and by how much at most, relative to 1 or their size."""
+    if not first.index.equals(other.index):
+        raise SystemExit(f"{way.name}: the two runs have other images")
+    moved = int((first["prediction"] != other["prediction"]).sum())
+    cells = [f"| {way.name} | {moved} of {len(first)} "]
+    for name in FLOATS:
+        a, b = (frame[name].to_numpy(np.float64) for frame in (first, other))
+        away = np.abs(a - b) / np.maximum(np.abs(a), 1)
+        cells.append(f"| {int((a != b).sum())} | {np.nanmax(away):.1e} ")
+    return "".join(cells) + "|"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="tiny_at")
+    parser.add_argument("--limit", type=int, default=40)
+    parser.add_argument("--lite", action="store_true")
+    options = parser.parse_args()
+    own = ("--model", options.model, "--limit", str(options.limit))
+    jobs = [
+        Job(f"`{options.model}`, clean and 75 corruptions", (*own, "--suite", "tiny,tiny-c")),
+        Job(f"`{options.model}`, PGD-20", (*own, "--suite", "tiny-pgd")),
+        Job(f"`{options.model}`, aa-fast at 8/255", (*own, "--suite", "aa-fast", "--eps", "8/255")),
+    ]
+    if options.lite:
+        lite = ("--model", "efficientnet_lite0", "--suite", "clean,pgd", "--dataset", "sample")
+        jobs.append(Job("`efficientnet_lite0`, clean and PGD-10 on photographs", lite, (1, 7)))
+    for job in jobs:
+        first: pd.DataFrame | None = None
+        print(f"\n{job.title}:\n\n| run | predictions that differ | confidences | at most | margins | at most |")
+        print("|---|---:|---:|---:|---:|---:|", flush=True)
+        for way in ways(job.batches):
+            with tempfile.TemporaryDirectory() as scratch:
+                other = table(run(job, way, Path(scratch)))
+            if first is None:
+                first = other
+            else:
+                print(line(way, first, other), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Memory over time of a long run: it must not grow with images or conditions.
+
+    python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10]
+
+`bench run --suite tiny-c` (75 conditions) on as many embedded pictures as asked for, in a process of its own, whose
+resident memory is sampled until the last unit is stored; what the closing table takes is told apart.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+CONDITIONS = 75
+RUN = """
+import sys
+from bench.datasets import embedded_set
+embedded_set.COUNT = int(sys.argv[1])
+from bench.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def resident(pid: int) -> float:
+    """MB of a process that are in memory; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+
+
+def sample(images: int, model: str, every: float, out: Path) -> list[tuple[float, int, float]]:
+    """(seconds, parts stored, MB) every so often, until the process ends."""
+    given = ["run", "--model", model, "--suite", "tiny-c", "--out", str(out)]
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(images), *given])
+    started, found = time.perf_counter(), list[tuple[float, int, float]]()
+    while process.poll() is None:
+        time.sleep(every)
+        stored = sum(1 for _ in out.rglob("*.parquet"))
+        found.append((time.perf_counter() - started, stored, resident(process.pid)))
+    if process.returncode:
+        raise SystemExit(f"the run ended with {process.returncode}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--model", default="tiny_at")
+    parser.add_argument("--every", type=float, default=10, help="seconds between two samples")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = sample(options.images, options.model, options.every, Path(scratch) / "results")
+    total = max(stored for _, stored, _ in found)
+    running = np.array([row for row in found if 0 < row[1] < total])
+    print(f"{options.images} images x {CONDITIONS} conditions, {total} parts, {found[-1][0]:.0f} s")
+    for quarter in np.array_split(running, 8):
+        share = 100 * quarter[:, 1].mean() / total
+        print(f"  {share:5.1f} % stored: {quarter[:, 2].mean():6.0f} MB, at most {quarter[:, 2].max():.0f}")
+    later = running[len(running) // 8 :]
+    slope = np.polyfit(later[:, 1] / total, later[:, 2], 1)[0]
+    print(f"  slope after the first eighth: {slope:+.1f} MB over the whole run")
+    print(f"  the closing table: at most {max(mb for _, stored, mb in found if stored == total):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
