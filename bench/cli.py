@@ -2,7 +2,9 @@
 
 import argparse
 import pkgutil
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
@@ -14,7 +16,12 @@ from model_zoo.errors import ZooError, suggestion
 
 DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distribution shift, diagnostics."
 EPILOG = "exit codes: 0 complete, 2 usage, 3 incomplete, 4 regression found, 5 data or weights missing or not verified"
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+"""128 and the signal's number, as shells have it: Ctrl-C, and what schedulers send before they kill."""
+
+
+class Termination(KeyboardInterrupt):
+    """SIGTERM, to be met as Ctrl-C is."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
         chosen.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         return int(options.func(options))
     except (BenchError, ZooError) as error:
@@ -61,11 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone (`| head`); there is nobody to tell
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print(
             f"\nbench {options.command}: stopped; finished units are kept, the same command continues", file=sys.stderr
         )
-        return INTERRUPTED
+        return TERMINATED if isinstance(stop, Termination) else INTERRUPTED
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Termination
 
 
 if __name__ == "__main__":

@@ -160,3 +160,16 @@ def test_a_read_that_hangs_ends_the_run_with_its_name(
     rest = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path)
     assert [unit.key.start for unit in rest.todo] == [10, 20, 30]
     for_ever.set()
+
+
+def test_what_a_scheduler_sends_stops_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "run", "--model", "tiny_std", "--suite", "tiny-c", "--limit", "40"]
+    run = subprocess.Popen([*command, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.rglob("*.parquet")):
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.terminate()
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert "finished units are kept, the same command continues" in said
+    assert "Traceback" not in said
