@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bench.datasets.embedded import generate
+from bench.datasets.preprocess import prepare
+from bench.datasets.sample import read_sample
 from model_zoo import load_model
 
 
@@ -51,6 +53,14 @@ def embedded(n: int) -> Pictures:
     batch = generate("val", n)
     images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
     return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
+
+
+def photographs(name: str, n: int) -> Pictures:
+    """The first `n` of foolbox's twenty ImageNet photographs, as the model `name` wants to see them."""
+    dataset, spec = read_sample(), load_model(name).card.input
+    shown = np.stack([np.asarray(prepare(dataset.read(i), spec)) for i in range(n)])
+    images = torch.from_numpy(shown).permute(0, 3, 1, 2).contiguous().float() / 255
+    return Pictures(images, torch.tensor(dataset.targets[:n]), list(dataset.ids[:n]))
 
 
 def example_checkpoint() -> nn.Module:
