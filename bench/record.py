@@ -108,7 +108,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Cell:
-    """One model variant under one protocol with one seed; `fingerprint` is the hash of its weights."""
+    """One model variant under one protocol with one seed; `fingerprint` is the hash of its weights (and source)."""
 
     model: str
     fingerprint: str

@@ -174,8 +174,9 @@ def _some(items: list[str], most: int = 20) -> str:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 (hex) of all parameters and buffers by name: what a measured number is a number of."""
-    digest = hashlib.sha256()
+    """SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: what a measured number is a
+    number of."""
+    digest = hashlib.sha256(model.code_sha256.encode() if isinstance(model, Model) else b"")
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

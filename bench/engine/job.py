@@ -125,7 +125,7 @@ class Worker:
             found = self._subject(index).fingerprint
             if found != cell.fingerprint:
                 raise UnfitError(
-                    f"model {cell.model} has weights {found[:16]}, the driver's {cell.fingerprint[:16]}; "
+                    f"model {cell.model} has weights or source {found[:16]}, the driver's {cell.fingerprint[:16]}; "
                     f"`bench weights verify {cell.model}` looks closer"
                 )
         if isinstance(work, Doubt) and work.surrogate is not None:

@@ -25,7 +25,7 @@ CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Subject:
-    """A model about to be measured: its weights' hash, and its input under the run's protocol."""
+    """A model about to be measured: the hash of its weights (and source), and its input under the run's protocol."""
 
     model: Model
     fingerprint: str
