@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attack_models import open_model, pictures
+from attack_models import Pictures, open_model, pictures
 
 from bench.attacks.autoattack import aa_fast, autoattack
 from bench.attacks.base import parse_eps
@@ -34,6 +34,7 @@ def main() -> None:
     record.add_argument("--model", default="example")
     record.add_argument("--cifar", type=Path)
     record.add_argument("-n", type=int, default=100)
+    record.add_argument("--image", help="one of them alone: does it stand by its random starts?")
     record.add_argument("--norm", default="linf")
     record.add_argument("--eps", type=parse_eps, required=True)
     record.add_argument("--seed", type=int, default=0)
@@ -51,6 +52,9 @@ def main() -> None:
 def record_verdicts(options: argparse.Namespace) -> None:
     """Run one engine and keep what it found of each image."""
     shown = pictures(options.cifar, options.n)
+    if options.image:
+        place = shown.ids.index(options.image)
+        shown = Pictures(shown.images[place : place + 1], shown.labels[place : place + 1], [options.image])
     attack = ENGINES[options.engine](options.norm, options.eps)
     started, used = time.perf_counter(), time.process_time()
     outcome = attack.run(
