@@ -2,6 +2,7 @@
 
     python benchmarks/torture.py [--kills 100] [--pause 0.3] [--limit 20] [--seed 0]
     python benchmarks/torture.py --workers 2 --pause 3 --kills 20
+    python benchmarks/torture.py --suite aa-fast --eps 8/255 --limit 400 --kills 8 --pause 10     # within an attack
 
 Without `--workers` the driver is killed, at any point of planning, measuring and writing; it is forked from a process
 that has imported everything, so that kills do not fall on imports. With `--workers N` the run is on a local Ray; one
@@ -25,8 +26,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def arguments(limit: int, out: Path) -> list[str]:
-    return ["run", "--model", "tiny_at", "--suite", "tiny-c", "--limit", str(limit), "--out", str(out)]
+def arguments(limit: int, out: Path, *suite: str) -> list[str]:
+    """What is run; `suite` names another than the 75 corruptions, with its options."""
+    chosen = ["--suite", *(suite or ["tiny-c"])]
+    return ["run", "--model", "tiny_at", *chosen, "--limit", str(limit), "--out", str(out)]
 
 
 def parts(out: Path) -> dict[str, bytes]:
@@ -137,9 +140,10 @@ def disturb(
 def torture(folder: Path, options: argparse.Namespace, start: Callable[[list[str], Path], int]) -> bool:
     limit, pause, kills = options.limit, options.pause, options.kills
     extra = ["--workers", str(options.workers)] if options.workers else []
+    suite = [options.suite, "--reliability", "0", *(["--eps", options.eps] if options.eps else [])]
     rng, hit, equal, log = random.Random(options.seed), Counter[str](), True, folder / "log"
     whole = folder / "whole"
-    disturb(start(arguments(limit, whole), log), whole, rng, 0, pause, workers=False)
+    disturb(start(arguments(limit, whole, *suite), log), whole, rng, 0, pause, workers=False)
     expected = parts(whole)
     print(f"undisturbed: {len(expected)} parts", flush=True)
     number = starts = 0
@@ -148,7 +152,7 @@ def torture(folder: Path, options: argparse.Namespace, start: Callable[[list[str
         out, done, kept = folder / f"cut{number}", False, {}
         while not done:
             starts += 1
-            driver = start([*arguments(limit, out), *extra], log)
+            driver = start([*arguments(limit, out, *suite), *extra], log)
             struck, code = disturb(driver, out, rng, kills - hit.total(), pause, workers=bool(extra))
             done = code == 0
             hit += struck
@@ -168,6 +172,8 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--suite", default="tiny-c")
+    parser.add_argument("--eps", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pause", type=float, default=0.3, help="mean seconds")
     options = parser.parse_args()

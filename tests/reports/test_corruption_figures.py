@@ -57,3 +57,4 @@ def test_every_model_with_corrupted_conditions_has_its_heat_map(tmp_path: Path) 
     frame = results(out)
     assert set(heat_maps(frame)) == {f"corruptions-imagenet-c-live-{name}" for name in ("fake", "clean")}
     assert not heat_maps(frame[frame["suite"] == "none"])
+    assert not heat_maps(frame.assign(suite="batchnorm"))

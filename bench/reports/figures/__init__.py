@@ -14,6 +14,7 @@ import pandas as pd
 from bench.errors import IncompleteError
 from bench.reports import style
 from bench.reports.corruption_figures import heat_map
+from bench.reports.diagnosis.read import SUITES as DIAGNOSTICS
 from bench.reports.figures import advprop, intriguing, nofrost, sat
 from bench.reports.figures.base import FigureSpec, NotMeasuredError
 from bench.reports.measured import Numbers
@@ -53,9 +54,13 @@ def write_figures(directory: str, out: Path) -> Written:
 
 
 def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
-    """Error by corruption and severity, by file name, of every model and suite that has corrupted conditions."""
+    """Error by corruption and severity, by file name, of every model and suite that has corrupted conditions.
+
+    Diagnostics look at one severity, among other things: nothing to draw a map of.
+    """
     found = {}
-    for model, suite in frame[["model", "suite"]].drop_duplicates().itertuples(index=False):
+    own = frame[~frame["suite"].isin(DIAGNOSTICS)]
+    for model, suite in own[["model", "suite"]].drop_duplicates().itertuples(index=False):
         with contextlib.suppress(IncompleteError):
             found[f"corruptions-{suite}-{quote(model, safe='@')}"] = heat_map(frame, model, suite)
     return found
