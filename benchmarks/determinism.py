@@ -1,6 +1,6 @@
 """What is bit-equal across batch size, threads, shards and workers, and what only nearly: a table in Markdown.
 
-    python benchmarks/determinism.py [--model tiny_at] [--limit 40] [--lite]
+    python benchmarks/determinism.py [--model tiny_at] [--limit 40] [--lite] [--from N]
 
 Every line is a `bench run` of its own process, held against the first. `--lite` adds EfficientNet-Lite0 on the twenty
 photographs that foolbox carries. Ray's line needs the extra `ray`.
@@ -58,10 +58,12 @@ def run(job: Job, way: Way, folder: Path) -> Path:
         out = folder / f"part{number}"
         shard = ("--shard", f"{number}/{way.shards}") if way.shards > 1 else ()
         command = [sys.executable, "-m", "bench", "run", *job.given, *way.options, *shard, "--reliability", "0"]
-        subprocess.run(
-            [*command, "--out", str(out)], check=True, capture_output=True,
+        done = subprocess.run(
+            [*command, "--out", str(out)], check=False, capture_output=True, text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(way.threads), "RAY_USAGE_STATS_ENABLED": "0"},
         )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"{way.name}: the run ended with {done.returncode}\n{done.stderr}")
         parts.append(out)
     if len(parts) == 1:
         return parts[0]
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny_at")
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="leave so many tables out")
     options = parser.parse_args()
     own = ("--model", options.model, "--limit", str(options.limit))
     jobs = [
@@ -102,7 +105,7 @@ def main() -> None:
     if options.lite:
         lite = ("--model", "efficientnet_lite0", "--suite", "clean,pgd", "--dataset", "sample")
         jobs.append(Job("`efficientnet_lite0`, clean and PGD-10 on photographs", lite, (1, 7)))
-    for job in jobs:
+    for job in jobs[options.first :]:
         first: pd.DataFrame | None = None
         print(f"\n{job.title}:\n\n| run | predictions that differ | confidences | at most | margins | at most |")
         print("|---|---:|---:|---:|---:|---:|", flush=True)

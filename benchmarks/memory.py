@@ -1,9 +1,10 @@
 """Memory over time of a long run: it must not grow with images or conditions.
 
-    python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10]
+    python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10] [--cache-mb 8]
 
 `bench run --suite tiny-c` (75 conditions) on as many embedded pictures as asked for, in a process of its own, whose
-resident memory is sampled until the last unit is stored; what the closing table takes is told apart.
+resident memory is sampled until the last unit is stored; what the closing table takes is told apart. Decoded pictures
+are kept up to 1 GiB, which a long run fills once; `--cache-mb` keeps fewer, so that any other growth is seen.
 """
 
 import argparse
@@ -19,9 +20,11 @@ CONDITIONS = 75
 RUN = """
 import sys
 from bench.datasets import embedded_set
+from bench.engine.session import PictureCache
 embedded_set.COUNT = int(sys.argv[1])
+PictureCache.__init__.__defaults__ = (int(float(sys.argv[2]) * 2**20),)
 from bench.cli import main
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[3:]))
 """
 
 
@@ -34,10 +37,10 @@ def resident(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
 
 
-def sample(images: int, model: str, every: float, out: Path) -> list[tuple[float, int, float]]:
+def sample(images: int, model: str, cache: float, every: float, out: Path) -> list[tuple[float, int, float]]:
     """(seconds, parts stored, MB) every so often, until the process ends."""
     given = ["run", "--model", model, "--suite", "tiny-c", "--out", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(images), *given])
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(images), str(cache), *given])
     started, found = time.perf_counter(), list[tuple[float, int, float]]()
     while process.poll() is None:
         time.sleep(every)
@@ -53,9 +56,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--model", default="tiny_at")
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples")
+    parser.add_argument("--cache-mb", type=float, default=1024, help="decoded pictures kept, at most")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        found = sample(options.images, options.model, options.every, Path(scratch) / "results")
+        found = sample(options.images, options.model, options.cache_mb, options.every, Path(scratch) / "results")
     total = max(stored for _, stored, _ in found)
     running = np.array([row for row in found if 0 < row[1] < total])
     print(f"{options.images} images x {CONDITIONS} conditions, {total} parts, {found[-1][0]:.0f} s")

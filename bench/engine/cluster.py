@@ -64,7 +64,7 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
                 warnings.simplefilter("ignore")
                 ray.init(**where, include_dashboard=None if cluster.address else False, log_to_driver=False,
                          logging_level="ERROR", configure_logging=False)  # fmt: skip
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except Exception as error:  # Ray raises just that where a node takes too long to start
             raise UsageError(
                 f"--ray {cluster.address or 'local'}: cannot start or join Ray: {str(error).splitlines()[0]}; "
                 "`ray status --address ADDRESS` asks a cluster, `ray start --head` makes one"

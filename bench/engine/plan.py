@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from bench.datasets import corruptions
 from bench.datasets.base import Dataset
@@ -14,6 +16,9 @@ from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, sound_parts
 from bench.suites import base
 from bench.suites.base import Condition, Options, Suite
+
+READS_AT_ONCE = 16
+"""Cells whose parts are read at once when a run continues."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
 
     Conditions follow each other on the same images; models with the same condition share one unit.
     """
-    done = {cell_id: sound_parts(store, cell_id) if store else set() for cell_id in plan.cells}
+    done = _done(plan, store)
     grouped: dict[tuple[str, UnitKey], list[Entry]] = {}
     for entry in plan.cells.values():
         for key in _ranges(entry.images, entry.condition.unit_images):
@@ -127,6 +132,14 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
 
     for (_, key), entries in sorted(grouped.items(), key=order):
         yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
+
+
+def _done(plan: Plan, store: Store | None) -> dict[str, set[UnitKey]]:
+    """The units that each cell has; read many at once, for an object store takes its time over each."""
+    if store is None:
+        return {cell_id: set() for cell_id in plan.cells}
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        return dict(zip(plan.cells, pool.map(partial(sound_parts, store), plan.cells), strict=True))
 
 
 def source_of(condition: Condition) -> tuple[str, str, bool]:

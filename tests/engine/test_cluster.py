@@ -155,3 +155,19 @@ def test_a_cluster_that_does_not_answer_is_a_usage_error(imagenet: Path, tmp_pat
     prepared = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path, ray="127.0.0.1:1")
     with pytest.raises(UsageError, match="cannot start or join Ray"):
         carry_out(prepared, quiet=True)
+
+
+def test_ray_that_takes_too_long_to_start_is_a_usage_error(
+    imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray raises a plain `Exception` then, as a busy machine showed."""
+    ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+
+    def late(**_options: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    ray.shutdown()
+    monkeypatch.setattr(ray, "init", late)
+    prepared = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path, workers=2)
+    with pytest.raises(UsageError, match="cannot start or join Ray: The current node timed out"):
+        carry_out(prepared, quiet=True)
