@@ -109,7 +109,7 @@ def oracle_card(oracle: Oracle, *, average: bool = False) -> ModelCard:
             return _card(
                 oracle.path.name, "nofrost", "nf_resnet50", {"timm": "nf_resnet50"}, InputSpec(224, resize=256)
             )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise OracleError(f"{oracle.path / 'meta.json'}: args lack or misstate {error}") from None
     raise OracleError(
         f"{oracle.path / 'meta.json'}: args describe no known network: expected repo sat or fb, "

@@ -136,7 +136,10 @@ def test_hostile_model_names_are_unknown_models(name: str) -> None:
     ["[" * 100_000, '{"args": {}, "variables": {"w": [1e999]}}', '{"args": {}, "variables": {"w": [-1]}}',
      '{"args": {}, "variables": {"w": [99999999999999999999]}}',
      '{"args": {"repo": "sat", "depth": 50, "act": true, "arch": "r", "size": 224}, "variables": {}}',
-     '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 64, "width": 1e30}, "variables": {}}'],
+     '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 64, "width": 1e30}, "variables": {}}',
+     '{"args": {"repo": "sat", "depth": 1e999, "act": "relu", "arch": "r", "size": 224}, "variables": {}}',
+     '{"args": {"model": ["efficientnet-b0"], "eps": 0.1, "size": 64}, "variables": {}}',
+     '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 1e999}, "variables": {}}'],
 )  # fmt: skip
 def test_an_oracle_that_describes_nothing_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "meta.json").write_text(content)
