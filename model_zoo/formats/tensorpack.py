@@ -11,6 +11,7 @@ from numpy.lib import format as npy
 from torch import Tensor
 
 from model_zoo.errors import WeightsError
+from model_zoo.formats.bounded import BoundedFile
 from model_zoo.formats.training_state import is_training_state
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -33,10 +34,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Not `numpy.load`: that takes as much memory as a header asks for before it looks whether the bytes are there.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {m.filename.removesuffix(".npy"): _array(archive.read(m)) for m in archive.infolist()}
+        with BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+            return {m.filename.removesuffix(".npy"): _array(_content(archive, m)) for m in archive.infolist()}
     except Exception as error:  # damaged headers make zipfile, zlib, ast and tokenize raise anything
         raise WeightsError(f"{path}: not a readable npz of plain arrays: {error}") from None
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """What numpy writes is stored or deflated; other methods take the memory that a header asks for."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename} is compressed by method {member.compress_type}")
+    return archive.read(member)
 
 
 def _array(content: bytes) -> np.ndarray:

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import tempfile
+import tracemalloc
 import warnings
 import zipfile
 from functools import cache
@@ -22,6 +23,7 @@ from model_zoo.errors import WeightsError
 from model_zoo.formats import read_file, tf_checkpoint
 from model_zoo.formats.crc32c import crc32c
 from model_zoo.formats.sniff import sniff
+from model_zoo.formats.tensorpack import read_arrays
 from model_zoo.formats.training_state import is_training_state
 
 fuzzing = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,6 +162,30 @@ def test_a_pickle_bomb_does_not_go_off(tmp_path: Path, kind: str) -> None:
     with pytest.raises(WeightsError, match="weights"):
         read_file(tmp_path / "weights")
     assert not sprung.exists()
+
+
+def test_a_method_that_takes_the_memory_it_asks_for_is_refused(tmp_path: Path) -> None:
+    """LZMA's header names the size of its dictionary, up to 4 GiB, and the decoder allocates it."""
+    content = io.BytesIO()
+    np.save(content, np.ones(3))
+    with zipfile.ZipFile(tmp_path / "w.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("w.npy", content.getvalue())
+    with pytest.raises(WeightsError, match=r"w\.npy is compressed by method 14"):
+        read_file(tmp_path / "w.npz")
+
+
+def test_a_member_that_claims_to_be_huge_takes_no_memory(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", w=np.ones(3))
+    content = (tmp_path / "w.npz").read_bytes()
+    entry = content.index(b"PK\x01\x02")
+    huge = (1_900_000_000).to_bytes(4, "little")
+    (tmp_path / "w.npz").write_bytes(content[: entry + 20] + huge + huge + content[entry + 28 :])
+    tracemalloc.start()
+    with pytest.raises(WeightsError):
+        read_arrays(tmp_path / "w.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 def test_a_zip_bomb_is_refused_before_it_expands(tmp_path: Path) -> None:
