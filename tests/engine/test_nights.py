@@ -163,7 +163,7 @@ def test_a_read_that_hangs_ends_the_run_with_its_name(
 
 
 def test_what_a_scheduler_sends_stops_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", "run", "--model", "tiny_std", "--suite", "tiny-c", "--limit", "40"]
+    command = [sys.executable, "-m", "bench", "run", "--model", "tiny_std", "--suite", "tiny-c", "--limit", "2000"]
     run = subprocess.Popen([*command, "--out", str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.rglob("*.parquet")):
         assert run.poll() is None
