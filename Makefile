@@ -42,6 +42,7 @@ test-cluster: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(PYTEST)
 
@@ -50,9 +51,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 docs: $(STAMP)
-	$(BIN)/python -m bench.reference
-	$(BIN)/python -m model_zoo.catalogue > docs/models.md
-	$(BIN)/python -m bench.reports.figures.page
+	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.catalogue > docs/models.md
+	$(BIN)/python -m tools.figures_page
 
 # The versions and hashes that `install` holds packages to; LOCK=--upgrade brings them up to date.
 lock: $(UV)

@@ -8,11 +8,11 @@ from typing import Any
 
 _PUBLIC = {
     "run": "bench.engine.run",
-    "results": "bench.reports.tables",
-    "records": "bench.reports.tables",
-    "leaderboard": "bench.reports.leaderboard",
-    "check": "bench.reports.check",
-    "corrupt": "bench.datasets.corruptions",
+    "results": "bench.folder.tables",
+    "records": "bench.folder.tables",
+    "leaderboard": "bench.board.leaderboard",
+    "check": "bench.gate.check",
+    "corrupt": "bench.corruptions",
 }
 
 __all__ = ["check", "corrupt", "leaderboard", "records", "results", "run"]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from bench import commands
 from bench.errors import BenchError
-from bench.reports.visible import visible
+from bench.text import escape_unprintable
 from model_zoo.errors import ZooError, suggestion
 
 DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distribution shift, diagnostics."
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.func(options))
     except (BenchError, ZooError) as error:
-        print(f"bench {options.command}: {visible(str(error))}", file=sys.stderr)
+        print(f"bench {options.command}: {escape_unprintable(str(error))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone (`| head`); there is nobody to tell

@@ -8,9 +8,15 @@ from typing import Any
 import pandas as pd
 
 ZOO = (
-    "tiny_std", "tiny_at", "tiny_mix", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_sat_silu", "tiny_advprop@clean",
+    "tiny_std",
+    "tiny_at",
+    "tiny_mix",
+    "tiny_mbn@clean",
+    "tiny_mbn@adv",
+    "tiny_sat_silu",
+    "tiny_advprop@clean",
     "tiny_nofrost",
-)  # fmt: skip
+)
 """One seed of the models that the papers' main comparisons are between."""
 
 ATTACKED = ("tiny_std", "tiny_at", "tiny_mbn@adv", "tiny_sat_silu", "tiny_nofrost")
@@ -28,15 +34,27 @@ class Stage:
 
 
 STAGES = (
-    Stage("The embedded zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict", ZOO,
-          ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"), {"limit": 200}),
+    Stage(
+        "The embedded zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict",
+        ZOO,
+        ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"),
+        {"limit": 200},
+    ),
     Stage("The embedded zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
     Stage("Five of them under aa-fast at eps 8/255", ATTACKED, ("aa-fast",), {"limit": 25, "eps": "8/255"}),
-    Stage("What the two batch norms of the mixture-BN model know, on 100 pictures", ("tiny_mbn",), ("batchnorm",),
-          {"limit": 100}),
-    Stage("EfficientNet-Lite0 on twenty ImageNet photographs: clean, 75 corruptions, PGD-10 at eps 4/255",
-          ("efficientnet_lite0",), ("clean", "imagenet-c-live", "pgd"), {"dataset": "sample"}),
-)  # fmt: skip
+    Stage(
+        "What the two batch norms of the mixture-BN model know, on 100 pictures",
+        ("tiny_mbn",),
+        ("batchnorm",),
+        {"limit": 100},
+    ),
+    Stage(
+        "EfficientNet-Lite0 on twenty ImageNet photographs: clean, 75 corruptions, PGD-10 at eps 4/255",
+        ("efficientnet_lite0",),
+        ("clean", "imagenet-c-live", "pgd"),
+        {"dataset": "sample"},
+    ),
+)
 
 
 def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: None) -> pd.DataFrame:
@@ -44,11 +62,11 @@ def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: No
 
     Returns the leaderboard; `say` is told what comes next. Needs the extra `demo`.
     """
+    from bench.board.leaderboard import leaderboard
+    from bench.board.site.build import write_site
     from bench.engine.run import carry_out, prepare
-    from bench.reports.figures import write_figures
-    from bench.reports.leaderboard import leaderboard
-    from bench.reports.site.build import write_site
-    from bench.reports.spreadsheet import to_csv
+    from bench.figures import write_figures
+    from bench.safe_csv import to_csv
 
     folder = Path(out)
     for stage in STAGES:

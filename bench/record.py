@@ -31,11 +31,7 @@ RECORD_SCHEMA = pa.schema(
 the softmax probability of the prediction; `margin` is the label's logit less the largest other (negative when wrong).
 An image that could not be read has `scored` false, nulls, and the `reason`; it counts in no n but in `unscored`."""
 
-ATTACK_FIELDS = (
-    pa.field("broken_by", pa.string()),
-    pa.field("steps", pa.int32()),
-    pa.field("distance", pa.float32()),
-)
+ATTACK_FIELDS = (pa.field("broken_by", pa.string()), pa.field("steps", pa.int32()), pa.field("distance", pa.float32()))
 """What an attack adds: the component that broke the image (`clean` if it was already wrong, null if it stands), the
 steps spent until then, and the norm of the perturbation in the attack's norm, on images in [0, 1]."""
 

@@ -24,9 +24,15 @@ def fake_model(name: str = "fake", *, classes: int = 1000, size: int = 32, seed:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(256, classes),
-        )  # fmt: skip
+            nn.Conv2d(3, 8, 3, 2, 1),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 3, 2, 1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(256, classes),
+        )
     return Model(net, card)
 
 
@@ -48,9 +54,15 @@ def write_pictures(
 
 
 def write_results(
-    folder: str | Path, model: str, suites: Mapping[str, Mapping[str, float]], *, n: int = 100, seed: int = 0,
-    images: str = "image", version: int = 1,
-) -> None:  # fmt: skip
+    folder: str | Path,
+    model: str,
+    suites: Mapping[str, Mapping[str, float]],
+    *,
+    n: int = 100,
+    seed: int = 0,
+    images: str = "image",
+    version: int = 1,
+) -> None:
     """A results folder as a run leaves it, with made-up records: suite -> condition -> accuracy of `model`.
 
     Exactly round(accuracy x n) of the `n` images are right, chosen by `seed`; NaN means that none could be read.
@@ -65,9 +77,12 @@ def write_results(
             entries.append({"suite": suite, "model": model, "condition": condition, "cell": cell.id, "images": n})
     about = {"fingerprint": digest(model), "method": "standard", "architecture": "fake", "parameters": 1000}
     manifest = {
-        "format": 1, "given": {"models": [model], "suites": list(suites)}, "suites": dict.fromkeys(suites, version),
-        "models": {model: {**about, "input": {"size": 224}}}, "entries": entries,
-    }  # fmt: skip
+        "format": 1,
+        "given": {"models": [model], "suites": list(suites)},
+        "suites": dict.fromkeys(suites, version),
+        "models": {model: {**about, "input": {"size": 224}}},
+        "entries": entries,
+    }
     store.put(f"runs/{digest(manifest)}/run.json", json.dumps(manifest).encode())
 
 

@@ -57,18 +57,30 @@ def record_verdicts(options: argparse.Namespace) -> None:
         shown = Pictures(shown.images[place : place + 1], shown.labels[place : place + 1], [options.image])
     attack = ENGINES[options.engine](options.norm, options.eps)
     started, used = time.perf_counter(), time.process_time()
-    outcome = attack.run(
-        open_model(options.model), shown.images, shown.labels, shown.ids,
-        seed=options.seed, batch_size=options.batch_size,
-    )  # fmt: skip
+    result = attack.run(
+        open_model(options.model),
+        shown.images,
+        shown.labels,
+        shown.ids,
+        seed=options.seed,
+        batch_size=options.batch_size,
+    )
     found = {
-        "engine": options.engine, "attack": attack.name, "implementation": attack.implementation,
-        "model": options.model, "seed": options.seed, "ids": shown.ids, "broken_by": outcome.broken_by,
-        "margin": outcome.margin.tolist(), "forward": outcome.cost.forward, "backward": outcome.cost.backward,
-        "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used,
-    }  # fmt: skip
+        "engine": options.engine,
+        "attack": attack.name,
+        "implementation": attack.implementation,
+        "model": options.model,
+        "seed": options.seed,
+        "ids": shown.ids,
+        "broken_by": result.broken_by,
+        "margin": result.margin.tolist(),
+        "forward": result.cost.forward,
+        "backward": result.cost.backward,
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - used,
+    }
     options.out.write_text(json.dumps(found, indent=1))
-    print(f"{attack.name} {options.engine}: {dict(Counter(map(str, outcome.broken_by)))}, {found['cpu_seconds']:.0f} s")
+    print(f"{attack.name} {options.engine}: {dict(Counter(map(str, result.broken_by)))}, {found['cpu_seconds']:.0f} s")
 
 
 def compare_verdicts(options: argparse.Namespace) -> None:

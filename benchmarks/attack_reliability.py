@@ -29,9 +29,14 @@ def main() -> None:
     other = open_model(options.surrogate) if options.surrogate else None
     for name in options.models.split(","):
         verdict = assess(
-            open_model(name), shown.images, shown.labels, shown.ids, "linf", options.eps,
+            open_model(name),
+            shown.images,
+            shown.labels,
+            shown.ids,
+            "linf",
+            options.eps,
             surrogate=other if name != options.surrogate else None,
-        )  # fmt: skip
+        )
         print(f"{name}: {verdict}")
         for finding in verdict.findings:
             print(f"    {finding.level:10} {finding}")

@@ -44,9 +44,9 @@ def main() -> None:
     inside = Stopwatch()
     native = timed(lambda: run(autoattack("linf", options.eps), model, shown, options.batch_size, inside))
     theirs = timed(lambda: run(reference("linf", options.eps), model, shown, options.batch_size, Stopwatch()))
-    for name, (seconds, outcome) in {"native": native, "reference": theirs}.items():
-        left = float(outcome.robust.float().mean())
-        print(f"{name:9} {seconds:8.1f} s  {outcome.cost.passes:8} passes  {left:.1%} left")
+    for name, (seconds, result) in {"native": native, "reference": theirs}.items():
+        left = float(result.robust.float().mean())
+        print(f"{name:9} {seconds:8.1f} s  {result.cost.passes:8} passes  {left:.1%} left")
     unlike = int((native[1].robust != theirs[1].robust).sum())
     print(f"{theirs[0] / native[0]:.2f}x as fast, {unlike} of {options.n} verdicts differ")
     print(f"{inside.seconds / native[0]:.1%} of the native time inside the network; bare passes gain {gain:.2f}x")

@@ -15,8 +15,8 @@ from imagecorruptions import corrupt as original
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.corruptions import NAMES, Corruption, image_keys
 from bench.datasets.base import Subset
-from bench.datasets.corruptions import NAMES, Corruption, image_keys
 from bench.datasets.folder import read_folder
 from bench.datasets.preprocess import crop_224
 from model_zoo import load_model

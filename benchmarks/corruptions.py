@@ -19,7 +19,7 @@ import imagecorruptions
 import numpy as np
 import torch
 
-from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
+from bench.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
 
 BATCH = 8
 

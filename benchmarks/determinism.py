@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from bench import records
-from bench.reports.merge import merge
+from bench.folder.merge import merge
 
 FLOATS = ("confidence", "margin")
 
@@ -46,9 +46,13 @@ class Job:
 def ways(batches: tuple[int, ...]) -> list[Way]:
     ray = [Way("two workers on Ray", ("--workers", "2"))] if importlib.util.find_spec("ray") else []
     return [
-        Way("as it is"), Way("again"), *(Way(f"batches of {n}", ("--batch-size", str(n))) for n in batches),
-        Way("two threads", threads=2), Way("three shards, merged", shards=3), *ray,
-    ]  # fmt: skip
+        Way("as it is"),
+        Way("again"),
+        *(Way(f"batches of {n}", ("--batch-size", str(n))) for n in batches),
+        Way("two threads", threads=2),
+        Way("three shards, merged", shards=3),
+        *ray,
+    ]
 
 
 def run(job: Job, way: Way, folder: Path) -> Path:
@@ -59,9 +63,12 @@ def run(job: Job, way: Way, folder: Path) -> Path:
         shard = ("--shard", f"{number}/{way.shards}") if way.shards > 1 else ()
         command = [sys.executable, "-m", "bench", "run", *job.given, *way.options, *shard, "--reliability", "0"]
         done = subprocess.run(
-            [*command, "--out", str(out)], check=False, capture_output=True, text=True,
+            [*command, "--out", str(out)],
+            check=False,
+            capture_output=True,
+            text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(way.threads), "RAY_USAGE_STATS_ENABLED": "0"},
-        )  # fmt: skip
+        )
         if done.returncode:
             raise SystemExit(f"{way.name}: the run ended with {done.returncode}\n{done.stderr}")
         parts.append(out)

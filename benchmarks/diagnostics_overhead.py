@@ -68,8 +68,11 @@ def main() -> None:
         pairs = [(seconds(plain, model, x), seconds(collected, model, x)) for _ in range(options.repeats)]
         without, beside = (list(column) for column in zip(*pairs, strict=True))
         ratio, typical = min(beside) / min(without), median(beside) / median(without)
-        print(f"{name}: plain {1e3 * min(without):.1f} ms, collecting {1e3 * min(beside):.1f} ms, "
-              f"ratio {ratio:.2f} (medians {typical:.2f}, aim {AIM})", flush=True)  # fmt: skip
+        print(
+            f"{name}: plain {1e3 * min(without):.1f} ms, collecting {1e3 * min(beside):.1f} ms, "
+            f"ratio {ratio:.2f} (medians {typical:.2f}, aim {AIM})",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -110,9 +110,12 @@ def measure(name: str, file: Path | None) -> None:
     loaded = time.process_time()
     with torch.no_grad():
         logits = model(torch.rand(1, 3, model.input.size, model.input.size))
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M | {model.input.size} px "
-          f"| {loaded - start:.1f} s | {time.process_time() - loaded:.2f} s | {peak():.2f} GiB ({imports:.2f} imports) "
-          f"| {'finite' if bool(logits.isfinite().all()) else 'NOT FINITE'} |", flush=True)  # fmt: skip
+    print(
+        f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M | {model.input.size} px "
+        f"| {loaded - start:.1f} s | {time.process_time() - loaded:.2f} s | {peak():.2f} GiB ({imports:.2f} imports) "
+        f"| {'finite' if bool(logits.isfinite().all()) else 'NOT FINITE'} |",
+        flush=True,
+    )
 
 
 def peak() -> float:
@@ -124,7 +127,7 @@ def write_imagenet_c(pictures: Path, root: Path, count: int) -> None:
     """`count` pictures in all 75 conditions, as the release was made and in its layout."""
     from imagecorruptions import corrupt
 
-    from bench.datasets.corruptions import NAMES, SEVERITIES
+    from bench.corruptions import NAMES, SEVERITIES
     from bench.datasets.preprocess import crop_224
 
     files = sorted(pictures.glob("*/*.JPEG"))

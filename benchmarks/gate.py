@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from bench.datasets.embedded_set import open_embedded
-from bench.reports.check import Report, accept, check
+from bench.gate.check import Report, accept, check
 from model_zoo.load import Model, load_model
 
 COST = 0.03
@@ -45,8 +45,14 @@ def noisy(model: Model, scale: float) -> Model:
 def noise_that_costs(model: Model, cost: float) -> Model:
     """Bisection of the noise until the model loses `cost` of its clean accuracy."""
     dataset = open_embedded("tiny")
-    images = torch.stack([torch.frombuffer(bytearray(dataset.read(i).tobytes()), dtype=torch.uint8)
-                          for i in range(len(dataset))]).view(-1, 32, 32, 3).permute(0, 3, 1, 2) / 255  # fmt: skip
+    images = (
+        torch.stack(
+            [torch.frombuffer(bytearray(dataset.read(i).tobytes()), dtype=torch.uint8) for i in range(len(dataset))]
+        )
+        .view(-1, 32, 32, 3)
+        .permute(0, 3, 1, 2)
+        / 255
+    )
     labels = torch.tensor(dataset.targets)
     whole = accuracy(model, images, labels)
     low, high = 0.0, 1.0

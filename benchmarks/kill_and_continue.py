@@ -17,8 +17,24 @@ from pathlib import Path
 
 
 def command(data: str, model: str, out: Path) -> list[str]:
-    return [sys.executable, "-m", "bench", "run", "--model", model, "--suite", "imagenet,imagenet-c-live,pgd",
-            "--data", data, "--limit", "20", "--steps", "3", "--out", str(out)]  # fmt: skip
+    return [
+        sys.executable,
+        "-m",
+        "bench",
+        "run",
+        "--model",
+        model,
+        "--suite",
+        "imagenet,imagenet-c-live,pgd",
+        "--data",
+        data,
+        "--limit",
+        "20",
+        "--steps",
+        "3",
+        "--out",
+        str(out),
+    ]
 
 
 def parts(out: Path) -> dict[str, bytes]:

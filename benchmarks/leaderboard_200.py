@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.board.site.build import write_site
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
-from bench.reports.site.build import write_site
 from bench.testing import write_results
 
 PGD = "imagenet/pgd-linf-eps{}_255-k10-a1_255-r1-untargeted"

@@ -111,8 +111,10 @@ def equality(folder: Path, nodes: Nodes, limit: int) -> None:
     expected = parts(folder / "local")
     started = time.monotonic()
     said = follow(start("three", "--ray", nodes.address), folder / "three.log", started)
-    print(f"three nodes: {said}; {len(expected)} parts, equal byte for byte: {parts(folder / 'three') == expected}",
-          flush=True)  # fmt: skip
+    print(
+        f"three nodes: {said}; {len(expected)} parts, equal byte for byte: {parts(folder / 'three') == expected}",
+        flush=True,
+    )
     started = time.monotonic()
     process = start("killed", "--ray", nodes.address)
     while len(parts(folder / "killed")) < len(expected) // 5:
@@ -121,8 +123,11 @@ def equality(folder: Path, nodes: Nodes, limit: int) -> None:
     nodes.kill(nodes.running[-1])
     nodes.add()
     said = follow(process, folder / "killed.log", started)
-    print(f"a node killed after {before} parts and one added: {said}; "
-          f"equal byte for byte: {parts(folder / 'killed') == expected}", flush=True)  # fmt: skip
+    print(
+        f"a node killed after {before} parts and one added: {said}; "
+        f"equal byte for byte: {parts(folder / 'killed') == expected}",
+        flush=True,
+    )
 
 
 def gaps(folder: Path, name: str, **where: object) -> dict[int, list[float]]:
@@ -160,9 +165,12 @@ def overhead(folder: Path, nodes: Nodes) -> None:
     for seconds, times in here.items():
         rays = there[seconds]
         added = statistics.median(rays) - statistics.median(times)
-        print(f"  units of {seconds:2} s: one process {statistics.median(times):.4f} {max(times):.4f}, "
-              f"a worker on Ray {statistics.median(rays):.4f} {max(rays):.4f} (n {len(rays)}); "
-              f"Ray adds {1000 * added:.1f} ms, {100 * added / seconds:.3f} % of the unit", flush=True)  # fmt: skip
+        print(
+            f"  units of {seconds:2} s: one process {statistics.median(times):.4f} {max(times):.4f}, "
+            f"a worker on Ray {statistics.median(rays):.4f} {max(rays):.4f} (n {len(rays)}); "
+            f"Ray adds {1000 * added:.1f} ms, {100 * added / seconds:.3f} % of the unit",
+            flush=True,
+        )
 
 
 def main(limit: int, only: str | None) -> None:

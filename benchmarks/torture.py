@@ -60,7 +60,7 @@ def children(ancestor: int) -> dict[int, bytes]:
 
 def warm(limit: int) -> None:
     """Import what a driver imports and make the embedded pictures, so that forked drivers begin with it."""
-    import bench.reports.tables  # noqa: F401
+    import bench.folder.tables  # noqa: F401
     from bench.engine.run import prepare
 
     with tempfile.TemporaryDirectory() as nowhere:
@@ -159,8 +159,11 @@ def torture(folder: Path, options: argparse.Namespace, start: Callable[[list[str
             before, kept = kept, parts(out)
             wrong = [name for name, data in kept.items() if expected.get(name) != data] + sorted(before.keys() - kept)
             equal = equal and not wrong
-            print(f"  start {starts} ended with {code}: {len(kept)} of {len(expected)} parts, "
-                  f"{len(wrong)} wrong or lost, hits so far {dict(hit)}", flush=True)  # fmt: skip
+            print(
+                f"  start {starts} ended with {code}: {len(kept)} of {len(expected)} parts, "
+                f"{len(wrong)} wrong or lost, hits so far {dict(hit)}",
+                flush=True,
+            )
         equal = equal and kept == expected
         print(f"folder {number}: equal byte for byte: {kept == expected}", flush=True)
     print(f"{hit.total()} kills ({dict(hit)}), {starts} starts, {number} finished runs; all records equal: {equal}")

@@ -23,9 +23,18 @@ from model_zoo.formats.tensorpack import read_arrays
 
 _HALF = (0.5, 0.5, 0.5)
 _WIDTH_DEPTH = {
-    "b0": (1.0, 1.0), "b1": (1.0, 1.1), "b2": (1.1, 1.2), "b3": (1.2, 1.4), "b4": (1.4, 1.8), "b5": (1.6, 2.2),
-    "b6": (1.8, 2.6), "b7": (2.0, 3.1), "b8": (2.2, 3.6), "bL1": (3.9, 3.7), "l2": (4.3, 5.3),
-}  # fmt: skip
+    "b0": (1.0, 1.0),
+    "b1": (1.0, 1.1),
+    "b2": (1.1, 1.2),
+    "b3": (1.2, 1.4),
+    "b4": (1.4, 1.8),
+    "b5": (1.6, 2.2),
+    "b6": (1.8, 2.6),
+    "b7": (2.0, 3.1),
+    "b8": (2.2, 3.6),
+    "bL1": (3.9, 3.7),
+    "l2": (4.3, 5.3),
+}
 """Multipliers of the EfficientNets (arXiv 1905.11946, section 4, and its code); L1 as Smooth Adversarial Training's."""
 
 

@@ -18,7 +18,7 @@ of what a wrong batch-norm epsilon does."""
 
 
 @dataclass(frozen=True)
-class Difference:
+class LogitDifference:
     """The largest difference of one output over all images and classes; `relative` to its largest magnitude."""
 
     output: str
@@ -37,7 +37,7 @@ class ParityReport:
 
     oracle: str
     parameters: int
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[LogitDifference, ...] = ()
     missing: str = ""
     misfits: tuple[str, ...] = ()
     """Names and shapes of meta.json that the network lacks, or has more."""
@@ -79,11 +79,11 @@ def _loaded(card: ModelCard, weights: Mapping[str, Tensor]) -> Model:
 
 
 @torch.no_grad()
-def _difference(output: str, model: Model, images: Tensor, stored: np.ndarray) -> Difference:
+def _difference(output: str, model: Model, images: Tensor, stored: np.ndarray) -> LogitDifference:
     expected = torch.from_numpy(stored)
     found = torch.cat([model(image[None]) for image in images])
     absolute = (found - expected).abs().max().item()
-    return Difference(output, absolute, absolute / expected.abs().max().item())
+    return LogitDifference(output, absolute, absolute / expected.abs().max().item())
 
 
 def _check_names(oracle: Oracle, missing: str) -> ParityReport:

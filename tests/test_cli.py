@@ -62,9 +62,7 @@ def test_run_results_leaderboard(own: tuple[str, str], tmp_path: Path, capsys: p
     assert "0 units to do" in capsys.readouterr().out
     assert main(["results", out, "--csv", str(tmp_path / "r.csv")]) == 0
     header = (tmp_path / "r.csv").read_text().splitlines()[0].split(",")
-    assert header[:10] == [
-        "model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit",
-    ]  # fmt: skip
+    assert header[:10] == ["model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit"]
     board = tmp_path / "board"
     assert (
         main(["leaderboard", out, "--csv", f"{board}.csv", "--markdown", f"{board}.md", "--latex", f"{board}.tex"]) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import build_parser
-from bench.reference import PAGE, reference
+from tools.reference import PAGE, reference
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.losses import CLASSES_NEEDED, LOSSES
 from bench.attacks.norms import per_image
 from bench.attacks.randomness import normal, uniform
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 MOMENTUM = 0.75
 RHO = 0.75
@@ -18,7 +18,7 @@ RHO = 0.75
 
 
 @dataclass
-class ApgdLanes(Lanes):
+class ApgdBatch(ActiveBatch):
     """previous: the iterate before x; best: that of the highest objective, its gradient, and the objective [b]
     value: objective at x [b]; stride: step size [b]; window, since: int64 [b], length of this stretch between two
     checkpoints and steps made of it; rises: int64 [b], how many of these raised the objective
@@ -38,7 +38,7 @@ class ApgdLanes(Lanes):
 
 
 @dataclass(frozen=True)
-class Apgd(Search[ApgdLanes]):
+class Apgd(Search[ApgdBatch]):
     """`steps` steps with momentum from a random start; the step size, at first twice eps, is halved whenever a stretch
     of steps raised the loss too seldom. Ends at the first misclassified iterate."""
 
@@ -52,80 +52,88 @@ class Apgd(Search[ApgdLanes]):
     def classes(self) -> int:
         return CLASSES_NEEDED[self.loss]
 
-    def start(self, entry: Entry) -> ApgdLanes:
-        draw = uniform(entry.generators, *entry.shape) * 2 - 1 if self.norm == "linf" else None
-        noise = normal(entry.generators, *entry.shape) if draw is None else draw
-        first = entry.image + self.eps * norms.unit(noise, self.norm).to(entry.image)
-        at = entry.at(first, norms.box(entry.image, self.eps, self.norm))
+    def start(self, new: NewImages) -> ApgdBatch:
+        draw = uniform(new.generators, *new.shape) * 2 - 1 if self.norm == "linf" else None
+        noise = normal(new.generators, *new.shape) if draw is None else draw
+        first = new.image + self.eps * norms.unit(noise, self.norm).to(new.image)
+        at = new.at(first, norms.box(new.image, self.eps, self.norm))
         x, low = at["x"], torch.full_like(at["x"][:, 0, 0, 0], -torch.inf)
-        return ApgdLanes(
-            **at, previous=x, best=x.clone(), best_gradient=torch.zeros_like(x), highest=low, value=low,
-            stride=torch.full_like(low, 2 * self.eps), window=torch.full_like(entry.index, self._first_window),
-            since=torch.full_like(entry.index, -1), rises=torch.zeros_like(entry.index), best_before=low,
+        return ApgdBatch(
+            **at,
+            previous=x,
+            best=x.clone(),
+            best_gradient=torch.zeros_like(x),
+            highest=low,
+            value=low,
+            stride=torch.full_like(low, 2 * self.eps),
+            window=torch.full_like(new.index, self._first_window),
+            since=torch.full_like(new.index, -1),
+            rises=torch.zeros_like(new.index),
+            best_before=low,
             halved=torch.ones_like(at["broken"]),
-        )  # fmt: skip
+        )
 
     @property
     def _first_window(self) -> int:
         """Section 3.1: the first checkpoint is at 22% of the steps; stretches then shrink by 3%, to 6% at the least."""
         return max(int(0.22 * self.steps), 1)
 
-    def wants_gradient(self, lanes: ApgdLanes) -> Tensor:
-        return lanes.step < self.steps
+    def wants_gradient(self, batch: ApgdBatch) -> Tensor:
+        return batch.step < self.steps
 
-    def objective(self, lanes: ApgdLanes, logits: Tensor) -> Tensor:
-        return LOSSES[self.loss](logits, lanes.label, lanes.target)
+    def objective(self, batch: ApgdBatch, logits: Tensor) -> Tensor:
+        return LOSSES[self.loss](logits, batch.label, batch.target)
 
-    def update(self, lanes: ApgdLanes, reply: Reply) -> Tensor:
-        lanes.broken = reply.wrong(lanes.label)
-        done = lanes.broken | (lanes.step >= self.steps)
-        value = self.objective(lanes, reply.logits) if reply.objective is None else reply.objective
-        gradient = torch.zeros_like(lanes.x) if reply.gradient is None else reply.gradient
-        self._remember(lanes, value, gradient)
+    def update(self, batch: ApgdBatch, output: ModelOutput) -> Tensor:
+        batch.broken = output.wrong(batch.label)
+        done = batch.broken | (batch.step >= self.steps)
+        value = self.objective(batch, output.logits) if output.objective is None else output.objective
+        gradient = torch.zeros_like(batch.x) if output.gradient is None else output.gradient
+        self._remember(batch, value, gradient)
         if not done.all():
-            ahead = self._ahead(lanes, gradient)
+            ahead = self._ahead(batch, gradient)
             if done.any():
-                ahead[done] = lanes.x[done]
-            lanes.previous, lanes.x, lanes.step = lanes.x, ahead, lanes.step + 1
+                ahead[done] = batch.x[done]
+            batch.previous, batch.x, batch.step = batch.x, ahead, batch.step + 1
         return done
 
-    def _remember(self, lanes: ApgdLanes, value: Tensor, gradient: Tensor) -> None:
-        lanes.rises = lanes.rises + ((value > lanes.value) & (lanes.step > 0))
-        lanes.since = lanes.since + 1
+    def _remember(self, batch: ApgdBatch, value: Tensor, gradient: Tensor) -> None:
+        batch.rises = batch.rises + ((value > batch.value) & (batch.step > 0))
+        batch.since = batch.since + 1
         # The authors' code compares the loss of the first step with 0, where algorithm 1 has the start's.
-        lanes.value = torch.where(lanes.step == 0, 0.0, value)
-        better = value > lanes.highest
-        lanes.highest = torch.where(better, value, lanes.highest)
+        batch.value = torch.where(batch.step == 0, 0.0, value)
+        better = value > batch.highest
+        batch.highest = torch.where(better, value, batch.highest)
         rows = better.nonzero().squeeze(1)
-        lanes.best[rows] = lanes.x[rows]
-        lanes.best_gradient[rows] = gradient[rows]
-        lanes.best_before = torch.where(lanes.step == 0, value, lanes.best_before)
+        batch.best[rows] = batch.x[rows]
+        batch.best_gradient[rows] = gradient[rows]
+        batch.best_before = torch.where(batch.step == 0, value, batch.best_before)
 
-    def _ahead(self, lanes: ApgdLanes, gradient: Tensor) -> Tensor:
+    def _ahead(self, batch: ApgdBatch, gradient: Tensor) -> Tensor:
         """The next iterate: from the best one with half the step size where a checkpoint says so, else from x."""
-        back = self._checkpoint(lanes)
+        back = self._checkpoint(batch)
         if back.any():
-            lanes.x, gradient = lanes.x.clone(), gradient.clone()
-            lanes.x[back], gradient[back] = lanes.best[back], lanes.best_gradient[back]
-        pull = per_image(torch.where(lanes.step == 0, 1.0, MOMENTUM))
-        step = norms.steepest(gradient, self.norm).mul_(per_image(lanes.stride)).add_(lanes.x)
-        ahead = torch.lerp(lanes.x, lanes.within(step, self.eps, self.norm), pull)
-        ahead.add_(lanes.x - lanes.previous, alpha=1 - MOMENTUM)  # no momentum yet in the first step: x is previous
-        return lanes.within(ahead, self.eps, self.norm)
+            batch.x, gradient = batch.x.clone(), gradient.clone()
+            batch.x[back], gradient[back] = batch.best[back], batch.best_gradient[back]
+        pull = per_image(torch.where(batch.step == 0, 1.0, MOMENTUM))
+        step = norms.steepest(gradient, self.norm).mul_(per_image(batch.stride)).add_(batch.x)
+        ahead = torch.lerp(batch.x, batch.within(step, self.eps, self.norm), pull)
+        ahead.add_(batch.x - batch.previous, alpha=1 - MOMENTUM)  # no momentum yet in the first step: x is previous
+        return batch.within(ahead, self.eps, self.norm)
 
-    def _checkpoint(self, lanes: ApgdLanes) -> Tensor:
+    def _checkpoint(self, batch: ApgdBatch) -> Tensor:
         """bool [b]: the step size was halved now, by either of the two conditions of section 3.2."""
-        at = lanes.since == lanes.window
-        seldom = lanes.rises <= RHO * lanes.window
-        stuck = ~lanes.halved & (lanes.best_before >= lanes.highest)
+        at = batch.since == batch.window
+        seldom = batch.rises <= RHO * batch.window
+        stuck = ~batch.halved & (batch.best_before >= batch.highest)
         halve = at & (seldom | stuck)
-        lanes.stride = torch.where(halve, lanes.stride / 2, lanes.stride)
-        lanes.halved = torch.where(at, halve, lanes.halved)
-        lanes.best_before = torch.where(at, lanes.highest, lanes.best_before)
-        shorter = (lanes.window - max(int(0.03 * self.steps), 1)).clamp(min=max(int(0.06 * self.steps), 1))
-        lanes.window = torch.where(at, shorter, lanes.window)
-        lanes.since, lanes.rises = lanes.since.masked_fill(at, 0), lanes.rises.masked_fill(at, 0)
+        batch.stride = torch.where(halve, batch.stride / 2, batch.stride)
+        batch.halved = torch.where(at, halve, batch.halved)
+        batch.best_before = torch.where(at, batch.highest, batch.best_before)
+        shorter = (batch.window - max(int(0.03 * self.steps), 1)).clamp(min=max(int(0.06 * self.steps), 1))
+        batch.window = torch.where(at, shorter, batch.window)
+        batch.since, batch.rises = batch.since.masked_fill(at, 0), batch.rises.masked_fill(at, 0)
         return halve
 
-    def result(self, lanes: ApgdLanes) -> Tensor:
-        return torch.where(per_image(lanes.broken), lanes.x, lanes.best)
+    def result(self, batch: ApgdBatch) -> Tensor:
+        return torch.where(per_image(batch.broken), batch.x, batch.best)

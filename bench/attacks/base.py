@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from bench.attacks.budget import Norm, check_budget, parse_eps, spell
 from bench.attacks.evaluation import Evaluation, Progress
 from bench.attacks.network import Cost
-from bench.attacks.outcome import Outcome
 from bench.attacks.queue import Trial
+from bench.attacks.result import AttackResult
 
-__all__ = ["Attack", "Cost", "Norm", "Outcome", "Progress", "Trial", "parse_eps"]
+__all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
 VERSION = "2"
 """Raised whenever a verdict of the native engine may move: it is part of a number's protocol."""
@@ -58,9 +58,17 @@ class Attack:
         return replace(self, through=branch)
 
     def run(
-        self, model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], *,
-        seed: int = 0, batch_size: int = 32, progress: Progress | None = None, keep_adversarial: bool = False,
-    ) -> Outcome:  # fmt: skip
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        batch_size: int = 32,
+        progress: Progress | None = None,
+        keep_adversarial: bool = False,
+    ) -> AttackResult:
         """Attack `images` float32 [n, 3, h, w] in [0, 1], of `labels` int64 [n] and unique `ids`; `model` is in eval
         mode.
 

@@ -31,8 +31,10 @@ def check_eval(model: nn.Module) -> None:
     """Refuse a model with any module in training mode: batch statistics or dropout would answer for the batch."""
     training = [name or "the model itself" for name, module in model.named_modules() if module.training]
     if training:
-        raise UsageError(f"the model must be in eval mode, found {len(training)} modules in training mode "
-                         f"({', '.join(training[:3])}): call model.eval()")  # fmt: skip
+        raise UsageError(
+            f"the model must be in eval mode, found {len(training)} modules in training mode "
+            f"({', '.join(training[:3])}): call model.eval()"
+        )
 
 
 def check_images(images: Tensor) -> None:
@@ -55,19 +57,25 @@ def check_logits(logits: Tensor, labels: Tensor) -> None:
         raise UsageError(f"the model must return logits [{len(labels)}, classes], found {_spell(logits)}")
     strange = int((~logits.isfinite().all(1)).sum())
     if strange:
-        raise UsageError(f"the model's logits are NaN or infinite on {strange} of {len(logits)} clean images: "
-                         "an argmax of them means nothing; repair the model or its weights")  # fmt: skip
+        raise UsageError(
+            f"the model's logits are NaN or infinite on {strange} of {len(logits)} clean images: "
+            "an argmax of them means nothing; repair the model or its weights"
+        )
     check_labels(labels, logits.shape[1])
     if looks_like_probabilities(logits):
-        raise UsageError("the model returns probabilities where attacks need logits (each row lies in [0, 1] and "
-                         "sums to 1), which masks its gradients: drop the softmax at its end")  # fmt: skip
+        raise UsageError(
+            "the model returns probabilities where attacks need logits (each row lies in [0, 1] and "
+            "sums to 1), which masks its gradients: drop the softmax at its end"
+        )
 
 
 def check_labels(labels: Tensor, classes: int) -> None:
     """Refuse labels outside 0 .. classes - 1."""
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
-        raise UsageError(f"labels must lie in 0..{classes - 1}, found {int(labels.min())}..{int(labels.max())}: "
-                         "the data set's label space is not the model's")  # fmt: skip
+        raise UsageError(
+            f"labels must lie in 0..{classes - 1}, found {int(labels.min())}..{int(labels.max())}: "
+            "the data set's label space is not the model's"
+        )
 
 
 def looks_like_probabilities(logits: Tensor) -> bool:
@@ -79,8 +87,10 @@ def looks_like_probabilities(logits: Tensor) -> bool:
 def check_classes(attack: str, needed: int, classes: int) -> None:
     """Refuse an attack that aims at more classes than the model has."""
     if classes < needed:
-        raise UsageError(f"{attack} needs a model with at least {needed} classes, found {classes}: "
-                         "use apgd-ce, square or an untargeted pgd")  # fmt: skip
+        raise UsageError(
+            f"{attack} needs a model with at least {needed} classes, found {classes}: "
+            "use apgd-ce, square or an untargeted pgd"
+        )
 
 
 def check_repeatable(first: Tensor, second: Tensor) -> None:

@@ -73,9 +73,16 @@ def linf_step(x: Row, image: Row, gradient: Row, difference: Row, alpha_max: flo
 
 @numba.njit(cache=True, nogil=True)
 def paint_squares(
-    out: Row, low: Row, high: Row, lane: NDArray[np.int64],
-    top: NDArray[np.int64], left: NDArray[np.int64], side: NDArray[np.int64], raised: NDArray[np.bool_], width: int,
-) -> None:  # fmt: skip
+    out: Row,
+    low: Row,
+    high: Row,
+    picture: NDArray[np.int64],
+    top: NDArray[np.int64],
+    left: NDArray[np.int64],
+    side: NDArray[np.int64],
+    raised: NDArray[np.bool_],
+    width: int,
+) -> None:
     """`bench.attacks.squares.torch_paint` in place: out [m, h w c]; low, high [n, h w c]; raised [m, c]."""
     for i in range(len(out)):
         channels = raised.shape[1]
@@ -83,4 +90,4 @@ def paint_squares(
             for column in range(left[i], left[i] + side[i]):
                 for c in range(channels):
                     j = (row * width + column) * channels + c
-                    out[i, j] = high[lane[i], j] if raised[i, c] else low[lane[i], j]
+                    out[i, j] = high[picture[i], j] if raised[i, c] else low[picture[i], j]

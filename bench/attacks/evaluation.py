@@ -11,8 +11,8 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import check_call, check_classes, check_logits, check_repeatable
 from bench.attacks.losses import margin
 from bench.attacks.network import Network, freeze, prepare
-from bench.attacks.outcome import CLEAN, Outcome
 from bench.attacks.queue import Queue, Trial, Workload
+from bench.attacks.result import CLEAN, AttackResult
 
 Progress = Callable[[int, int], None]
 """Told (images with a final verdict, all images)."""
@@ -37,9 +37,15 @@ class Evaluation:
     """One attack on one set of images. `judge` is the model as it came; the queues attack a fast copy of it."""
 
     def __init__(
-        self, spec: Spec, model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str],
-        seed: int, batch_size: int,
-    ) -> None:  # fmt: skip
+        self,
+        spec: Spec,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        ids: Sequence[str],
+        seed: int,
+        batch_size: int,
+    ) -> None:
         device = next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
         check_call(model, images, labels, ids)
         self.spec, self.batch_size = spec, batch_size
@@ -57,7 +63,7 @@ class Evaluation:
         self.adversarial = images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(ids)
 
-    def run(self, progress: Progress | None, keep_adversarial: bool) -> Outcome:
+    def run(self, progress: Progress | None, keep_adversarial: bool) -> AttackResult:
         """The verdicts: what stands after a screening starts anew in float32."""
         standing = (self.logits.argmax(1) == self.load.labels).nonzero().flatten().tolist()
         for queue in self.queues:
@@ -95,9 +101,9 @@ class Evaluation:
         chunks = torch.split(images, batch_size)
         return torch.cat([self.judge.logits(chunk.to(self.judge.device)).logits.cpu() for chunk in chunks])
 
-    def _outcome(self, keep_adversarial: bool) -> Outcome:
+    def _outcome(self, keep_adversarial: bool) -> AttackResult:
         prediction = self.logits.argmax(1)
-        return Outcome(
+        return AttackResult(
             prediction=prediction,
             confidence=self.logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
             margin=margin(self.logits, self.load.labels),

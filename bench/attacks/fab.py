@@ -10,14 +10,14 @@ from bench.attacks.budget import Norm
 from bench.attacks.losses import take
 from bench.attacks.norms import per_image
 from bench.attacks.plane import fab_step
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 BETA = 0.9
 """Backward step: section 3.1 of the paper, its Linf and L2 value."""
 
 
 @dataclass
-class FabLanes(Lanes):
+class FabBatch(ActiveBatch):
     """judging: bool [b], x is a candidate whose prediction counts (else only its gradient is wanted)
     expects: bool [b], the last candidate was adversarial, so that the next will probably be, and needs no gradient."""
 
@@ -26,7 +26,7 @@ class FabLanes(Lanes):
 
 
 @dataclass(frozen=True)
-class Fab(Search[FabLanes]):
+class Fab(Search[FabBatch]):
     """Steps onto the decision boundary towards one target class, linearised, kept near the image; ends at the first
     adversarial image within eps.
 
@@ -40,39 +40,39 @@ class Fab(Search[FabLanes]):
     steps: int = 100
     name: str = "fab-t"
 
-    def start(self, entry: Entry) -> FabLanes:
-        no = torch.zeros_like(entry.index, dtype=torch.bool)
-        return FabLanes(**entry.at(entry.image, norms.anywhere(entry.image)), judging=no, expects=no)
+    def start(self, new: NewImages) -> FabBatch:
+        no = torch.zeros_like(new.index, dtype=torch.bool)
+        return FabBatch(**new.at(new.image, norms.anywhere(new.image)), judging=no, expects=no)
 
-    def wants_gradient(self, lanes: FabLanes) -> Tensor:
-        return ~lanes.judging | (~lanes.expects & (lanes.step < self.steps))
+    def wants_gradient(self, batch: FabBatch) -> Tensor:
+        return ~batch.judging | (~batch.expects & (batch.step < self.steps))
 
-    def objective(self, lanes: FabLanes, logits: Tensor) -> Tensor:
-        return take(logits, lanes.target) - take(logits, lanes.label)
+    def objective(self, batch: FabBatch, logits: Tensor) -> Tensor:
+        return take(logits, batch.target) - take(logits, batch.label)
 
-    def update(self, lanes: FabLanes, reply: Reply) -> Tensor:
-        adversarial = lanes.judging & reply.wrong(lanes.label)
-        lanes.broken = adversarial & self._near(lanes, adversarial)
-        done = lanes.broken | (lanes.judging & (lanes.step >= self.steps))
-        lanes.expects = torch.where(lanes.judging, adversarial, lanes.expects)
-        stepping = ~adversarial & ~done & (reply.gradient is not None)
-        before = lanes.x
-        if reply.gradient is not None and reply.objective is not None:
-            lanes.x = fab_step(before, lanes.image, reply.gradient, reply.objective, self.norm)
+    def update(self, batch: FabBatch, output: ModelOutput) -> Tensor:
+        adversarial = batch.judging & output.wrong(batch.label)
+        batch.broken = adversarial & self._near(batch, adversarial)
+        done = batch.broken | (batch.judging & (batch.step >= self.steps))
+        batch.expects = torch.where(batch.judging, adversarial, batch.expects)
+        stepping = ~adversarial & ~done & (output.gradient is not None)
+        before = batch.x
+        if output.gradient is not None and output.objective is not None:
+            batch.x = fab_step(before, batch.image, output.gradient, output.objective, self.norm)
         if (still := ~stepping).any():
-            back = per_image(torch.where(adversarial & ~lanes.broken, BETA, 1.0)[still])
-            lanes.x[still] = torch.lerp(lanes.image[still], before[still], back)
-        lanes.step = lanes.step + stepping
-        lanes.judging = stepping | done
+            back = per_image(torch.where(adversarial & ~batch.broken, BETA, 1.0)[still])
+            batch.x[still] = torch.lerp(batch.image[still], before[still], back)
+        batch.step = batch.step + stepping
+        batch.judging = stepping | done
         return done
 
-    def _near(self, lanes: FabLanes, asked: Tensor) -> Tensor:
-        """bool [b]: of the lanes in `asked`, whether x lies within eps; False of the others."""
+    def _near(self, batch: FabBatch, asked: Tensor) -> Tensor:
+        """bool [b]: of the batch in `asked`, whether x lies within eps; False of the others."""
         rows, near = asked.nonzero().squeeze(1), torch.zeros_like(asked)
         if len(rows):
-            near[rows] = norms.size(lanes.x[rows] - lanes.image[rows], self.norm) <= self.eps
+            near[rows] = norms.size(batch.x[rows] - batch.image[rows], self.norm) <= self.eps
         return near
 
-    def result(self, lanes: FabLanes) -> Tensor:
+    def result(self, batch: FabBatch) -> Tensor:
         """The boundary may lie outside the ball; what is handed over lies within it."""
-        return norms.project(lanes.x, lanes.image, self.eps, self.norm)
+        return norms.project(batch.x, batch.image, self.eps, self.norm)

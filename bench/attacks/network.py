@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from bench.attacks import norms
-from bench.attacks.search import Reply
+from bench.attacks.search import ModelOutput
 from model_zoo.nets.normalisation import BranchedBatchNorm2d, select_branch
 
 Objective = Callable[[Tensor], Tensor]
@@ -49,14 +49,14 @@ class Network:
         self.model, self.device, self.screen = model, device, screen
         self.cost = Cost()
 
-    def logits(self, x: Tensor) -> Reply:
+    def logits(self, x: Tensor) -> ModelOutput:
         """Logits alone, of x [b, 3, h, w]."""
         self.cost.forward += len(x)
         with torch.inference_mode(), self._precision():
             logits = self.model(_channels_last(x)).float()
-        return Reply(x, logits.clone())
+        return ModelOutput(x, logits.clone())
 
-    def gradient(self, x: Tensor, objective: Objective) -> Reply:
+    def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
         """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
         self.cost.forward += len(x)
         self.cost.backward += len(x)
@@ -67,7 +67,7 @@ class Network:
             logits = logits.float()
             value = objective(logits)
             gradient = _derivative(value, leaf)
-        return Reply(x, logits.detach(), value.detach(), self._healthy(gradient))
+        return ModelOutput(x, logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
         gradient = _channels_last(gradient)

@@ -11,11 +11,11 @@ from bench.attacks.budget import Norm
 from bench.attacks.losses import LOSSES
 from bench.attacks.norms import per_image
 from bench.attacks.randomness import normal, uniform
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 
 @dataclass
-class PgdLanes(Lanes):
+class PgdBatch(ActiveBatch):
     """best: iterate of the highest objective [b, 3, h, w], and that objective [b]; last: int64 [b], final step;
     anchor: an earlier iterate [b, 3, h, w], kept to notice that iterates go round in a cycle; anchored: its step."""
 
@@ -27,7 +27,7 @@ class PgdLanes(Lanes):
 
 
 @dataclass(frozen=True)
-class Pgd(Search[PgdLanes]):
+class Pgd(Search[PgdBatch]):
     """`steps` steps of `step_size` from a random start in the ball (or from the image itself).
 
     keep "final": the last iterate is judged, whatever came before (as the papers evaluate). An image whose iterates
@@ -48,65 +48,69 @@ class Pgd(Search[PgdLanes]):
     def stream(self) -> str:
         return "pgd"
 
-    def start(self, entry: Entry) -> PgdLanes:
-        at = entry.at(entry.image + self._noise(entry), norms.box(entry.image, self.eps, self.norm))
-        return PgdLanes(
-            **at, best=at["x"], highest=torch.full_like(at["x"][:, 0, 0, 0], -torch.inf),
-            last=torch.full_like(entry.index, self.steps), anchor=at["x"], anchored=torch.zeros_like(entry.index),
-        )  # fmt: skip
+    def start(self, new: NewImages) -> PgdBatch:
+        at = new.at(new.image + self._noise(new), norms.box(new.image, self.eps, self.norm))
+        return PgdBatch(
+            **at,
+            best=at["x"],
+            highest=torch.full_like(at["x"][:, 0, 0, 0], -torch.inf),
+            last=torch.full_like(new.index, self.steps),
+            anchor=at["x"],
+            anchored=torch.zeros_like(new.index),
+        )
 
-    def _noise(self, entry: Entry) -> Tensor:
+    def _noise(self, new: NewImages) -> Tensor:
         """Uniform in the ball: [b, 3, h, w]."""
         if not self.random_start:
-            return torch.zeros_like(entry.image)
+            return torch.zeros_like(new.image)
         if self.norm == "linf":
-            return ((uniform(entry.generators, *entry.shape) * 2 - 1) * self.eps).to(entry.image)
-        direction = norms.unit(normal(entry.generators, *entry.shape), "l2")
-        radius = uniform(entry.generators).pow(1 / entry.image[0].numel())
-        return (direction * per_image(radius * self.eps)).to(entry.image)
+            return ((uniform(new.generators, *new.shape) * 2 - 1) * self.eps).to(new.image)
+        direction = norms.unit(normal(new.generators, *new.shape), "l2")
+        radius = uniform(new.generators).pow(1 / new.image[0].numel())
+        return (direction * per_image(radius * self.eps)).to(new.image)
 
-    def wants_gradient(self, lanes: PgdLanes) -> Tensor:
-        return lanes.step < self.steps
+    def wants_gradient(self, batch: PgdBatch) -> Tensor:
+        return batch.step < self.steps
 
-    def objective(self, lanes: PgdLanes, logits: Tensor) -> Tensor:
-        return LOSSES["ce-targeted" if self.targeted else "ce"](logits, lanes.label, lanes.target)
+    def objective(self, batch: PgdBatch, logits: Tensor) -> Tensor:
+        return LOSSES["ce-targeted" if self.targeted else "ce"](logits, batch.label, batch.target)
 
-    def update(self, lanes: PgdLanes, reply: Reply) -> Tensor:
+    def update(self, batch: PgdBatch, output: ModelOutput) -> Tensor:
         if self.keep == "best":
-            return self._update_best(lanes, reply)
-        self._ascend(lanes, reply, torch.ones_like(lanes.broken))
-        self._skip_cycles(lanes)
-        lanes.broken = lanes.step >= lanes.last
-        return lanes.broken
+            return self._update_best(batch, output)
+        self._ascend(batch, output, torch.ones_like(batch.broken))
+        self._skip_cycles(batch)
+        batch.broken = batch.step >= batch.last
+        return batch.broken
 
-    def _update_best(self, lanes: PgdLanes, reply: Reply) -> Tensor:
-        lanes.broken = reply.wrong(lanes.label)
-        value = self.objective(lanes, reply.logits)
-        better = lanes.broken | (value > lanes.highest)
-        lanes.best = torch.where(per_image(better), lanes.x, lanes.best)
-        lanes.highest = torch.where(better, value, lanes.highest)
-        done = lanes.broken | (lanes.step >= lanes.last)
+    def _update_best(self, batch: PgdBatch, output: ModelOutput) -> Tensor:
+        batch.broken = output.wrong(batch.label)
+        value = self.objective(batch, output.logits)
+        better = batch.broken | (value > batch.highest)
+        batch.best = torch.where(per_image(better), batch.x, batch.best)
+        batch.highest = torch.where(better, value, batch.highest)
+        done = batch.broken | (batch.step >= batch.last)
         if not done.all():
-            self._ascend(lanes, reply, ~done)
+            self._ascend(batch, output, ~done)
         return done
 
-    def _ascend(self, lanes: PgdLanes, reply: Reply, moving: Tensor) -> None:
-        if reply.gradient is None:
+    def _ascend(self, batch: PgdBatch, output: ModelOutput, moving: Tensor) -> None:
+        if output.gradient is None:
             return
-        ahead = lanes.x.add(norms.steepest(reply.gradient, self.norm), alpha=self.step_size)
-        ahead = lanes.within(ahead, self.eps, self.norm)
-        lanes.x = ahead if moving.all() else torch.where(per_image(moving), ahead, lanes.x)
-        lanes.step = lanes.step + moving
+        ahead = batch.x.add(norms.steepest(output.gradient, self.norm), alpha=self.step_size)
+        ahead = batch.within(ahead, self.eps, self.norm)
+        batch.x = ahead if moving.all() else torch.where(per_image(moving), ahead, batch.x)
+        batch.step = batch.step + moving
 
-    def _skip_cycles(self, lanes: PgdLanes) -> None:
+    def _skip_cycles(self, batch: PgdBatch) -> None:
         """Steps depend on the iterate alone: once it returns to `anchor`, only the remainder of whole rounds counts."""
-        same = (lanes.x == lanes.anchor).flatten(1).all(1)
-        period = (lanes.step - lanes.anchored).clamp(min=1)
-        lanes.last = torch.where(same, lanes.step + (lanes.last - lanes.step) % period, lanes.last)
+        same = (batch.x == batch.anchor).flatten(1).all(1)
+        period = (batch.step - batch.anchored).clamp(min=1)
+        batch.last = torch.where(same, batch.step + (batch.last - batch.step) % period, batch.last)
         # Brent's rule: the anchor moves on at powers of two, so that a round of any length is met in time.
-        fresh = (lanes.step & (lanes.step - 1)) == 0
-        lanes.anchor = torch.where(per_image(fresh), lanes.x, lanes.anchor)
-        lanes.anchored = torch.where(fresh, lanes.step, lanes.anchored)
+        fresh = (batch.step & (batch.step - 1)) == 0
+        batch.anchor = torch.where(per_image(fresh), batch.x, batch.anchor)
+        batch.anchored = torch.where(fresh, batch.step, batch.anchored)
 
-    def result(self, lanes: PgdLanes) -> Tensor:
-        return lanes.best if self.keep == "best" else lanes.x
+    def result(self, batch: PgdBatch) -> Tensor:
+        return batch.best if self.keep == "best" else batch.x

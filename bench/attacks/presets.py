@@ -13,18 +13,27 @@ PIXEL = Fraction(1, 255)
 
 
 def make_pgd(
-    norm: str, eps: Fraction, steps: int, step_size: Fraction, restarts: int = 1, targeted: bool = False,
-    keep: Literal["final", "best"] = "final", random_start: bool = True,
-) -> Attack:  # fmt: skip
+    norm: str,
+    eps: Fraction,
+    steps: int,
+    step_size: Fraction,
+    restarts: int = 1,
+    targeted: bool = False,
+    keep: Literal["final", "best"] = "final",
+    random_start: bool = True,
+) -> Attack:
     """PGD of `steps` steps, broken if any restart breaks it. `keep="best"` judges all iterates: `pgdbest-...`."""
     checked = check_budget(norm, eps)
     if steps < 1 or restarts < 1 or step_size <= 0:
         raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
     search = Pgd(checked, float(eps), steps, float(step_size), targeted, random_start, keep, _pgd_name(keep))
     choices = [
-        f"k{steps}", f"a{spell(step_size, checked)}", f"r{restarts}", "targeted" if targeted else "untargeted",
+        f"k{steps}",
+        f"a{spell(step_size, checked)}",
+        f"r{restarts}",
+        "targeted" if targeted else "untargeted",
         *([] if random_start else ["cleanstart"]),
-    ]  # fmt: skip
+    ]
     trials = tuple(Trial(search, restart, -1 if targeted else 0) for restart in range(restarts))
     return Attack(search.name, checked, eps, trials, "-".join(choices))
 

@@ -1,8 +1,8 @@
 """The queue under all attacks: images wait, a working batch is kept full, an image leaves when its verdict is final.
 
-Each image passes through the attack's trials in order (`bench.attacks.agenda`). Those in work are rows of the lanes of
-their search; each pass takes as many as fit in a batch, of whichever search, that want the same kind of answer (logits,
-or a gradient too).
+Each image passes through the attack's trials in order (`bench.attacks.schedule`). Images in work are rows of the active
+batch of their search. Each pass takes as many as fit in a batch, of whichever search, that want the same kind of answer
+(logits, or a gradient too).
 """
 
 from collections import defaultdict
@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.attacks.agenda import Agenda
 from bench.attacks.network import Network
 from bench.attacks.randomness import generator
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.schedule import TrialSchedule
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 AnySearch = Search[Any]
 
@@ -55,7 +55,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Finding:
+class TrialResult:
     """What a trial left: the image's place, the trial's, its claim to have broken it, passes, the picture [3, h, w]."""
 
     index: int
@@ -71,49 +71,49 @@ class Queue:
 
     def __init__(self, network: Network, trials: Sequence[Trial], load: Workload, seed: int, batch_size: int) -> None:
         self.network, self.trials, self.load, self.seed, self.batch_size = network, trials, load, seed, batch_size
-        self.findings: dict[int, Finding] = {}
-        self._agenda = Agenda(len(load.ids), len(trials))
+        self.findings: dict[int, TrialResult] = {}
+        self._schedule = TrialSchedule(len(load.ids), len(trials))
         self._steps = torch.zeros(len(load.ids), len(trials), dtype=torch.int64)
-        self._active: dict[AnySearch, Lanes] = {}
+        self._active: dict[AnySearch, ActiveBatch] = {}
 
     def add(self, index: int, trial: int = 0) -> None:
         """Let image `index` wait for a trial; beyond the last there is none, and its finding stands."""
         if trial < len(self.trials):
             self.findings.pop(index, None)
             self._steps[index, trial:] = 0
-            self._agenda.add(index, trial)
+            self._schedule.add(index, trial)
 
     def drain(self) -> None:
         """Work until nobody waits. An image that a trial failed to break waits again, for the next one."""
-        while self._agenda or self._active:
+        while self._schedule or self._active:
             self._admit()
-            for search, lanes, done in self._pass():
-                self._settle(search, lanes, done)
-            if self._agenda.given_up:
+            for search, batch, done in self._pass():
+                self._settle(search, batch, done)
+            if self._schedule.given_up:
                 self._give_up()
 
     @property
     def steps(self) -> Tensor:
         """int64 [n]: passes that each image took part in, up to the end of the first trial that broke it."""
-        counted = torch.arange(len(self.trials)) <= torch.tensor(self._agenda.limit)[:, None]
+        counted = torch.arange(len(self.trials)) <= torch.tensor(self._schedule.limit)[:, None]
         return (self._steps * counted).sum(1)
 
     def _wanting(self) -> tuple[int, int]:
-        """How many lanes want logits alone, and how many a gradient."""
-        gradient = sum(int(search.wants_gradient(lanes).sum()) for search, lanes in self._active.items())
+        """How many batch want logits alone, and how many a gradient."""
+        gradient = sum(int(search.wants_gradient(batch).sum()) for search, batch in self._active.items())
         return sum(map(len, self._active.values())) - gradient, gradient
 
     def _admit(self) -> None:
-        """Fill up. Where lanes are of two kinds there are up to two batches, so that one kind always fills a pass."""
+        """Fill up. Where batch are of two kinds there are up to two batches, so that one kind always fills a pass."""
         wanting = self._wanting()
         room = min(self.batch_size - max(wanting), 2 * self.batch_size - sum(wanting))
         entering: defaultdict[AnySearch, list[tuple[int, int]]] = defaultdict(list)
-        for index, trial in self._agenda.take(room):
+        for index, trial in self._schedule.take(room):
             entering[self.trials[trial].search].append((index, trial))
         for search, places in entering.items():
-            self._put(search, search.start(self._entry(places)))
+            self._put(search, search.start(self._new_images(places)))
 
-    def _entry(self, places: Sequence[tuple[int, int]]) -> Entry:
+    def _new_images(self, places: Sequence[tuple[int, int]]) -> NewImages:
         """The images of (index, trial) pairs on the network's device, with targets and random numbers."""
         index, trial = torch.tensor(places).T
         trials = [self.trials[t] for _, t in places]
@@ -130,60 +130,60 @@ class Queue:
         target = torch.where(aimed >= 0, wrong.gather(1, aimed.clamp(min=0)[:, None]).squeeze(1), label)
         device = self.network.device
         image = self.load.images[index].to(device).contiguous(memory_format=torch.channels_last)
-        return Entry(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
+        return NewImages(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
 
     def _wrong_classes(self, index: Tensor) -> Tensor:
         """int64 [b, k - 1]: the wrong classes of the clean images, the most likely first."""
         others = self.load.logits[index].scatter(1, self.load.labels[index, None], -torch.inf)
         return others.argsort(dim=1, descending=True, stable=True)[:, :-1]
 
-    def _put(self, search: AnySearch, lanes: Lanes) -> None:
-        """Add lanes behind those that are there."""
-        parts = [part for part in (self._active.pop(search, None), lanes) if part is not None and len(part)]
+    def _put(self, search: AnySearch, batch: ActiveBatch) -> None:
+        """Add batch behind those that are there."""
+        parts = [part for part in (self._active.pop(search, None), batch) if part is not None and len(part)]
         if parts:
-            self._active[search] = lanes.join(parts)
+            self._active[search] = batch.join(parts)
 
-    def _pass(self) -> list[tuple[AnySearch, Lanes, Tensor]]:
-        """One pass of the network over one batch: the lanes that took part, and which of them are done.
+    def _pass(self) -> list[tuple[AnySearch, ActiveBatch, Tensor]]:
+        """One pass of the network over one batch: the batch that took part, and which of them are done.
 
         Out of memory halves the batch; nothing has moved until the network has answered.
         """
         logits, gradients = self._wanting()
         parts = self._take(gradients >= logits)
         try:
-            replies = self._ask(parts, gradients >= logits)
+            outputs = self._ask(parts, gradients >= logits)
         except torch.OutOfMemoryError:
             if self.batch_size == 1:
                 raise
             self.batch_size //= 2
-            for search, lanes in parts:
-                self._put(search, lanes)
+            for search, batch in parts:
+                self._put(search, batch)
             return []
         with torch.no_grad():
-            return [(s, lanes, s.update(lanes, reply)) for (s, lanes), reply in zip(parts, replies, strict=True)]
+            return [(s, batch, s.update(batch, output)) for (s, batch), output in zip(parts, outputs, strict=True)]
 
-    def _take(self, gradient: bool) -> list[tuple[AnySearch, Lanes]]:
-        """Up to a batch of the lanes that want a gradient (or that do not), those that waited longest first."""
+    def _take(self, gradient: bool) -> list[tuple[AnySearch, ActiveBatch]]:
+        """Up to a batch of the batch that want a gradient (or that do not), those that waited longest first."""
         room, parts = self.batch_size, []
-        for search, lanes in list(self._active.items()):
-            ready = search.wants_gradient(lanes) == gradient
+        for search, batch in list(self._active.items()):
+            ready = search.wants_gradient(batch) == gradient
             chosen = ready & (ready.cumsum(0) <= room)
             count = int(chosen.sum())
             if not count:
                 continue
             room -= count
             del self._active[search]
-            if count < len(lanes):
-                self._put(search, lanes.select(~chosen))
-                lanes = lanes.select(chosen)
-            parts.append((search, lanes))
+            if count < len(batch):
+                self._put(search, batch.select(~chosen))
+                batch = batch.select(chosen)
+            parts.append((search, batch))
         return parts
 
-    def _ask(self, parts: list[tuple[AnySearch, Lanes]], gradient: bool) -> list[Reply]:
-        """The network's replies, in one pass over all parts. Where logits alone are wanted there may be room for
-        several points of a lane."""
-        most = 1 if gradient else max(self.batch_size // sum(len(lanes) for _, lanes in parts), 1)
-        points = [search.points(lanes, most) for search, lanes in parts]
+    def _ask(self, parts: list[tuple[AnySearch, ActiveBatch]], gradient: bool) -> list[ModelOutput]:
+        """The network's outputs, in one pass over all parts. Where logits alone are wanted there may be room for
+        several points of an image."""
+        most = 1 if gradient else max(self.batch_size // sum(len(batch) for _, batch in parts), 1)
+        points = [search.points(batch, most) for search, batch in parts]
         sizes = [len(own) for own in points]
         x = torch.cat(points) if len(points) > 1 else points[0]
         if not gradient:
@@ -191,28 +191,32 @@ class Queue:
 
         def objective(logits: Tensor) -> Tensor:
             rows = zip(parts, torch.split(logits, sizes), strict=True)
-            return torch.cat([search.objective(lanes, own) for (search, lanes), own in rows])
+            return torch.cat([search.objective(batch, own) for (search, batch), own in rows])
 
         return self.network.gradient(x, objective).split(sizes)
 
-    def _settle(self, search: AnySearch, lanes: Lanes, done: Tensor) -> None:
-        """Take note of the lanes that are done, and put the others back."""
-        lanes.passes = lanes.passes + 1
+    def _settle(self, search: AnySearch, batch: ActiveBatch, done: Tensor) -> None:
+        """Take note of the batch that are done, and put the others back."""
+        batch.passes = batch.passes + 1
         if not done.any():
-            return self._put(search, lanes)
-        self._put(search, lanes.select(~done))
-        gone = lanes.select(done)
+            return self._put(search, batch)
+        self._put(search, batch.select(~done))
+        gone = batch.select(done)
         rows = zip(
-            gone.index.tolist(), gone.trial.tolist(), gone.broken.tolist(), gone.passes.tolist(),
-            search.result(gone).cpu(), strict=True,
-        )  # fmt: skip
-        for finding in (Finding(*row) for row in rows):
+            gone.index.tolist(),
+            gone.trial.tolist(),
+            gone.broken.tolist(),
+            gone.passes.tolist(),
+            search.result(gone).cpu(),
+            strict=True,
+        )
+        for finding in (TrialResult(*row) for row in rows):
             self._note(finding)
         return None
 
-    def _note(self, finding: Finding) -> None:
+    def _note(self, finding: TrialResult) -> None:
         """Keep a finding unless a better one is there: the first that breaks the image, else the last."""
-        if not self._agenda.end(finding.index, finding.trial, finding.broken):
+        if not self._schedule.end(finding.index, finding.trial, finding.broken):
             return
         self._steps[finding.index, finding.trial] = finding.passes
         there = self.findings.get(finding.index)
@@ -220,11 +224,11 @@ class Queue:
             self.findings[finding.index] = finding
 
     def _give_up(self) -> None:
-        """Let go of the lanes whose image an earlier trial has broken."""
-        self._agenda.given_up = False
-        limit = torch.tensor(self._agenda.limit, device=self.network.device)
-        for search, lanes in list(self._active.items()):
-            counts = lanes.trial <= limit[lanes.index]
+        """Let go of the batch whose image an earlier trial has broken."""
+        self._schedule.given_up = False
+        limit = torch.tensor(self._schedule.limit, device=self.network.device)
+        for search, batch in list(self._active.items()):
+            counts = batch.trial <= limit[batch.index]
             if not counts.all():
                 del self._active[search]
-                self._put(search, lanes.select(counts))
+                self._put(search, batch.select(counts))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
-from bench.attacks.base import Attack, Outcome, Progress
+from bench.attacks.base import Attack, AttackResult, Progress
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_call, check_classes, check_logits
 from bench.attacks.losses import margin
@@ -65,9 +65,17 @@ class ReferenceAttack(Attack):
         return f"pyautoattack {version('pyautoattack')}"
 
     def run(
-        self, model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], *,
-        seed: int = 0, batch_size: int = 32, progress: Progress | None = None, keep_adversarial: bool = False,
-    ) -> Outcome:  # fmt: skip
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        batch_size: int = 32,
+        progress: Progress | None = None,
+        keep_adversarial: bool = False,
+    ) -> AttackResult:
         """As `Attack.run`, but randomness belongs to the batch: `seed`, `batch_size` and the order of images matter."""
         check_call(model, images, labels, ids)
         # pyautoattack takes views of gradients, which inherit the pictures' layout.
@@ -90,7 +98,7 @@ class ReferenceAttack(Attack):
                     broken_by[row], adversarial[row] = component, picture
         logits = run.score(adversarial)
         prediction = logits.argmax(1)
-        return Outcome(
+        return AttackResult(
             prediction=prediction,
             confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
             margin=margin(logits, labels),
@@ -115,9 +123,13 @@ class _Run:
         self.device = next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
         self.attacked = Counted(freeze(model, attack.through))
         self.runner = pyautoattack.AutoAttack(
-            self.attacked, norm=NORMS[attack.norm], eps=float(attack.eps), version="standard", seed=seed,
+            self.attacked,
+            norm=NORMS[attack.norm],
+            eps=float(attack.eps),
+            version="standard",
+            seed=seed,
             device=self.device,
-        )  # fmt: skip
+        )
         self.runner.verbose = False
 
     def component(self, name: str, images: Tensor, labels: Tensor) -> Tensor:

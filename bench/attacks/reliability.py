@@ -12,10 +12,10 @@ from typing import Literal, get_args
 
 from torch import Tensor, nn
 
-from bench.attacks import evidence
+from bench.attacks import masking
 from bench.attacks.budget import check_budget
 from bench.attacks.checks import check_images, check_logits
-from bench.attacks.evidence import Measurement, NotMeasuredError, Subject
+from bench.attacks.masking import AttackedModel, Measurement, NotAssessableError
 from bench.attacks.network import freeze
 from bench.errors import UsageError
 from bench.metrics.estimate import wilson
@@ -56,17 +56,17 @@ class Criterion:
 
 
 CRITERIA = (
-    Criterion(evidence.training_modules, 0, 0, "of the modules are in training mode", structural=True),
-    Criterion(evidence.random_forward, 1e-5, 1e-4, "relative change of the logits between two passes", structural=True),
-    Criterion(evidence.moved_at_zero, 0, 0, "of the predictions change at eps 0"),
-    Criterion(evidence.blind_gradients, 0.01, 0.10, "of the gradients are zero or not finite"),
-    Criterion(evidence.float64_disagreement, 0.05, 0.20, "of the gradients differ between float32 and float64"),
-    Criterion(evidence.flat_loss, 0.05, 0.20, "of the losses do not rise in 20 steps"),
-    Criterion(evidence.unbounded_survivors, 0, 0.05, "of the images stand where eps is no bound"),
-    Criterion(evidence.more_steps, 0.04, 0.10, "of the images fall to PGD-200 alone, not to PGD-20"),
-    Criterion(evidence.adaptive_steps, 0.06, 0.12, "of the images fall to APGD alone, not to PGD"),
-    Criterion(evidence.gradient_free, 0.01, 0.05, "of the images fall to Square alone, not to gradients"),
-    Criterion(evidence.transfer, 0.01, 0.05, "of the images fall to another model's examples, not to this one's"),
+    Criterion(masking.training_modules, 0, 0, "of the modules are in training mode", structural=True),
+    Criterion(masking.random_forward, 1e-5, 1e-4, "relative change of the logits between two passes", structural=True),
+    Criterion(masking.moved_at_zero, 0, 0, "of the predictions change at eps 0"),
+    Criterion(masking.blind_gradients, 0.01, 0.10, "of the gradients are zero or not finite"),
+    Criterion(masking.float64_disagreement, 0.05, 0.20, "of the gradients differ between float32 and float64"),
+    Criterion(masking.flat_loss, 0.05, 0.20, "of the losses do not rise in 20 steps"),
+    Criterion(masking.unbounded_survivors, 0, 0.05, "of the images stand where eps is no bound"),
+    Criterion(masking.more_steps, 0.04, 0.10, "of the images fall to PGD-200 alone, not to PGD-20"),
+    Criterion(masking.adaptive_steps, 0.06, 0.12, "of the images fall to APGD alone, not to PGD"),
+    Criterion(masking.gradient_free, 0.01, 0.05, "of the images fall to Square alone, not to gradients"),
+    Criterion(masking.transfer, 0.01, 0.05, "of the images fall to another model's examples, not to this one's"),
 )
 """Structural ones come first: where one makes a number unreliable, no attack is run.
 
@@ -77,7 +77,7 @@ why the limits came to be held against intervals.
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckedCriterion:
     """One criterion's value, and what it makes of the number."""
 
     name: str
@@ -91,9 +91,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Reliability:
-    """The verdict on a robust accuracy with its evidence; `skipped` says of criteria without a value why."""
+    """The verdict on a robust accuracy with its masking; `skipped` says of criteria without a value why."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckedCriterion, ...]
     skipped: dict[str, str]
     images: int
 
@@ -119,16 +119,26 @@ class Reliability:
 
 
 def assess(
-    model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], norm: str, eps: Fraction, *,
-    seed: int = 0, batch_size: int = 32, surrogate: nn.Module | None = None,
-) -> Reliability:  # fmt: skip
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    ids: Sequence[str],
+    norm: str,
+    eps: Fraction,
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    surrogate: nn.Module | None = None,
+) -> Reliability:
     """Measure every criterion at the budget (`norm`, `eps`) on those of `images` float32 [n, 3, h, w] that are right.
 
     `labels` int64 [n], `ids` unique; `surrogate` is another model of the same classes, whose adversarial examples are
     tried on this one. Raises `UsageError` for input on which nothing can be said.
     """
     check_images(images)
-    everything = Subject(freeze(model), images, labels, ids, check_budget(norm, eps), eps, seed, batch_size, surrogate)
+    everything = AttackedModel(
+        freeze(model), images, labels, ids, check_budget(norm, eps), eps, seed, batch_size, surrogate
+    )
     check_logits(everything.clean, labels)
     right = everything.clean.argmax(1) == labels
     if not right.any():
@@ -138,8 +148,8 @@ def assess(
     return _judge(subject)
 
 
-def _judge(subject: Subject) -> Reliability:
-    findings: list[Finding] = []
+def _judge(subject: AttackedModel) -> Reliability:
+    findings: list[CheckedCriterion] = []
     skipped: dict[str, str] = {}
     for criterion in CRITERIA:
         if not criterion.structural and any(f.level == "unreliable" for f in findings if _structural(f.name)):
@@ -147,10 +157,12 @@ def _judge(subject: Subject) -> Reliability:
             continue
         try:
             value = criterion.measure(subject)
-        except NotMeasuredError as error:
+        except NotAssessableError as error:
             skipped[criterion.name] = str(error)
             continue
-        findings.append(Finding(criterion.name, value, criterion.level(value, len(subject.labels)), criterion.says))
+        findings.append(
+            CheckedCriterion(criterion.name, value, criterion.level(value, len(subject.labels)), criterion.says)
+        )
     return Reliability(tuple(findings), skipped, len(subject.labels))
 
 

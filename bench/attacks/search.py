@@ -1,6 +1,6 @@
 """What an attack's search is to the queue: it proposes points, is told the logits and gradients, and says when to stop.
 
-A search holds no images. Those that are being worked on are rows of a `Lanes`, each at a step of its own, so that
+A search holds no images. Those that are being worked on are rows of a `ActiveBatch`, each at a step of its own, so that
 one may leave and another enter at any time.
 """
 
@@ -18,7 +18,7 @@ from bench.attacks.randomness import Generators
 
 
 @dataclass
-class Lanes:
+class ActiveBatch:
     """Images in work, one a row; every field is a tensor whose first axis is the row.
 
     index: int64 [b], place of the image in the unit; trial: int64 [b], which of the attack's trials this is
@@ -61,8 +61,8 @@ class Lanes:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """Images that enter a search: the fields of `Lanes`, and a generator of random numbers for each."""
+class NewImages:
+    """Images that enter a search: the fields of `ActiveBatch`, and a generator of random numbers for each."""
 
     index: Tensor
     trial: Tensor
@@ -72,14 +72,22 @@ class Entry:
     generators: Generators
 
     def at(self, x: Tensor, limits: norms.Box) -> dict[str, Tensor]:
-        """The fields that all lanes share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
+        """The fields that all batch share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
         low, high = limits
         start = x.to(self.image).clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
         return {
-            "index": self.index, "trial": self.trial, "image": self.image, "low": low, "high": high,
-            "label": self.label, "target": self.target, "x": start, "step": torch.zeros_like(self.index),
-            "passes": torch.zeros_like(self.index), "broken": torch.zeros_like(self.index, dtype=torch.bool),
-        }  # fmt: skip
+            "index": self.index,
+            "trial": self.trial,
+            "image": self.image,
+            "low": low,
+            "high": high,
+            "label": self.label,
+            "target": self.target,
+            "x": start,
+            "step": torch.zeros_like(self.index),
+            "passes": torch.zeros_like(self.index),
+            "broken": torch.zeros_like(self.index, dtype=torch.bool),
+        }
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -89,7 +97,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ModelOutput:
     """The network's answer: the points asked [b, 3, h, w], logits [b, k], and where they were wanted the search's
     objective [b] and its gradient [b, 3, h, w] with respect to the points."""
 
@@ -99,22 +107,22 @@ class Reply:
     gradient: Tensor | None = None
 
     def ascent(self) -> tuple[Tensor, Tensor]:
-        """(objective, gradient) of a reply that was asked with gradients."""
+        """(objective, gradient) of a output that was asked with gradients."""
         if self.objective is None or self.gradient is None:
             raise RuntimeError("the network was asked for logits alone, where the search needs a gradient")
         return self.objective, self.gradient
 
-    def split(self, sizes: list[int]) -> "list[Reply]":
-        """A reply for each of the consecutive groups of points."""
+    def split(self, sizes: list[int]) -> "list[ModelOutput]":
+        """A output for each of the consecutive groups of points."""
         given = [part for part in (self.points, self.logits, self.objective, self.gradient) if part is not None]
-        return [Reply(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
+        return [ModelOutput(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
         """bool [b]: the prediction is not the label."""
         return self.logits.argmax(1) != label
 
 
-L = TypeVar("L", bound=Lanes)
+L = TypeVar("L", bound=ActiveBatch)
 
 
 class Search(ABC, Generic[L]):
@@ -133,25 +141,25 @@ class Search(ABC, Generic[L]):
         return 2
 
     @abstractmethod
-    def start(self, entry: Entry) -> L:
-        """The lanes of images that enter."""
+    def start(self, new: NewImages) -> L:
+        """The batch of images that enter."""
 
-    def wants_gradient(self, lanes: L) -> Tensor:
-        """bool [b]: the next step needs the gradient at `lanes.x`, not the logits alone."""
-        return torch.ones_like(lanes.broken)
+    def wants_gradient(self, batch: L) -> Tensor:
+        """bool [b]: the next step needs the gradient at `batch.x`, not the logits alone."""
+        return torch.ones_like(batch.broken)
 
-    def points(self, lanes: L, _most: int) -> Tensor:
-        """[b k, 3, h, w], the points asked next, k <= `_most` of them for each lane, one lane after the other."""
-        return lanes.x
+    def points(self, batch: L, _most: int) -> Tensor:
+        """[b k, 3, h, w], the points asked next, k <= `_most` of them for each image, one image after the other."""
+        return batch.x
 
     @abstractmethod
-    def objective(self, lanes: L, logits: Tensor) -> Tensor:
+    def objective(self, batch: L, logits: Tensor) -> Tensor:
         """[b], what the gradient is taken of; searches ascend it."""
 
     @abstractmethod
-    def update(self, lanes: L, reply: Reply) -> Tensor:
-        """Take the reply at `points`, move on in place; bool [b]: the lane is done, `lanes.broken` says how."""
+    def update(self, batch: L, output: ModelOutput) -> Tensor:
+        """Take the output at `points`, move on in place; bool [b]: the image is done, `batch.broken` says how."""
 
-    def result(self, lanes: L) -> Tensor:
-        """[b, 3, h, w] within the budget: the adversarial images of lanes that are done."""
-        return lanes.x
+    def result(self, batch: L) -> Tensor:
+        """[b, 3, h, w] within the budget: the adversarial images of batch that are done."""
+        return batch.x

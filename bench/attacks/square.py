@@ -11,7 +11,7 @@ from bench.attacks import norms
 from bench.attacks.budget import Norm
 from bench.attacks.losses import margin
 from bench.attacks.randomness import Generators, signs, uniform
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 from bench.attacks.squares import Squares, paint
 
 P_INIT = 0.8
@@ -26,7 +26,7 @@ AT_ONCE = 4
 
 
 @dataclass
-class SquareLanes(Lanes):
+class SquareBatch(ActiveBatch):
     """best: image of the lowest margin so far, and that margin [b]; draws: float32 [b, queries, d], uniform in [0, 1),
     the random numbers of every step."""
 
@@ -36,7 +36,7 @@ class SquareLanes(Lanes):
 
 
 @dataclass(frozen=True)
-class Square(Search[SquareLanes]):
+class Square(Search[SquareBatch]):
     """`queries` random squares (Linf) or pairs of windows (L2), each kept if it lowers the margin. Ends at the first
     misclassification. The schedule of sizes is that of 10,000 queries whatever their number, as in AutoAttack, unless
     `rescale` spreads it over the queries that there are."""
@@ -47,63 +47,63 @@ class Square(Search[SquareLanes]):
     rescale: bool = False
     name: str = "square"
 
-    def start(self, entry: Entry) -> SquareLanes:
-        c, h, w = entry.shape
+    def start(self, new: NewImages) -> SquareBatch:
+        c, h, w = new.shape
         if self.norm == "linf":
-            first = entry.image + self.eps * signs(entry.generators, c, 1, w).to(entry.image)
+            first = new.image + self.eps * signs(new.generators, c, 1, w).to(new.image)
         else:
-            first = entry.image + self.eps * norms.unit(_tiles(entry.generators, c, h, w), "l2").to(entry.image)
-        at = entry.at(first, norms.box(entry.image, self.eps, self.norm))
-        draws = uniform(entry.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
+            first = new.image + self.eps * norms.unit(_tiles(new.generators, c, h, w), "l2").to(new.image)
+        at = new.at(first, norms.box(new.image, self.eps, self.norm))
+        draws = uniform(new.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
         lowest = torch.full_like(at["x"][:, 0, 0, 0], torch.inf)
-        return SquareLanes(**at, best=at["x"].clone(), lowest=lowest, draws=draws.to(entry.image))
+        return SquareBatch(**at, best=at["x"].clone(), lowest=lowest, draws=draws.to(new.image))
 
-    def wants_gradient(self, lanes: SquareLanes) -> Tensor:
-        return torch.zeros_like(lanes.broken)
+    def wants_gradient(self, batch: SquareBatch) -> Tensor:
+        return torch.zeros_like(batch.broken)
 
-    def objective(self, lanes: SquareLanes, logits: Tensor) -> Tensor:
-        return -margin(logits, lanes.label)
+    def objective(self, batch: SquareBatch, logits: Tensor) -> Tensor:
+        return -margin(logits, batch.label)
 
-    def points(self, lanes: SquareLanes, most: int) -> Tensor:
+    def points(self, batch: SquareBatch, most: int) -> Tensor:
         """As many of the coming proposals as there is room for: most change nothing, and the next then stays what it
         is. Those after the first that lowers the margin are asked in vain."""
         count = min(most, AT_ONCE)
-        ahead = torch.arange(count, device=lanes.step.device)
-        made = lanes.step[:, None] + ahead - 1
-        lane = torch.arange(len(lanes), device=lanes.step.device).repeat_interleave(count)
-        x = self._proposals(lanes, lane, made.clamp(0, self.queries - 1).flatten())
-        starting = (lanes.step == 0).nonzero().squeeze(1)
-        x[starting * count] = lanes.x[starting]
+        ahead = torch.arange(count, device=batch.step.device)
+        made = batch.step[:, None] + ahead - 1
+        row = torch.arange(len(batch), device=batch.step.device).repeat_interleave(count)
+        x = self._proposals(batch, row, made.clamp(0, self.queries - 1).flatten())
+        starting = (batch.step == 0).nonzero().squeeze(1)
+        x[starting * count] = batch.x[starting]
         return x
 
-    def update(self, lanes: SquareLanes, reply: Reply) -> Tensor:
-        count = len(reply.logits) // len(lanes)
-        label = lanes.label.repeat_interleave(count)
-        value, wrong = (own.view(-1, count) for own in (margin(reply.logits, label), reply.wrong(label)))
-        asked = (self.queries + 1 - lanes.step).clamp(max=count)
+    def update(self, batch: SquareBatch, output: ModelOutput) -> Tensor:
+        count = len(output.logits) // len(batch)
+        label = batch.label.repeat_interleave(count)
+        value, wrong = (own.view(-1, count) for own in (margin(output.logits, label), output.wrong(label)))
+        asked = (self.queries + 1 - batch.step).clamp(max=count)
         place = torch.arange(count, device=asked.device)
-        better = (wrong | (value < lanes.lowest[:, None])) & (place < asked[:, None])
+        better = (wrong | (value < batch.lowest[:, None])) & (place < asked[:, None])
         used = torch.where(better.any(1), better.long().argmax(1) + 1, asked)
         rows = better.any(1).nonzero().squeeze(1)
         taken = rows * count + used[rows] - 1
-        lanes.best[rows], lanes.lowest[rows] = reply.points[taken], value.flatten()[taken]
-        lanes.broken = torch.zeros_like(lanes.broken)
-        lanes.broken[rows] = wrong.flatten()[taken]
-        lanes.step, lanes.passes = lanes.step + used, lanes.passes + used - 1
-        return lanes.broken | (lanes.step > self.queries)
+        batch.best[rows], batch.lowest[rows] = output.points[taken], value.flatten()[taken]
+        batch.broken = torch.zeros_like(batch.broken)
+        batch.broken[rows] = wrong.flatten()[taken]
+        batch.step, batch.passes = batch.step + used, batch.passes + used - 1
+        return batch.broken | (batch.step > self.queries)
 
-    def result(self, lanes: SquareLanes) -> Tensor:
-        return lanes.best
+    def result(self, batch: SquareBatch) -> Tensor:
+        return batch.best
 
-    def _proposals(self, lanes: SquareLanes, lane: Tensor, made: Tensor) -> Tensor:
-        """[m, c, h, w]: the proposal after `made` [m] others, to the best picture of `lane` [m]."""
-        h, w = lanes.image.shape[2:]
-        side, draws = _sides(self, h, w).to(made)[made], lanes.draws[lane, made]
+    def _proposals(self, batch: SquareBatch, row: Tensor, made: Tensor) -> Tensor:
+        """[m, c, h, w]: the proposal after `made` [m] others, to the best picture of `row` [m]."""
+        h, w = batch.image.shape[2:]
+        side, draws = _sides(self, h, w).to(made)[made], batch.draws[row, made]
         if self.norm == "l2":
-            return self._windows(lanes.best[lane], lanes.image[lane], side, draws)
+            return self._windows(batch.best[row], batch.image[row], side, draws)
         top, left = _first(draws[:, 0], h, side), _first(draws[:, 1], w, side)
         # Algorithm 2: a square of one colour, 2 eps away, projected: so at the upper or the lower end of its room.
-        return paint(lanes.best, lanes.low, lanes.high, Squares(lane, top, left, side, draws[:, 2:] < 0.5))
+        return paint(batch.best, batch.low, batch.high, Squares(row, top, left, side, draws[:, 2:] < 0.5))
 
     def _windows(self, best: Tensor, image: Tensor, side: Tensor, draws: Tensor) -> Tensor:
         """Algorithm 3, one by one: windows differ in size."""

@@ -12,9 +12,9 @@ from bench.attacks import norms
 
 
 class Squares(NamedTuple):
-    """lane: int64 [m], of which picture; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
+    """row: int64 [m], of which picture; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
 
-    lane: Tensor
+    row: Tensor
     top: Tensor
     left: Tensor
     side: Tensor
@@ -33,7 +33,7 @@ def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
 
 def torch_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
     """`paint` in torch. Weights of 0 and 1 choose exactly, and faster than `where`."""
-    best, low, high = (pictures[squares.lane] for pictures in (best, low, high))
+    best, low, high = (pictures[squares.row] for pictures in (best, low, high))
     h, w = best.shape[2:]
     rows, columns = (_interval(first, squares.side, length) for first, length in ((squares.top, h), (squares.left, w)))
     inside = (rows[:, None, :, None] & columns[:, None, None, :]).to(best)
@@ -50,8 +50,8 @@ def _interval(first: Tensor, side: Tensor, length: int) -> Tensor:
 def _compiled_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
     from bench.attacks.compiled import paint_squares  # Numba is slow to import
 
-    out = best[squares.lane].contiguous(memory_format=torch.channels_last)
-    lane, top, left, side, raised = (t.numpy() for t in squares)
+    out = best[squares.row].contiguous(memory_format=torch.channels_last)
+    row, top, left, side, raised = (t.numpy() for t in squares)
     bounds = norms.array(low), norms.array(high)
-    paint_squares(norms.array(out), *bounds, lane, top, left, side, raised, best.shape[-1])
+    paint_squares(norms.array(out), *bounds, row, top, left, side, raised, best.shape[-1])
     return out

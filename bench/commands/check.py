@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.reports.check import Report
+    from bench.gate.check import Report
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -29,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     from bench.errors import UsageError
-    from bench.reports.check import accept, check
+    from bench.gate.check import accept, check
 
     models = arguments.model.split(",") if arguments.model else []
     options = {name: getattr(arguments, name) for name in ("data", "seed", "device", "batch_size")}
@@ -47,8 +47,8 @@ def _check(arguments: argparse.Namespace) -> int:
 def _tell(report: "Report", junit: str | None) -> int:
     """Print the findings, write them, and answer for them with the exit code."""
     from bench.errors import MissingError, RegressionError
-    from bench.reports.gate import Status
-    from bench.reports.junit import to_junit
+    from bench.gate.judgement import Status
+    from bench.gate.junit import to_junit
 
     for finding in report.findings:
         print(f"{finding.status:<10} {finding.model:<20} {finding.what} against {finding.against}: {finding.evidence}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.reports.compare import Pairs
+    from bench.folder.compare import Pairs
 
 LEVEL = 0.05
 
@@ -23,8 +23,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from bench.errors import UsageError
-    from bench.reports.compare import compare_pairs
-    from bench.reports.spreadsheet import to_csv
+    from bench.folder.compare import compare_pairs
+    from bench.safe_csv import to_csv
 
     if bool(arguments.models) == arguments.all:
         raise UsageError("name the models to compare, or give --all: bench compare MODEL_A MODEL_B DIR")

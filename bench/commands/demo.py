@@ -14,8 +14,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from bench.board.leaderboard import to_markdown
     from bench.demo import demo
-    from bench.reports.leaderboard import to_markdown
 
     board = demo(arguments.out, lambda line: print(f"\n{line}", flush=True))
     print(to_markdown(board))

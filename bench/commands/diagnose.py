@@ -29,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:
-    from bench.reports.diagnosis.run import diagnose
+    from bench.diagnosis.run import diagnose
 
     print(diagnose(arguments.model, arguments.out, **{name: getattr(arguments, name) for name in _OPTIONS}))
     return 0

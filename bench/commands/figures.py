@@ -14,7 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    from bench.reports.figures import write_figures
+    from bench.figures import write_figures
 
     written = write_figures(arguments.dir, Path(arguments.out))
     for path in written.files:

@@ -24,10 +24,16 @@ def _models() -> list[Row]:
     from model_zoo.registry import cards
 
     return [
-        {"name": c.name, "method": c.method, "architecture": c.architecture, "size": c.input.size,
-         "data set": c.dataset, "weights": c.weights.availability}
+        {
+            "name": c.name,
+            "method": c.method,
+            "architecture": c.architecture,
+            "size": c.input.size,
+            "data set": c.dataset,
+            "weights": c.weights.availability,
+        }
         for c in cards().values()
-    ]  # fmt: skip
+    ]
 
 
 def _suites() -> list[Row]:

@@ -29,10 +29,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _report(arguments: argparse.Namespace) -> int:
     import os
 
+    from bench.board.site.build import SiteOptions, write_site
     from bench.datasets.table import parse_roots
     from bench.errors import UsageError
-    from bench.reports.outside import read_outside
-    from bench.reports.site.build import SiteOptions, write_site
+    from bench.published.outside import read_outside
 
     if arguments.thumbnails < 0:
         raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {arguments.thumbnails}")

@@ -26,9 +26,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    from bench.reports.show import print_results
-    from bench.reports.spreadsheet import to_csv
-    from bench.reports.tables import require_complete, results
+    from bench.folder.tables import require_complete, results
+    from bench.safe_csv import to_csv
+    from bench.terminal import print_results
 
     frame = results(arguments.dir)
     if arguments.csv:
@@ -39,9 +39,9 @@ def _results(arguments: argparse.Namespace) -> int:
 
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
-    from bench.reports.leaderboard import leaderboard, to_latex, to_markdown
-    from bench.reports.outside import read_outside
-    from bench.reports.spreadsheet import to_csv
+    from bench.board.leaderboard import leaderboard, to_latex, to_markdown
+    from bench.published.outside import read_outside
+    from bench.safe_csv import to_csv
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
     frame = leaderboard(arguments.dir, outside=outside)
@@ -55,8 +55,8 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
 
 
 def _merge(arguments: argparse.Namespace) -> int:
-    from bench.reports.merge import merge
-    from bench.reports.tables import require_complete, results
+    from bench.folder.merge import merge
+    from bench.folder.tables import require_complete, results
 
     copied = merge(arguments.dirs, arguments.out)
     print(f"{copied} objects copied into {arguments.out}")

@@ -7,10 +7,27 @@ if TYPE_CHECKING:
     from bench.engine.run import Prepared
 
 _OPTIONS = (
-    "dataset", "data", "out", "protocol", "limit", "seed", "weights", "device", "batch_size", "eps", "norm",
-    "steps", "step_size", "restarts", "targeted", "attack_engine", "reliability", "shard",
-    "workers", "ray",
-)  # fmt: skip
+    "dataset",
+    "data",
+    "out",
+    "protocol",
+    "limit",
+    "seed",
+    "weights",
+    "device",
+    "batch_size",
+    "eps",
+    "norm",
+    "steps",
+    "step_size",
+    "restarts",
+    "targeted",
+    "attack_engine",
+    "reliability",
+    "shard",
+    "workers",
+    "ray",
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -22,8 +39,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--dataset", metavar="NAME", help="data set of the suites that run on any; default the model's home set")
     add("--data", metavar="DIR|NAME=DIR,...", help="data root like BENCH_DATA, or one set's own folder")
     add("--out", default="results/runs", metavar="DIR", help="results folder; runs accumulate in it")
-    add("--protocol", default="canonical", choices=("canonical", "published"),
-        help="canonical: one input rule for all models; published: as the model's authors evaluated it")  # fmt: skip
+    add(
+        "--protocol",
+        default="canonical",
+        choices=("canonical", "published"),
+        help="canonical: one input rule for all models; published: as the model's authors evaluated it",
+    )
     add("--limit", type=int, metavar="N", help="N images of each set, spread over it; labelled in every table")
     add("--seed", type=int, default=0, metavar="S", help="seed of all random draws, each keyed by image")
     add("--weights", metavar="FILE", help="the model's weights, in place of its card's")
@@ -42,15 +63,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--restarts", type=int, default=1, metavar="R", help="random restarts")
     add("--targeted", action="store_true", help="towards a random other class, as in Feature Denoising")
     add("--attack-engine", default="native", choices=("native", "reference"), help="reference: pyautoattack itself")
-    add("--reliability", type=int, default=32, metavar="N",
-        help="images on which a robust accuracy is put in doubt (default 32); 0 leaves the verdict out")  # fmt: skip
+    add(
+        "--reliability",
+        type=int,
+        default=32,
+        metavar="N",
+        help="images on which a robust accuracy is put in doubt (default 32); 0 leaves the verdict out",
+    )
     parser.set_defaults(func=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from bench.engine.run import carry_out, prepare
-    from bench.reports.show import print_results
-    from bench.reports.tables import results
+    from bench.folder.tables import results
+    from bench.terminal import print_results
 
     options = {name: getattr(arguments, name) for name in _OPTIONS}
     prepared = prepare(arguments.model, arguments.suite, **options)

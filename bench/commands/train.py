@@ -29,8 +29,13 @@ def _train(arguments: argparse.Namespace) -> int:
             print(f"{recipe.name:20} {recipe.about}")
         return 0
     job = make_job(
-        arguments.recipe, arguments.seed, arguments.out, epochs=arguments.epochs, data=arguments.data,
-        size=arguments.size, device=arguments.device,
-    )  # fmt: skip
+        arguments.recipe,
+        arguments.seed,
+        arguments.out,
+        epochs=arguments.epochs,
+        data=arguments.data,
+        size=arguments.size,
+        device=arguments.device,
+    )
     print(f"{train(job, say)} is trained; its log is {job.log}")
     return 0

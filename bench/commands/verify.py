@@ -14,7 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from bench.reports.verify import verify
+    from bench.folder.verify import verify
 
     recount = verify(arguments.dir)
     for problem in recount.problems:

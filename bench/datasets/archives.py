@@ -33,20 +33,35 @@ ARCHIVES: dict[str, tuple[Archive, ...]] = {
     ),
     # size and SHA-256 of -A, -R and V2: tensorflow/datasets, checksums.tsv
     "imagenet-a": (
-        Archive(f"{_HENDRYCKS}/imagenet-a.tar", 687_552_512,
-                "3bb3632277e6ba6392ea64c02ddbf4dd2266c9caffd6bc09c9656d28f012589e"),
+        Archive(
+            f"{_HENDRYCKS}/imagenet-a.tar",
+            687_552_512,
+            "3bb3632277e6ba6392ea64c02ddbf4dd2266c9caffd6bc09c9656d28f012589e",
+        ),
     ),
     "imagenet-r": (
-        Archive(f"{_HENDRYCKS}/imagenet-r.tar", 2_191_079_936,
-                "18c6bf493b39a0d975d48e587437f562caab9c52ae6327dcfa9dd8eb54aa1b52"),
+        Archive(
+            f"{_HENDRYCKS}/imagenet-r.tar",
+            2_191_079_936,
+            "18c6bf493b39a0d975d48e587437f562caab9c52ae6327dcfa9dd8eb54aa1b52",
+        ),
     ),
     "imagenet-v2": (
-        Archive(f"{_V2}/imagenetv2-matched-frequency.tar.gz", 1_264_079_360,
-                "f0c37fdf925916b19ea1323cd9a2208cdb6959ba2c32eef2a7fc393835c9ca7c"),
-        Archive(f"{_V2}/imagenetv2-threshold0.7.tar.gz", 1_249_906_176,
-                "32142bfe998f9cfa4141be691f6a80eeb1e27b24bd532a668eb08c26d98897a2"),
-        Archive(f"{_V2}/imagenetv2-top-images.tar.gz", 1_245_927_936,
-                "85e4ace30f3f0d660152062254b8759dda66267b27f7ec0fd8d5768f1073a04b"),
+        Archive(
+            f"{_V2}/imagenetv2-matched-frequency.tar.gz",
+            1_264_079_360,
+            "f0c37fdf925916b19ea1323cd9a2208cdb6959ba2c32eef2a7fc393835c9ca7c",
+        ),
+        Archive(
+            f"{_V2}/imagenetv2-threshold0.7.tar.gz",
+            1_249_906_176,
+            "32142bfe998f9cfa4141be691f6a80eeb1e27b24bd532a668eb08c26d98897a2",
+        ),
+        Archive(
+            f"{_V2}/imagenetv2-top-images.tar.gz",
+            1_245_927_936,
+            "85e4ace30f3f0d660152062254b8759dda66267b27f7ec0fd8d5768f1073a04b",
+        ),
     ),
     "imagenet-sketch": (
         Archive("https://huggingface.co/datasets/songweig/imagenet_sketch/resolve/main/data/ImageNet-Sketch.zip"),
@@ -54,7 +69,7 @@ ARCHIVES: dict[str, tuple[Archive, ...]] = {
     "cue-conflict": (
         Archive("https://github.com/bethgelab/model-vs-human/releases/download/v0.1/cue-conflict.tar.gz"),
     ),
-}  # fmt: skip
+}
 """Sets whose owners let them be downloaded without registration."""
 
 _FOLDERS = "WNID/*.JPEG, or tar shards, or Parquet with image and label"

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench.corruptions import EXTRA, NAMES, SEVERITIES
 from bench.datasets.archives import SOURCE_OF
 from bench.datasets.base import Dataset, UnreadableError
-from bench.datasets.corruptions import EXTRA, NAMES, SEVERITIES
-from bench.datasets.doctor import SHOWN, Diagnosis
-from bench.datasets.swapped import swapped_folders
+from bench.datasets.doctor import SHOWN, DataReport
+from bench.datasets.mislabelled import mislabelled_folders
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.datasets.variants import IMAGENET_C_GROUPS, V2_VARIANTS
 from bench.errors import DataError
@@ -22,9 +22,9 @@ def known_set(root: Path) -> str | None:
     return root.name if root.name in SETS and root.name not in {"imagenet", "folder", "sample"} else None
 
 
-def check_set(name: str, root: Path, readers: int) -> Diagnosis:
+def check_set(name: str, root: Path, readers: int) -> DataReport:
     """Every part of set `name` under `root`: absent and incomplete ones are problems."""
-    found = Diagnosis(root, SETS[name].title)
+    found = DataReport(root, SETS[name].title)
     classes: set[int] = set()
     roots = DataRoots({SOURCE_OF.get(name, name): root})
     with ThreadPoolExecutor(readers) as pool:
@@ -33,7 +33,7 @@ def check_set(name: str, root: Path, readers: int) -> Diagnosis:
             classes |= set(dataset.targets)
             if dataset.subset:
                 found.problems.append(f"{label}: {dataset.subset}")
-            found.problems += [f"{label}: {problem}" for problem in swapped_folders(dataset)]
+            found.problems += [f"{label}: {problem}" for problem in mislabelled_folders(dataset)]
             count = min(len(dataset), SAMPLE) if name == "imagenet-c" else len(dataset)
             for index, size in zip(range(count), pool.map(_size, [dataset] * count, range(count)), strict=True):
                 if isinstance(size, str):
@@ -45,7 +45,7 @@ def check_set(name: str, root: Path, readers: int) -> Diagnosis:
     return found
 
 
-def _parts(name: str, roots: DataRoots, found: Diagnosis) -> Iterator[tuple[str, Dataset]]:
+def _parts(name: str, roots: DataRoots, found: DataReport) -> Iterator[tuple[str, Dataset]]:
     """The parts that open; why the others do not goes into `found`. Held-out corruptions may be absent."""
     wanted = [(name, "")]
     if name == "imagenet-c":

@@ -11,7 +11,7 @@ from bench.datasets.base import UnreadableError
 from bench.datasets.folder import FolderDataset, missing_classes, read_class_folders, read_folder
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index, imagenet_wnids
-from bench.datasets.swapped import swapped_folders
+from bench.datasets.mislabelled import mislabelled_folders
 from bench.errors import DataError
 
 SHOWN = 10
@@ -19,7 +19,7 @@ SHOWN = 10
 
 
 @dataclass
-class Diagnosis:
+class DataReport:
     """What the doctor found. `problems` would lose images or labels; `notes` are worth knowing."""
 
     root: Path
@@ -41,7 +41,7 @@ class Diagnosis:
         yield "  healthy" if not self.problems else f"  {len(self.problems)} problems"
 
 
-def diagnose(root: Path, *, readers: int = 4) -> Diagnosis:
+def diagnose(root: Path, *, readers: int = 4) -> DataReport:
     """Open every picture under `root` once. Raises `DataError` where there is nothing to look at."""
     if not root.is_dir():
         raise DataError(f"doctor: {root} is not a folder")
@@ -51,8 +51,8 @@ def diagnose(root: Path, *, readers: int = 4) -> Diagnosis:
         return check_set(name, root, readers)
     base = root / "val" if (root / "val").is_dir() else root
     dataset = _open(base)
-    found = Diagnosis(base, _layout(base, dataset), len(dataset), len(set(dataset.targets)))
-    found.problems += [*_folder_problems(base), *swapped_folders(dataset)]
+    found = DataReport(base, _layout(base, dataset), len(dataset), len(set(dataset.targets)))
+    found.problems += [*_folder_problems(base), *mislabelled_folders(dataset)]
     with ThreadPoolExecutor(readers) as pool:
         for item, size in zip(dataset.items, pool.map(_size, [i.path for i in dataset.items]), strict=True):
             if isinstance(size, str):

@@ -90,8 +90,15 @@ def _v2(variant: str) -> Opener:
 
 
 def _embedded(name: str, title: str, count: int = COUNT) -> SetInfo:
-    return SetInfo(name, title, LABELS, count, "none needed: generated", "generated from a seed",
-                   lambda _roots, part: open_embedded(name, part))  # fmt: skip
+    return SetInfo(
+        name,
+        title,
+        LABELS,
+        count,
+        "none needed: generated",
+        "generated from a seed",
+        lambda _roots, part: open_embedded(name, part),
+    )
 
 
 _RESEARCH = "research only, by registration"
@@ -99,39 +106,124 @@ _RESEARCH = "research only, by registration"
 SETS: dict[str, SetInfo] = {
     info.name: info
     for info in (
-        SetInfo("imagenet", "ImageNet validation set (ILSVRC 2012)", "imagenet1k", 50_000,
-                _RESEARCH, "https://image-net.org", variants.open_imagenet),
-        SetInfo("imagenet-c", "ImageNet-C, the official JPEG files", "imagenet1k", 50_000,
-                "CC BY 4.0", "https://zenodo.org/records/2235448", variants.open_imagenet_c),
-        SetInfo("imagenet-a", "ImageNet-A, natural adversarial examples", "imagenet-a-200", 7_500,
-                "MIT", "https://github.com/hendrycks/natural-adv-examples", _of_200("imagenet-a")),
-        SetInfo("imagenet-a-clean", "ImageNet's validation pictures of ImageNet-A's classes", "imagenet-a-200", 10_000,
-                _RESEARCH, "https://image-net.org", _same_classes("imagenet-a")),
-        SetInfo("imagenet-r", "ImageNet-R, renditions", "imagenet-r-200", 30_000,
-                "MIT", "https://github.com/hendrycks/imagenet-r", _of_200("imagenet-r")),
-        SetInfo("imagenet-r-clean", "ImageNet's validation pictures of ImageNet-R's classes", "imagenet-r-200", 10_000,
-                _RESEARCH, "https://image-net.org", _same_classes("imagenet-r")),
-        *(SetInfo(name, f"ImageNet-V2, {variant}", "imagenet1k", 10_000, "MIT",
-                  "https://github.com/modestyachts/ImageNetV2", _v2(variant))
-          for name, variant in variants.V2_VARIANTS.items()),
-        SetInfo("imagenet-sketch", "ImageNet-Sketch", "imagenet1k", 50_889, "MIT",
-                "https://github.com/HaohanWang/ImageNet-Sketch",
-                lambda roots, _part: variants.open_plain("imagenet-sketch", roots, "sketch")),
-        SetInfo("stylized", "Stylized-ImageNet, the user's own rendering", "imagenet1k", 50_000,
-                "not distributed: render it", "https://github.com/rgeirhos/Stylized-ImageNet", variants.open_stylized),
-        SetInfo("cue-conflict", "texture-shape cue conflict stimuli", "categories16", 1_280,
-                "CC BY 4.0", "https://github.com/rgeirhos/texture-vs-shape", variants.open_cue_conflict),
-        SetInfo("robustbench-5k", "the 5,000 validation pictures of RobustBench", "imagenet1k", 5_000,
-                _RESEARCH, "pip install 'robust-imagenet-bench[robustbench]'", variants.open_robustbench),
+        SetInfo(
+            "imagenet",
+            "ImageNet validation set (ILSVRC 2012)",
+            "imagenet1k",
+            50_000,
+            _RESEARCH,
+            "https://image-net.org",
+            variants.open_imagenet,
+        ),
+        SetInfo(
+            "imagenet-c",
+            "ImageNet-C, the official JPEG files",
+            "imagenet1k",
+            50_000,
+            "CC BY 4.0",
+            "https://zenodo.org/records/2235448",
+            variants.open_imagenet_c,
+        ),
+        SetInfo(
+            "imagenet-a",
+            "ImageNet-A, natural adversarial examples",
+            "imagenet-a-200",
+            7_500,
+            "MIT",
+            "https://github.com/hendrycks/natural-adv-examples",
+            _of_200("imagenet-a"),
+        ),
+        SetInfo(
+            "imagenet-a-clean",
+            "ImageNet's validation pictures of ImageNet-A's classes",
+            "imagenet-a-200",
+            10_000,
+            _RESEARCH,
+            "https://image-net.org",
+            _same_classes("imagenet-a"),
+        ),
+        SetInfo(
+            "imagenet-r",
+            "ImageNet-R, renditions",
+            "imagenet-r-200",
+            30_000,
+            "MIT",
+            "https://github.com/hendrycks/imagenet-r",
+            _of_200("imagenet-r"),
+        ),
+        SetInfo(
+            "imagenet-r-clean",
+            "ImageNet's validation pictures of ImageNet-R's classes",
+            "imagenet-r-200",
+            10_000,
+            _RESEARCH,
+            "https://image-net.org",
+            _same_classes("imagenet-r"),
+        ),
+        *(
+            SetInfo(
+                name,
+                f"ImageNet-V2, {variant}",
+                "imagenet1k",
+                10_000,
+                "MIT",
+                "https://github.com/modestyachts/ImageNetV2",
+                _v2(variant),
+            )
+            for name, variant in variants.V2_VARIANTS.items()
+        ),
+        SetInfo(
+            "imagenet-sketch",
+            "ImageNet-Sketch",
+            "imagenet1k",
+            50_889,
+            "MIT",
+            "https://github.com/HaohanWang/ImageNet-Sketch",
+            lambda roots, _part: variants.open_plain("imagenet-sketch", roots, "sketch"),
+        ),
+        SetInfo(
+            "stylized",
+            "Stylized-ImageNet, the user's own rendering",
+            "imagenet1k",
+            50_000,
+            "not distributed: render it",
+            "https://github.com/rgeirhos/Stylized-ImageNet",
+            variants.open_stylized,
+        ),
+        SetInfo(
+            "cue-conflict",
+            "texture-shape cue conflict stimuli",
+            "categories16",
+            1_280,
+            "CC BY 4.0",
+            "https://github.com/rgeirhos/texture-vs-shape",
+            variants.open_cue_conflict,
+        ),
+        SetInfo(
+            "robustbench-5k",
+            "the 5,000 validation pictures of RobustBench",
+            "imagenet1k",
+            5_000,
+            _RESEARCH,
+            "pip install 'robust-imagenet-bench[robustbench]'",
+            variants.open_robustbench,
+        ),
         _embedded("tiny", "embedded pictures, validation"),
         _embedded("tiny-a", "embedded pictures, natural adversarial", 0),
         _embedded("tiny-stylized", "embedded pictures, texture replaced"),
         _embedded("tiny-cue-conflict", "embedded pictures, texture of another class"),
         SetInfo("folder", "any folder with one folder a class", "its own", 0, "the user's", "", _any_folder),
-        SetInfo("sample", "twenty labelled ImageNet pictures shipped by the package foolbox", "imagenet1k", 20,
-                "MIT (the package)", "pip install 'robust-imagenet-bench[demo]'", lambda _roots, _part: read_sample()),
+        SetInfo(
+            "sample",
+            "twenty labelled ImageNet pictures shipped by the package foolbox",
+            "imagenet1k",
+            20,
+            "MIT (the package)",
+            "pip install 'robust-imagenet-bench[demo]'",
+            lambda _roots, _part: read_sample(),
+        ),
     )
-}  # fmt: skip
+}
 
 
 def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:

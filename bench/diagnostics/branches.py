@@ -38,9 +38,13 @@ def branch_parameters(model: nn.Module) -> pd.DataFrame:
                 continue
             ones = np.ones_like(kept.mean)
             frame = pd.DataFrame(
-                {"mean": kept.mean, "sigma": np.sqrt(kept.variance), "gamma": _or(kept.gamma, ones),
-                 "beta": _or(kept.beta, 0 * ones)}
-            )  # fmt: skip
+                {
+                    "mean": kept.mean,
+                    "sigma": np.sqrt(kept.variance),
+                    "gamma": _or(kept.gamma, ones),
+                    "beta": _or(kept.beta, 0 * ones),
+                }
+            )
             frames.append(frame.assign(layer=name, depth=depth, branch=branch, channel=range(len(ones))))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 

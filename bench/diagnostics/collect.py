@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.attacks.checks import check_eval
 from bench.diagnostics.moments import Moments, channel_moments
-from bench.diagnostics.points import Point, find_points
+from bench.diagnostics.points import NormalisationPoint, find_points
 
 
 @dataclass
@@ -18,11 +18,11 @@ class Collected:
     """Moments by layer in the order of execution. A layer called k times in one forward is k places: `NAME`,
     `NAME#2`, ...; images: how many went through the network."""
 
-    points: dict[str, Point] = field(default_factory=dict)
+    points: dict[str, NormalisationPoint] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
     images: int = 0
 
-    def add(self, name: str, point: Point, moments: Moments) -> None:
+    def add(self, name: str, point: NormalisationPoint, moments: Moments) -> None:
         """Merge what one call of the layer saw."""
         known = self.moments.get(name)
         self.points[name] = point
@@ -52,7 +52,7 @@ def collecting(model: nn.Module) -> Iterator[Collected]:
             handle.remove()
 
 
-def _hook(point: Point, found: Collected, calls: "Counter[str]") -> Any:
+def _hook(point: NormalisationPoint, found: Collected, calls: "Counter[str]") -> Any:
     def see(x: Any) -> None:
         calls[point.name] += 1
         times = calls[point.name]

@@ -16,9 +16,16 @@ from bench.attacks.queue import Queue, Workload
 
 
 def perturb(
-    attack: Attack, model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], *,
-    device: torch.device, seed: int = 0, batch_size: int = 32,
-) -> Tensor:  # fmt: skip
+    attack: Attack,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    ids: Sequence[str],
+    *,
+    device: torch.device,
+    seed: int = 0,
+    batch_size: int = 32,
+) -> Tensor:
     """What the first search of `attack` makes of `images` float32 [n, 3, h, w], through the attack's branch."""
     check_call(model, images, labels, ids)
     network = Network(freeze(model, attack.through), device)

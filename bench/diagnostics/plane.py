@@ -24,9 +24,16 @@ class Plane:
 
 
 def loss_planes(
-    model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str], *,
-    reach: float, points: int = 15, device: torch.device, seed: int = 0,
-) -> list[Plane]:  # fmt: skip
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    ids: Sequence[str],
+    *,
+    reach: float,
+    points: int = 15,
+    device: torch.device,
+    seed: int = 0,
+) -> list[Plane]:
     """The plane of each of `images` float32 [n, 3, h, w], `points` by `points`, out to `reach` in Linf either way."""
     network = Network(freeze(model), device)
     steps = np.linspace(-reach, reach, points)

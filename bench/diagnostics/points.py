@@ -29,7 +29,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Point:
+class NormalisationPoint:
     """A place in the network. kind: `batch`, `group`, `layer`, `instance`, or `conv` and `linear` (without
     normalisation, looked at behind the layer); axis: the channels' axis."""
 
@@ -66,7 +66,7 @@ _KINDS: tuple[tuple[str, int, Callable[[nn.Module], bool]], ...] = (
 _BARE = (("conv", 1, CONVOLUTIONS), ("linear", -1, (nn.Linear,)))
 
 
-def find_points(model: nn.Module) -> list[Point]:
+def find_points(model: nn.Module) -> list[NormalisationPoint]:
     """All normalisation layers of `model`; without any, all convolutions; without those, all linear layers.
 
     Raises `UsageError` for a network that has none of these.
@@ -75,13 +75,15 @@ def find_points(model: nn.Module) -> list[Point]:
     inner = {id(child) for m in modules.values() if isinstance(m, BranchedBatchNorm2d) for child in m.modules()}
     inner -= {id(m) for m in modules.values() if isinstance(m, BranchedBatchNorm2d)}
     points = [
-        Point(name, kind, m, axis)
+        NormalisationPoint(name, kind, m, axis)
         for name, m in modules.items()
         for kind, axis, fits in _KINDS
         if id(m) not in inner and fits(m)
     ]
     for kind, axis, types in _BARE:
-        points = points or [Point(name, kind, m, axis) for name, m in modules.items() if isinstance(m, types)]
+        points = points or [
+            NormalisationPoint(name, kind, m, axis) for name, m in modules.items() if isinstance(m, types)
+        ]
     if not points:
         raise UsageError(
             "the model has neither normalisation layers nor convolutions nor linear layers as modules: "
@@ -96,9 +98,12 @@ def stored(module: nn.Module) -> Stored:
     if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
         return Stored(None, None, None, None)
     return Stored(
-        _channels(layer, "running_mean"), _channels(layer, "running_var"), _channels(layer, "weight"),
-        _channels(layer, "bias"), float(getattr(layer, "eps", EPS)),
-    )  # fmt: skip
+        _channels(layer, "running_mean"),
+        _channels(layer, "running_var"),
+        _channels(layer, "weight"),
+        _channels(layer, "bias"),
+        float(getattr(layer, "eps", EPS)),
+    )
 
 
 def _channels(layer: nn.Module, name: str) -> Channels | None:

@@ -119,10 +119,13 @@ def measure(around: Neighbourhood, ids: Sequence[str], seed: int = 0) -> dict[st
     loss, gradient = around.gradient(around.images)
     _, nearby = around.gradient(start)
     found = (
-        gradient.flatten(1).abs().sum(1), torch.linalg.vector_norm(gradient.flatten(1), dim=1),
-        lipschitz(around, start), linearity_error(around, start, loss, gradient),
-        gradient_cosine(gradient, nearby), curvature(around, gradient),
-    )  # fmt: skip
+        gradient.flatten(1).abs().sum(1),
+        torch.linalg.vector_norm(gradient.flatten(1), dim=1),
+        lipschitz(around, start),
+        linearity_error(around, start, loss, gradient),
+        gradient_cosine(gradient, nearby),
+        curvature(around, gradient),
+    )
     return {name: value.cpu() for name, value in zip(COLUMNS, found, strict=True)}
 
 

@@ -16,13 +16,21 @@ from bench.errors import StoreError
 
 SCHEMA = pa.schema(
     [
-        pa.field("depth", pa.int32()), pa.field("layer", pa.string()), pa.field("kind", pa.string()),
-        pa.field("channel", pa.int32()), pa.field("images", pa.int32()), pa.field("count", pa.int64()),
-        pa.field("mean", pa.float64()), pa.field("m2", pa.float64()),
-        pa.field("stored_mean", pa.float32()), pa.field("stored_variance", pa.float32()),
-        pa.field("gamma", pa.float32()), pa.field("beta", pa.float32()), pa.field("eps", pa.float64()),
+        pa.field("depth", pa.int32()),
+        pa.field("layer", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("channel", pa.int32()),
+        pa.field("images", pa.int32()),
+        pa.field("count", pa.int64()),
+        pa.field("mean", pa.float64()),
+        pa.field("m2", pa.float64()),
+        pa.field("stored_mean", pa.float32()),
+        pa.field("stored_variance", pa.float32()),
+        pa.field("gamma", pa.float32()),
+        pa.field("beta", pa.float32()),
+        pa.field("eps", pa.float64()),
     ]
-)  # fmt: skip
+)
 """`images`, `count`, `mean`, `m2` merge over units (`bench.diagnostics.moments`); the rest is the layer's own, null
 where it keeps none. `layer` is the module's name, `NAME#2` its second call in one forward."""
 
@@ -38,12 +46,17 @@ def to_table(found: Collected) -> pa.Table:
         c, kept = len(moments.mean), stored(found.points[layer].module)
         own = (kept.mean, kept.variance, kept.gamma, kept.beta)
         columns = {
-            "depth": np.full(c, depth), "layer": [layer] * c, "kind": [found.points[layer].kind] * c,
-            "channel": np.arange(c), "images": np.full(c, found.images),
-            "count": np.full(c, moments.count), "mean": moments.mean, "m2": moments.m2,
+            "depth": np.full(c, depth),
+            "layer": [layer] * c,
+            "kind": [found.points[layer].kind] * c,
+            "channel": np.arange(c),
+            "images": np.full(c, found.images),
+            "count": np.full(c, moments.count),
+            "mean": moments.mean,
+            "m2": moments.m2,
             **{name: _fitting(values, c) for name, values in zip(OWN, own, strict=True)},
             "eps": np.full(c, kept.eps),
-        }  # fmt: skip
+        }
         parts.append(pa.table([pa.array(columns[f.name], f.type, from_pandas=False) for f in SCHEMA], schema=SCHEMA))
     return pa.concat_tables(parts).combine_chunks()
 
@@ -61,13 +74,17 @@ def merged(units: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """
     for unit in units:
         if list(unit.columns) != SCHEMA.names or unit.empty or unit[[*KEY, *MERGED]].isna().any(axis=None):
-            raise StoreError(f"a measurement holds {len(unit)} rows of {', '.join(unit.columns) or 'nothing'}, "
-                             f"expected {', '.join(SCHEMA.names)}: damaged; measure it anew")  # fmt: skip
+            raise StoreError(
+                f"a measurement holds {len(unit)} rows of {', '.join(unit.columns) or 'nothing'}, "
+                f"expected {', '.join(SCHEMA.names)}: damaged; measure it anew"
+            )
     first, *rest = units
     for unit in rest:
         if not unit[KEY].equals(first[KEY]):
-            raise StoreError("units of one cell hold different layers: a folder was put together from two models; "
-                             "measure it anew in another --out")  # fmt: skip
+            raise StoreError(
+                "units of one cell hold different layers: a folder was put together from two models; "
+                "measure it anew in another --out"
+            )
     counts = np.stack([unit["count"].to_numpy(dtype=np.float64) for unit in units])
     means = np.stack([unit["mean"].to_numpy(dtype=np.float64) for unit in units])
     m2s = np.stack([unit["m2"].to_numpy(dtype=np.float64) for unit in units])

@@ -62,8 +62,13 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                ray.init(**where, include_dashboard=None if cluster.address else False, log_to_driver=False,
-                         logging_level="ERROR", configure_logging=False)  # fmt: skip
+                ray.init(
+                    **where,
+                    include_dashboard=None if cluster.address else False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    configure_logging=False,
+                )
         except Exception as error:  # Ray raises just that where a node takes too long to start
             raise UsageError(
                 f"--ray {cluster.address or 'local'}: cannot start or join Ray: {str(error).splitlines()[0]}; "

@@ -13,7 +13,7 @@ WRITE_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
-class Cost:
+class ScalingCost:
     """`units` that take `seconds` of one worker in all, the longest of them `longest`."""
 
     seconds: float

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from bench.engine.cost import Cost
+from bench.engine.cost import ScalingCost
 from bench.engine.execute import execute
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared
@@ -30,7 +30,7 @@ def estimate(prepared: Prepared) -> Iterator[str]:
         longest = max(longest, seconds * max(unit.images for unit in todo))
         yield f"{kind}: {images} images at {1 / seconds:.1f} images/s, {_duration(seconds * images)}"
     yield f"in all about {_duration(total)} on this machine, {prepared.images * RECORD_BYTES / 1e6:.1f} MB of records"
-    cost = Cost(total, len(prepared.todo), longest)
+    cost = ScalingCost(total, len(prepared.todo), longest)
     on_many = ", ".join(f"{_duration(cost.wall(workers))} on {workers}" for workers in _workers(prepared))
     yield f"extrapolated to Ray workers like this process (docs/scaling.md): {on_many}"
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from bench.corruptions import image_keys
 from bench.datasets.base import Dataset, Picture
-from bench.datasets.corruptions import image_keys
 from bench.datasets.labels import label_space
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.diagnostics.perturb import perturb
@@ -202,8 +202,16 @@ def _sight(session: Session, subject: Subject, condition: Condition, dataset: Da
     ids = [dataset.ids[i] for i in batch.readable]
     images = to_images(batch.pictures[subject.spec])
     if condition.attack:
-        images = perturb(condition.attack, model, images, labels, ids, device=session.device, seed=session.seed,
-                         batch_size=session.batch_size)  # fmt: skip
+        images = perturb(
+            condition.attack,
+            model,
+            images,
+            labels,
+            ids,
+            device=session.device,
+            seed=session.seed,
+            batch_size=session.batch_size,
+        )
 
     def sample(count: int) -> Tensor:
         plain = Condition(condition.dataset, condition.part)

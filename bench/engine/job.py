@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.datasets.preprocess import InputProtocol
 from bench.engine.manifest import environment, package_versions
-from bench.engine.reliability import Doubt
+from bench.engine.reliability import ReliabilityCheck
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform, reason_of
 from bench.errors import BenchError, UsageError
@@ -128,7 +128,7 @@ class Worker:
                     f"model {cell.model} has weights or source {found[:16]}, the driver's {cell.fingerprint[:16]}; "
                     f"`bench weights verify {cell.model}` looks closer"
                 )
-        if isinstance(work, Doubt) and work.surrogate is not None:
+        if isinstance(work, ReliabilityCheck) and work.surrogate is not None:
             self._subject(work.surrogate)
 
     def _subject(self, index: int) -> Subject:

@@ -16,9 +16,18 @@ from bench.record import digest
 from bench.store import Store
 
 PACKAGES = (
-    "robust-imagenet-bench", "torch", "torchvision", "numpy", "pillow", "timm", "pyautoattack",
-    "imagecorruptions-imaug", "pyarrow", "scipy", "numba",
-)  # fmt: skip
+    "robust-imagenet-bench",
+    "torch",
+    "torchvision",
+    "numpy",
+    "pillow",
+    "timm",
+    "pyautoattack",
+    "imagecorruptions-imaug",
+    "pyarrow",
+    "scipy",
+    "numba",
+)
 
 
 def run_manifest(plan: Plan, session: Session, given: dict[str, Any]) -> dict[str, Any]:
@@ -106,8 +115,12 @@ def _revision() -> str:
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=False,
-        )  # fmt: skip
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from bench.datasets import corruptions
+from bench import corruptions
 from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule
@@ -22,7 +22,7 @@ READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlanEntry:
     """One line of the plan: a suite wants this condition of this model, which is this cell."""
 
     suite: str
@@ -63,12 +63,12 @@ class Plan:
     subjects: Sequence[Subject]
     suites: Sequence[Suite]
     options: Options
-    entries: Sequence[Entry]
+    entries: Sequence[PlanEntry]
 
     @property
-    def cells(self) -> dict[str, Entry]:
+    def cells(self) -> dict[str, PlanEntry]:
         """Every cell once, by id, with the entry that first wants it."""
-        found: dict[str, Entry] = {}
+        found: dict[str, PlanEntry] = {}
         for entry in self.entries:
             found.setdefault(entry.cell.id, entry)
         return found
@@ -88,7 +88,7 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Opt
                 if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
                     raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
                 cell = _cell(subject, condition, dataset, options, session.seed)
-                entries.append(Entry(suite.name, index, condition, cell, len(dataset)))
+                entries.append(PlanEntry(suite.name, index, condition, cell, len(dataset)))
     return Plan(subjects, suites, options, entries)
 
 
@@ -118,14 +118,14 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
     Conditions follow each other on the same images; models with the same condition share one unit.
     """
     done = _done(plan, store)
-    grouped: dict[tuple[str, UnitKey], list[Entry]] = {}
+    grouped: dict[tuple[str, UnitKey], list[PlanEntry]] = {}
     for entry in plan.cells.values():
         for key in _ranges(entry.images, entry.condition.unit_images):
             if key not in done[entry.cell.id]:
                 grouped.setdefault((entry.condition.name, key), []).append(entry)
     sources = list(dict.fromkeys(source_of(e.condition) for e in plan.entries))
 
-    def order(item: tuple[tuple[str, UnitKey], list[Entry]]) -> tuple[int, int, bool]:
+    def order(item: tuple[tuple[str, UnitKey], list[PlanEntry]]) -> tuple[int, int, bool]:
         (_, key), (first, *_) = item
         source = sources.index(source_of(first.condition))
         return source, key.start // base.UNIT_IMAGES, first.condition.attack is not None

@@ -60,8 +60,9 @@ class Lines(Silent):
         left = (self.total - self.done) / rate
         print(
             f"{self.done}/{self.total} images, {rate:.1f} images/s, {left:.0f} s left, last {what}",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
+            file=sys.stderr,
+            flush=True,
+        )
 
     def said(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -72,10 +73,14 @@ class Bar(Silent):
 
     def __init__(self, total: int) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}", style="bold"), BarColumn(), TaskProgressColumn(),
+            TextColumn("{task.description}", style="bold"),
+            BarColumn(),
+            TaskProgressColumn(),
             TextColumn("{task.fields[rate]:.1f} images/s"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-        )  # fmt: skip
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
         self.task = self.progress.add_task("starting", total=total, rate=0.0)
         self.started, self.done = time.monotonic(), 0
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from bench.engine.execute import read_sample, to_images
-from bench.engine.plan import Entry, Plan
+from bench.engine.plan import Plan, PlanEntry
 from bench.engine.session import Session, Subjects
 from bench.errors import UsageError
 from bench.record import Cell
@@ -23,16 +23,16 @@ SAMPLE = 32
 """Images of a cell that are looked at, unless the user says otherwise."""
 
 
-def attacked(plan: Plan) -> list[Entry]:
+def attacked(plan: Plan) -> list[PlanEntry]:
     """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on."""
     return [e for e in plan.cells.values() if e.condition.attack and not e.condition.probes]
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ReliabilityCheck:
     """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any."""
 
-    entry: Entry
+    entry: PlanEntry
     sample: int
     surrogate: int | None
 
@@ -62,32 +62,32 @@ class Doubt:
         return self.name
 
 
-def doubts(plan: Plan, store: Store, cells: Sequence[Entry], sample: int) -> Iterator[Doubt]:
+def reliability_checks(plan: Plan, store: Store, cells: Sequence[PlanEntry], sample: int) -> Iterator[ReliabilityCheck]:
     """The verdicts that `cells` lack."""
     for entry in cells if sample else ():
         if RELIABILITY not in store.names(f"cells/{entry.cell.id}"):
-            yield Doubt(entry, sample, _surrogate(plan, entry.subject))
+            yield ReliabilityCheck(entry, sample, _surrogate(plan, entry.subject))
 
 
-def put_verdict(store: Store, doubt: Doubt, verdict: dict[str, Any]) -> None:
+def put_verdict(store: Store, check: ReliabilityCheck, verdict: dict[str, Any]) -> None:
     """Write the verdict beside the records."""
-    store.put(f"cells/{doubt.entry.cell.id}/{RELIABILITY}", json.dumps(verdict, indent=1).encode())
+    store.put(f"cells/{check.entry.cell.id}/{RELIABILITY}", json.dumps(verdict, indent=1).encode())
 
 
-def assess_cell(session: Session, subjects: Subjects, doubt: Doubt) -> dict[str, Any]:
+def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> dict[str, Any]:
     """Can the number of the cell be believed? `bench.attacks.reliability` says what is looked at."""
     from bench.attacks.reliability import assess
 
-    entry, sample, attack = doubt.entry, doubt.sample, doubt.condition.attack
+    entry, sample, attack = check.entry, check.sample, check.condition.attack
     if attack is None:
-        raise UsageError(f"{doubt.condition.name}: only an attack can be put in doubt")
+        raise UsageError(f"{check.condition.name}: only an attack can be put in check")
     subject = subjects[entry.subject]
     dataset = session.dataset(entry.condition.dataset, entry.condition.part)
     indices = (
         [i * entry.images // sample for i in range(sample)] if sample < entry.images else list(range(entry.images))
     )
     batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
-    other = None if doubt.surrogate is None else subjects[doubt.surrogate].model
+    other = None if check.surrogate is None else subjects[check.surrogate].model
     about = {
         "eps": str(attack.eps),
         "norm": attack.norm,
@@ -98,11 +98,16 @@ def assess_cell(session: Session, subjects: Subjects, doubt: Doubt) -> dict[str,
         return {"level": "not assessed", "because": ["no image of the sample could be read"], **about}
     try:
         verdict = assess(
-            subject.model.to(session.device), to_images(batch.pictures[subject.spec]),
-            torch.tensor([dataset.targets[i] for i in batch.readable]), [dataset.ids[i] for i in batch.readable],
-            attack.norm, attack.eps, seed=session.seed, batch_size=session.batch_size,
+            subject.model.to(session.device),
+            to_images(batch.pictures[subject.spec]),
+            torch.tensor([dataset.targets[i] for i in batch.readable]),
+            [dataset.ids[i] for i in batch.readable],
+            attack.norm,
+            attack.eps,
+            seed=session.seed,
+            batch_size=session.batch_size,
             surrogate=other and other.to(session.device),
-        )  # fmt: skip
+        )
     except UsageError as error:
         return {"level": "not assessed", "because": [str(error)], **about}
     return {**verdict.to_dict(), **about}

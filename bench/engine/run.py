@@ -16,9 +16,9 @@ from bench.datasets.table import SETS
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
-from bench.engine.plan import Entry, Plan, Unit, make_plan, units
+from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
-from bench.engine.reliability import SAMPLE, Doubt, attacked, doubts
+from bench.engine.reliability import SAMPLE, ReliabilityCheck, attacked, reliability_checks
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep
 from bench.errors import IncompleteError, UsageError
@@ -66,7 +66,7 @@ class Prepared:
     store: Store
     todo: list[Unit]
     given: dict[str, Any]
-    doubted: list[Entry]
+    doubted: list[PlanEntry]
     sample: int
     job: Job
     cluster: Cluster | None = None
@@ -78,18 +78,14 @@ class Prepared:
 
 
 def run(
-    models: str | Model | Sequence[str | Model],
-    suites: str | Sequence[str],
-    *,
-    quiet: bool = False,
-    **options: Any,
+    models: str | Model | Sequence[str | Model], suites: str | Sequence[str], *, quiet: bool = False, **options: Any
 ) -> pd.DataFrame:
     """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
 
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
     Options are those of `prepare`. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
-    from bench.reports.tables import results
+    from bench.folder.tables import results
 
     prepared = prepare(models, suites, **options)
     carry_out(prepared, quiet=quiet)
@@ -132,10 +128,16 @@ def prepare(
         k: str(v) for k, v in locals().items() if v not in (None, (), False) and k not in ("models", "suites")
     }
     chosen = Options(
-        dataset=_known_dataset(dataset), protocol=protocol, eps=tuple(parse_eps(e) for e in _listed(eps)), norm=norm,
-        steps=_positive("--steps", steps), step_size=parse_eps(step_size) if step_size else None,
-        restarts=_positive("--restarts", restarts) or 1, targeted=targeted, attack_engine=attack_engine,
-    )  # fmt: skip
+        dataset=_known_dataset(dataset),
+        protocol=protocol,
+        eps=tuple(parse_eps(e) for e in _listed(eps)),
+        norm=norm,
+        steps=_positive("--steps", steps),
+        step_size=parse_eps(step_size) if step_size else None,
+        restarts=_positive("--restarts", restarts) or 1,
+        targeted=targeted,
+        attack_engine=attack_engine,
+    )
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
     cluster = Cluster.wanted(ray, _positive("--workers", workers))
     settings = Settings(
@@ -167,7 +169,7 @@ def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Uni
     run_id = put_manifest(store, run_manifest(plan, session, prepared.given), where)
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
-    queue = WorkQueue([*prepared.todo, *doubts(plan, store, prepared.doubted, prepared.sample)])
+    queue = WorkQueue([*prepared.todo, *reliability_checks(plan, store, prepared.doubted, prepared.sample)])
     if not queue:
         return  # and nothing is written: a finished run may lie in a folder that is read only
     if prepared.cluster is None:
@@ -185,8 +187,10 @@ def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Uni
                 continue
             keep(store, outcome)
             tally.done += 1
-            progress.finished(outcome.work.name if isinstance(outcome.work, Doubt) else outcome.work.condition.name,
-                              outcome.work.images)  # fmt: skip
+            progress.finished(
+                outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.condition.name,
+                outcome.work.images,
+            )
             if on_unit and isinstance(outcome.work, Unit):
                 on_unit(outcome.work)
     tally.check()

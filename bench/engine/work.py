@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.engine.execute import Part, execute
 from bench.engine.plan import Unit
-from bench.engine.reliability import Doubt, assess_cell, put_verdict
+from bench.engine.reliability import ReliabilityCheck, assess_cell, put_verdict
 from bench.engine.session import Session, Subjects
 from bench.errors import BenchError
 from bench.store import Store, put_part
@@ -18,7 +18,7 @@ from model_zoo.errors import ZooError
 ATTEMPTS = 3
 """Times that a work is tried which raises an error."""
 
-Work = Unit | Doubt
+Work = Unit | ReliabilityCheck
 Result = list[Part] | dict[str, Any]
 """The parts of a unit, one a model, or a verdict."""
 
@@ -107,7 +107,7 @@ def keep(store: Store, done: Done) -> None:
     if isinstance(done.work, Unit) and isinstance(done.result, list):
         for (_, cell), part in zip(done.work.cells, done.result, strict=True):
             put_part(store, cell, done.work.key, part.records, part.measurement)
-    elif isinstance(done.work, Doubt) and isinstance(done.result, dict):
+    elif isinstance(done.work, ReliabilityCheck) and isinstance(done.result, dict):
         put_verdict(store, done.work, done.result)
 
 

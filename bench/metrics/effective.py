@@ -13,7 +13,7 @@ from bench.metrics.estimate import Estimate, Z, bootstrap
 
 
 @dataclass(frozen=True)
-class Line:
+class TrendLine:
     """logit(shifted accuracy) = slope * logit(standard accuracy) + intercept, of `models` standard models.
 
     `lowest` and `highest` standard accuracy are those of the models: beyond them the line is an extrapolation.
@@ -32,11 +32,11 @@ class Line:
 
 
 LINES = {
-    "imagenet-v2": Line(0.9232, -0.4977, 85, 0.996, 0.565, 0.847),
-    "imagenet-v2-threshold0.7": Line(1.0020, -0.1810, 85, 0.994, 0.565, 0.847),
-    "imagenet-v2-top-images": Line(0.9816, 0.1221, 85, 0.993, 0.565, 0.847),
-    "imagenet-sketch": Line(1.0709, -2.3701, 85, 0.869, 0.565, 0.847),
-    "imagenet-r": Line(0.6368, -2.1077, 80, 0.889, 0.769, 0.965),
+    "imagenet-v2": TrendLine(0.9232, -0.4977, 85, 0.996, 0.565, 0.847),
+    "imagenet-v2-threshold0.7": TrendLine(1.0020, -0.1810, 85, 0.994, 0.565, 0.847),
+    "imagenet-v2-top-images": TrendLine(0.9816, 0.1221, 85, 0.993, 0.565, 0.847),
+    "imagenet-sketch": TrendLine(1.0709, -2.3701, 85, 0.869, 0.565, 0.847),
+    "imagenet-r": TrendLine(0.6368, -2.1077, 80, 0.889, 0.769, 0.965),
 }
 """Least squares over the models that modestyachts/imagenet-testbed (0170eec) calls standard, from its
 robustness_top1s.csv; -R against accuracy on its 200 classes. There is no line for ImageNet-A: the set was chosen so

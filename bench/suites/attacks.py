@@ -21,8 +21,10 @@ Ensemble = Callable[[Norm, Fraction], Attack]
 def _conditions(ensemble: Ensemble, card: ModelCard, options: Options) -> list[Condition]:
     """Clean, then one condition a budget."""
     if options.steps or options.step_size or options.targeted or options.restarts != 1:
-        raise UsageError("an ensemble's steps, step size, restarts and targets are part of its name: choose only "
-                         "--eps and --norm, or use --suite pgd")  # fmt: skip
+        raise UsageError(
+            "an ensemble's steps, step size, restarts and targets are part of its name: choose only "
+            "--eps and --norm, or use --suite pgd"
+        )
     norm, dataset = check_budget(options.norm, Fraction(0)), home(card, options)
     attacks = [ensemble(norm, eps) for eps in options.eps or (DEFAULT_EPS[norm],)]
     return [Condition(dataset), *(Condition(dataset, attack=attack) for attack in attacks)]
@@ -44,6 +46,12 @@ def _aa_fast(card: ModelCard, options: Options) -> list[Condition]:
 
 SUITES = (
     Suite("autoattack", "accuracy under AutoAttack's standard ensemble", 1, _autoattack, METRICS, "robust_accuracy"),
-    Suite("aa-fast", "accuracy under a cheaper ensemble, comparable only with itself", 1, _aa_fast, METRICS,
-          "robust_accuracy"),
-)  # fmt: skip
+    Suite(
+        "aa-fast",
+        "accuracy under a cheaper ensemble, comparable only with itself",
+        1,
+        _aa_fast,
+        METRICS,
+        "robust_accuracy",
+    ),
+)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bench.attacks.base import Attack
-from bench.datasets.corruptions import Corruption
+from bench.corruptions import Corruption
 from bench.datasets.preprocess import InputProtocol
 from bench.diagnostics.probe import Probe
 from bench.metrics.base import Measure, Metric

@@ -23,6 +23,12 @@ def conditions(card: ModelCard, options: Options) -> list[Condition]:
 
 
 SUITES = (
-    Suite("pgd-branches", "PGD through each normalisation branch, judged by the model's own", 1, conditions,
-          pgd.METRICS, "robust_accuracy"),
-)  # fmt: skip
+    Suite(
+        "pgd-branches",
+        "PGD through each normalisation branch, judged by the model's own",
+        1,
+        conditions,
+        pgd.METRICS,
+        "robust_accuracy",
+    ),
+)

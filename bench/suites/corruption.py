@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.datasets.corruptions import EXTRA, SEVERITIES, Corruption
+from bench.corruptions import EXTRA, SEVERITIES, Corruption
 from bench.metrics.base import Metric
 from bench.metrics.corruption import (
     CORRUPTIONS,
@@ -31,14 +31,21 @@ METRICS = (
     ),
 )
 
-RELATIVE = Metric("relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE",
-                  relative_mce_per_image)  # fmt: skip
+RELATIVE = Metric(
+    "relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE", relative_mce_per_image
+)
 
 EXTRA_METRICS = (
-    Metric("mean_error_extra", lambda frames: mean_error(frames, EXTRA), False, "share",
-           "the four held-out corruptions; never part of mCE", lambda frames: error_per_image(frames, EXTRA)),
+    Metric(
+        "mean_error_extra",
+        lambda frames: mean_error(frames, EXTRA),
+        False,
+        "share",
+        "the four held-out corruptions; never part of mCE",
+        lambda frames: error_per_image(frames, EXTRA),
+    ),
     *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in EXTRA),
-)  # fmt: skip
+)
 
 Conditions = Callable[[ModelCard, Options], list[Condition]]
 
@@ -64,14 +71,44 @@ def _live(jpeg_quality: int | None) -> Conditions:
 
 
 SUITES = (
-    Suite("imagenet-c", "ImageNet-C: the official 15 x 5 files", 1,
-          lambda _card, _options: official(*CORRUPTIONS), METRICS, "mce"),
-    Suite("imagenet-c-relative", "relative mCE: the official files and ImageNet's clean pictures", 1,
-          lambda _card, _options: [Condition("imagenet"), *official(*CORRUPTIONS)], (RELATIVE,), "relative_mce"),
-    Suite("imagenet-c-extra", "ImageNet-C: the official files of the 4 held-out corruptions", 1,
-          lambda _card, _options: official(*EXTRA), EXTRA_METRICS, "mean_error_extra"),
-    Suite("imagenet-c-live", "ImageNet-C's corruptions made on the fly, JPEG 85", 1,
-          _live(85), (*METRICS, RELATIVE), "mce"),
-    Suite("imagenet-c-live-nojpeg", "ImageNet-C's corruptions made on the fly, without JPEG: not the benchmark", 1,
-          _live(None), (*METRICS, RELATIVE), "mce"),
-)  # fmt: skip
+    Suite(
+        "imagenet-c",
+        "ImageNet-C: the official 15 x 5 files",
+        1,
+        lambda _card, _options: official(*CORRUPTIONS),
+        METRICS,
+        "mce",
+    ),
+    Suite(
+        "imagenet-c-relative",
+        "relative mCE: the official files and ImageNet's clean pictures",
+        1,
+        lambda _card, _options: [Condition("imagenet"), *official(*CORRUPTIONS)],
+        (RELATIVE,),
+        "relative_mce",
+    ),
+    Suite(
+        "imagenet-c-extra",
+        "ImageNet-C: the official files of the 4 held-out corruptions",
+        1,
+        lambda _card, _options: official(*EXTRA),
+        EXTRA_METRICS,
+        "mean_error_extra",
+    ),
+    Suite(
+        "imagenet-c-live",
+        "ImageNet-C's corruptions made on the fly, JPEG 85",
+        1,
+        _live(85),
+        (*METRICS, RELATIVE),
+        "mce",
+    ),
+    Suite(
+        "imagenet-c-live-nojpeg",
+        "ImageNet-C's corruptions made on the fly, without JPEG: not the benchmark",
+        1,
+        _live(None),
+        (*METRICS, RELATIVE),
+        "mce",
+    ),
+)

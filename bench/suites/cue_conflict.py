@@ -20,6 +20,12 @@ def cue_metrics(categories: Sequence[str]) -> tuple[Metric, ...]:
 
 
 SUITES = (
-    Suite("cue-conflict", "shape bias on the texture-shape cue conflict stimuli", 1,
-          lambda _card, _options: [Condition("cue-conflict")], cue_metrics(tuple(CATEGORIES)), "shape_bias"),
-)  # fmt: skip
+    Suite(
+        "cue-conflict",
+        "shape bias on the texture-shape cue conflict stimuli",
+        1,
+        lambda _card, _options: [Condition("cue-conflict")],
+        cue_metrics(tuple(CATEGORIES)),
+        "shape_bias",
+    ),
+)

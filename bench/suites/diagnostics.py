@@ -7,7 +7,7 @@ from fractions import Fraction
 from bench.attacks.base import Attack
 from bench.attacks.budget import check_budget
 from bench.attacks.presets import make_pgd
-from bench.datasets.corruptions import NAMES, Corruption
+from bench.corruptions import NAMES, Corruption
 from bench.datasets.table import SETS
 from bench.diagnostics import metrics
 from bench.diagnostics.batchnorm import (
@@ -111,8 +111,12 @@ def _accuracies() -> Iterator[Metric]:
 
 SUITES = (
     Suite(
-        "batchnorm", "what batch norm stores against what it sees; batch statistics; branches taken apart", 1,
-        batchnorm, tuple(_accuracies()), "adversarial_accuracy_batch64",
+        "batchnorm",
+        "what batch norm stores against what it sees; batch statistics; branches taken apart",
+        1,
+        batchnorm,
+        tuple(_accuracies()),
+        "adversarial_accuracy_batch64",
         measures=(
             Measure("clean_shift", metrics.measured(metrics.shift_from_stored), False, "sd", "stored against observed"),
             Measure("adversarial_shift", metrics.measured(metrics.shift_between, "adversarial"), False, "sd", SHIFT),
@@ -122,16 +126,26 @@ SUITES = (
         ),
     ),
     Suite(
-        "smoothness", "gradients, local Lipschitz and linearity, curvature around clean images", 1, smoothness,
-        tuple(Metric(name, metrics.median_of(name), name == "gradient_cosine", "median", "bench.diagnostics.smoothness")
-              for name in COLUMNS), "gradient_cosine",
+        "smoothness",
+        "gradients, local Lipschitz and linearity, curvature around clean images",
+        1,
+        smoothness,
+        tuple(
+            Metric(name, metrics.median_of(name), name == "gradient_cosine", "median", "bench.diagnostics.smoothness")
+            for name in COLUMNS
+        ),
+        "gradient_cosine",
     ),
     Suite(
-        "margin", "smallest perturbations that change the prediction; accuracy against eps", 1, margin,
+        "margin",
+        "smallest perturbations that change the prediction; accuracy against eps",
+        1,
+        margin,
         (
             Metric("area", metrics.area, True, "share", CURVE, metrics.area_per_image),
             Metric("median_distance", metrics.median_of("distance"), True, "of [0, 1]", "arXiv 2102.12827"),
             Metric("median_margin", metrics.median_of("margin"), True, "logits", "logit margin of right images"),
-        ), "area",
+        ),
+        "area",
     ),
-)  # fmt: skip
+)

@@ -25,10 +25,16 @@ def conditions(card: ModelCard, options: Options) -> list[Condition]:
         attacks = [published(card)]
     else:
         attacks = [
-            make_pgd(options.norm, eps, options.steps or DEFAULT_STEPS, options.step_size or DEFAULT_STEP_SIZE,
-                     options.restarts, options.targeted)
+            make_pgd(
+                options.norm,
+                eps,
+                options.steps or DEFAULT_STEPS,
+                options.step_size or DEFAULT_STEP_SIZE,
+                options.restarts,
+                options.targeted,
+            )
             for eps in options.eps or (DEFAULT_EPS,)
-        ]  # fmt: skip
+        ]
     return [Condition(dataset), *(Condition(dataset, attack=attack) for attack in attacks)]
 
 
@@ -57,10 +63,22 @@ def _strongest(frames: Frames) -> pd.DataFrame:
 
 
 METRICS = (
-    Metric("robust_accuracy", robust_accuracy, True, "share", "share of all scored images still right under attack",
-           lambda frames: correct(_strongest(frames))),
-    Metric("clean_accuracy", clean_accuracy, True, "share", "top-1, all scored images",
-           lambda frames: correct(_clean(frames))),
-)  # fmt: skip
+    Metric(
+        "robust_accuracy",
+        robust_accuracy,
+        True,
+        "share",
+        "share of all scored images still right under attack",
+        lambda frames: correct(_strongest(frames)),
+    ),
+    Metric(
+        "clean_accuracy",
+        clean_accuracy,
+        True,
+        "share",
+        "top-1, all scored images",
+        lambda frames: correct(_clean(frames)),
+    ),
+)
 
 SUITES = (Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy"),)

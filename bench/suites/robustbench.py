@@ -16,6 +16,12 @@ def _conditions(card: ModelCard, options: Options) -> list[Condition]:
 
 
 SUITES = (
-    Suite(DATASET, "RobustBench's 5,000 pictures, clean and under AutoAttack (Linf 4/255)", 1, _conditions,
-          _AUTOATTACK.metrics, _AUTOATTACK.headline),
-)  # fmt: skip
+    Suite(
+        DATASET,
+        "RobustBench's 5,000 pictures, clean and under AutoAttack (Linf 4/255)",
+        1,
+        _conditions,
+        _AUTOATTACK.metrics,
+        _AUTOATTACK.headline,
+    ),
+)

@@ -40,9 +40,13 @@ def _of_200(name: str, title: str, source: str) -> Suite:
 def _accuracy_on(dataset: str) -> Metric:
     name = dataset.removeprefix("imagenet-v2").lstrip("-") or V2_VARIANTS[dataset]
     return Metric(
-        f"accuracy_{name.replace('-', '_')}", lambda frames: accuracy(frames[f"{dataset}/clean"]), True, "share",
-        "arXiv 1902.10811", lambda frames: correct(frames[f"{dataset}/clean"]),
-    )  # fmt: skip
+        f"accuracy_{name.replace('-', '_')}",
+        lambda frames: accuracy(frames[f"{dataset}/clean"]),
+        True,
+        "share",
+        "arXiv 1902.10811",
+        lambda frames: correct(frames[f"{dataset}/clean"]),
+    )
 
 
 def _pair(shifted: str) -> str:
@@ -56,26 +60,53 @@ def _effective(_card: ModelCard, _options: Options) -> list[Condition]:
 
 
 EFFECTIVE = (
-    *(Metric(f"effective_{name}", effective_robustness(f"{name}/clean", _pair(name)), True, "points", TAORI)
-      for name in LINES),
-    *(Metric(f"gap_{name}", gap(f"{name}/clean", _pair(name)), False, "points", "clean less shifted, same classes")
-      for name in ("imagenet-a", "imagenet-r")),
-)  # fmt: skip
+    *(
+        Metric(f"effective_{name}", effective_robustness(f"{name}/clean", _pair(name)), True, "points", TAORI)
+        for name in LINES
+    ),
+    *(
+        Metric(f"gap_{name}", gap(f"{name}/clean", _pair(name)), False, "points", "clean less shifted, same classes")
+        for name in ("imagenet-a", "imagenet-r")
+    ),
+)
 
 SUITES = (
     _of_200("imagenet-a", "ImageNet-A: natural adversarial examples, 200 classes", "imagenet-a"),
     _of_200("imagenet-a-clean", "clean accuracy on ImageNet-A's 200 classes", "imagenet-a"),
     _of_200("imagenet-r", "ImageNet-R: renditions, 200 classes", "imagenet-r"),
     _of_200("imagenet-r-clean", "clean accuracy on ImageNet-R's 200 classes", "imagenet-r"),
-    Suite("imagenet-v2", "ImageNet-V2: its three variants", 1,
-          lambda _card, _options: [Condition(name) for name in V2_VARIANTS],
-          tuple(_accuracy_on(name) for name in V2_VARIANTS), "accuracy_matched_frequency"),
+    Suite(
+        "imagenet-v2",
+        "ImageNet-V2: its three variants",
+        1,
+        lambda _card, _options: [Condition(name) for name in V2_VARIANTS],
+        tuple(_accuracy_on(name) for name in V2_VARIANTS),
+        "accuracy_matched_frequency",
+    ),
     clean_suite("imagenet-sketch", "ImageNet-Sketch", "imagenet-sketch"),
     clean_suite("stylized", "Stylized-ImageNet, the user's own rendering", "stylized"),
-    Suite("imagenet-real", "ImageNet under the ReaL labels", 1, lambda _card, _options: [Condition("imagenet")],
-          (Metric("real_accuracy", real_accuracy, True, "share", "arXiv 2006.07159"), ACCURACY), "real_accuracy"),
-    Suite("calibration", "calibration on the model's home data set", 1,
-          lambda card, options: [Condition(home(card, options))], CALIBRATION, "ece"),
-    Suite("effective-robustness", "natural shifts against the line of standard models", 1,
-          _effective, EFFECTIVE, "effective_imagenet-v2"),
-)  # fmt: skip
+    Suite(
+        "imagenet-real",
+        "ImageNet under the ReaL labels",
+        1,
+        lambda _card, _options: [Condition("imagenet")],
+        (Metric("real_accuracy", real_accuracy, True, "share", "arXiv 2006.07159"), ACCURACY),
+        "real_accuracy",
+    ),
+    Suite(
+        "calibration",
+        "calibration on the model's home data set",
+        1,
+        lambda card, options: [Condition(home(card, options))],
+        CALIBRATION,
+        "ece",
+    ),
+    Suite(
+        "effective-robustness",
+        "natural shifts against the line of standard models",
+        1,
+        _effective,
+        EFFECTIVE,
+        "effective_imagenet-v2",
+    ),
+)

@@ -29,13 +29,30 @@ CORRUPTION_METRICS = (
 
 SUITES = (
     clean_suite("tiny", "clean accuracy on the embedded pictures", "tiny"),
-    Suite("tiny-pgd", "PGD-20 at eps 8/255 on the embedded pictures", 1,
-          lambda _card, _options: [Condition("tiny"), Condition("tiny", attack=PGD20)], pgd.METRICS,
-          "robust_accuracy"),
-    Suite("tiny-c", "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the embedded pictures", 1,
-          lambda _card, _options: live("tiny", jpeg_quality=None), CORRUPTION_METRICS, "mean_error"),
+    Suite(
+        "tiny-pgd",
+        "PGD-20 at eps 8/255 on the embedded pictures",
+        1,
+        lambda _card, _options: [Condition("tiny"), Condition("tiny", attack=PGD20)],
+        pgd.METRICS,
+        "robust_accuracy",
+    ),
+    Suite(
+        "tiny-c",
+        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the embedded pictures",
+        1,
+        lambda _card, _options: live("tiny", jpeg_quality=None),
+        CORRUPTION_METRICS,
+        "mean_error",
+    ),
     clean_suite("tiny-a", "hard embedded pictures that the undefended network gets wrong", "tiny-a"),
     clean_suite("tiny-stylized", "embedded pictures with another, stronger texture", "tiny-stylized"),
-    Suite("tiny-cue-conflict", "shape bias on embedded pictures with the texture of another class", 1,
-          lambda _card, _options: [Condition("tiny-cue-conflict")], cue_metrics(embedded.CLASSES), "shape_bias"),
-)  # fmt: skip
+    Suite(
+        "tiny-cue-conflict",
+        "shape bias on embedded pictures with the texture of another class",
+        1,
+        lambda _card, _options: [Condition("tiny-cue-conflict")],
+        cue_metrics(embedded.CLASSES),
+        "shape_bias",
+    ),
+)

@@ -13,15 +13,15 @@ from bench.datasets import embedded
 from bench.errors import DataError
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """images: float32 [n, 3, h, w], RGB in [0, 1]; labels: int64 [n]."""
 
     images: Tensor
     labels: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "TrainingBatch":
         """The batch on `device`."""
-        return Batch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
+        return TrainingBatch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
 
 
 class Share(NamedTuple):
@@ -37,7 +37,7 @@ class TrainingSet(Protocol):
     classes: int
     manifest: str
 
-    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[TrainingBatch]:
         """The epoch's batches of `size` pictures over all processes; an incomplete last one is left out."""
 
     def length(self, size: int) -> int:
@@ -62,11 +62,11 @@ class Embedded:
     def length(self, size: int) -> int:
         return len(self.labels) // size
 
-    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[TrainingBatch]:
         order = epoch_order(len(self.labels), self.seed, epoch)
         for chosen in torch.split(order, size)[: self.length(size)]:
             mine = chosen[share.rank :: share.world]
-            yield Batch(self.images[mine].float().div_(255), self.labels[mine])
+            yield TrainingBatch(self.images[mine].float().div_(255), self.labels[mine])
 
 
 @functools.cache
@@ -95,8 +95,8 @@ class Folder:
     def length(self, size: int) -> int:
         return len(self.pictures) // size
 
-    def batches(self, epoch: int, size: int, share: Share) -> Iterator[Batch]:
+    def batches(self, epoch: int, size: int, share: Share) -> Iterator[TrainingBatch]:
         order = torch.split(epoch_order(len(self.pictures), self.seed, epoch), size)[: self.length(size)]
         mine = [chosen[share.rank :: share.world].tolist() for chosen in order]
         for images, labels in DataLoader(self.pictures, batch_sampler=mine, num_workers=self.workers):
-            yield Batch(images.float().div_(255), labels)
+            yield TrainingBatch(images.float().div_(255), labels)

@@ -33,7 +33,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What is trained and where it goes: `out/NAME.safetensors`, its log beside it, a checkpoint until it is done."""
 
     recipe: Recipe
@@ -59,7 +59,7 @@ class Job:
         return self.out / f"{self.name}.checkpoint"
 
 
-def train(job: Job, report: Callable[[Job, Epoch], None] = lambda _job, _epoch: None) -> Path:
+def train(job: TrainingJob, report: Callable[[TrainingJob, Epoch], None] = lambda _job, _epoch: None) -> Path:
     """Train and return the weights' path; continues from the last finished epoch, and a finished job is a no-op.
 
     The same job gives the same weights bit for bit on one machine with one thread, whether interrupted or not.
@@ -78,7 +78,7 @@ def train(job: Job, report: Callable[[Job, Epoch], None] = lambda _job, _epoch: 
     return job.weights
 
 
-def _begin(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
+def _begin(job: TrainingJob) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
     """The network, its optimiser and what is logged so far: fresh, or as the checkpoint has them."""
     torch.manual_seed(job.seed)
     net = network(job.recipe.net).to(memory_format=torch.channels_last).to(job.device)
@@ -93,7 +93,7 @@ def _begin(job: Job) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
     return net, optimizer, [Epoch(**line) for line in saved["epochs"]]
 
 
-def _forerunner(job: Job) -> dict[str, Tensor]:
+def _forerunner(job: TrainingJob) -> dict[str, Tensor]:
     """The weights that the recipe starts from, of the same seed. Raises `UsageError` if they are not there."""
     stem = "tiny_" + job.recipe.start_from + (f"_s{job.seed}" if job.seed else "")
     path = job.out / f"{stem}.safetensors"
@@ -122,7 +122,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     return recipe.learning_rate * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up))) / 2
 
 
-def _epoch(job: Job, net: nn.Module, optimizer: torch.optim.Optimizer, number: int, workers: Workers) -> Epoch:
+def _epoch(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Optimizer, number: int, workers: Workers) -> Epoch:
     """One pass over the data; the draws of noise depend on (seed, epoch, process) alone."""
     recipe, length = job.recipe, job.data.length(job.recipe.batch_size)
     generator = torch.Generator().manual_seed((job.seed * 1_000 + number) * 1_000 + workers.share.rank + 1)
@@ -153,19 +153,24 @@ def _freeze_statistics(net: nn.Module) -> None:
             module.eval()
 
 
-def _save_checkpoint(job: Job, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[Epoch]) -> None:
+def _save_checkpoint(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Optimizer, epochs: list[Epoch]) -> None:
     job.out.mkdir(parents=True, exist_ok=True)
     state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epochs": [asdict(e) for e in epochs]}
     _put(job.checkpoint, lambda path: torch.save(state, path))
 
 
-def _finish(job: Job, net: nn.Module, epochs: list[Epoch]) -> None:
+def _finish(job: TrainingJob, net: nn.Module, epochs: list[Epoch]) -> None:
     """The log, then the weights whose presence says that all is done; the checkpoint is no longer needed."""
     log = {
-        "model": job.name, "seed": job.seed, "data": job.data.manifest, "recipe": asdict(job.recipe),
+        "model": job.name,
+        "seed": job.seed,
+        "data": job.data.manifest,
+        "recipe": asdict(job.recipe),
         "epochs": [asdict(e) for e in epochs],
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "device": job.device.type,
-    }  # fmt: skip
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "device": job.device.type,
+    }
     state = {key: value.cpu().contiguous() for key, value in net.state_dict().items()}
     _put(job.log, lambda path: path.write_text(json.dumps(log, indent=1)))
     _put(job.weights, lambda path: save_file(state, path))

@@ -85,10 +85,19 @@ _MIX = Recipe("mix", "intriguing", "clean and adversarial images, one batch norm
 _MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch norm each (mixture BN)", net=_TWO)
 _WEAK = Attacker(eps=4 / 255)
 _WEAKEST = Attacker(eps=1 / 255)
-_ADVPROP = replace(_MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)",
-                   attacker=_WEAK)  # fmt: skip
-_NOFROST = replace(_MIX, name="nofrost", method="nofrost", about="clean and adversarial images, no normalisation",
-                   net=TinySpec(norm="none"), optimizer="adamw", learning_rate=0.01, clip=0.1)  # fmt: skip
+_ADVPROP = replace(
+    _MBN, name="advprop", method="advprop", about="auxiliary batch norm, weaker attacker (eps 4/255)", attacker=_WEAK
+)
+_NOFROST = replace(
+    _MIX,
+    name="nofrost",
+    method="nofrost",
+    about="clean and adversarial images, no normalisation",
+    net=TinySpec(norm="none"),
+    optimizer="adamw",
+    learning_rate=0.01,
+    clip=0.1,
+)
 
 
 def _once(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
@@ -111,32 +120,71 @@ def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        _STD, _AT, _MIX, _MBN, _NOFROST,
-        _smooth_unit("silu", *_EVERY_SEED), _smooth_unit("gelu", *_EVERY_SEED), _ADVPROP,
+        _STD,
+        _AT,
+        _MIX,
+        _MBN,
+        _NOFROST,
+        _smooth_unit("silu", *_EVERY_SEED),
+        _smooth_unit("gelu", *_EVERY_SEED),
+        _ADVPROP,
         _once(_STD, "std_long", "undefended, as much time as mbn takes", epochs=22, seeds=_EVERY_SEED),
-        _once(_MIX, "advprop_single", "as advprop, but one batch norm for both", method="advprop", attacker=_WEAK,
-              seeds=_EVERY_SEED),
-        _once(_STD, "advprop_tuned", "adversarial pre-training, clean fine-tuning", method="advprop", start_from="at",
-              learning_rate=0.02, seeds=_EVERY_SEED),
-        _once(_MIX, "gn", "clean and adversarial images, group norm", net=TinySpec(norm="group"), clip=0.1,
-              seeds=_EVERY_SEED),
+        _once(
+            _MIX,
+            "advprop_single",
+            "as advprop, but one batch norm for both",
+            method="advprop",
+            attacker=_WEAK,
+            seeds=_EVERY_SEED,
+        ),
+        _once(
+            _STD,
+            "advprop_tuned",
+            "adversarial pre-training, clean fine-tuning",
+            method="advprop",
+            start_from="at",
+            learning_rate=0.02,
+            seeds=_EVERY_SEED,
+        ),
+        _once(
+            _MIX,
+            "gn",
+            "clean and adversarial images, group norm",
+            net=TinySpec(norm="group"),
+            clip=0.1,
+            seeds=_EVERY_SEED,
+        ),
         _once(_AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP)),
-        _smooth_gradient("smooth_attack", "attack"), _smooth_gradient("smooth_update", "update"),
+        _smooth_gradient("smooth_attack", "attack"),
+        _smooth_gradient("smooth_update", "update"),
         _smooth_gradient("smooth_both", "attack", "update"),
         _once(_AT, "at_frozen", "adversarial images only, running statistics in the last two epochs", freeze=2),
-        _smooth_unit("smoothrelu", 0), _smooth_unit("elu", 0), _smooth_unit("parametric_softplus", 0),
-        _once(_ADVPROP, "advprop_fine", "three branches: clean, augmented, adversarial (eps 4/255)",
-              domains=_AUGMENTED, net=_THREE),
+        _smooth_unit("smoothrelu", 0),
+        _smooth_unit("elu", 0),
+        _smooth_unit("parametric_softplus", 0),
+        _once(
+            _ADVPROP,
+            "advprop_fine",
+            "three branches: clean, augmented, adversarial (eps 4/255)",
+            domains=_AUGMENTED,
+            net=_THREE,
+        ),
         _once(_MIX, "mix_star", "clean, augmented and adversarial images, one batch norm", domains=_AUGMENTED),
-        _once(_NOFROST, "nofrost_star", "clean, augmented and adversarial images, no normalisation",
-              domains=_AUGMENTED),
+        _once(
+            _NOFROST, "nofrost_star", "clean, augmented and adversarial images, no normalisation", domains=_AUGMENTED
+        ),
         _once(_ADVPROP, "advprop_eps1", "auxiliary batch norm, weakest attacker (eps 1/255)", attacker=_WEAKEST),
-        _once(_ADVPROP, "advprop_eps1_deep", "auxiliary batch norm, eps 1/255, twice the blocks",
-              attacker=_WEAKEST, net=_TWO_DEEP),
+        _once(
+            _ADVPROP,
+            "advprop_eps1_deep",
+            "auxiliary batch norm, eps 1/255, twice the blocks",
+            attacker=_WEAKEST,
+            net=_TWO_DEEP,
+        ),
         _once(_ADVPROP, "advprop_deep", "auxiliary batch norm, eps 4/255, twice the blocks", net=_TWO_DEEP),
         _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
     )
-}  # fmt: skip
+}
 """In order of value: the zoo is trained from the top, so that a short night still yields the main comparisons."""
 
 

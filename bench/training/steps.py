@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.attacks import norms
-from bench.training.data import Batch
+from bench.training.data import TrainingBatch
 from bench.training.recipes import Attacker, Domain, Recipe
 from model_zoo.nets.activations import SmoothGradientReLU
 from model_zoo.nets.normalisation import branch_names, split_branches, use_branch
 
 
-def loss_of(net: nn.Module, batch: Batch, recipe: Recipe, progress: float, generator: torch.Generator) -> Tensor:
+def loss_of(
+    net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator
+) -> Tensor:
     """Mean cross-entropy over the recipe's domains, ready for `backward`; `progress` of the training in [0, 1]."""
     parts = [_version(net, batch, domain, recipe, progress, generator) for domain in recipe.domains]
     labels = batch.labels.repeat(len(parts))
@@ -26,7 +28,7 @@ def loss_of(net: nn.Module, batch: Batch, recipe: Recipe, progress: float, gener
 
 
 def _version(
-    net: nn.Module, batch: Batch, domain: Domain, recipe: Recipe, progress: float, generator: torch.Generator
+    net: nn.Module, batch: TrainingBatch, domain: Domain, recipe: Recipe, progress: float, generator: torch.Generator
 ) -> Tensor:
     """The batch's images [n, 3, h, w] as `domain` has them."""
     if domain == "clean":
@@ -37,7 +39,7 @@ def _version(
         return perturb(net, batch, recipe.attacker, recipe.attacker.eps_at(progress), generator)
 
 
-def perturb(net: nn.Module, batch: Batch, attacker: Attacker, eps: float, generator: torch.Generator) -> Tensor:
+def perturb(net: nn.Module, batch: TrainingBatch, attacker: Attacker, eps: float, generator: torch.Generator) -> Tensor:
     """Adversarial images [n, 3, h, w] of the network in eval mode, through its last branch (the adversarial one)."""
     images, x = batch.images, batch.images
     if eps == 0:

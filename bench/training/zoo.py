@@ -12,7 +12,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.training.data import Embedded, Folder
-from bench.training.loop import Epoch, Job, train
+from bench.training.loop import Epoch, TrainingJob, train
 from bench.training.recipes import RECIPES, find_recipe
 
 
@@ -30,9 +30,15 @@ def tasks(recipes: Sequence[str], seeds: Sequence[int]) -> Iterator[Task]:
 
 
 def make_job(
-    name: str, seed: int, out: Path, *, epochs: int | None = None, data: Path | None = None, size: int = 32,
+    name: str,
+    seed: int,
+    out: Path,
+    *,
+    epochs: int | None = None,
+    data: Path | None = None,
+    size: int = 32,
     device: str | None = None,
-) -> Job:  # fmt: skip
+) -> TrainingJob:
     """The job of the recipe called `name`, on the embedded pictures or on the folder `data`. Raises `UsageError`."""
     recipe = find_recipe(name)
     if epochs is not None and epochs < 1:
@@ -41,7 +47,7 @@ def make_job(
     pictures = Folder(data, size, seed) if data else Embedded(recipe.images, seed)
     recipe = replace(recipe, net=replace(recipe.net, classes=pictures.classes))
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Job(recipe, seed, pictures, out, torch.device(place))
+    return TrainingJob(recipe, seed, pictures, out, torch.device(place))
 
 
 def train_task(task: Task, out: Path) -> str:
@@ -52,7 +58,7 @@ def train_task(task: Task, out: Path) -> str:
     return job.name
 
 
-def say(job: Job, epoch: Epoch) -> None:
+def say(job: TrainingJob, epoch: Epoch) -> None:
     """A line an epoch."""
     print(
         f"{job.name}  epoch {epoch.epoch}/{job.recipe.epochs}  loss {epoch.loss:.4f}  {epoch.seconds:.1f} s", flush=True

@@ -10,17 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from reader import OURS, REPOSITORY, Read
 
+from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.diagnostics.table import SCHEMA, merged
+from bench.folder.reader import ResultsFolder
+from bench.folder.tables import records, results
+from bench.folder.verify import verify
+from bench.gate.baseline import read_baseline
+from bench.published.outside import read_outside
 from bench.record import Cell, UnitKey, digest
-from bench.reports.baseline import read_baseline
-from bench.reports.folder import ResultsFolder
-from bench.reports.leaderboard import leaderboard, to_latex, to_markdown
-from bench.reports.outside import read_outside
-from bench.reports.show import print_results
-from bench.reports.spreadsheet import to_csv
-from bench.reports.tables import records, results
-from bench.reports.verify import verify
+from bench.safe_csv import to_csv
 from bench.store import Store, put_part
+from bench.terminal import print_results
 from bench.testing import write_results
 
 CONDITIONS = {

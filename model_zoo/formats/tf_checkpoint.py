@@ -27,7 +27,7 @@ _STRING = 7
 
 
 @dataclass(frozen=True)
-class Entry:
+class TensorEntry:
     """One variable: where its bytes lie in the data file."""
 
     dtype: str
@@ -62,14 +62,14 @@ def data_file(index: Path) -> Path:
     return index.with_name(index.name.removesuffix(".index") + ".data-00000-of-00001")
 
 
-def _tensor(name: str, entry: Entry, raw: bytes, path: Path) -> Tensor:
+def _tensor(name: str, entry: TensorEntry, raw: bytes, path: Path) -> Tensor:
     if masked_crc32c(raw) != entry.crc32c:
         raise WeightsError(f"{path}: the bytes of {name} do not match the checksum in the index: damaged or swapped")
     array = np.frombuffer(raw, dtype=entry.dtype).reshape(entry.shape)
     return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=True))
 
 
-def read_index(path: Path) -> dict[str, Entry]:
+def read_index(path: Path) -> dict[str, TensorEntry]:
     """The variables that the index at `path` lists. Raises `WeightsError` for anything but a whole V2 index."""
     try:
         return _parse_index(path.read_bytes())
@@ -77,13 +77,13 @@ def read_index(path: Path) -> dict[str, Entry]:
         raise WeightsError(f"{path}: not a readable TensorFlow V2 checkpoint index: {error}") from None
 
 
-def _parse_index(table: bytes) -> dict[str, Entry]:
+def _parse_index(table: bytes) -> dict[str, TensorEntry]:
     if len(table) < _FOOTER or int.from_bytes(table[-8:], "little") != _MAGIC:
         raise ValueError("it does not end as a LevelDB table does")
     footer = _Bytes(table, len(table) - _FOOTER)
     footer.handle()  # of the meta-index, which holds nothing
     root = footer.handle()
-    entries: dict[str, Entry] = {}
+    entries: dict[str, TensorEntry] = {}
     for _, value in _block(table, root):
         for key, record in _block(table, _Bytes(value).handle()):
             if not key:
@@ -177,7 +177,7 @@ def _check_header(record: bytes) -> None:
         raise ValueError("its data is big-endian")
 
 
-def _entry(name: str, record: bytes) -> Entry:
+def _entry(name: str, record: bytes) -> TensorEntry:
     """BundleEntryProto: dtype = 1, shape = 2, shard_id = 3, offset = 4, size = 5, crc32c = 6, slices = 7."""
     message = _message(record)
     if message.nested.get(7) or message.numbers.get(3, 0):
@@ -189,7 +189,7 @@ def _entry(name: str, record: bytes) -> Entry:
     size = message.numbers.get(5, 0)
     if math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != size:
         raise ValueError(f"{name} of shape {shape} cannot take {size} bytes")
-    return Entry(_DTYPES[dtype], shape, message.numbers.get(4, 0), size, message.numbers.get(6, 0))
+    return TensorEntry(_DTYPES[dtype], shape, message.numbers.get(4, 0), size, message.numbers.get(6, 0))
 
 
 def _dims(shape: bytes) -> list[bytes]:

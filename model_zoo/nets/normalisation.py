@@ -92,9 +92,16 @@ class ScaledStdConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, *,
-        gamma: float = 1.7139588594436646, eps: float = 1e-5,
-    ) -> None:  # fmt: skip
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        gamma: float = 1.7139588594436646,
+        eps: float = 1e-5,
+    ) -> None:
         super().__init__(inputs, outputs, kernel, stride, padding, bias=True)
         self.gain = nn.Parameter(torch.ones(outputs, 1, 1, 1))
         self.scale = gamma * self.weight[0].numel() ** -0.5

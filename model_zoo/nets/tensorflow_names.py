@@ -9,24 +9,37 @@ from model_zoo.nets.efficientnet import EfficientNetSpec
 
 _AVERAGE = "/ExponentialMovingAverage"
 _LEAF = {
-    "kernel": "weight", "depthwise_kernel": "weight", "bias": "bias",
-    "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var",
-}  # fmt: skip
+    "kernel": "weight",
+    "depthwise_kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
 _OUTER = {
-    "stem/conv2d": "conv_stem", "stem/tpu_batch_normalization": "bn1",
-    "head/conv2d": "conv_head", "head/tpu_batch_normalization": "bn2", "head/dense": "classifier",
-}  # fmt: skip
+    "stem/conv2d": "conv_stem",
+    "stem/tpu_batch_normalization": "bn1",
+    "head/conv2d": "conv_head",
+    "head/tpu_batch_normalization": "bn2",
+    "head/dense": "classifier",
+}
 _SQUEEZE = {"se/conv2d": "se.conv_reduce", "se/conv2d_1": "se.conv_expand"}
 _FIRST_STAGE = _SQUEEZE | {
-    "depthwise_conv2d": "conv_dw", "tpu_batch_normalization": "bn1",
-    "conv2d": "conv_pw", "tpu_batch_normalization_1": "bn2",
-}  # fmt: skip
+    "depthwise_conv2d": "conv_dw",
+    "tpu_batch_normalization": "bn1",
+    "conv2d": "conv_pw",
+    "tpu_batch_normalization_1": "bn2",
+}
 """Blocks that do not expand: TensorFlow numbers layers of a kind in order of use."""
 _EXPANDING = _SQUEEZE | {
-    "conv2d": "conv_pw", "tpu_batch_normalization": "bn1",
-    "depthwise_conv2d": "conv_dw", "tpu_batch_normalization_1": "bn2",
-    "conv2d_1": "conv_pwl", "tpu_batch_normalization_2": "bn3",
-}  # fmt: skip
+    "conv2d": "conv_pw",
+    "tpu_batch_normalization": "bn1",
+    "depthwise_conv2d": "conv_dw",
+    "tpu_batch_normalization_1": "bn2",
+    "conv2d_1": "conv_pwl",
+    "tpu_batch_normalization_2": "bn3",
+}
 _BLOCK = re.compile(r"blocks_(\d+)/(.+)")
 
 

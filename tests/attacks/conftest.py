@@ -38,9 +38,15 @@ def subject() -> Subject:
     """Two convolutions with batch norm, sixty steps of gradient descent."""
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Conv2d(3, 16, 3, stride=2, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2), nn.BatchNorm2d(32), nn.SiLU(), nn.Flatten(), nn.Linear(128, 10),
-    )  # fmt: skip
+        nn.Conv2d(3, 16, 3, stride=2, bias=False),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2),
+        nn.BatchNorm2d(32),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Linear(128, 10),
+    )
     images, labels = _pictures(200, seed=1)
     # torch.optim would import the compiler, which takes longer than the training.
     parameters = list(net.parameters())

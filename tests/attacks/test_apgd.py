@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.attacks.apgd import Apgd
 from bench.attacks.autoattack import apgd, apgd_t
 from bench.attacks.budget import NORMS, Norm
-from bench.attacks.search import Entry, Reply
+from bench.attacks.search import ModelOutput, NewImages
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
 
@@ -48,14 +48,14 @@ class Listening(nn.Module):
 def iterates(search: Apgd, net: nn.Module, subject: Subject, target: Tensor) -> None:
     """Run `search` on all images side by side from the images themselves."""
     index = torch.arange(len(target))
-    lanes = search.start(Entry(index, index, subject.images, subject.labels, target, [_Zero()] * len(target)))  # type: ignore[list-item]
-    lanes.x, lanes.previous, lanes.best = subject.images, subject.images, subject.images.clone()
+    batch = search.start(NewImages(index, index, subject.images, subject.labels, target, [_Zero()] * len(target)))  # type: ignore[list-item]
+    batch.x, batch.previous, batch.best = subject.images, subject.images, subject.images.clone()
     for _ in range(search.steps + 1):
-        x = lanes.x.detach().requires_grad_()
+        x = batch.x.detach().requires_grad_()
         logits = net(x)
-        value = search.objective(lanes, logits)
+        value = search.objective(batch, logits)
         (gradient,) = torch.autograd.grad(value.sum(), x)
-        search.update(lanes, Reply(x.detach(), logits.detach(), value.detach(), gradient))
+        search.update(batch, ModelOutput(x.detach(), logits.detach(), value.detach(), gradient))
 
 
 class _Zero:
@@ -111,9 +111,9 @@ def test_more_targets_break_no_less(subject: Subject, norm: Norm) -> None:
 
 
 def test_the_image_leaves_at_its_first_misclassified_iterate(subject: Subject) -> None:
-    outcome = apgd("linf", Fraction(64, 255)).run(subject.net, subject.images, subject.labels, subject.ids)
-    assert set(outcome.broken_by) == {"apgd-ce"}
-    assert outcome.steps.max() < 10
+    result = apgd("linf", Fraction(64, 255)).run(subject.net, subject.images, subject.labels, subject.ids)
+    assert set(result.broken_by) == {"apgd-ce"}
+    assert result.steps.max() < 10
 
 
 def test_losses_that_the_classes_do_not_suffice_for_are_refused() -> None:

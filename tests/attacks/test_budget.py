@@ -12,9 +12,16 @@ from bench.errors import UsageError
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("4/255", Fraction(4, 255)), ("0.5/255", Fraction(1, 510)), (" 8 / 255", Fraction(8, 255)),
-     ("0.03", Fraction(3, 100)), (4 / 255, Fraction(4, 255)), ("0", Fraction(0)), ("3", Fraction(3))],
-)  # fmt: skip
+    [
+        ("4/255", Fraction(4, 255)),
+        ("0.5/255", Fraction(1, 510)),
+        (" 8 / 255", Fraction(8, 255)),
+        ("0.03", Fraction(3, 100)),
+        (4 / 255, Fraction(4, 255)),
+        ("0", Fraction(0)),
+        ("3", Fraction(3)),
+    ],
+)
 def test_what_was_typed_is_kept_exactly(text: str | float, value: Fraction) -> None:
     assert parse_eps(text) == value
 
@@ -43,10 +50,16 @@ def test_an_unknown_norm_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("value", "norm", "text"),
-    [(Fraction(4, 255), "linf", "4_255"), (Fraction(1, 510), "linf", "0.5_255"), (Fraction(1, 3), "linf", "85_255"),
-     (Fraction(1, 7), "linf", "1_7"), (Fraction(1, 2), "l2", "0.5"), (Fraction(3), "l2", "3"),
-     (Fraction(2, 7), "l2", "2_7")],
-)  # fmt: skip
+    [
+        (Fraction(4, 255), "linf", "4_255"),
+        (Fraction(1, 510), "linf", "0.5_255"),
+        (Fraction(1, 3), "linf", "85_255"),
+        (Fraction(1, 7), "linf", "1_7"),
+        (Fraction(1, 2), "l2", "0.5"),
+        (Fraction(3), "l2", "3"),
+        (Fraction(2, 7), "l2", "2_7"),
+    ],
+)
 def test_spelling(value: Fraction, norm: str, text: str) -> None:
     assert spell(value, check_budget(norm, value)) == text
 

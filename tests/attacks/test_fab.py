@@ -77,16 +77,16 @@ def test_on_a_linear_model_verdicts_are_exact(norm: Norm) -> None:
     net = nn.Sequential(nn.Flatten(), linear).eval()
     distance = linear_distance(linear, images, labels, norm).detach()
     eps = Fraction(float(distance.median())).limit_denominator(10_000)
-    outcome = fab_t(norm, eps).run(net, images, labels, [str(i) for i in range(16)])
+    result = fab_t(norm, eps).run(net, images, labels, [str(i) for i in range(16)])
     clear = (distance - float(eps)).abs() > 0.06 * float(eps)
-    assert torch.equal(outcome.robust[clear], (distance > float(eps))[clear])
+    assert torch.equal(result.robust[clear], (distance > float(eps))[clear])
     assert clear.sum() >= 12
 
 
 def test_one_question_answers_for_candidate_and_next_step(subject: Subject) -> None:
     """At most the original's two forwards and one backward a step, and fewer where candidates are not adversarial."""
     attack = fab_t("linf", Fraction(2, 255), targets=2, steps=30)
-    outcome = attack.run(subject.net, subject.images, subject.labels, subject.ids)
-    standing = int(outcome.robust.sum())
-    assert outcome.cost.backward < 1.35 * standing * 60
-    assert outcome.cost.forward < 2.35 * standing * 60
+    result = attack.run(subject.net, subject.images, subject.labels, subject.ids)
+    standing = int(result.robust.sum())
+    assert result.cost.backward < 1.35 * standing * 60
+    assert result.cost.forward < 2.35 * standing * 60

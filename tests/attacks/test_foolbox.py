@@ -44,8 +44,8 @@ def foolbox_s(attack: Attack, subject: Subject) -> Tensor:
     assert isinstance(search, Pgd)
     load = Workload(subject.images, subject.labels, subject.ids, subject.net(subject.images))
     queue = Queue(Network(subject.net, torch.device("cpu")), attack.trials, load, seed=3, batch_size=64)
-    entry = queue._entry([(i, 0) for i in range(len(subject.ids))])
-    start = search.start(entry).x
+    new = queue._new_images([(i, 0) for i in range(len(subject.ids))])
+    start = search.start(new).x
     kind = foolbox.attacks.LinfPGD if search.norm == "linf" else foolbox.attacks.L2PGD
     loop = kind(abs_stepsize=search.step_size, steps=search.steps, random_start=True)
     loop.get_random_start = lambda *_: wrapped(start)
@@ -53,7 +53,7 @@ def foolbox_s(attack: Attack, subject: Subject) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eagerpy's use of torch
         model = foolbox.PyTorchModel(subject.net, bounds=(0, 1), device="cpu")
-        found = loop.run(model, subject.images, criterion=goal(entry.target), epsilon=search.eps)
+        found = loop.run(model, subject.images, criterion=goal(new.target), epsilon=search.eps)
     assert isinstance(found, Tensor)
     return found
 

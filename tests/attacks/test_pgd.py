@@ -13,7 +13,7 @@ from bench.attacks.base import Attack
 from bench.attacks.budget import NORMS
 from bench.attacks.pgd import Pgd
 from bench.attacks.presets import make_pgd
-from bench.attacks.search import Entry
+from bench.attacks.search import NewImages
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
 
@@ -21,9 +21,9 @@ EPS, STEP = Fraction(12, 255), Fraction(3, 255)
 
 
 def adversarial(attack: Attack, subject: Subject, **options: int) -> Tensor:
-    outcome = attack.run(subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True, **options)
-    assert outcome.adversarial is not None
-    return outcome.adversarial
+    result = attack.run(subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True, **options)
+    assert result.adversarial is not None
+    return result.adversarial
 
 
 def by_hand(subject: Subject, x: Tensor, steps: int) -> Tensor:
@@ -63,15 +63,15 @@ def test_a_cycle_is_noticed_whatever_its_length() -> None:
     for period in (1, 2, 3, 4, 5):
         image = torch.zeros(1, 3, 1, 1)
         index = torch.zeros(1, dtype=torch.int64)
-        lanes = search.start(Entry(index, index, image, index, index, [np.random.default_rng(0)]))
+        batch = search.start(NewImages(index, index, image, index, index, [np.random.default_rng(0)]))
         asked = 0
-        while int(lanes.step) < int(lanes.last):
-            position = int(lanes.step) + 1
-            lanes.x = torch.full_like(image, 0.01 * (position if position < 9 else 9 + (position - 9) % period))
-            lanes.step = lanes.step + 1
-            search._skip_cycles(lanes)
+        while int(batch.step) < int(batch.last):
+            position = int(batch.step) + 1
+            batch.x = torch.full_like(image, 0.01 * (position if position < 9 else 9 + (position - 9) % period))
+            batch.step = batch.step + 1
+            search._skip_cycles(batch)
             asked += 1
-        assert lanes.x[0, 0, 0, 0].item() == pytest.approx(0.01 * (9 + (1000 - 9) % period))
+        assert batch.x[0, 0, 0, 0].item() == pytest.approx(0.01 * (9 + (1000 - 9) % period))
         assert asked < 60
 
 
@@ -104,10 +104,10 @@ def test_the_best_iterate_is_at_least_as_strong_as_the_last(subject: Subject) ->
 
 def test_targeted_pgd_raises_the_probability_of_wrong_classes_uniformly_drawn(subject: Subject) -> None:
     attack = make_pgd("linf", Fraction(64, 255), 20, STEP, targeted=True)
-    outcome = attack.run(subject.net, subject.images, subject.labels, subject.ids)
-    hit = {int(p) for p, by in zip(outcome.prediction, outcome.broken_by, strict=True) if by == "pgd"}
+    result = attack.run(subject.net, subject.images, subject.labels, subject.ids)
+    hit = {int(p) for p, by in zip(result.prediction, result.broken_by, strict=True) if by == "pgd"}
     assert len(hit) >= 5
-    assert outcome.robust.sum() <= 2
+    assert result.robust.sum() <= 2
 
 
 def test_names_say_every_choice() -> None:
@@ -126,7 +126,7 @@ def test_impossible_choices_are_refused() -> None:
 
 
 def test_eps_zero_is_clean(subject: Subject) -> None:
-    outcome = make_pgd("linf", Fraction(0), 5, STEP).run(subject.net, subject.images, subject.labels, subject.ids)
+    result = make_pgd("linf", Fraction(0), 5, STEP).run(subject.net, subject.images, subject.labels, subject.ids)
     clean = subject.net(subject.images).argmax(1)
-    assert torch.equal(outcome.prediction, clean)
-    assert outcome.distance.max() == 0
+    assert torch.equal(result.prediction, clean)
+    assert result.distance.max() == 0

@@ -10,19 +10,23 @@ from torch import Tensor, nn
 
 from bench.attacks import norms
 from bench.attacks.autoattack import aa_fast, apgd, apgd_t, ensemble, fab_t, square
-from bench.attacks.base import Attack, Outcome, Trial
+from bench.attacks.base import Attack, AttackResult, Trial
 from bench.attacks.network import Network
-from bench.attacks.search import Entry, Lanes, Reply, Search
+from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 from tests.attacks.conftest import Subject
 
 EPS = Fraction(11, 255)
 ATTACK = ensemble(
-    "short", apgd("linf", EPS, steps=8), apgd_t("linf", EPS, 3, 8), fab_t("linf", EPS, 2, 5), square("linf", EPS, 30),
+    "short",
+    apgd("linf", EPS, steps=8),
+    apgd_t("linf", EPS, 3, 8),
+    fab_t("linf", EPS, 2, 5),
+    square("linf", EPS, 30),
     choices="all",
-)  # fmt: skip
+)
 
 
-def run(subject: Subject, rows: Tensor | None = None, attack: Attack = ATTACK, **options: Any) -> Outcome:
+def run(subject: Subject, rows: Tensor | None = None, attack: Attack = ATTACK, **options: Any) -> AttackResult:
     rows = torch.arange(len(subject.ids)) if rows is None else rows
     ids = [subject.ids[i] for i in rows.tolist()]
     return attack.run(subject.net, subject.images[rows], subject.labels[rows], ids, keep_adversarial=True, **options)
@@ -56,7 +60,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(subject: Subject, monk
     plain = run(subject)
     answer, refused = Network.gradient, []
 
-    def scarce(self: Network, x: Tensor, objective: Any) -> Reply:
+    def scarce(self: Network, x: Tensor, objective: Any) -> ModelOutput:
         if len(x) > 4:
             refused.append(len(x))
             raise torch.OutOfMemoryError
@@ -68,7 +72,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(subject: Subject, monk
 
 
 def test_out_of_memory_with_one_image_is_raised(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(self: Network, x: Tensor, objective: Any) -> Reply:
+    def none(self: Network, x: Tensor, objective: Any) -> ModelOutput:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(Network, "gradient", none)
@@ -81,7 +85,7 @@ def test_passes_are_full_while_there_is_work(subject: Subject, monkeypatch: pyte
     for kind in ("gradient", "logits"):
         answer = getattr(Network, kind)
 
-        def noted(self: Network, x: Tensor, *rest: Any, answer: Any = answer) -> Reply:
+        def noted(self: Network, x: Tensor, *rest: Any, answer: Any = answer) -> ModelOutput:
             sizes.append(len(x))
             return answer(self, x, *rest)
 
@@ -93,40 +97,40 @@ def test_passes_are_full_while_there_is_work(subject: Subject, monkeypatch: pyte
 
 def test_clean_errors_are_never_attacked(subject: Subject) -> None:
     wrong = Subject(subject.net, subject.images, (subject.labels + 1) % 10)
-    outcome = run(wrong)
-    assert outcome.broken_by == ["clean"] * 24
-    assert outcome.steps.sum() == 0
-    assert outcome.distance.max() == 0
-    assert outcome.cost.backward == 0
+    result = run(wrong)
+    assert result.broken_by == ["clean"] * 24
+    assert result.steps.sum() == 0
+    assert result.distance.max() == 0
+    assert result.cost.backward == 0
 
 
 def test_verdicts_are_those_of_the_pictures_handed_over(subject: Subject) -> None:
-    outcome = run(subject)
-    assert outcome.adversarial is not None
-    logits = subject.net(outcome.adversarial)
-    assert torch.equal(logits.argmax(1), outcome.prediction)
-    assert torch.equal(outcome.prediction == subject.labels, outcome.robust)
-    assert ((outcome.margin > 0) == outcome.robust).all()
-    assert outcome.distance.max() <= float(EPS) + 1e-6
-    assert outcome.adversarial.min() >= 0
-    assert outcome.adversarial.max() <= 1
+    result = run(subject)
+    assert result.adversarial is not None
+    logits = subject.net(result.adversarial)
+    assert torch.equal(logits.argmax(1), result.prediction)
+    assert torch.equal(result.prediction == subject.labels, result.robust)
+    assert ((result.margin > 0) == result.robust).all()
+    assert result.distance.max() <= float(EPS) + 1e-6
+    assert result.adversarial.min() >= 0
+    assert result.adversarial.max() <= 1
 
 
 @dataclass(frozen=True)
-class Liar(Search[Lanes]):
+class Liar(Search[ActiveBatch]):
     """Claims at once to have broken every image."""
 
     name: str = "liar"
 
-    def start(self, entry: Entry) -> Lanes:
-        return Lanes(**entry.at(entry.image, norms.anywhere(entry.image)))
+    def start(self, new: NewImages) -> ActiveBatch:
+        return ActiveBatch(**new.at(new.image, norms.anywhere(new.image)))
 
-    def objective(self, _lanes: Lanes, logits: Tensor) -> Tensor:
+    def objective(self, _lanes: ActiveBatch, logits: Tensor) -> Tensor:
         return logits[:, 0]
 
-    def update(self, lanes: Lanes, _reply: Reply) -> Tensor:
-        lanes.broken = torch.ones_like(lanes.broken)
-        return lanes.broken
+    def update(self, batch: ActiveBatch, _reply: ModelOutput) -> Tensor:
+        batch.broken = torch.ones_like(batch.broken)
+        return batch.broken
 
 
 def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> None:

@@ -35,17 +35,17 @@ def labels(net: nn.Module, images: Tensor) -> Tensor:
 
 
 def test_verdicts_come_from_the_pictures_handed_back(net: nn.Module, images: Tensor, labels: Tensor) -> None:
-    outcome = reference("linf", EPS).run(net, images, labels, IDS, keep_adversarial=True)
-    assert outcome.adversarial is not None
-    predicted = net(outcome.adversarial).argmax(1)
-    assert outcome.prediction.equal(predicted)
-    assert [verdict is None for verdict in outcome.broken_by] == (predicted == labels).tolist()
-    assert outcome.broken_by[0] == "clean"
-    assert outcome.distance[0] == 0
-    assert "apgd-ce" in outcome.broken_by
-    assert outcome.distance.max() <= float(EPS) + 1e-6
-    assert ((outcome.margin < 0) == (predicted != labels)).all()
-    assert outcome.steps.unique().tolist() == [STEPS_UNKNOWN]
+    result = reference("linf", EPS).run(net, images, labels, IDS, keep_adversarial=True)
+    assert result.adversarial is not None
+    predicted = net(result.adversarial).argmax(1)
+    assert result.prediction.equal(predicted)
+    assert [verdict is None for verdict in result.broken_by] == (predicted == labels).tolist()
+    assert result.broken_by[0] == "clean"
+    assert result.distance[0] == 0
+    assert "apgd-ce" in result.broken_by
+    assert result.distance.max() <= float(EPS) + 1e-6
+    assert ((result.margin < 0) == (predicted != labels)).all()
+    assert result.steps.unique().tolist() == [STEPS_UNKNOWN]
 
 
 def test_channels_last_pictures_are_taken(
@@ -61,11 +61,11 @@ def test_an_image_out_of_reach_stands_unchanged(
     net: nn.Module, images: Tensor, labels: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMPONENTS", ("apgd-ce",))
-    outcome = reference("l2", Fraction(1, 10**6)).run(net, images, labels, IDS, keep_adversarial=True)
-    assert outcome.broken_by == ["clean", *[None] * 5]
-    assert outcome.adversarial is not None
-    assert outcome.adversarial.equal(images)
-    assert outcome.robust.tolist() == [False, *[True] * 5]
+    result = reference("l2", Fraction(1, 10**6)).run(net, images, labels, IDS, keep_adversarial=True)
+    assert result.broken_by == ["clean", *[None] * 5]
+    assert result.adversarial is not None
+    assert result.adversarial.equal(images)
+    assert result.robust.tolist() == [False, *[True] * 5]
 
 
 def test_a_condition_of_the_native_name_but_another_implementation() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import evidence
+from bench.attacks import masking
 from bench.attacks.reliability import CRITERIA, Criterion, Reliability, assess
 from bench.errors import UsageError
 
@@ -18,8 +18,8 @@ IDS = [f"image{i}" for i in range(12)]
 @pytest.fixture(autouse=True)
 def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long enough for a linear model."""
-    monkeypatch.setattr(evidence, "LONG", 40)
-    monkeypatch.setattr(evidence, "QUERIES", 600)
+    monkeypatch.setattr(masking, "LONG", 40)
+    monkeypatch.setattr(masking, "QUERIES", 600)
 
 
 @pytest.fixture(scope="module")
@@ -152,14 +152,20 @@ def test_l2_has_its_own_unbounded_budget(linear: nn.Module, images: Tensor, labe
 
 def test_limits_are_held_against_the_lower_end_of_the_interval() -> None:
     """Of 100 images the lower end is, by statsmodels, 0.093 for 15, 0.101 for 16, 0.193 for 27 and 0.201 for 28."""
-    criterion = Criterion(evidence.flat_loss, 0.1, 0.2, "")
+    criterion = Criterion(masking.flat_loss, 0.1, 0.2, "")
     assert [criterion.level(count / 100, 100) for count in (10, 15, 16, 20, 21, 27, 28)] == [
-        "reliable", "reliable", "doubtful", "doubtful", "doubtful", "doubtful", "unreliable",
-    ]  # fmt: skip
+        "reliable",
+        "reliable",
+        "doubtful",
+        "doubtful",
+        "doubtful",
+        "doubtful",
+        "unreliable",
+    ]
 
 
 def test_few_images_make_a_number_doubtful_where_their_share_is_beyond_the_second_limit() -> None:
-    criterion = Criterion(evidence.flat_loss, 0.1, 0.2, "")
+    criterion = Criterion(masking.flat_loss, 0.1, 0.2, "")
     assert [criterion.level(1 / images, images) for images in (1, 3, 9)] == ["doubtful", "doubtful", "reliable"]
     assert criterion.level(2 / 2, 2) == "unreliable"
 

@@ -13,17 +13,17 @@ from bench.attacks import norms
 from bench.attacks.autoattack import square
 from bench.attacks.budget import NORMS, Norm
 from bench.attacks.randomness import generator
-from bench.attacks.search import Entry
-from bench.attacks.square import Square, SquareLanes, _bump, _sides
+from bench.attacks.search import NewImages
+from bench.attacks.square import Square, SquareBatch, _bump, _sides
 from bench.attacks.squares import Squares, paint, torch_paint
 from tests.attacks.conftest import Subject
 
 
-def lanes_of(search: Square, side: int = 32, count: int = 6) -> SquareLanes:
+def lanes_of(search: Square, side: int = 32, count: int = 6) -> SquareBatch:
     index = torch.arange(count)
     images = torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(0))
     draws = [generator(0, str(i), "square", 0) for i in range(count)]
-    return search.start(Entry(index, index, images, index, index, draws))
+    return search.start(NewImages(index, index, images, index, index, draws))
 
 
 @pytest.mark.parametrize("query", [0, 10, 11, 51, 201, 501, 1001, 2001, 4001, 4999])
@@ -33,24 +33,24 @@ def test_sides_follow_the_reference_s_schedule(query: int) -> None:
     assert int(_sides(Square("linf", 0.1), 32, 32)[query]) == expected
 
 
-def proposals(search: Square, lanes: SquareLanes, made: int) -> Tensor:
+def proposals(search: Square, batch: SquareBatch, made: int) -> Tensor:
     """The pictures that the search proposes to each lane after `made` others."""
-    lanes.step[:] = made + 1
-    return search.points(lanes, 1)
+    batch.step[:] = made + 1
+    return search.points(batch, 1)
 
 
-def grey(search: Square) -> SquareLanes:
-    lanes = lanes_of(search)
-    lanes.image.fill_(0.5)
-    lanes.low, lanes.high = norms.box(lanes.image, search.eps, search.norm)
-    return lanes
+def grey(search: Square) -> SquareBatch:
+    batch = lanes_of(search)
+    batch.image.fill_(0.5)
+    batch.low, batch.high = norms.box(batch.image, search.eps, search.norm)
+    return batch
 
 
 def test_a_step_is_one_square_of_one_colour() -> None:
     search = Square("linf", 0.05)
-    lanes = grey(search)
-    lanes.best = lanes.image.clone()
-    moved = proposals(search, lanes, 100) - lanes.best
+    batch = grey(search)
+    batch.best = batch.image.clone()
+    moved = proposals(search, batch, 100) - batch.best
     side = int(_sides(search, 32, 32)[100])
     for picture in moved:
         assert (picture != 0).flatten(1).sum(1).tolist() == [side**2] * 3
@@ -60,10 +60,10 @@ def test_a_step_is_one_square_of_one_colour() -> None:
 
 def test_windows_keep_the_norm() -> None:
     search = Square("l2", 0.5)
-    lanes = grey(search)
-    lanes.best = lanes.image + 0.5 * norms.unit(lanes.x - 0.5, "l2")
-    moved = proposals(search, lanes, 0)
-    torch.testing.assert_close(norms.size(moved - lanes.image, "l2"), torch.full((6,), 0.5))
+    batch = grey(search)
+    batch.best = batch.image + 0.5 * norms.unit(batch.x - 0.5, "l2")
+    moved = proposals(search, batch, 0)
+    torch.testing.assert_close(norms.size(moved - batch.image, "l2"), torch.full((6,), 0.5))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -92,12 +92,12 @@ def test_bumps_are_the_reference_s(side: int, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("norm", NORMS)
 def test_queries_are_counted_and_end_at_the_first_success(subject: Subject, norm: Norm) -> None:
     eps = Fraction(30, 255) if norm == "linf" else Fraction(1)
-    outcome = square(norm, eps, 150).run(subject.net, subject.images, subject.labels, subject.ids)
-    assert outcome.cost.backward == 0
-    assert (outcome.steps[outcome.robust] == 151).all()
-    assert (outcome.steps[~outcome.robust] <= 151).all()
-    assert 0 < outcome.robust.sum() < len(outcome.robust)
-    assert (outcome.distance <= float(eps) + 1e-5).all()
+    result = square(norm, eps, 150).run(subject.net, subject.images, subject.labels, subject.ids)
+    assert result.cost.backward == 0
+    assert (result.steps[result.robust] == 151).all()
+    assert (result.steps[~result.robust] <= 151).all()
+    assert 0 < result.robust.sum() < len(result.robust)
+    assert (result.distance <= float(eps) + 1e-5).all()
 
 
 def test_more_queries_break_no_less(subject: Subject) -> None:

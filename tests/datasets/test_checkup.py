@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.datasets.corruptions import NAMES
+from bench.corruptions import NAMES
 from bench.datasets.doctor import diagnose
 from bench.datasets.labels import imagenet_wnids, label_space
 from bench.metrics.real import real_labels

@@ -159,7 +159,13 @@ def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     (by_wnid / "n02123045" / "readme.txt").write_text("text")
     (by_wnid / "n99999999").mkdir()
     report = "\n".join(diagnose(by_wnid).lines())
-    for part in ("folders by wnid, 7 images in 3 classes", "unreadable: n02123045/bad.JPEG: not a picture",
-                 "not ImageNet-1k wnids and are left out: n99999999", "no pictures in n99999999/",
-                 "left out: n02123045/readme.txt", "997 of 1000 classes have no picture", "64x48 (6)"):  # fmt: skip
+    for part in (
+        "folders by wnid, 7 images in 3 classes",
+        "unreadable: n02123045/bad.JPEG: not a picture",
+        "not ImageNet-1k wnids and are left out: n99999999",
+        "no pictures in n99999999/",
+        "left out: n02123045/readme.txt",
+        "997 of 1000 classes have no picture",
+        "64x48 (6)",
+    ):
         assert part in report, part

@@ -87,9 +87,7 @@ def test_a_name_that_is_no_text_becomes_an_id(tmp_path: Path) -> None:
 
 def test_pictures_of_one_name_in_several_folders_or_formats_have_their_own_ids(tmp_path: Path) -> None:
     assert opened(put(tmp_path / "a", "n01440764/a.JPEG", "n02123045/a.JPEG")) == ["n01440764/a", "n02123045/a"]
-    assert opened(put(tmp_path / "b", "n01440764/a.JPEG", "n01440764/a.png")) == [
-        "n01440764/a.JPEG", "n01440764/a.png",
-    ]  # fmt: skip
+    assert opened(put(tmp_path / "b", "n01440764/a.JPEG", "n01440764/a.png")) == ["n01440764/a.JPEG", "n01440764/a.png"]
 
 
 def test_a_tar_names_them_as_folders_do_and_refuses_what_stands_in_it_twice(tmp_path: Path) -> None:
@@ -148,12 +146,14 @@ ROW = {"image": {"bytes": picture(), "path": "a.jpg"}, "label": 1}
 @pytest.mark.parametrize(
     "table",
     [
-        pa.Table.from_pylist([ROW | {"label": None}, ROW]), pa.Table.from_pylist([ROW | {"label": "x"}]),
-        pa.Table.from_pylist([ROW | {"label": 2**62}]), pa.Table.from_pylist([ROW | {"image": "x"}]),
+        pa.Table.from_pylist([ROW | {"label": None}, ROW]),
+        pa.Table.from_pylist([ROW | {"label": "x"}]),
+        pa.Table.from_pylist([ROW | {"label": 2**62}]),
+        pa.Table.from_pylist([ROW | {"image": "x"}]),
         pa.Table.from_pylist([ROW]).append_column("label", pa.array([1])),
         pa.Table.from_pylist([ROW | {"image": {"bytes": "text", "path": "a"}}]),
     ],
-)  # fmt: skip
+)
 def test_foreign_columns_of_a_parquet_set_are_refused(tmp_path: Path, table: pa.Table) -> None:
     pq.write_table(table, tmp_path / "x.parquet")
     with pytest.raises(DataError, match="imagenet"):

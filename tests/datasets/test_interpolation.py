@@ -19,7 +19,7 @@ from bench.datasets.interpolation import (
     tf1_bicubic,
     tf1_bilinear,
     tf_centre_crop,
-)  # fmt: skip
+)
 from bench.datasets.preprocess import prepare
 from model_zoo.registry import find_card
 

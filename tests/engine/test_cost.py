@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.engine import cost
-from bench.engine.cost import Cost
+from bench.engine.cost import ScalingCost
 from bench.engine.estimate import estimate
 from bench.engine.job import Cluster
 from bench.engine.run import prepare
@@ -23,19 +23,16 @@ def played(units: list[float], workers: int) -> float:
     return max(free)
 
 
-@given(
-    units=st.lists(st.floats(0.5, 60), min_size=1, max_size=60),
-    workers=st.sampled_from([1, 2, 8, 64]),
-)
+@given(units=st.lists(st.floats(0.5, 60), min_size=1, max_size=60), workers=st.sampled_from([1, 2, 8, 64]))
 def test_a_schedule_never_takes_longer_than_the_model_says(units: list[float], workers: int) -> None:
-    said = Cost(sum(units), len(units), max(units)).wall(workers) - cost.START_SECONDS
+    said = ScalingCost(sum(units), len(units), max(units)).wall(workers) - cost.START_SECONDS
     real = played(units, workers)
     assert real <= said + cost.HAND_OVER_SECONDS + 1e-6
     assert said <= real + max(units) + len(units) * cost.WRITE_SECONDS
 
 
 def test_a_driver_that_only_writes_sets_the_limit() -> None:
-    tiny = Cost(seconds=1000.0, units=100_000, longest=0.01)
+    tiny = ScalingCost(seconds=1000.0, units=100_000, longest=0.01)
     assert tiny.wall(512) - cost.START_SECONDS == pytest.approx(100_000 * cost.WRITE_SECONDS)
     assert tiny.efficiency(512) < tiny.efficiency(1)
 

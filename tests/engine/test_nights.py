@@ -95,9 +95,13 @@ def test_a_file_system_without_locks_is_used_all_the_same(
     ],
 )
 def test_stopped_at_any_write_a_run_continues_to_the_same_bytes(
-    error: BaseException, code: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     command = ["run", "--model", "tiny_at", "--suite", "tiny", "--limit", "40", "--out"]
     assert main([*command, str(tmp_path / "whole")]) == 0
     real, left = os.fsync, [0]

@@ -13,10 +13,10 @@ from bench.diagnostics.table import merged
 from bench.engine.execute import to_images
 from bench.engine.run import carry_out, prepare
 from bench.errors import IncompleteError, UsageError
+from bench.folder.merge import merge
+from bench.folder.reader import ResultsFolder
+from bench.folder.tables import require_complete
 from bench.metrics.base import ConditionName
-from bench.reports.folder import ResultsFolder
-from bench.reports.merge import merge
-from bench.reports.tables import require_complete
 from bench.suites import diagnostics
 from bench.testing import fake_model, write_pictures
 from model_zoo.load import Model

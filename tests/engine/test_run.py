@@ -12,8 +12,8 @@ import bench
 from bench.engine.plan import units
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.errors import DataError, IncompleteError, StoreError, UsageError
-from bench.reports.merge import merge
-from bench.reports.tables import require_complete
+from bench.folder.merge import merge
+from bench.folder.tables import require_complete
 from bench.suites import base
 from bench.testing import fake_model
 
@@ -56,8 +56,16 @@ def test_records_hold_what_the_model_says(imagenet: Path, tmp_path: Path) -> Non
     table = bench.run(model, "imagenet", data=imagenet, out=tmp_path, quiet=True)
     records = frame(tmp_path)
     assert list(records.columns[:9]) == [
-        "model", "suite", "condition", "protocol", "image_id", "label", "prediction", "scored", "confidence",
-    ]  # fmt: skip
+        "model",
+        "suite",
+        "condition",
+        "protocol",
+        "image_id",
+        "label",
+        "prediction",
+        "scored",
+        "confidence",
+    ]
     from PIL import Image
     from torchvision import transforms as T
 

@@ -8,9 +8,9 @@ import pytest
 import bench
 from bench.engine.run import carry_out, prepare
 from bench.errors import IncompleteError, StoreError
-from bench.reports.merge import merge
-from bench.reports.tables import require_complete
-from bench.reports.verify import verify
+from bench.folder.merge import merge
+from bench.folder.tables import require_complete
+from bench.folder.verify import verify
 from bench.store import Store
 from bench.suites import base
 from bench.testing import fake_model
@@ -36,8 +36,12 @@ def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
 
     monkeypatch.setattr(base, "UNIT_IMAGES", 10)
     monkeypatch.setattr(base, "ATTACK_UNIT_IMAGES", 10)
-    for name, value in {"ENDPOINT_URL": endpoint, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test",
-                        "DEFAULT_REGION": "us-east-1"}.items():  # fmt: skip
+    for name, value in {
+        "ENDPOINT_URL": endpoint,
+        "ACCESS_KEY_ID": "test",
+        "SECRET_ACCESS_KEY": "test",
+        "DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     s3fs.S3FileSystem.clear_instance_cache()
     name = "bench-" + str(abs(hash(request.node.name)))

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import bench
-from bench.attacks import evidence, reliability
+from bench.attacks import masking, reliability
+from bench.board.leaderboard import readable
 from bench.engine.run import prepare
 from bench.errors import StoreError, UsageError
-from bench.reports.leaderboard import readable
-from bench.reports.show import print_results
+from bench.terminal import print_results
 from bench.testing import fake_model
 from model_zoo.load import Model
 
@@ -21,8 +21,8 @@ PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(evidence, "LONG", 30)
-    patch.setattr(evidence, "QUERIES", 20)
+    patch.setattr(masking, "LONG", 30)
+    patch.setattr(masking, "QUERIES", 20)
 
 
 @pytest.fixture(autouse=True)

@@ -118,10 +118,7 @@ def test_effective_robustness_is_zero_on_the_line_and_in_points_off_it() -> None
     n = 2000
     line = LINES["imagenet-v2"]
     on_line = expit(line.slope * logit(0.75) + line.intercept)
-    frames = {
-        "imagenet/clean": _accuracy_frame(1500, n),
-        "imagenet-v2/clean": _accuracy_frame(round(on_line * n), n),
-    }
+    frames = {"imagenet/clean": _accuracy_frame(1500, n), "imagenet-v2/clean": _accuracy_frame(round(on_line * n), n)}
     metric = effective_robustness("imagenet-v2/clean", "imagenet/clean")
     assert metric(frames).value == pytest.approx(0, abs=0.03)
     frames["imagenet-v2/clean"] = _accuracy_frame(round((on_line + 0.05) * n), n)

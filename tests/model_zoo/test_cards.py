@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_zoo import card as card_module
-from model_zoo import catalogue, registry
+from model_zoo import registry
 from model_zoo.card import ModelCard, parse_card, read_card
 from model_zoo.errors import CardError, UnknownModelError
 from model_zoo.load import build
 from model_zoo.nets.normalisation import branch_names
+from tools import catalogue
 
 CARDS = registry.cards()
 RELEASED = {name: card for name, card in CARDS.items() if card.room != "tiny"}
@@ -26,9 +27,12 @@ NETWORKS = {f"{card.room}-{card.architecture}-{dict(card.build)}": name for name
 
 def minimal() -> dict[str, Any]:
     return {
-        "name": "a", "method": "sat", "architecture": "resnet50", "input": {"size": 224, "resize": 256},
+        "name": "a",
+        "method": "sat",
+        "architecture": "resnet50",
+        "input": {"size": 224, "resize": 256},
         "weights": {"format": "torch", "availability": "public", "licence": "MIT"},
-    }  # fmt: skip
+    }
 
 
 def test_at_least_sixty_checkpoints_of_all_methods() -> None:
@@ -47,13 +51,21 @@ def test_the_network_of_every_card_can_be_built(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "millions"),  # of parameters: tables of torchvision, EfficientNet and timm; L1: the original graph
     [
-        ("resnet50", 25.557032), ("resnet101", 44.549160), ("resnet152", 60.192808), ("alexnet", 61.100840),
-        ("sat_resnet50", 25.557032), ("sat_resnet50_smoothrelu", 25.557032 + 49e-6), ("sat_resnext50_32x4d", 25.028904),
-        ("intriguing_resnet152", 60.192808), ("nofrost_resnet50", 25.557032), ("advprop_efficientnet_b0", 5.288548),
-        ("advprop_efficientnet_b8", 87.413142), ("sat_efficientnet_b7", 66.347960),
+        ("resnet50", 25.557032),
+        ("resnet101", 44.549160),
+        ("resnet152", 60.192808),
+        ("alexnet", 61.100840),
+        ("sat_resnet50", 25.557032),
+        ("sat_resnet50_smoothrelu", 25.557032 + 49e-6),
+        ("sat_resnext50_32x4d", 25.028904),
+        ("intriguing_resnet152", 60.192808),
+        ("nofrost_resnet50", 25.557032),
+        ("advprop_efficientnet_b0", 5.288548),
+        ("advprop_efficientnet_b8", 87.413142),
+        ("sat_efficientnet_b7", 66.347960),
         ("sat_efficientnet_l1", 272.630564),
     ],
-)  # fmt: skip
+)
 def test_parameters_are_as_many_as_published(name: str, millions: float) -> None:
     assert RELEASED[name].parameters == round(millions * 1e6)
 
@@ -182,5 +194,5 @@ def test_rooms_are_furnished_alike() -> None:
 
 def test_the_page_of_models_is_the_cards() -> None:
     page = Path(__file__).parents[2] / "docs/models.md"
-    again = "the cards changed; next: python -m model_zoo.catalogue > docs/models.md"
+    again = "the cards changed; next: python -m tools.catalogue > docs/models.md"
     assert page.read_text(encoding="utf-8") == catalogue.markdown(), again

@@ -123,9 +123,20 @@ def test_a_damaged_list_of_checksums_is_no_empty_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["timm:resnet50.no_such_tag", "file:nul\x00.py:make", f"file:{'x' * 5000}.py:make", "file:~nobody_here/n.py:make",
-     "timm:../../x", "torchvision:<script>", "robustbench:\u202e", ":", "@", "../../etc/passwd", "=1+1"],
-)  # fmt: skip
+    [
+        "timm:resnet50.no_such_tag",
+        "file:nul\x00.py:make",
+        f"file:{'x' * 5000}.py:make",
+        "file:~nobody_here/n.py:make",
+        "timm:../../x",
+        "torchvision:<script>",
+        "robustbench:\u202e",
+        ":",
+        "@",
+        "../../etc/passwd",
+        "=1+1",
+    ],
+)
 def test_hostile_model_names_are_unknown_models(name: str) -> None:
     with pytest.raises(UnknownModelError):
         find_card(name)
@@ -133,14 +144,18 @@ def test_hostile_model_names_are_unknown_models(name: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[" * 100_000, '{"args": {}, "variables": {"w": [1e999]}}', '{"args": {}, "variables": {"w": [-1]}}',
-     '{"args": {}, "variables": {"w": [99999999999999999999]}}',
-     '{"args": {"repo": "sat", "depth": 50, "act": true, "arch": "r", "size": 224}, "variables": {}}',
-     '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 64, "width": 1e30}, "variables": {}}',
-     '{"args": {"repo": "sat", "depth": 1e999, "act": "relu", "arch": "r", "size": 224}, "variables": {}}',
-     '{"args": {"model": ["efficientnet-b0"], "eps": 0.1, "size": 64}, "variables": {}}',
-     '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 1e999}, "variables": {}}'],
-)  # fmt: skip
+    [
+        "[" * 100_000,
+        '{"args": {}, "variables": {"w": [1e999]}}',
+        '{"args": {}, "variables": {"w": [-1]}}',
+        '{"args": {}, "variables": {"w": [99999999999999999999]}}',
+        '{"args": {"repo": "sat", "depth": 50, "act": true, "arch": "r", "size": 224}, "variables": {}}',
+        '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 64, "width": 1e30}, "variables": {}}',
+        '{"args": {"repo": "sat", "depth": 1e999, "act": "relu", "arch": "r", "size": 224}, "variables": {}}',
+        '{"args": {"model": ["efficientnet-b0"], "eps": 0.1, "size": 64}, "variables": {}}',
+        '{"args": {"model": "efficientnet-b0", "eps": 0.1, "size": 1e999}, "variables": {}}',
+    ],
+)
 def test_an_oracle_that_describes_nothing_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "meta.json").write_text(content)
     with pytest.raises(ZooError):
@@ -174,7 +189,15 @@ def test_a_pickle_within_a_pickle_is_not_run(tmp_path: Path) -> None:
 
 def test_the_schema_is_the_card_s_types() -> None:
     with pytest.raises(SchemaError, match=r"card.reported\[0\].value must be a float"):
-        parse(ModelCard, {"name": "a", "method": "sat", "architecture": "b", "input": {"size": 32, "resize": 32},
-                          "weights": {"format": "torch", "availability": "public", "licence": "x"},
-                          "reported": [{"metric": "m", "value": "x", "unit": "%", "protocol": "p", "source": "s"}]},
-              "card")  # fmt: skip
+        parse(
+            ModelCard,
+            {
+                "name": "a",
+                "method": "sat",
+                "architecture": "b",
+                "input": {"size": 32, "resize": 32},
+                "weights": {"format": "torch", "availability": "public", "licence": "x"},
+                "reported": [{"metric": "m", "value": "x", "unit": "%", "protocol": "p", "source": "s"}],
+            },
+            "card",
+        )

@@ -200,8 +200,11 @@ def test_a_tensorflow_checkpoint_in_the_cache_is_converted_once(released: ModelC
     first = load_model("sat_small")
     folder = weights.where(released)[0].path.parent
     assert {p.name for p in folder.iterdir()} == {
-        "Res50-silu.index", "Res50-silu.data-00000-of-00001", "SHA256SUMS", weights.CONVERTED,
-    }  # fmt: skip
+        "Res50-silu.index",
+        "Res50-silu.data-00000-of-00001",
+        "SHA256SUMS",
+        weights.CONVERTED,
+    }
     for status in weights.where(released):
         status.path.unlink()
     assert fingerprint(load_model("sat_small")) == fingerprint(first), "the converted state needs no TensorFlow file"

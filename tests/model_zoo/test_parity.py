@@ -23,9 +23,10 @@ from model_zoo.load import Model, build, fill, room_of
 from model_zoo.oracles import OracleError, images_of, oracle_card, read_oracle
 from model_zoo.parity import TOLERANCE, check, load_oracle
 
-SAT = [f"sat_tiny_{name}" for name in (
-    "relu_224", "silu_224", "elu_224", "gelu_224", "smoothrelu_224", "silu_299", "resnext32x4d_silu_224",
-)]  # fmt: skip
+SAT = [
+    f"sat_tiny_{name}"
+    for name in ("relu_224", "silu_224", "elu_224", "gelu_224", "smoothrelu_224", "silu_299", "resnext32x4d_silu_224")
+]
 DENOISING = ["fb_tiny_resnet_224", "fb_tiny_denoise_224", "fb_tiny_denoiseall_224"]
 EFFICIENTNETS = ["sateff_tiny_224", "tfeff_tiny_eps1e-3_imagenet_224"]
 
@@ -208,15 +209,24 @@ def test_misfitting_names_are_reported(shared: Path, tmp_path: Path) -> None:
     report = check(tmp_path)
     assert not report.ok
     assert {m.split(" (")[0] for m in report.misfits} == {
-        "not in the file: fc.bias", "of another shape: fc.weight", "not in the network: layer10.0.conv1.weight",
-    }  # fmt: skip
+        "not in the file: fc.bias",
+        "of another shape: fc.weight",
+        "not in the network: layer10.0.conv1.weight",
+    }
 
 
 @pytest.mark.parametrize(
     "meta",
-    [None, "[]", "{", '{"args": {}, "variables": {}}', '{"args": {"repo": "sat"}, "variables": {}}',
-     '{"args": {"model": "efficientnet-b99", "eps": 1}, "variables": {}}', '{"args": 1, "variables": {"a": 3}}'],
-)  # fmt: skip
+    [
+        None,
+        "[]",
+        "{",
+        '{"args": {}, "variables": {}}',
+        '{"args": {"repo": "sat"}, "variables": {}}',
+        '{"args": {"model": "efficientnet-b99", "eps": 1}, "variables": {}}',
+        '{"args": 1, "variables": {"a": 3}}',
+    ],
+)
 def test_a_folder_that_is_no_oracle_is_named(tmp_path: Path, meta: str | None) -> None:
     if meta is not None:
         (tmp_path / "meta.json").write_text(meta)

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from bench.datasets import embedded
-from bench.reports.publish import Trained, card_text
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import CardError
 from model_zoo.load import build, load_model
 from model_zoo.registry import ROOT, cards
 from model_zoo.tiny.build import NormFreeBlock, TinySpec, network
+from tools.publish import Trained, card_text
 
 TINY = [card for card in cards().values() if card.room == "tiny"]
 N = 200
@@ -86,8 +86,13 @@ def test_a_wrong_build_table_is_refused() -> None:
 
 def _minimal() -> dict[str, object]:
     weights = {"format": "safetensors", "availability": "embedded", "licence": "Apache-2.0"}
-    return {"name": "x", "method": "standard", "architecture": "a", "input": {"size": 32, "geometry": "none"},
-            "weights": weights}  # fmt: skip
+    return {
+        "name": "x",
+        "method": "standard",
+        "architecture": "a",
+        "input": {"size": 32, "geometry": "none"},
+        "weights": weights,
+    }
 
 
 def test_published_cards_are_read_back(tmp_path: Path) -> None:
@@ -95,12 +100,24 @@ def test_published_cards_are_read_back(tmp_path: Path) -> None:
 
     weights = tmp_path / "tiny_std.safetensors"
     weights.write_bytes(b"weights")
-    net = {"blocks": [1, 1, 1], "widths": [16, 32, 64], "activation": "relu", "norm": "batch", "classes": 10,
-           "branches": []}  # fmt: skip
+    net = {
+        "blocks": [1, 1, 1],
+        "widths": [16, 32, 64],
+        "activation": "relu",
+        "norm": "batch",
+        "classes": 10,
+        "branches": [],
+    }
     recipe = {"name": "std", "method": "standard", "about": 'with "quotes"', "epochs": 1, "net": net}
-    log = {"model": "tiny_std", "seed": 3, "data": "embedded", "torch": "2", "threads": 1,
-           "epochs": [{"epoch": 1, "loss": 0.123456, "seconds": 1}],
-           "recipe": recipe}  # fmt: skip
+    log = {
+        "model": "tiny_std",
+        "seed": 3,
+        "data": "embedded",
+        "torch": "2",
+        "threads": 1,
+        "epochs": [{"epoch": 1, "loss": 0.123456, "seconds": 1}],
+        "recipe": recipe,
+    }
     card = parse_card(tomllib.loads(card_text(Trained(weights, json.loads(json.dumps(log))))))
     assert (card.name, card.room, card.training["loss"]) == ("tiny_std", "tiny", [0.1235])
     assert card.training["about"] == 'with "quotes"'

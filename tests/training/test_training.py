@@ -15,8 +15,8 @@ from bench.cli import main
 from bench.errors import DataError, UsageError
 from bench.training import loop
 from bench.training.clip import clip_filters
-from bench.training.data import Batch, Embedded, Folder, Share, epoch_order
-from bench.training.loop import Epoch, Job, learning_rate, train
+from bench.training.data import Embedded, Folder, Share, TrainingBatch, epoch_order
+from bench.training.loop import Epoch, TrainingJob, learning_rate, train
 from bench.training.recipes import RECIPES, Attacker, Recipe, find_recipe
 from bench.training.steps import augment, loss_of, perturb
 from bench.training.zoo import make_job, tasks
@@ -30,11 +30,11 @@ def small(name: str, **changes: object) -> Recipe:
     return replace(find_recipe(name), **{"images": 32, "batch_size": 16, "epochs": 2, **changes})
 
 
-def job(recipe: Recipe, out: Path, seed: int = 0) -> Job:
-    return Job(recipe, seed, Embedded(recipe.images, seed), out, CPU)
+def job(recipe: Recipe, out: Path, seed: int = 0) -> TrainingJob:
+    return TrainingJob(recipe, seed, Embedded(recipe.images, seed), out, CPU)
 
 
-def batch(n: int = 8) -> Batch:
+def batch(n: int = 8) -> TrainingBatch:
     return next(Embedded(n, 0).batches(0, n, Share()))
 
 
@@ -61,7 +61,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path, name
     class PowerCutError(Exception):
         pass
 
-    def cut(_job: Job, _epoch: Epoch) -> None:
+    def cut(_job: TrainingJob, _epoch: Epoch) -> None:
         raise PowerCutError
 
     whole, broken = job(small(name), tmp_path / "whole"), job(small(name), tmp_path / "broken")
@@ -140,7 +140,7 @@ def test_smooth_gradients_change_the_attack_or_the_update_alone() -> None:
 def test_frozen_statistics_do_not_move_in_the_last_epochs(tmp_path: Path) -> None:
     means = []
 
-    def keep(job: Job, _epoch: Epoch) -> None:
+    def keep(job: TrainingJob, _epoch: Epoch) -> None:
         saved = torch.load(job.checkpoint, weights_only=True)
         means.append(saved["net"]["trunk.1.running_mean"])
 
@@ -214,7 +214,7 @@ def test_a_folder_of_pictures_is_trained_on(tmp_path: Path) -> None:
     assert first.images.shape == (4, 3, 16, 16)
     assert 0 <= first.images.min() <= first.images.max() <= 1
     recipe = replace(find_recipe("at"), batch_size=4, epochs=1, net=TinySpec(classes=3))
-    weights = load_file(train(Job(recipe, 0, data, tmp_path / "out", CPU)))
+    weights = load_file(train(TrainingJob(recipe, 0, data, tmp_path / "out", CPU)))
     assert weights["fc.weight"].shape == (3, 64)
 
 

@@ -18,9 +18,19 @@ from bench.datasets.embedded.splits import CLASSES, TABLE, texture_labels
 from bench.errors import DataError, UsageError
 
 __all__ = [
-    "CLASSES", "REPORT_SEED", "SIZE", "SPLITS", "TRAIN_SEED", "TUNE_SEED", "VERSION", "EmbeddedBatch", "Members",
-    "chosen", "describe", "generate",
-]  # fmt: skip
+    "CLASSES",
+    "REPORT_SEED",
+    "SIZE",
+    "SPLITS",
+    "TRAIN_SEED",
+    "TUNE_SEED",
+    "VERSION",
+    "EmbeddedBatch",
+    "Members",
+    "chosen",
+    "describe",
+    "generate",
+]
 
 VERSION = "2"
 """Raised when any byte of any picture changes; part of the manifest."""

@@ -83,6 +83,14 @@ def hook(u: Floats, v: Floats) -> Floats:
 
 
 SILHOUETTES: dict[str, Silhouette] = {
-    "disc": disc, "ring": ring, "triangle": triangle, "square": square, "star": star,
-    "cross": cross, "crescent": crescent, "bar": bar, "arrow": arrow, "hook": hook,
-}  # fmt: skip
+    "disc": disc,
+    "ring": ring,
+    "triangle": triangle,
+    "square": square,
+    "star": star,
+    "cross": cross,
+    "crescent": crescent,
+    "bar": bar,
+    "arrow": arrow,
+    "hook": hook,
+}

@@ -1,0 +1,1 @@
+"""The leaderboard: rows, columns, ranks, text forms, and the site."""

@@ -1,0 +1,112 @@
+"""Which numbers stand in which column of a leaderboard, and who ranks where."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.folder.survey import BoardColumn, Survey, headlines
+from bench.metrics.base import Measure, Metric
+from bench.metrics.ranks import ranks
+from bench.suites.registry import SUITES
+
+ORDER = (
+    "imagenet",
+    "clean",
+    "tiny",
+    "pgd",
+    "tiny-pgd",
+    "autoattack",
+    "robustbench-5k",
+    "aa-fast",
+    "imagenet-c",
+    "imagenet-c-live",
+    "tiny-c",
+    "imagenet-a",
+    "tiny-a",
+    "stylized",
+    "tiny-stylized",
+    "cue-conflict",
+    "tiny-cue-conflict",
+)
+"""Suites from left to right; the others follow as they are registered."""
+
+CLEAN = ("imagenet", "clean", "tiny")
+"""Suites of plain clean accuracy."""
+
+DECIDING = ("autoattack", "robustbench-5k", "aa-fast", "pgd", "tiny-pgd", *CLEAN)
+"""The first of these that is measured puts the models in order."""
+
+
+def column_name(column: BoardColumn) -> str:
+    """`SUITE_METRIC`, which begins the names of a column's parts in the table."""
+    return f"{column.suite}_{column.metric}"
+
+
+def metric_of(column: BoardColumn) -> Metric | Measure:
+    """The formula behind a column."""
+    return next(number for number in SUITES[column.suite].numbers if number.name == column.metric)
+
+
+def deciding(columns: list[BoardColumn]) -> BoardColumn | None:
+    """The column that puts the models in order; None where nothing is measured."""
+    by_suite = {column.suite: column for column in reversed(columns)}
+    return next((by_suite[suite] for suite in (*DECIDING, *by_suite) if suite in by_suite), None)
+
+
+def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:
+    """The columns to show, and what is left out of them: a column never mixes protocols, nor versions of a suite."""
+    table = found.table[found.table["condition"] == "all"]
+    columns, notes = [], []
+    for suite, metric in _headlines(set(table["suite"])):
+        rows = table[(table["suite"] == suite) & (table["metric"] == metric)]
+        if rows.empty:
+            continue
+        groups = rows.groupby(["protocol", "version"]).agg(models=("model", "nunique"), n=("n", "max")).reset_index()
+        best = groups.sort_values(["models", "n", "version", "protocol"], ascending=[False, False, False, True]).iloc[0]
+        columns.append(BoardColumn(suite, metric, str(best["protocol"]), int(best["version"])))
+        notes += _left_out(rows, columns[-1])
+    return columns, notes
+
+
+def _headlines(present: set[str]) -> list[tuple[str, str]]:
+    """Suites from left to right with the metrics to show; clean accuracy of an attack's suite only where no suite of
+    clean accuracy is there."""
+    ordered = [*(name for name in ORDER if name in present), *(n for n in SUITES if n in present and n not in ORDER)]
+    found = [(name, metric) for name in ordered for metric in headlines(name)]
+    return [pair for pair in found if pair[1] != "clean_accuracy" or not present & set(CLEAN)]
+
+
+def _left_out(rows: pd.DataFrame, column: BoardColumn) -> list[str]:
+    kept = rows[(rows["protocol"] == column.protocol) & (rows["version"] == column.version)]
+    others = rows[~rows["model"].isin(kept["model"])]
+    older = set(others["model"][others["version"] != column.version])
+    return [
+        f"{column.suite} {column.metric}: {name} was measured "
+        f"{'by another version of the suite' if name in older else 'under another protocol'} and is not shown"
+        for name in sorted(set(others["model"]))
+    ]
+
+
+def rows_of(found: Survey, column: BoardColumn) -> list[dict[Any, Any]]:
+    """The rows of a survey's table that stand in a column, one a model."""
+    table = found.table
+    chosen = table[
+        (table["condition"] == "all")
+        & (table["suite"] == column.suite)
+        & (table["metric"] == column.metric)
+        & (table["protocol"] == column.protocol)
+        & (table["version"] == column.version)
+    ]
+    return list(chosen.drop_duplicates("model").to_dict("records"))
+
+
+def shares_of(found: Survey, column: BoardColumn) -> pd.DataFrame:
+    """Each image's share of the column's metric, images x models, on the images that all of them scored; empty where
+    the metric is no mean over images."""
+    return pd.DataFrame(found.shares.get(column, {})).dropna().astype(float)
+
+
+def places_of(found: Survey, column: BoardColumn) -> dict[str, int]:
+    """Ranks of a column's models; empty for fewer than two."""
+    shares = shares_of(found, column)
+    return ranks(shares, higher_is_better=metric_of(column).higher_is_better) if min(shares.shape) > 1 else {}

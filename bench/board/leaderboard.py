@@ -1,0 +1,105 @@
+"""`bench leaderboard`: one row per model, one group of columns per suite's headline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.board.columns import choose_columns, column_name, deciding, metric_of, places_of, rows_of
+from bench.board.text import readable, to_latex, to_markdown
+from bench.folder.survey import BoardColumn, Survey, survey
+from bench.published.comparability import beside
+from bench.published.outside import Published, of_model, published_table
+from model_zoo.registry import cards, split_branch
+
+__all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
+
+PARTS = ("", "_low", "_high", "_n", "_protocol")
+"""What travels with each number: the value, its 95 % interval, n, and the protocol's hash."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """The table, the columns that it shows, what a reader must know (`notes`), and numbers of others by model."""
+
+    frame: pd.DataFrame
+    columns: list[BoardColumn]
+    notes: list[str]
+    survey: Survey
+    known: dict[str, list[Published]]
+
+
+def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> pd.DataFrame:
+    """One row per model: what it is, then each suite's headline with interval, n, protocol and rank, what is claimed
+    and what others published of the same with its source, and `SUITE_reliability` for those under attack.
+
+    A column never mixes protocols, nor versions of a suite: where there are several, the one with the most models,
+    then the most images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent. Models
+    share a rank where no paired test over all pairs (Holm) tells them from the group's best; a column whose metric is
+    no mean over images has no ranks. `outside` adds numbers of `bench.published.outside.read_outside`.
+    """
+    board = make_board(survey(directory), outside)
+    board.frame.attrs["notes"] = board.notes
+    return board.frame
+
+
+def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
+    """The leaderboard of a folder that was read already."""
+    rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
+    others = [*outside, *published_table()]
+    known = {name: of_model(name, others) for name in rows}
+    columns, notes = choose_columns(found)
+    for column in columns:
+        _measured(rows, column, found)
+        _published(rows, column, found, known)
+        notes += _doubts(found, column)
+    return Board(_in_order(pd.DataFrame(list(rows.values())), columns), columns, found.problems + notes, found, known)
+
+
+def _about(name: str, about: dict[str, Any]) -> dict[str, Any]:
+    card = cards().get(split_branch(name).base)
+    row: dict[str, Any] = {"model": name, **{k: about.get(k) for k in ("method", "architecture", "parameters")}}
+    row["resolution"] = (about.get("input") or {}).get("size")
+    return row | {"extra_data": card.extra_data if card else ""}
+
+
+def _measured(rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey) -> None:
+    name, places = column_name(column), places_of(found, column)
+    for row in rows_of(found, column):
+        scale = 100.0 if row["unit"] == "share" else 1.0
+        values = (row["value"] * scale, row["low"] * scale, row["high"] * scale, row["n"], row["protocol"])
+        mine = rows[row["model"]]
+        mine |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
+        mine |= {f"{name}_rank": places[row["model"]]} if row["model"] in places else {}
+        mine |= {f"{column.suite}_reliability": row["reliability"]} if row["reliability"] else {}
+
+
+def _published(
+    rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey, known: dict[str, list[Published]]
+) -> None:
+    """The first number that the authors claim, and the first that others published, of the same as the column."""
+    name = column_name(column)
+    conditions = [cell.protocol.condition for cell in found.cells_of(column.protocol)]
+    for model, numbers in known.items():
+        for number in numbers:
+            value = beside(number, column.suite, column.metric, column.protocol, conditions)
+            kind = f"{name}_{'claimed' if number.by == 'authors' else 'outside'}"
+            if value is not None and kind not in rows[model]:
+                rows[model] |= {kind: value, f"{kind}_source": f"{number.source}; {number.protocol}"}
+
+
+def _doubts(found: Survey, column: BoardColumn) -> list[str]:
+    """Why numbers should not be believed, where they should not."""
+    rows = [row for row in rows_of(found, column) if row["reliability"] not in ("", "reliable")]
+    return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}" for row in rows]
+
+
+def _in_order(frame: pd.DataFrame, columns: list[BoardColumn]) -> pd.DataFrame:
+    """Best first by the deciding column; models that lack it last."""
+    column = deciding(columns)
+    if column is None:
+        return frame
+    order = [not metric_of(column).higher_is_better, True]
+    return frame.sort_values([column_name(column), "model"], ascending=order, ignore_index=True)

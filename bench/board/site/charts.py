@@ -1,0 +1,214 @@
+"""Places of marks in the site's SVG charts; the drawing itself is in the templates."""
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.board.columns import CLEAN, DECIDING
+from bench.board.site.view import METHODS, Head, Row, ShownNumber
+from bench.metrics.base import ConditionName
+from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
+
+WIDTH, HEIGHT = 640, 400
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 46
+"""The frame of a chart within its picture, in SVG units."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: the values that its ends stand for, and its ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> "Axis":
+        """A percent axis with some five round ticks around `values`."""
+        low, high = max(0.0, min(values)), max(values)
+        step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 250, math.inf) if (high - low) / s <= 6)
+        first, last = step * math.floor(low / step), step * math.ceil(high / step)
+        last = last if last > first else first + step
+        return cls(first, last, tuple(first + step * i for i in range(round((last - first) / step) + 1)))
+
+    def x(self, value: float) -> float:
+        """Across the frame."""
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - self.low) / (self.high - self.low), 1)
+
+    def y(self, value: float) -> float:
+        """Up the frame."""
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low), 1)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A model in the scatter chart, with the ends of its intervals."""
+
+    row: Row
+    x: float
+    y: float
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+    kind: int
+    text: str
+    label: str = ""
+    turned: bool = False
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Clean against robust accuracy."""
+
+    horizontal: Axis
+    vertical: Axis
+    x_head: Head
+    y_head: Head
+    marks: list[Mark]
+    methods: list[tuple[int, str]]
+
+
+def scatter(heads: list[Head], rows: list[Row]) -> Scatter | None:
+    """Clean accuracy across, robust accuracy up, of the columns that most models share; None for fewer than two."""
+    pairs = itertools.product(_columns(heads, (*CLEAN, *DECIDING), "accuracy"), _columns(heads, DECIDING, "robust"))
+    best = max(
+        ((_known(rows, x, y), -i, x, y) for i, (x, y) in enumerate(pairs)),
+        key=lambda p: (len(p[0]), p[1]),
+        default=None,
+    )
+    if best is None or len(best[0]) < 2:
+        return None
+    known, _, x, y = best
+    across = Axis.around([float(end) for _, a, _ in known for end in (a.low, a.high)])
+    up = Axis.around([float(end) for _, _, b in known for end in (b.low, b.high)])
+    marks = [
+        Mark(
+            row,
+            across.x(a.value),
+            up.y(b.value),
+            across.x(float(a.low)),
+            across.x(float(a.high)),
+            up.y(float(b.low)),
+            up.y(float(b.high)),
+            kind_of(row.method),
+            f"{row.model}: {heads[x].title} {a.text} %, {heads[y].title} {b.text} %",
+        )
+        for row, a, b in known
+    ]
+    methods = sorted({(kind_of(row.method), row.method) for row, _, _ in known})
+    return Scatter(across, up, heads[x], heads[y], _labelled(marks), methods)
+
+
+def _labelled(marks: list[Mark]) -> list[Mark]:
+    """The highest marks first, each with its name to the right or left of it where nothing stands yet."""
+    taken = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
+    found = []
+    for mark in sorted(marks, key=lambda m: m.y):
+        width = 7.0 * len(mark.row.model)
+        right, left = (mark.x + 9, mark.x + 9 + width), (mark.x - 9 - width, mark.x - 9)
+        for turned, (start, end) in ((False, right), (True, left)):
+            box = (start, mark.y - 14, end, mark.y + 1)
+            if start >= LEFT and end <= WIDTH and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                mark = replace(mark, label=mark.row.model, turned=turned)
+                break
+        found.append(mark)
+    return found
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _columns(heads: list[Head], suites: Sequence[str], kind: str) -> list[int]:
+    """Columns of clean (`accuracy`) or `robust` accuracy, by the order of `suites`."""
+    metrics = ("robust_accuracy",) if kind == "robust" else ("accuracy", "clean_accuracy")
+    return [i for name in suites for i, h in enumerate(heads) if h.column.suite == name and h.column.metric in metrics]
+
+
+def _known(rows: list[Row], x: int, y: int) -> list[tuple[Row, ShownNumber, ShownNumber]]:
+    both = [(row, row.numbers[x], row.numbers[y]) for row in rows]
+    return [(r, a, b) for r, a, b in both if a and b and math.isfinite(a.value) and math.isfinite(b.value)]
+
+
+def kind_of(method: str) -> int:
+    """The number of a method's colour and mark."""
+    return METHODS.index(method) if method in METHODS else len(METHODS)
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Error in percent by corruption (rows) and severity; NaN where it was not measured."""
+
+    suite: str
+    rows: list[tuple[str, list[float], float]]
+
+
+def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
+    """From one model's rows of single conditions in one suite."""
+    found: dict[str, dict[int, float]] = {}
+    for condition, accuracy in zip(conditions["condition"], conditions["value"], strict=True):
+        name = ConditionName.parse(condition)
+        if name.severity and not name.attack and not name.probes:
+            found.setdefault(name.corruption, {})[name.severity] = 100 * (1 - accuracy)
+    order = [*(c for c in CORRUPTIONS if c in found), *sorted(set(found) - set(CORRUPTIONS))]
+    table = [(name.replace("_", " "), [found[name].get(s, math.nan) for s in SEVERITIES]) for name in order]
+    return (
+        HeatMap(suite, [(name, errors, float(pd.Series(errors).mean())) for name, errors in table]) if table else None
+    )
+
+
+@dataclass(frozen=True)
+class ChartPoint:
+    """One budget of a security curve: `eps` in 1/255 (Linf) or as it is (L2), accuracy with its interval."""
+
+    eps: float
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy against the attack's budget; the first point is the clean accuracy at 0."""
+
+    attack: str
+    unit: str
+    points: list[ChartPoint]
+
+    @property
+    def horizontal(self) -> Axis:
+        """Budgets."""
+        return Axis.around([point.eps for point in self.points])
+
+    @property
+    def vertical(self) -> Axis:
+        """Percent."""
+        return Axis(0, 100, (0, 20, 40, 60, 80, 100))
+
+
+_BUDGET = re.compile(r"-(linf|l2)-eps([\d.]+)(_255)?")
+
+
+def curves(conditions: pd.DataFrame) -> list[Curve]:
+    """Security curves of one model in one suite: one for each attack that was made at two budgets or more."""
+    clean: list[ChartPoint] = []
+    attacks: dict[tuple[str, str], list[ChartPoint]] = {}
+    for row in conditions.to_dict("records"):
+        ends = [100 * float(row[part]) for part in ("value", "low", "high")]
+        name = ConditionName.parse(row["condition"])
+        if name.probes:
+            continue
+        budget = _BUDGET.search(name.attack)
+        if budget:
+            key = (_BUDGET.sub(f"-{budget[1]}", name.attack), "1/255" if budget[3] else budget[1])
+            attacks.setdefault(key, []).append(ChartPoint(float(budget[2]), *ends))
+        elif not name.attack and not name.severity:
+            clean = [ChartPoint(0.0, *ends)]
+    drawn = {key: sorted([*clean, *points], key=lambda p: p.eps) for key, points in attacks.items() if len(points) > 1}
+    return [Curve(attack, unit, points) for (attack, unit), points in drawn.items()]

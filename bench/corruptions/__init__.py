@@ -1,0 +1,130 @@
+"""The corruptions of ImageNet-C, vectorised over a batch in torch, on CPU and GPU.
+
+Constants follow the image's size (`constants.family`); every random number comes from the image's own key
+(`stream.Stream`) and is drawn outside the pixel functions. Order, as the official files were made: crop to size,
+corrupt, save as JPEG at quality 85.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.corruptions import blur, digital, noise, spatter, weather
+from bench.corruptions.constants import family
+from bench.corruptions.digital import jpeg
+from bench.corruptions.method import Draws, Method, Setting
+from bench.corruptions.stream import Keys, Stream, image_keys
+from bench.errors import UsageError
+
+__all__ = ["EXTRA", "NAMES", "SEVERITIES", "VERSION", "Corruption", "Keys", "corrupt", "image_keys"]
+
+VERSION = "3"
+"""Part of the protocol's hash; raised whenever any output byte may change."""
+
+NAMES = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic_transform",
+    "pixelate",
+    "jpeg_compression",
+)
+"""The 15 corruptions of the benchmark, in its order."""
+
+EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+"""The four held-out ones, which never count in mCE."""
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+METHODS: dict[str, Method] = {**noise.METHODS, **blur.METHODS, **weather.METHODS, **digital.METHODS, **spatter.METHODS}
+
+_CHUNK = 8
+"""Images at a time on a CPU: enough to share one linear map, few enough to stay in its cache."""
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One corruption at a severity of 1..5, with the JPEG that follows it (None: without).
+
+    `str()` is its canonical name: `fog/3-jpeg85`, or `fog/3`. Raises `UsageError` for an unknown name, a severity
+    that is not a whole number of 1..5, or a quality outside 1..100.
+    """
+
+    name: str
+    severity: int
+    jpeg_quality: int | None = 85
+
+    def __post_init__(self) -> None:
+        if self.name not in METHODS:
+            raise UsageError.unknown("corruption", self.name, METHODS)
+        if type(self.severity) is not int or self.severity not in SEVERITIES:
+            raise UsageError(f"severity of {self.name}: expected a whole number of 1..5, found {self.severity!r}")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise UsageError(f"JPEG quality: expected 1..100 or None, found {self.jpeg_quality!r}")
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.severity}" + (f"-jpeg{self.jpeg_quality}" if self.jpeg_quality is not None else "")
+
+    def __call__(self, images: NDArray[np.uint8], keys: Keys) -> NDArray[np.uint8]:
+        """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
+        _check(images, keys)
+        batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+        parts = [self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in range(0, len(batch), _CHUNK)]
+        whole = parts[0] if len(parts) == 1 else torch.cat([batch[:0], *parts])
+        return np.asarray(whole.numpy(), dtype=np.uint8)
+
+    @torch.no_grad()
+    def on(self, images: Tensor, keys: Keys) -> Tensor:
+        """The same for a uint8 tensor [n, h, w, 3] in one go, on its device."""
+        setting = self.setting(images.shape[1], images.shape[2])
+        out = self.apply(images, METHODS[self.name].draw(Stream(keys, images.device), setting))
+        return out if self.jpeg_quality is None else jpeg(out, self.jpeg_quality)
+
+    @torch.no_grad()
+    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+        """The pixel function alone, with given draws and without the JPEG: uint8 [n, h, w, 3] to the same."""
+        setting = self.setting(images.shape[1], images.shape[2])
+        out = METHODS[self.name].apply(images, setting, **draws)
+        return out if out.dtype == torch.uint8 else out.clamp_(0, 255).to(torch.uint8)
+
+    def setting(self, height: int, width: int) -> Setting[Any]:
+        """The published constants for an image size."""
+        constants = family(height, width)
+        return Setting(height, width, constants, constants.strengths[self.name][self.severity - 1])
+
+
+def corrupt(
+    images: NDArray[np.uint8], name: str, severity: int, seed: int = 0, *, jpeg_quality: int | None = None
+) -> NDArray[np.uint8]:
+    """Corrupt uint8 images [n, h, w, 3], or one [h, w, 3]; keys come from the position in the batch.
+
+    Without JPEG unless `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or shape.
+    """
+    corruption = Corruption(name, severity, jpeg_quality)
+    batch = images[None] if images.ndim == 3 else images
+    out = corruption(batch, image_keys(seed, [str(i) for i in range(len(batch))], str(corruption)))
+    return out[0] if images.ndim == 3 else out
+
+
+def _check(images: NDArray[np.uint8], keys: Sequence[int] | Keys) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise UsageError(
+            f"corruptions take uint8 [n, h, w, 3], found {images.dtype} {list(images.shape)}; "
+            "convert grey and CMYK pictures to RGB first"
+        )
+    if len(keys) != len(images):
+        raise UsageError(f"corruptions take one key an image: {len(images)} images, {len(keys)} keys")

@@ -1,0 +1,28 @@
+"""A corruption as a torchvision transform."""
+
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from bench.corruptions import Corruption, image_keys
+
+
+class Corrupt:
+    """Callable on a PIL image of any mode, for `torchvision.transforms.Compose`: RGB out, of the same size.
+
+    The draws depend on the picture's content and `seed`, not on when or in which worker it is called.
+    """
+
+    def __init__(self, name: str, severity: int, seed: int = 0, jpeg_quality: int | None = None) -> None:
+        self.corruption = Corruption(name, severity, jpeg_quality)
+        self.seed = seed
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        pixels = np.asarray(image.convert("RGB"))
+        content = hashlib.sha256(pixels.tobytes()).hexdigest()
+        keys = image_keys(self.seed, [content], str(self.corruption))
+        return Image.fromarray(self.corruption(pixels[None], keys)[0])
+
+    def __repr__(self) -> str:
+        return f"Corrupt({self.corruption}, seed={self.seed})"

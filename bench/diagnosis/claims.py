@@ -1,0 +1,141 @@
+"""The papers' claims as one table: what is claimed, what was measured, and what the interval says."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bench.datasets import embedded
+from bench.diagnosis.edge_figures import records_of
+from bench.diagnosis.findings import mixture_shares
+from bench.diagnosis.matched import matched_difference, verdict
+from bench.diagnosis.read import Diagnosis
+from bench.diagnostics.adapt import buffers, reestimated
+from bench.diagnostics.batchnorm import cross_column
+from bench.diagnostics.branches import branch_differences, branch_parameters
+from bench.diagnostics.points import active, find_points
+from bench.engine.execute import to_images
+from bench.metrics.estimate import Estimate
+from bench.metrics.paired import compare
+from model_zoo.load import Model
+
+TRAINING_PICTURES = 2_000
+BATCH = 64
+"""As the embedded models were trained."""
+
+
+class DiagnosticClaim(NamedTuple):
+    """One line of the table."""
+
+    claim: str
+    measured: str
+    says: str
+
+
+def claims(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) -> pd.DataFrame:
+    """Every claim that the models at hand can speak to."""
+    lines = [*_two_domains(found, models), *_consistency(found), *_nofrost(found)]
+    return pd.DataFrame(lines, columns=["claim", "measured", "and the claim"])
+
+
+def _two_domains(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) -> Iterator[DiagnosticClaim]:
+    for name in ("tiny_mbn@adv", "tiny_advprop@adv"):
+        diagnosis = found[name]
+        label = next(x for x in diagnosis.moments if x == "adversarial via adv")
+        share = mixture_shares(diagnosis, label)
+        yield DiagnosticClaim(
+            f"`{name}`: clean and adversarial images are two domains (1906.03787, 1911.09665)",
+            f"between-domain share of a channel's variance: mean {100 * share.mean():.2f} %, largest "
+            f"{100 * share.max():.2f} % in `{share.idxmax()}`",
+            "no threshold is published",
+        )
+        yield _which_half(name, diagnosis, label)
+        table = branch_differences(branch_parameters(models[name]), "clean", "adv").groupby("part")["distance"].mean()
+        statistics, affine = table[["mean", "sigma"]].mean(), table[["gamma", "beta"]].mean()
+        yield DiagnosticClaim(
+            f"`{name}`: branches differ in affine parameters more than in statistics (2403.19150)",
+            f"relative L2 distance {affine:.2f} against {statistics:.2f}",
+            "agrees" if affine > statistics else "disagrees",
+        )
+
+
+def _which_half(name: str, diagnosis: Diagnosis, label: str) -> DiagnosticClaim:
+    frame, columns = diagnosis.records("batchnorm")[label], {}
+    for half, pair in (("whole", ("adv", "adv")), ("statistics", ("clean", "adv")), ("affine", ("adv", "clean"))):
+        columns[half] = frame.assign(prediction=frame[cross_column(*pair)])
+    lost = {half: compare(columns["whole"], columns[half]).difference for half in ("statistics", "affine")}
+    apart = compare(columns["statistics"], columns["affine"])
+    difference = Estimate(apart.difference, apart.low, apart.high, apart.n)
+    return DiagnosticClaim(
+        f"`{name}`: the affine parameters do the work, not the statistics (2403.19150)",
+        f"with the clean branch's affine parameters robust accuracy falls by {100 * lost['affine']:.1f} points, with "
+        f"its statistics by {100 * lost['statistics']:.1f} (difference {_points(difference)}, n {apart.n})",
+        verdict(difference),
+    )
+
+
+def _consistency(found: Mapping[str, Diagnosis]) -> Iterator[DiagnosticClaim]:
+    for name in ("tiny_mix", "tiny_mbn@adv"):
+        records = found[name].records("batchnorm")
+        label = "adversarial via adv" if "@" in name else "adversarial"
+        frame = records[label]
+        pair = compare(frame.assign(prediction=frame["prediction_batch64"]), frame)
+        difference = Estimate(pair.difference, pair.low, pair.high, pair.n)
+        yield DiagnosticClaim(
+            f"`{name}`: batch norm behaves otherwise in training than at test, which costs robustness (1906.03787)",
+            f"batch statistics (64) in the place of running ones change accuracy under attack by "
+            f"{_points(difference)}, n {pair.n}",
+            verdict(difference),
+        )
+
+
+def _nofrost(found: Mapping[str, Diagnosis]) -> Iterator[DiagnosticClaim]:
+    wanted = (
+        ("smoothness", "gradient_l2", False),
+        ("smoothness", "lipschitz", False),
+        ("smoothness", "linearity_error", False),
+        ("smoothness", "gradient_cosine", True),
+        ("smoothness", "curvature", False),
+        ("margin", "distance", True),
+        ("margin", "margin", True),
+    )
+    for suite, column, higher in wanted:
+        one, other = (records_of(found[name], suite) for name in ("tiny_nofrost", "tiny_mix"))
+        if one is None or other is None:
+            continue
+        difference, medians = matched_difference(one, other, column), [f[column].median() for f in (one, other)]
+        word = "larger" if higher else "smaller"
+        yield DiagnosticClaim(
+            f"NoFrost against one batch norm: {word} {column.replace('_', ' ')} (2207.01156)",
+            f"medians {medians[0]:.3g} and {medians[1]:.3g} (all images); on {difference.n} images that both have "
+            f"right {difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]",
+            verdict(difference, higher),
+        )
+
+
+def _points(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}] points"
+
+
+def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
+    """How far statistics re-estimated from clean training pictures lie from those that training stored: median and
+    largest, over channels, of |mean shift| in standard deviations, and median of the ratio of variances.
+
+    What is stored is a moving average of the last few dozen batches, some while the weights still moved, so that the
+    two agree but for that noise where a branch saw clean pictures alone, and not where it saw a mixture.
+    """
+    pictures = to_images(embedded.generate("train", TRAINING_PICTURES).images)
+    rows = []
+    for name, model in models.items():
+        fresh, shifts, ratios = reestimated(model, torch.split(pictures, BATCH)), [], []
+        for point in find_points(model):
+            old, new = buffers(active(point.module)), buffers(active(fresh.get_submodule(point.name)))
+            if old and new:
+                shifts.append(((new.mean - old.mean) / (old.variance + 1e-5).sqrt()).abs())
+                ratios.append(new.variance / old.variance)
+        shift, ratio = torch.cat(shifts).numpy(), torch.cat(ratios).numpy()
+        spread = {"median shift": np.median(shift), "largest shift": shift.max(), "variance ratio": np.median(ratio)}
+        rows.append({"model": name, "pictures": len(pictures), **{key: float(x) for key, x in spread.items()}})
+    return pd.DataFrame(rows)

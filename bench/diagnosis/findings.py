@@ -1,0 +1,181 @@
+"""Sentences that a reader can check: each holds its numbers and says from which table or figure they come."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from bench.diagnosis.figures import adaptation_table, dead_channels
+from bench.diagnosis.read import Diagnosis, layer_curves
+from bench.diagnostics.batchnorm import BATCHES
+from bench.diagnostics.branches import branch_differences
+from bench.diagnostics.distances import between_share
+from bench.diagnostics.metrics import LARGEST, accuracy_at, area, median_estimate, norm_of, of_right, values
+from bench.diagnostics.smoothness import COLUMNS
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import MissingConditionError
+
+
+class DiagnosticFinding(NamedTuple):
+    """One sentence, and where its numbers stand."""
+
+    text: str
+    source: str
+
+
+def findings(diagnosis: Diagnosis, cross: pd.DataFrame, parameters: pd.DataFrame) -> list[DiagnosticFinding]:
+    """All that can be said of the variant; `cross` and `parameters` are empty where there is one batch norm."""
+    return [
+        *_dead(diagnosis),
+        *_shifts(diagnosis),
+        *_mixture(diagnosis),
+        *_consistency(diagnosis),
+        *_branches(parameters),
+        *_cross(cross),
+        *_adaptation(diagnosis),
+        *_smoothness(diagnosis),
+        *_margin(diagnosis),
+    ]
+
+
+def _dead(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    dead, total = dead_channels(diagnosis), len(diagnosis.moments["clean"])
+    worst = f", most in {dead['layer'].mode()[0]}" if len(dead) else ""
+    what = "dead or nearly so (variance below 1e-5, or gamma near 0)"
+    yield DiagnosticFinding(f"{len(dead)} of {total} channels are {what}{worst}.", "table of dead channels")
+
+
+def _shifts(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    against = "what is stored" if diagnosis.stores else "clean images"
+    for label, curve in layer_curves(diagnosis.channels, "shift"):
+        if label != "clean" or diagnosis.stores:
+            own = diagnosis.channels[diagnosis.channels["label"] == label]
+            worst = curve["median"].idxmax()
+            name = own.loc[own["depth"] == worst, "layer"].iloc[0]
+            ratio = own["ratio"].median()
+            yield DiagnosticFinding(
+                f"{label}: channel means lie {own['shift'].abs().median():.3f} standard deviations (median) from "
+                f"{against}, most in {name} ({curve['median'].max():.3f}); "
+                f"variances are {np.exp(ratio):.2f} times theirs (median).",
+                "layer curves",
+            )
+
+
+def mixture_shares(diagnosis: Diagnosis, label: str) -> pd.Series:
+    """Between-domain share of the variance of clean and `label` images together, mean over channels, by layer."""
+    a, b = diagnosis.moments["clean"], diagnosis.moments[label]
+    share = between_share(
+        values(a["mean"]), values(a["variance"]), values(b["mean"]), values(b["variance"]), values(a["eps"])
+    )
+    return pd.Series(share, index=a["layer"]).groupby(level=0, sort=False).mean()
+
+
+def _mixture(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    for label in (x for x in diagnosis.moments if x.startswith("adv")):
+        share = mixture_shares(diagnosis, label)
+        yield DiagnosticFinding(
+            f"mixture of clean and {label} images: {100 * share.mean():.2f} % of a channel's variance lies between the "
+            f"two domains (mean over layers), at most {100 * share.max():.2f} % in {share.idxmax()}.",
+            "mixture test",
+        )
+
+
+def _consistency(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    for label, frame in diagnosis.records("batchnorm").items():
+        columns = [f"prediction_batch{n}" for n in BATCHES]
+        if columns[0] not in frame or not frame[columns[0]].notna().any():
+            continue
+        own = accuracy(frame)
+        others = [100 * (accuracy(frame.assign(prediction=frame[c])).value - own.value) for c in columns]
+        fresh = 100 * (accuracy(frame.assign(prediction=frame["prediction_reestimated"])).value - own.value)
+        sizes = ", ".join(f"{x:+.1f} (batches of {n})" for x, n in zip(others, BATCHES, strict=True))
+        yield DiagnosticFinding(
+            f"{label}: accuracy {_percent(own.value)} with running statistics (n {own.n}); batch statistics change "
+            f"it by {sizes} points, statistics re-estimated from clean images by {fresh:+.1f}.",
+            "consistency figure",
+        )
+
+
+def _branches(parameters: pd.DataFrame) -> Iterator[DiagnosticFinding]:
+    names = list(dict.fromkeys(parameters["branch"])) if len(parameters) else []
+    for a, b in ((names[0], other) for other in names[1:]):
+        table = branch_differences(parameters, a, b)
+        mean = table.groupby("part")["distance"].mean()
+        yield DiagnosticFinding(
+            f"{a} against {b}: relative L2 distance {mean['mean']:.2f} of means and {mean['sigma']:.2f} of standard "
+            f"deviations, {mean['gamma']:.2f} of gammas and {mean['beta']:.2f} of betas (mean over layers).",
+            "branch figures",
+        )
+
+
+def _cross(table: pd.DataFrame) -> Iterator[DiagnosticFinding]:
+    for name, own in table.groupby("input", sort=False) if len(table) else ():
+        cell = {(r["statistics"], r["affine"]): 100 * r["accuracy"] for r in own.to_dict("records")}
+        branches = list(dict.fromkeys(own["affine"]))
+        for branch in branches:
+            others = [b for b in branches if b != branch]
+            for other in others:
+                whole = cell[branch, branch]
+                yield DiagnosticFinding(
+                    f"{name}, branch {branch} ({whole:.1f} %): the affine parameters of {other} change its accuracy by "
+                    f"{cell[branch, other] - whole:+.1f} points, the statistics of {other} by "
+                    f"{cell[other, branch] - whole:+.1f}, all of {other} by {cell[other, other] - whole:+.1f}.",
+                    "cross table",
+                )
+
+
+def _adaptation(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    table = adaptation_table(diagnosis)
+    for name, own in table.groupby("corruption", sort=False) if len(table) else ():
+        stored = own.loc[own["n"] == 0, "accuracy"].item()
+        rest = own[own["n"] > 0]
+        best = max(rest.to_dict("records"), key=lambda row: row["accuracy"])
+        yield DiagnosticFinding(
+            f"{name}: adapting the statistics changes accuracy from {_percent(stored)} to "
+            f"{_percent(best['accuracy'])} at best (N = {best['prior']:.0f}, n = {best['n']:.0f}).",
+            "adaptation curves",
+        )
+
+
+def _smoothness(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    for cell in diagnosis.cells.get("smoothness", {}).values():
+        try:
+            found = {name: median_estimate(of_right(cell.records, name)) for name in COLUMNS}
+        except MissingConditionError:
+            return
+        said = ", ".join(f"{name} {e.value:.3g} [{e.low:.3g}, {e.high:.3g}]" for name, e in found.items())
+        yield DiagnosticFinding(
+            f"medians over {found[COLUMNS[0]].n} images that are right: {said}.", "smoothness figure"
+        )
+
+
+def _margin(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
+    for name, cell in diagnosis.cells.get("margin", {}).items():
+        norm, frame = norm_of(name), cell.records
+        scale, unit = (255, "/255") if norm == "linf" else (1, "")
+        try:
+            found, edge = median_estimate(of_right(frame, "distance")), median_estimate(of_right(frame, "margin"))
+        except MissingConditionError:
+            return
+        whole = area({name: frame})
+        every = frame.loc[frame["scored"], "distance"].to_numpy(dtype=np.float64)
+        shares = _at(every, norm)
+        yield DiagnosticFinding(
+            f"the smallest {norm} perturbation found is {scale * found.value:.2f}{unit} [{scale * found.low:.2f}, "
+            f"{scale * found.high:.2f}] (median of {found.n} images that are right), the logit margin "
+            f"{edge.value:.2f}; area under accuracy against eps up to {scale * LARGEST[norm]:.0f}{unit}: "
+            f"{_percent(whole.value)} [{_percent(whole.low)}, {_percent(whole.high)}]; robust accuracy is at most "
+            f"{shares}.",
+            "margin figure",
+        )
+
+
+def _at(distances: np.ndarray, norm: str) -> str:
+    budgets: Sequence[float] = (2, 4, 8) if norm == "linf" else (0.5, 1, 3)
+    scale, unit = (255, "/255") if norm == "linf" else (1, "")
+    return ", ".join(f"{_percent(accuracy_at(distances, b / scale))} at {b}{unit}" for b in budgets)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

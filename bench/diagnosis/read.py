@@ -1,0 +1,123 @@
+"""What a results folder holds of one model variant's diagnostics."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from bench.corruptions import NAMES
+from bench.diagnostics.distances import log_variance_ratio, standardised_shift, symmetric_kl, wasserstein2
+from bench.diagnostics.metrics import values
+from bench.diagnostics.table import merged
+from bench.errors import IncompleteError
+from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.metrics.base import ConditionName
+
+SUITES = ("batchnorm", "smoothness", "margin")
+QUANTITIES = {
+    "shift": "|standardised mean shift|",
+    "ratio": "log variance ratio",
+    "kl": "symmetric KL (nats)",
+    "w2": "W2 / standard deviation",
+}
+
+
+def label_of(condition: str) -> str:
+    """What a figure calls a condition: `clean`, `adversarial`, `adversarial via adv`, `fog`, `tiny-a`."""
+    name = ConditionName.parse(condition)
+    if name.attack:
+        branch = name.attack.partition("-through-")[2]
+        return f"adversarial via {branch}" if branch else "adversarial"
+    elsewhere = name.probes == "moments" and not name.corruption  # the home data set is looked at by more than that
+    return name.corruption or (name.dataset if elsewhere else "clean")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The complete cells of one model variant, by suite and condition."""
+
+    model: str
+    cells: Mapping[str, Mapping[str, LoadedCell]]
+
+    def records(self, suite: str) -> dict[str, pd.DataFrame]:
+        """Records by short label."""
+        return {label_of(name): cell.records for name, cell in self.cells.get(suite, {}).items()}
+
+    @cached_property
+    def moments(self) -> dict[str, pd.DataFrame]:
+        """One row a layer and channel, by short label; clean first."""
+        found = {label_of(n): merged(c.measurements) for n, c in self.cells["batchnorm"].items() if c.measurements}
+        order = ["clean", *sorted(k for k in found if k.startswith("adv")), *NAMES]
+        return {k: found[k] for k in sorted(found, key=lambda k: order.index(k) if k in order else len(order))}
+
+    @property
+    def stores(self) -> bool:
+        """Whether the layers store statistics, against which the observed ones are held."""
+        return bool(self.moments["clean"]["stored_variance"].notna().all())
+
+    @property
+    def images(self) -> int:
+        """Images behind the clean moments."""
+        return int(self.moments["clean"]["images"].iloc[0])
+
+    @property
+    def branch(self) -> str:
+        """The branch that predicts; empty where there is one batch norm, or none."""
+        return self.model.partition("@")[2]
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """Every quantity of every channel of each condition against what is stored, or where nothing is against the
+        clean images: columns label, depth, layer, channel, shift, ratio, kl, w2."""
+        clean = self.moments["clean"]
+        of = ("stored_mean", "stored_variance") if self.stores else ("mean", "variance")
+        reference = (values(clean[of[0]]), values(clean[of[1]]), values(clean["eps"]))
+        frames = [_quantities(frame, *reference).assign(label=label) for label, frame in self.moments.items()]
+        return pd.concat(frames, ignore_index=True)
+
+
+def _quantities(frame: pd.DataFrame, mean: np.ndarray, variance: np.ndarray, eps: np.ndarray) -> pd.DataFrame:
+    own, spread = values(frame["mean"]), values(frame["variance"])
+    return frame[["depth", "layer", "channel"]].assign(
+        shift=standardised_shift(own, mean, variance, eps),
+        ratio=log_variance_ratio(spread, variance, eps),
+        kl=symmetric_kl(own, spread, mean, variance, eps),
+        w2=wasserstein2(own, spread, mean, variance) / np.sqrt(variance + eps),
+    )
+
+
+def layer_curves(channels: pd.DataFrame, quantity: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """For each label: depth against median, 10 % and 90 % quantile over the channels (of |shift|)."""
+    for label, rows in channels.groupby("label", sort=False):
+        shown = rows[quantity].abs() if quantity == "shift" else rows[quantity]
+        grouped = shown.groupby(rows["depth"])
+        yield (
+            str(label),
+            pd.DataFrame({q: grouped.quantile(p) for q, p in (("low", 0.1), ("median", 0.5), ("high", 0.9))}),
+        )
+
+
+def read_diagnoses(folder: ResultsFolder) -> dict[str, Diagnosis]:
+    """Every model variant of the folder whose clean moments are complete. Raises `IncompleteError` without any."""
+    cells: dict[str, dict[str, dict[str, LoadedCell]]] = {}
+    for wanted in folder.suite_runs():
+        if wanted.suite in SUITES:
+            for condition, cell_id in wanted.cells.items():
+                if cell_id in folder.cells and (loaded := folder.load(cell_id)).complete:
+                    _keep_larger(cells.setdefault(wanted.model, {}).setdefault(wanted.suite, {}), condition, loaded)
+    found = {m: Diagnosis(m, suites) for m, suites in cells.items() if "batchnorm" in suites}
+    found = {m: d for m, d in found.items() if "clean" in d.moments}
+    if not found:
+        raise IncompleteError(
+            f"{folder.store.address}: no diagnostics of any model are complete here; "
+            "`bench run --suite batchnorm,smoothness,margin` measures them"
+        )
+    return found
+
+
+def _keep_larger(found: dict[str, LoadedCell], condition: str, loaded: LoadedCell) -> None:
+    known = found.get(condition)
+    if known is None or known.cell.protocol.images < loaded.cell.protocol.images:
+        found[condition] = loaded

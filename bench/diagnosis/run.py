@@ -1,0 +1,86 @@
+"""`bench diagnose`: measure what is missing of a model's diagnostics, and write the page."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.datasets.table import SETS
+from bench.diagnosis.page import Section, edge_section, planes_of, render, section
+from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
+from bench.diagnostics.plane import Plane
+from bench.engine.execute import read_sample, to_images
+from bench.engine.run import Prepared, carry_out, prepare
+from bench.folder.reader import ResultsFolder
+from bench.suites.base import Condition
+from model_zoo.load import Model, load_model
+from model_zoo.registry import find_card, split_branch
+
+LIMIT = 256
+"""Images looked at unless the user says otherwise: one batch of the largest batch statistics."""
+
+PLANES_FROM = 16
+"""Images among which those for the loss planes are sought."""
+
+REACH = 16 / 255
+
+
+def diagnose(model: str, out: str | Path, *, quiet: bool = False, **options: Any) -> Path:
+    """Run the three suites on all branches of `model` (one that is named, `tiny_mbn@adv`, alone) and write
+    OUT/MODEL.html; results lie in OUT/results, and the same call again continues. Returns the page's path.
+
+    Options are those of `bench.engine.run.prepare`; `limit` is `LIMIT` unless given.
+    """
+    folder = Path(out)
+    models = [load_model(name) for name in variants(model)]
+    prepared = prepare(models, SUITES, out=folder / "results", **{**options, "limit": options.get("limit") or LIMIT})
+    carry_out(prepared, quiet=quiet)
+    found = read_diagnoses(ResultsFolder(str(folder / "results")))
+    shown = {m.name: found[m.name] for m in models}
+    page = folder / f"{model.replace('/', '-').replace(':', '-')}.html"
+    page.write_text(
+        render(sections(prepared, models, shown), f"Diagnostics of {model}", notes(prepared)), encoding="utf-8"
+    )
+    return page
+
+
+def variants(name: str) -> list[str]:
+    """`name` itself if it names a branch or has none, else the name with each of its branches."""
+    branches = find_card(name).branches
+    return [name] if split_branch(name).branch or not branches else [f"{name}@{branch}" for branch in branches]
+
+
+def sections(prepared: Prepared, models: list[Model], found: dict[str, Diagnosis]) -> list[Section]:
+    """One section a variant, then the edge of all of them."""
+    planes = {model.name: planes_for(prepared, model) for model in models}
+    own = [section(found[model.name], model) for model in models]
+    return [*own, edge_section(found, {name: drawn for name, drawn in planes.items() if drawn})]
+
+
+def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
+    """The loss around a few of the images that the model was looked at on."""
+    session = prepared.session
+    entry = next(e for e in prepared.plan.entries if prepared.plan.subjects[e.subject].model is model)
+    subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.condition)
+    plain = Condition(entry.condition.dataset, entry.condition.part)
+    batch = read_sample(session, dataset, plain, list(range(min(PLANES_FROM, len(dataset)))), subject.spec)
+    labels = torch.tensor([dataset.targets[i] for i in batch.readable])
+    ids = [dataset.ids[i] for i in batch.readable]
+    return planes_of(model, to_images(batch.pictures[subject.spec]), labels, ids, REACH) if batch.readable else []
+
+
+def notes(prepared: Prepared) -> list[str]:
+    """What a reader must know of how the numbers were made."""
+    cells = [e.cell for e in prepared.plan.entries]
+    subsets = sorted({f"{c.protocol.dataset}: {c.subset}" for c in cells if c.subset})
+    attacks = sorted({e.condition.attack.name for e in prepared.plan.entries if e.condition.attack})
+    dataset = cells[0].protocol.dataset
+    made = (
+        f"Data set: {SETS[dataset].title}. Eval mode; every image of a unit is attacked to the end, right or wrong. "
+        f"Attacks: {', '.join(attacks)} (through the branch in the name; each is judged by the section's model)."
+    )
+    transductive = (
+        "Batch statistics and adaptation are transductive: they see the test images together, so their accuracies "
+        "under attack are not robust accuracies. Batches are fixed lists in the order of a hash of the image ids."
+    )
+    return [made, transductive, *([f"Subset of {'; '.join(subsets)}"] if subsets else [])]

@@ -1,0 +1,73 @@
+"""Figures of corruptions: error by corruption and severity, and one picture under all of them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bench.corruptions import EXTRA, NAMES, SEVERITIES, corrupt
+from bench.datasets.base import Picture
+from bench.errors import IncompleteError
+from bench.metrics.base import ConditionName
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
+    """Error in percent, corruptions x severities, of one model's rows in a `results` frame (NaN where not measured).
+
+    Raises `IncompleteError` where the model has no corrupted condition in `suite`.
+    """
+    rows = frame[(frame["model"] == model) & (frame["suite"] == suite) & (frame["metric"] == "accuracy")]
+    table = pd.DataFrame(np.nan, index=pd.Index([*NAMES, *EXTRA]), columns=pd.Index(SEVERITIES))
+    for condition, accuracy in zip(rows["condition"], rows["value"], strict=True):
+        parsed = ConditionName.parse(condition)
+        if parsed.corruption in table.index:
+            table.loc[parsed.corruption, parsed.severity] = 100 * (1 - accuracy)
+    table = table.dropna(how="all")
+    if table.empty:
+        raise IncompleteError(
+            f"{model} has no corrupted condition in {suite}; `bench run --suite {suite}` measures them"
+        )
+    return table
+
+
+def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Figure":
+    """Error by corruption and severity from a `results` frame, on one scale of 0..100 % so that figures compare."""
+    from matplotlib.figure import Figure
+
+    table = error_table(frame, model, suite)
+    figure = Figure(figsize=(6, 0.36 * len(table) + 1.2), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(table.to_numpy(dtype=float), cmap="viridis", vmin=0, vmax=100, aspect="auto")
+    axes.set_xticks(range(len(SEVERITIES)), [str(s) for s in SEVERITIES])
+    axes.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table.index])
+    axes.set_xlabel("severity")
+    axes.set_title(f"{model}, {suite}: top-1 error in %")
+    for row, values in enumerate(table.to_numpy(dtype=float)):
+        for column, value in enumerate(values):
+            if np.isfinite(value):
+                colour = "white" if value < 60 else "black"
+                axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
+    figure.colorbar(image, ax=axes, label="error (%)")
+    return figure
+
+
+def contact_sheet(picture: Picture, seed: int = 0) -> "Figure":
+    """`picture`, uint8 [h, w, 3], under all 19 corruptions (rows) at the five severities (columns)."""
+    from matplotlib.figure import Figure
+
+    names = (*NAMES, *EXTRA)
+    figure = Figure(figsize=(6.4, 1.15 * len(names)), layout="constrained")
+    for row, name in enumerate(names):
+        for severity in SEVERITIES:
+            axes = figure.add_subplot(len(names), len(SEVERITIES), row * len(SEVERITIES) + severity)
+            axes.imshow(corrupt(picture, name, severity, seed))
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if severity == 1:
+                axes.set_ylabel(name.replace("_", "\n"), fontsize=7)
+            if row == 0:
+                axes.set_title(str(severity), fontsize=8)
+    return figure

@@ -1,0 +1,1 @@
+"""A results folder read back: reader, tables, comparison, verification, merging."""

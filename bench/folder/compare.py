@@ -1,0 +1,144 @@
+"""`bench compare`: models of a results folder in pairs, image by image, under like protocols only."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import IncompleteError, UsageError
+from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.folder.tables import suite_protocol
+from bench.metrics.base import ConditionName, MissingConditionError
+from bench.metrics.corruption import mce_per_image
+from bench.metrics.estimate import Estimate
+from bench.metrics.paired import changed, compare, holm, mce_difference
+from bench.metrics.ranks import paired_p
+from bench.record import Protocol
+
+MCE = "mCE"
+"""Stands for a condition in the rows of mCE's difference."""
+
+Cells = dict[str, LoadedCell]
+"""One model's cells by condition."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models: a row per condition both were measured under (`p_holm` over all rows), mCE's difference, images."""
+
+    table: pd.DataFrame
+    mce: Estimate | None
+    images: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of some models.
+
+    table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
+        McNemar's exact, for mCE that of the paired t-test over images, whose interval is the paired bootstrap's;
+        `p_holm` is over all rows
+    images: those on which exactly one of a pair is right
+    refused: pairs that share no condition under one protocol, with what differs
+    """
+
+    table: pd.DataFrame
+    images: pd.DataFrame
+    refused: dict[str, str]
+
+
+def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
+    """Paired comparison of models `a` and `b` from their records.
+
+    Raises `UsageError` for a model that is not there or when the two share no condition under one protocol (naming
+    what differs), `IncompleteError` for records that are not complete.
+    """
+    found = compare_pairs(directory, [a, b])
+    if found.refused:
+        raise UsageError(f"{a} and {b} cannot be compared: {next(iter(found.refused.values()))}")
+    is_mce = found.table["condition"] == MCE
+    mce = [
+        Estimate(100 * row["difference"], 100 * row["low"], 100 * row["high"], row["n"])
+        for row in found.table[is_mce].to_dict("records")
+    ]
+    return Comparison(found.table[~is_mce].reset_index(drop=True), mce[0] if mce else None, found.images)
+
+
+def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
+    """Every pair of `models` (default: all of the folder). Raises as `compare_models`, but keeps refused pairs."""
+    folder = ResultsFolder(str(directory))
+    names = list(models) or sorted({cell.model for cell in folder.cells.values()})
+    if len(set(names)) < 2:
+        raise UsageError(f"{directory}: two models are needed to compare, found {', '.join(names) or 'none'}")
+    cells = {name: _cells(folder, name) for name in names}
+    tables, images, refused = [], [], {}
+    for a, b in combinations(dict.fromkeys(names), 2):
+        like = _like(cells[a], cells[b])
+        if not like:
+            refused[f"{a}, {b}"] = _why_not(cells[a], cells[b])
+            continue
+        if gaps := [p for name in like for cell in (cells[a][name], cells[b][name]) for p in cell.problems]:
+            raise IncompleteError(f"{directory} is incomplete; repeat the command of the run: {gaps[0]}")
+        rows = [*_rows(cells[a], cells[b], like), *_mce(cells[a], cells[b], like)]
+        tables += [{"a": a, "b": b, **row} for row in rows]
+        images += [changed(cells[a][n].records, cells[b][n].records).assign(condition=n, a=a, b=b) for n in like]
+    table = pd.DataFrame(tables)
+    if tables:
+        table["p_holm"] = holm(table["p"].tolist())
+    return Pairs(table, pd.concat(images, ignore_index=True) if images else pd.DataFrame(), refused)
+
+
+def _cells(folder: ResultsFolder, model: str) -> Cells:
+    """The model's cells by condition, the one with most images where there are several.
+
+    A `file:` model may be named as `bench run` was told it, with the options after `?`.
+    """
+    name = model.partition("?")[0]
+    ids = [cell_id for cell_id, cell in folder.cells.items() if cell.model == name]
+    if not ids:
+        held = ", ".join(sorted({cell.model for cell in folder.cells.values()})) or "no model"
+        raise UsageError(f"no results of {name!r} here; the folder holds {held}")
+    ids.sort(key=lambda cell_id: folder.cells[cell_id].protocol.images)
+    return {folder.cells[cell_id].protocol.condition: folder.load(cell_id) for cell_id in ids}
+
+
+def _like(a: Cells, b: Cells) -> list[str]:
+    return [name for name in a if name in b and a[name].cell.protocol == b[name].cell.protocol]
+
+
+def _why_not(a: Cells, b: Cells) -> str:
+    shared = [name for name in a if name in b]
+    if not shared:
+        return f"no condition in common ({', '.join(sorted(a)[:3])} against {', '.join(sorted(b)[:3])})"
+    return "; ".join(differing(a[name].cell.protocol, b[name].cell.protocol) for name in shared[:3])
+
+
+def differing(a: Protocol, b: Protocol) -> str:
+    """In what two protocols of the same condition differ."""
+    unlike = [f.name for f in fields(Protocol) if getattr(a, f.name) != getattr(b, f.name)]
+    values = ", ".join(f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}" for name in unlike)
+    return f"under {a.condition} their protocols differ: {values}"
+
+
+def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
+    return [
+        {"condition": name, **asdict(compare(a[name].records, b[name].records)), "protocol": a[name].cell.protocol.hash}
+        for name in like
+    ]
+
+
+def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
+    """The difference of mCE where both have all 75 conditions."""
+    corrupted = [name for name in like if ConditionName.parse(name).severity]
+    frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
+    try:
+        found = mce_difference(*frames)
+        shares = pd.concat([mce_per_image(each) for each in frames], axis=1)
+    except MissingConditionError:
+        return []
+    interval = {key: getattr(found, key) / 100 for key in ("low", "high")}
+    p = float(paired_p(shares.to_numpy(dtype=float))[0, 1])
+    protocol = suite_protocol([a[name].cell.protocol for name in corrupted])
+    return [{"condition": MCE, "difference": found.value / 100, **interval, "n": found.n, "p": p, "protocol": protocol}]

@@ -1,0 +1,84 @@
+"""One pass over a results folder, keeping what leaderboards and reports are made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.folder.reader import ResultsFolder, SuiteRun
+from bench.folder.tables import LoadedSuite, load_suites, tabulate
+from bench.metrics.base import MissingConditionError
+from bench.record import Cell
+from bench.suites.registry import SUITES
+
+
+class BoardColumn(NamedTuple):
+    """What may stand in one column of a leaderboard: one metric of one version of a suite under one protocol."""
+
+    suite: str
+    metric: str
+    protocol: str
+    version: int
+
+
+@dataclass
+class Survey:
+    """`table` is that of `bench.results`. `shares` holds, by column and model, each image's share of a metric that is
+    a mean over images; `measured` what each (suite, protocol, version, model) is made of."""
+
+    folder: ResultsFolder
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    shares: dict[BoardColumn, dict[str, pd.Series]] = field(default_factory=dict)
+    runs: list[SuiteRun] = field(default_factory=list)
+    cells: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is missing or damaged."""
+        return list(self.table.attrs["problems"])
+
+    def cell(self, cell_id: str) -> Cell:
+        """What a cell is."""
+        return self.folder.cells[cell_id]
+
+    def cells_of(self, protocol: str) -> list[Cell]:
+        """The cells, of one model, behind a protocol's hash."""
+        return [self.folder.cells[cell_id] for cell_id in self.cells.get(protocol, [])]
+
+
+def survey(directory: str | Path) -> Survey:
+    """Read the whole folder once. Raises `StoreError` where there is nothing or a description is damaged."""
+    found = Survey(ResultsFolder(str(directory)))
+    found.table = tabulate(_kept(load_suites(found.folder), found))
+    return found
+
+
+def _kept(suites: Iterator[LoadedSuite], found: Survey) -> Iterator[LoadedSuite]:
+    for suite in suites:
+        found.runs.append(suite.wanted)
+        for cell_id in (suite.wanted.cells[name] for name in suite.cells):
+            found.cells.setdefault(found.cell(cell_id).protocol.hash, [cell_id])
+        if suite.cells and not suite.lacking:
+            found.cells.setdefault(suite.protocol, list(suite.wanted.cells.values()))
+            _keep_shares(suite, found)
+        yield suite
+
+
+def _keep_shares(suite: LoadedSuite, found: Survey) -> None:
+    wanted = suite.wanted
+    for metric in SUITES[wanted.suite].metrics if wanted.suite in SUITES else ():
+        if metric.per_image and metric.name in headlines(wanted.suite):
+            try:
+                share = metric.per_image(suite.frames)
+            except MissingConditionError:
+                continue
+            column = BoardColumn(wanted.suite, metric.name, suite.protocol, wanted.version)
+            found.shares.setdefault(column, {})[wanted.model] = share
+
+
+def headlines(suite: str) -> tuple[str, ...]:
+    """The metrics of a suite that a leaderboard shows: its headline, and the clean accuracy beside a robust one."""
+    names = {number.name for number in SUITES[suite].numbers}
+    return tuple(name for name in (SUITES[suite].headline, "clean_accuracy") if name in names)

@@ -1,0 +1,200 @@
+"""`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import IncompleteError
+from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun, Verdict
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
+from bench.metrics.estimate import Estimate
+from bench.record import Protocol, digest
+from bench.suites.base import Suite
+from bench.suites.registry import SUITES
+
+RESULT_COLUMNS = (
+    "model",
+    "suite",
+    "condition",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "unscored",
+    "unit",
+    "protocol",
+    "subset",
+    "reliability",
+    "because",
+    "version",
+)
+
+
+def results(directory: str | Path, *, cells: Collection[str] | None = None) -> pd.DataFrame:
+    """One row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
+
+    A suite's own metrics stand under condition `all`; accuracies per condition under the condition's name. What is
+    incomplete is left out and told in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
+    `reliability` says of attacked conditions, and of their suite's headline, whether the number can be believed,
+    `because` of what; empty elsewhere.
+    """
+    return tabulate(load_suites(ResultsFolder(str(directory)), cells))
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """What a run wanted of one model in one suite, with the cells that are complete, and what is lacking."""
+
+    wanted: SuiteRun
+    cells: Mapping[str, LoadedCell]
+    lacking: tuple[str, ...]
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The records by condition, as metrics take them."""
+        return {name: cell.records for name, cell in self.cells.items()}
+
+    @property
+    def protocol(self) -> str:
+        """The hash of a metric over all conditions."""
+        return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
+
+
+def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> Iterator[LoadedSuite]:
+    """Every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
+    for wanted in folder.suite_runs():
+        if cells is not None and not set(wanted.cells.values()) <= set(cells):
+            continue
+        loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
+        lacking = [p for cell in loaded.values() for p in cell.problems]
+        lacking += [f"{name}: never begun" for name in sorted(wanted.cells.keys() - loaded.keys())]
+        yield LoadedSuite(wanted, {name: cell for name, cell in loaded.items() if cell.complete}, tuple(lacking))
+
+
+def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
+    """The table of `results` from suites as they are loaded."""
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for suite in suites:
+        problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
+        rows += _condition_rows(suite.wanted, suite.cells) + (_suite_rows(suite) if not suite.lacking else [])
+    frame = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    frame.attrs["problems"] = problems
+    return frame
+
+
+def require_complete(frame: pd.DataFrame, address: str) -> None:
+    """Raises `IncompleteError` naming what is missing from `frame`."""
+    if problems := frame.attrs["problems"]:
+        shown = "\n  ".join(problems[:10]) + (f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else "")
+        raise IncompleteError(f"{address} is incomplete; repeat the command of the run to continue it:\n  {shown}")
+
+
+def records(directory: str | Path) -> pd.DataFrame:
+    """One row per model, condition and image; `suite` is the first suite that wanted the condition."""
+    folder = ResultsFolder(str(directory))
+    frames = []
+    seen = set()
+    for wanted in folder.suite_runs():
+        for condition, cell_id in wanted.cells.items():
+            if cell_id in seen or cell_id not in folder.cells:
+                continue
+            seen.add(cell_id)
+            frame = folder.load(cell_id).records
+            frame.insert(0, "model", wanted.model)
+            frame.insert(1, "suite", wanted.suite)
+            frame.insert(2, "condition", condition)
+            frame.insert(3, "protocol", folder.cells[cell_id].protocol.hash)
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def suite_protocol(protocols: Collection[Protocol]) -> str:
+    """One hash for a metric over several conditions."""
+    hashes = sorted(p.hash for p in protocols)
+    return hashes[0] if len(hashes) == 1 else digest(hashes, 12)
+
+
+def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
+    return [
+        _row(
+            wanted,
+            name,
+            "accuracy",
+            accuracy(cell.records),
+            "share",
+            cell.cell.protocol.hash,
+            cell.cell.subset,
+            cell.reliability,
+        )
+        for name, cell in loaded.items()
+    ]
+
+
+def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
+    wanted, cells = loaded.wanted, loaded.cells.values()
+    if wanted.suite not in SUITES or not cells:
+        return []
+    frames, protocol = loaded.frames, loaded.protocol
+    subset = "; ".join(sorted({cell.cell.subset for cell in cells} - {""}))
+    verdict = Verdict.worst(cell.reliability for cell in cells)
+    suite = SUITES[wanted.suite]
+    measured = {name: cell.measurements for name, cell in loaded.cells.items() if cell.measurements}
+    return [
+        _row(
+            wanted,
+            "all",
+            number.name,
+            estimate,
+            number.unit,
+            protocol,
+            subset,
+            verdict if number.name == suite.headline else Verdict(),
+        )
+        for number, estimate in _numbers(suite, frames, measured)
+    ]
+
+
+def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate]]:
+    """Every number of the suite that its conditions suffice for."""
+    for metric in suite.metrics:
+        with suppress(MissingConditionError):
+            yield metric, metric.compute(frames)
+    for measure in suite.measures:
+        with suppress(MissingConditionError):
+            yield measure, measure.compute(measured)
+
+
+def _row(
+    wanted: SuiteRun,
+    condition: str,
+    metric: str,
+    estimate: Estimate,
+    unit: str,
+    protocol: str,
+    subset: str,
+    verdict: Verdict,
+) -> dict[str, Any]:
+    return {
+        "model": wanted.model,
+        "suite": wanted.suite,
+        "condition": condition,
+        "metric": metric,
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "n": estimate.n,
+        "unscored": estimate.unscored,
+        "unit": unit,
+        "protocol": protocol,
+        "subset": subset,
+        "reliability": verdict.level,
+        "because": verdict.because,
+        "version": wanted.version,
+    }

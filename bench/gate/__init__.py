@@ -1,0 +1,1 @@
+"""The regression gate: accepted numbers, what a model is held to, and the judgement."""

@@ -1,0 +1,177 @@
+"""`bench check`: measure models again, and hold them to what was accepted and to what their authors report."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.engine.run import carry_out, prepare
+from bench.errors import MissingError, UsageError
+from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.folder.tables import results
+from bench.gate.baseline import AcceptedCell, Baseline, RunSpec, accepted, write_baseline
+from bench.gate.judgement import BAD, Evidence, GateFinding, Status, judge, paired_evidence
+from bench.gate.reported import reported_evidence
+from bench.gate.subjects import SELECTION, CheckedModel, accepted_names, input_of, new_measures, remaining, subject_of
+from bench.published.shipped import in_checkout, shipped
+from model_zoo.load import Model, fingerprint
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of one check."""
+
+    findings: tuple[GateFinding, ...]
+
+    def of(self, *status: Status) -> tuple[GateFinding, ...]:
+        """The findings of some status."""
+        return tuple(finding for finding in self.findings if finding.status in status)
+
+    @property
+    def regressed(self) -> tuple[GateFinding, ...]:
+        """What must not be released."""
+        return self.of(*BAD)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measure of one model: its cells by condition, and its rows of `results`."""
+
+    cells: Mapping[str, LoadedCell]
+    rows: pd.DataFrame
+
+
+Runs = Mapping[tuple[str, str], Measured]
+"""By model and the measure's key."""
+
+
+def check(
+    models: Sequence[str | Model] = (),
+    *,
+    baseline: str | Path | None = None,
+    hashes: bool = True,
+    out: str | Path | None = None,
+    **options: Any,
+) -> Report:
+    """Measure `models` (default: all that are accepted) again and judge them.
+
+    `hashes` also holds weights and input to those accepted. `out` keeps the measured records (default: a temporary
+    folder). `options` go to `bench.run`: `seed`, `batch_size`, `data`, `device`.
+    Raises `UsageError` where there is nothing to hold a model to.
+    """
+    directory = Path(baseline or shipped("baseline"))
+    subjects = [subject_of(model, directory, asked=bool(models)) for model in models or accepted_names(directory)]
+    _require_something(subjects, directory)
+    wanted = {s.name: [*s.measures(), *(c.measure for c in s.claims if c.measure)] for s in subjects}
+    with _folder(out) as folder:
+        runs = _run(subjects, wanted, folder, options)
+    found = [item for subject in subjects for item in _evidence(subject, runs)]
+    return Report(
+        (
+            *(finding for subject in subjects for finding in subject.findings),
+            *(finding for subject in subjects if hashes for finding in subject.marks()),
+            *judge([item for item in found if isinstance(item, Evidence)]),
+            *(item for item in found if isinstance(item, GateFinding)),
+        )
+    )
+
+
+def accept(
+    models: Sequence[str | Model] = (),
+    *,
+    baseline: str | Path | None = None,
+    suites: Sequence[str] = (),
+    limit: int | None = None,
+    out: str | Path | None = None,
+    **options: Any,
+) -> list[Path]:
+    """Measure `models` (default: all accepted ones, or `SELECTION`) and accept the numbers; returns the files.
+
+    Without `suites` a model keeps those it was accepted under. Files of models that are gone are removed.
+    Raises `MissingError` for a model that cannot be loaded.
+    """
+    directory = Path(baseline or shipped("baseline"))
+    if baseline is None and not in_checkout():
+        raise UsageError("--update writes numbers of your own: name their folder with --baseline DIR")
+    subjects = [
+        subject_of(model, directory, asked=bool(models)) for model in models or remaining(directory) or SELECTION
+    ]
+    if gone := [finding for s in subjects if s.model is None for finding in s.findings]:
+        raise MissingError(f"{gone[0].model}: {gone[0].evidence}")
+    wanted = {s.name: new_measures(s, suites, limit) for s in subjects}
+    with _folder(out) as folder:
+        runs = _run(subjects, wanted, folder, options)
+    made = [_new_baseline(s.model, wanted[s.name], runs) for s in subjects if s.model]
+    return [write_baseline(directory, item) for item in made]
+
+
+def _require_something(subjects: Sequence[CheckedModel], directory: Path) -> None:
+    if not subjects:
+        raise UsageError(f"{directory}: nothing is accepted there; next: bench check --update")
+    for subject in subjects:
+        if not (subject.findings or subject.baseline or subject.claims):
+            raise UsageError(
+                f"{subject.name}: nothing is accepted in {directory}, and none of its authors' numbers "
+                f"can be measured; {subject.next}"
+            )
+
+
+def _run(
+    subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec]], folder: Path, options: Mapping[str, Any]
+) -> Runs:
+    """Every measure once, with all models that want it together, so that they share the pictures."""
+    asked = {measure.key: measure for measures in wanted.values() for measure in measures}
+    runs: dict[tuple[str, str], Measured] = {}
+    for key, measure in asked.items():
+        sharing = [s.model for s in subjects if s.model and key in {m.key for m in wanted[s.name]}]
+        prepared = prepare(sharing, measure.suite, out=folder, **{**measure.options, **options})
+        carry_out(prepared, quiet=True)
+        stored, plan = ResultsFolder(str(folder)), prepared.plan
+        frame = results(folder, cells=set(plan.cells))
+        for index, model in enumerate(sharing):
+            cells = {e.condition.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
+            runs[model.name, key] = Measured(cells, frame[frame["model"] == model.name])
+    return runs
+
+
+def _evidence(subject: CheckedModel, runs: Runs) -> Iterator[Evidence | GateFinding]:
+    """Each accepted number against the one measured now, then each claim of the authors."""
+    mine = {key: run for (model, key), run in runs.items() if model == subject.name}
+    if subject.baseline:
+        keys = {measure.suite: measure.key for measure in subject.baseline.measures}
+        for cell in subject.baseline.cells:
+            if keys.get(cell.suite) in mine:
+                yield _held(subject, cell, mine[keys[cell.suite]].cells)
+    if mine:
+        yield from reported_evidence(subject.name, subject.claims, pd.concat([run.rows for run in mine.values()]))
+
+
+def _held(subject: CheckedModel, cell: AcceptedCell, now: Mapping[str, LoadedCell]) -> Evidence | GateFinding:
+    condition = cell.protocol.condition
+    if condition in now:
+        return paired_evidence(subject.name, cell, now[condition])
+    why = f"the suite {cell.suite} no longer measures it; {subject.next}"
+    return GateFinding(subject.name, condition, "baseline", Status.UNCHECKED, why)
+
+
+def _new_baseline(model: Model, measures: Sequence[RunSpec], runs: Runs) -> Baseline:
+    cells = [
+        accepted(measure.suite, loaded.cell, loaded.records)
+        for measure in measures
+        for loaded in runs[model.name, measure.key].cells.values()
+    ]
+    return Baseline(model.name, fingerprint(model), input_of(model), tuple(measures), tuple(cells))
+
+
+@contextmanager
+def _folder(out: str | Path | None) -> Iterator[Path]:
+    """The folder of the measured records: the user's, or one that goes away."""
+    if out:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="bench-check-") as temporary:
+        yield Path(temporary)

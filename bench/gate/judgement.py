@@ -1,0 +1,118 @@
+"""The gate's judgement: from evidence on single numbers to findings, as one family of tests."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from bench.folder.compare import differing
+from bench.folder.reader import LoadedCell
+from bench.gate.baseline import AcceptedCell, records_hash
+from bench.metrics.estimate import Z
+from bench.metrics.paired import compare, holm
+
+LEVEL = 0.01
+"""Family-wise error of one check: an untouched zoo raises a false alarm in at most one check of a hundred."""
+
+
+class Status(StrEnum):
+    """What was found of one number, or of a model as a whole."""
+
+    REGRESSED = "regressed"
+    ALTERED = "altered"
+    UNCHECKED = "unchecked"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+
+
+BAD = (Status.REGRESSED, Status.ALTERED)
+
+
+@dataclass(frozen=True)
+class GateFinding:
+    """One line of the report: `what` of `model`, held `against` the baseline or the card."""
+
+    model: str
+    what: str
+    against: str
+    status: Status
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A difference (better is positive) with its unadjusted p-value, not yet judged."""
+
+    model: str
+    what: str
+    against: str
+    difference: float
+    p: float
+    text: str
+
+
+def judge(evidence: Sequence[Evidence], level: float = LEVEL) -> list[GateFinding]:
+    """Findings in the given order; a difference counts where its Holm-adjusted p is below `level`.
+
+    What has no p (a number that is none) is unchecked.
+    """
+    adjusted = iter(holm([item.p for item in evidence if not math.isnan(item.p)]))
+    return [_finding(item, math.nan if math.isnan(item.p) else next(adjusted), level) for item in evidence]
+
+
+def _finding(item: Evidence, p: float, level: float) -> GateFinding:
+    return GateFinding(
+        item.model, item.what, item.against, _status(item.difference, p, level), f"{item.text}, p {p:.2g}"
+    )
+
+
+def _status(difference: float, p: float, level: float) -> Status:
+    if math.isnan(p):
+        return Status.UNCHECKED
+    if p >= level:
+        return Status.UNCHANGED
+    return Status.REGRESSED if difference < 0 else Status.IMPROVED
+
+
+def paired_evidence(model: str, accepted: AcceptedCell, measured: LoadedCell) -> Evidence | GateFinding:
+    """McNemar's exact test of the measured records against the accepted ones, image by image.
+
+    A `GateFinding` (unchecked) where the two were measured under unlike protocols or records are missing.
+    """
+    condition, against = f"{accepted.suite} {accepted.protocol.condition}", "baseline"
+    if accepted.protocol != measured.cell.protocol:
+        why = f"{differing(accepted.protocol, measured.cell.protocol)}; next: bench check --update --model {model}"
+        return GateFinding(model, condition, against, Status.UNCHECKED, why)
+    if measured.problems:
+        return GateFinding(model, condition, against, Status.UNCHECKED, measured.problems[0])
+    if records_hash(measured.records) == accepted.records:
+        return Evidence(model, condition, against, 0.0, 1.0, _share(accepted, measured.records) + ", same records")
+    found = compare(measured.records, accepted.frame(measured.records))
+    points = ", ".join(f"{100 * end:+.2f}" for end in (found.low, found.high))
+    text = (
+        f"{_share(accepted, measured.records)}: {100 * found.difference:+.2f} points [{points}], n {found.n}, "
+        f"{found.only_b} lost, {found.only_a} won"
+    )
+    return Evidence(model, condition, against, found.difference, found.p, text)
+
+
+def _share(accepted: AcceptedCell, records: pd.DataFrame) -> str:
+    scored = records[records["scored"]]
+    right = int((scored["prediction"] == scored["label"]).sum())
+    return f"{_percent(accepted.correct, accepted.scored)} -> {_percent(right, len(scored))}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f} %" if whole else "none scored"
+
+
+def interval_p(value: float, low: float, high: float, reference: float) -> float:
+    """Two-sided p of `reference` from a 95 % interval, by the normal curve that its side of the interval belongs to."""
+    side = (high - value) if reference > value else (value - low)
+    if math.isnan(side) or math.isnan(reference):
+        return math.nan
+    if reference == value:
+        return 1.0
+    return math.erfc(abs(reference - value) / side * Z / math.sqrt(2)) if side > 0 else 0.0

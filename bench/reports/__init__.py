@@ -1,1 +1,0 @@
-"""Tables, leaderboard, figures: pure functions of a results folder."""

@@ -1,0 +1,12 @@
+"""Names from elsewhere, made harmless to show: on a terminal, in a page, in a table."""
+
+
+def escape_unprintable(text: str) -> str:
+    r"""`text` with everything that is not seen but does something written out, as Python writes it.
+
+    Escape sequences (`\x1b`) drive a terminal, bidirectional overrides (`\u202e`) reverse the text that follows, NUL
+    ends a string elsewhere. Line breaks and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,304 @@
+"""The site as files: complete, self-contained, safe against names, and honest about what is missing."""
+
+import json
+import re
+import shlex
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up import HOSTILE, LONG, write_folder
+
+import bench
+from bench.board.leaderboard import make_board
+from bench.board.site.build import SiteOptions, write_site
+from bench.board.site.charts import curves, heat_map, scatter
+from bench.board.site.command import repeat
+from bench.board.site.findings import findings
+from bench.board.site.pairs import payload
+from bench.board.site.view import figure, heads, page_names, parameters, rows
+from bench.cli import build_parser, main
+from bench.datasets.table import DataRoots
+from bench.errors import StoreError, UsageError
+from bench.folder.survey import survey
+from bench.testing import fake_model, write_pictures, write_results
+
+VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its tags, ids, links and text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, attributes in self.tags if (value := attributes.get(attribute)) is not None]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_site(results, tmp_path_factory.mktemp("site"))[0].parent
+
+
+def pages(site: Path) -> list[Path]:
+    return sorted(site.rglob("*.html"))
+
+
+def test_every_tag_is_closed_every_id_unique_and_every_link_leads_somewhere(site: Path) -> None:
+    parsed = {path.resolve(): Page(path) for path in pages(site)}
+    assert len(parsed) == 3 + 4
+    for path, page in parsed.items():
+        ids = page.values("id")
+        assert len(ids) == len(set(ids)), path
+        for link in page.values("href"):
+            file, _, anchor = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            if link != "data:," and not anchor.startswith("a="):
+                assert target in parsed, (path, link)
+                assert not anchor or anchor in parsed[target].values("id"), (path, link)
+
+
+def test_nothing_is_loaded_from_outside(site: Path) -> None:
+    for path in pages(site):
+        page = Page(path)
+        assert not page.values("src")
+        assert not [link for link in page.values("href") if ":" in link and link != "data:,"]
+        policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
+        assert policy is not None
+        assert policy.startswith("default-src 'none'")
+
+
+def test_a_hostile_name_is_text_and_a_harmless_file_name(site: Path) -> None:
+    for path in pages(site):
+        assert "<script>alert" not in path.read_text(encoding="utf-8")
+    assert HOSTILE in Page(site / "index.html").text
+    names = page_names([HOSTILE, LONG, "../../etc/passwd", "A", "a", "", "模型", "index", "nul\x00"])
+    assert len(set(names.values())) == 9
+    assert all(re.fullmatch(r"[a-z0-9_.-]{1,80}", name) and not name.startswith(".") for name in names.values())
+
+
+def test_the_table_shows_value_interval_rank_and_leads_to_protocol_and_command(results: Path, site: Path) -> None:
+    board = make_board(survey(results)).frame.set_index("model")
+    text = " ".join(Page(site / "index.html").text.split())
+    row = board.loc["sat_resnet50"]
+    for name in ("imagenet_accuracy", "pgd_robust_accuracy", "imagenet-c_mce"):
+        assert f"{row[name]:.1f} {row[name + '_low']:.1f}–{row[name + '_high']:.1f}" in text
+    assert "claimed 69.7" in text
+    page = Page(site / "models" / "sat_resnet50.html")
+    assert {"imagenet", "pgd", "imagenet-c"} <= set(page.values("id"))
+    assert row["pgd_robust_accuracy_protocol"] in page.text
+    assert "bench run --model sat_resnet50 --suite pgd" in page.text
+
+
+def test_reported_and_measured_stand_side_by_side(results: Path, site: Path) -> None:
+    value = make_board(survey(results)).frame.set_index("model").loc["sat_resnet50", "imagenet_accuracy"]
+    text = " ".join(Page(site / "models" / "sat_resnet50.html").text.split())
+    difference = re.escape(f"{value - 69.7:+.1f}")
+    assert re.search(rf"clean top-1\s*69\.7 %\s*authors\s*{value:.1f} \[[\d., ]+\]\s*{difference}", text)
+    assert "nothing alike" in text  # PGD-20 was not measured
+
+
+def test_what_the_comparison_page_is_given_are_the_paired_counts(results: Path) -> None:
+    board = make_board(survey(results))
+    columns = heads(board)
+    models = rows(board, columns)
+    data = json.loads(json.dumps(payload(board.survey, columns, models, {}), allow_nan=False))
+    records = bench.records(results)
+    clean = records[records["condition"] == "imagenet/clean"]
+    right = {m: set(f["image_id"][f["prediction"] == f["label"]]) for m, f in clean.groupby("model")}
+    column = next(c for c in data["columns"] if c["name"] == "imagenet_accuracy")
+    for i, a in enumerate(data["models"]):
+        for j, b in enumerate(data["models"][: i + 1]):
+            x, y = sorted((column["place"][i], column["place"][j]))
+            assert column["both"][y * (y + 1) // 2 + x] == len(right[a["name"]] & right[b["name"]]), (i, j)
+    mce = next(c for c in data["columns"] if c["name"] == "imagenet-c_mce")
+    assert mce["place"][[m["name"] for m in data["models"]].index(LONG)] is None
+
+
+def test_a_rank_that_is_shared_says_so(site: Path) -> None:
+    titles = Page(site / "index.html").values("title")
+    assert "rank 1, shared by 2 models that no paired test tells apart" in titles
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_models(count: int, tmp_path: Path) -> None:
+    for seed, name in enumerate("ab"[:count]):
+        write_results(tmp_path / "r", name, {"imagenet": {"imagenet/clean": 0.5}}, n=10, seed=seed)
+    site = write_site(tmp_path / "r", tmp_path / "s")[0].parent
+    assert ("One model alone cannot be compared" in Page(site / "compare.html").text) == (count == 1)
+    assert f"{count} of {count} models" in Page(site / "index.html").text
+
+
+def test_no_results_are_named_with_the_next_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path), "--out", str(tmp_path / "site")]) == 5
+    assert "no results here" in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_folder_half_written_says_what_is_missing(results: Path, tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}, "pgd": {"imagenet/clean": 0.5}}, n=20)
+    run = next((tmp_path / "r").glob("runs/*/run.json"))
+    manifest = json.loads(run.read_text())
+    manifest["entries"].append({"suite": "pgd", "model": "a", "condition": "imagenet/pgd-x", "cell": "0" * 16})
+    run.write_text(json.dumps(manifest))
+    site = write_site(tmp_path / "r", tmp_path / "s")[0].parent
+    assert "a, pgd: imagenet/pgd-x: never begun" in Page(site / "index.html").text
+    assert "Incomplete: the suite's own metrics need all of its conditions." in Page(site / "models" / "a.html").text
+    next((tmp_path / "r").glob("cells/*/*.parquet")).write_bytes(b"cut off")
+    write_site(tmp_path / "r", tmp_path / "s")
+    assert "do not match the checksum" in Page(site / "index.html").text
+    next((tmp_path / "r").glob("cells/*/cell.json")).write_text('{"model": "a", "invented": 1}')
+    with pytest.raises(StoreError, match="damaged or of another version"):
+        write_site(tmp_path / "r", tmp_path / "s")
+
+
+def test_a_number_that_is_none_is_shown_as_such(tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": float("nan")}}, n=5)
+    write_results(tmp_path / "r", "b", {"imagenet": {"imagenet/clean": 0.6}}, n=5)
+    site = write_site(tmp_path / "r", tmp_path / "s")[0].parent
+    page = Page(site / "index.html")
+    assert "n/a" in page.text
+    assert page.values("data-v") == ["60"]
+    json.loads(
+        re.findall(r'id="data">(.*?)</script>', (site / "compare.html").read_text())[0], parse_constant=pytest.fail
+    )
+
+
+def test_pages_of_models_that_are_gone_go_and_others_files_stay(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_results(tmp_path / name, name, {"imagenet": {"imagenet/clean": 0.5}}, n=10)
+    write_site(tmp_path / "a", tmp_path / "s")
+    own = tmp_path / "s" / "models" / "own.html"
+    own.write_text("mine")
+    write_site(tmp_path / "b", tmp_path / "s")
+    assert sorted(p.name for p in (tmp_path / "s" / "models").iterdir()) == ["b.html", "own.html"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write"):
+        write_site(tmp_path / "b", tmp_path / "file")
+
+
+def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewhere(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "data", ("n01440764", "n02123045"), 4)
+    bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "r", quiet=True)
+    options = SiteOptions(thumbnails=3, roots=DataRoots({}, data))
+    page = Page(write_site(tmp_path / "r", tmp_path / "s", options)[-1])
+    records = bench.records(tmp_path / "r")
+    worst = records[records["prediction"] != records["label"]].sort_values("margin")["image_id"].head(3)
+    assert page.values("alt") == list(worst)
+    assert all(uri.startswith("data:image/webp;base64,") for uri in page.values("src"))
+    bare = SiteOptions(thumbnails=3)
+    assert "Worst pictures" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
+
+
+def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:
+    given = {
+        "limit": "200",
+        "eps": "['4/255', '8/255']",
+        "norm": "linf",
+        "protocol": "canonical",
+        "data": "/home/me",
+        "batch_size": "7",
+        "targeted": "True",
+        "restarts": "1",
+        "out": "/home/me/out",
+        "models": ["a", "b"],
+    }
+    command = repeat("a; rm -rf ~", "pgd", given)
+    assert shlex.split(command)[:6] == ["bench", "run", "--model", "a; rm -rf ~", "--suite", "pgd"]
+    assert command.endswith('--limit 200 --eps 4/255,8/255 --targeted --data "$BENCH_DATA"')
+    parsed = build_parser().parse_args(shlex.split(command)[1:])
+    assert (parsed.limit, parsed.eps, parsed.targeted) == (200, "4/255,8/255", True)
+
+
+def _conditions(values: dict[str, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"condition": name, "value": v, "low": v - 0.1, "high": v + 0.1} for name, v in values.items()]
+    )
+
+
+def test_a_security_curve_begins_clean_and_runs_over_the_budgets_of_one_attack() -> None:
+    name = "imagenet/pgd-linf-eps{}-k10-a1_255-r1-untargeted"
+    found = _conditions(
+        {name.format("8_255"): 0.2, "imagenet/clean": 0.9, name.format("4_255"): 0.5, "imagenet/aa-l2-eps3": 0.1}
+    )
+    (curve,) = curves(found)
+    assert [(p.eps, p.value) for p in curve.points] == [(0, 90), (4, 50), (8, pytest.approx(20))]
+    assert curve.attack == "pgd-linf-k10-a1_255-r1-untargeted"
+    assert curve.points[1].low == pytest.approx(40)
+
+
+def test_a_heat_map_holds_errors_and_gaps() -> None:
+    found = heat_map(
+        _conditions({"imagenet/fog/1-jpeg85": 0.9, "imagenet/fog/3-jpeg85": 0.7, "imagenet/clean": 1}), "s"
+    )
+    assert found is not None
+    ((name, errors, mean),) = found.rows
+    assert (name, mean) == ("fog", pytest.approx(20))
+    np.testing.assert_allclose(errors, [10, np.nan, 30, np.nan, np.nan])
+    assert heat_map(_conditions({"imagenet/clean": 1.0}), "s") is None
+
+
+def test_the_scatter_is_of_the_columns_that_most_models_share(results: Path) -> None:
+    board = make_board(survey(results))
+    columns = heads(board)
+    found = scatter(columns, rows(board, columns))
+    assert found is not None
+    assert {m.row.model for m in found.marks} == {"sat_resnet50", "tiny_mbn@adv", HOSTILE}
+    best, worst = (next(m for m in found.marks if m.row.model == name) for name in ("sat_resnet50", HOSTILE))
+    assert best.x > worst.x
+    assert best.y < worst.y  # SVG counts downwards
+    assert scatter(columns, rows(board, columns)[:1]) is None
+
+
+def test_diagnostics_are_told_where_there_are_any() -> None:
+    columns = ["suite", "condition", "metric", "value", "low", "high", "unit"]
+    row = ["batchnorm", "all", "between_domain", 0.41, 0.4, 0.42, "share"]
+    (found,) = findings(pd.DataFrame([row, ["imagenet", "all", "accuracy", 0.5, 0.4, 0.6, "share"]], columns=columns))
+    assert (found.anchor, found.text) == ("batchnorm", "41.0 [40.0, 42.0] %")
+    assert findings(pd.DataFrame([], columns=columns)) == []
+
+
+def test_figures_as_people_read_them() -> None:
+    assert (figure(12.345), figure(0.01234, "nats"), figure(float("nan")), figure(None, nothing="")) == (
+        "12.3",
+        "0.0123",
+        "n/a",
+        "",
+    )
+    assert (parameters(25_557_032), parameters(78_042), parameters(None), parameters(7)) == ("25.6 M", "78 k", "", "7")
+
+
+def test_the_command_writes_the_site(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(results), "--out", str(tmp_path), "--title", "Ours & <theirs>"]) == 0
+    assert "index.html and 6 more pages" in capsys.readouterr().out
+    assert "Ours & <theirs>" in Page(tmp_path / "index.html").text
+    assert main(["report", str(results), "--out", str(tmp_path), "--thumbnails", "-1"]) == 2

@@ -1,0 +1,227 @@
+"""The site in headless Chromium: sort, filter, open, compare, dark, narrow, by keyboard; no error, no outside request.
+
+Runs where playwright (extra `dev`) and a Chromium of the system are present; BENCH_CHROMIUM may name it.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import HOSTILE, write_folder
+
+import bench
+from bench.board.leaderboard import leaderboard
+from bench.board.site.build import write_site
+from bench.metrics.paired import compare, holm, mce_difference
+from bench.testing import write_results
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = os.environ.get("BENCH_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_folder(tmp_path_factory.mktemp("results"))
+    write_results(folder, "zz_other", {"imagenet": {"imagenet/clean": 0.3}}, n=120, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_site(results, tmp_path_factory.mktemp("site"))[0].parent
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
+    if CHROMIUM is None:
+        pytest.skip(f"no Chromium on this machine (looked for {', '.join(NAMES)} and BENCH_CHROMIUM)")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def view(browser: Any, site: Path) -> Iterator[Any]:
+    """Opens a page of the site; fails the test for any console message, error, dialogue or outside request."""
+    troubles: list[str] = []
+    contexts = []
+
+    def show(path: str, **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": options.pop("width", 1280), "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else troubles.append(r.url))
+        page.goto(f"{site.as_uri()}/{path}")
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def models(page: Any) -> list[str]:
+    return [text.strip() for text in page.locator("#board tbody tr:visible .model a").all_inner_texts()]
+
+
+def test_sorting_puts_the_best_first_then_last_and_the_unmeasured_always_last(view: Any, results: Path) -> None:
+    page = view("index.html")
+    board = leaderboard(results)
+    pgd = page.locator("#board th", has_text="PGD")
+    assert pgd.get_attribute("aria-sort") == "descending"  # what decides, before anything is clicked
+    measured = board.dropna(subset=["pgd_robust_accuracy"]).sort_values("pgd_robust_accuracy")["model"].tolist()
+    pgd.get_by_role("button").click()
+    assert pgd.get_attribute("aria-sort") == "ascending"
+    assert models(page)[:3] == measured
+    pgd.get_by_role("button").click()
+    assert models(page)[:3] == measured[::-1]
+    mce = page.locator("#board th", has_text="mCE")
+    mce.get_by_role("button").click()
+    assert mce.get_attribute("aria-sort") == "ascending"  # lower is better
+    by_mce = board.dropna(subset=["imagenet-c_mce"]).sort_values("imagenet-c_mce")["model"].tolist()
+    assert models(page)[:3] == by_mce
+    assert pgd.get_attribute("aria-sort") is None
+
+
+def test_by_keyboard_alone(view: Any) -> None:
+    page = view("index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**#main")
+    page.locator("#board th button").first.focus()
+    page.keyboard.press("Enter")
+    assert models(page) == sorted(models(page), key=str.lower)
+
+
+def test_filters_narrow_and_are_announced(view: Any) -> None:
+    page = view("index.html")
+    page.get_by_role("searchbox").fill("TINY_mbn fake")
+    assert models(page) == ["tiny_mbn@adv"]
+    assert page.get_by_role("status").first.inner_text() == "1 of 5 models"
+    page.get_by_role("searchbox").fill("")
+    chip = page.get_by_role("button", name="standard", exact=True)
+    chip.click()
+    assert chip.get_attribute("aria-pressed") == "true"
+    assert len(models(page)) == 5
+    page.get_by_role("searchbox").fill("nobody")
+    assert models(page) == []
+
+
+def test_claims_show_on_request(view: Any) -> None:
+    page = view("index.html")
+    claim = page.get_by_text("claimed 69.7")
+    assert not claim.is_visible()
+    page.get_by_label("claimed and outside numbers").check()
+    assert claim.is_visible()
+
+
+def test_a_number_leads_to_its_protocol_and_command(view: Any) -> None:
+    page = view("index.html")
+    page.locator("tr", has=page.get_by_role("link", name="sat_resnet50")).locator("a[href$='#pgd']").click()
+    assert page.url.endswith("models/sat_resnet50.html#pgd")
+    section = page.locator("section#pgd")
+    assert "bench run --model sat_resnet50 --suite pgd" in section.inner_text()
+    section.locator("summary", has_text="Protocol").click()
+    assert "manifest" in section.inner_text()
+
+
+def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: Any, results: Path) -> None:
+    page = view("index.html")
+    for name in ("sat_resnet50", HOSTILE):
+        page.get_by_label(f"Compare {name}", exact=True).check()
+    page.locator("#tray").get_by_role("link", name="Compare").click()
+    assert "told apart in 3 of 3 columns" in page.get_by_role("heading", level=2).first.inner_text()
+    records = bench.records(results)
+    mine = {m: dict(iter(f.groupby("condition"))) for m, f in records.groupby("model")}
+    a, b = mine["sat_resnet50"], mine[HOSTILE]
+    conditions = {"imagenet_accuracy": "imagenet/clean", "pgd_robust_accuracy": PGD8}
+    pairs = {name: compare(a[c], b[c]) for name, c in conditions.items()}
+    mce = mce_difference(*({c: f for c, f in of.items() if c.startswith("imagenet-c/")} for of in (a, b)))
+    rows = {
+        re.split(r"[\s,]", row.locator("th small").inner_text())[0]: row
+        for row in page.locator("#pairs tbody tr").all()
+    }
+    adjusted = holm([*(pair.p for pair in pairs.values()), 0.0])  # mCE's p is the smallest by far
+    for (name, pair), p in zip(pairs.items(), adjusted, strict=False):
+        text = rows[name].inner_text()
+        for value in (pair.difference, pair.low, pair.high):
+            assert f"{abs(100 * value):.1f}" in text
+        assert f"{pair.only_a} / {pair.only_b}" in text
+        shown = float(re.search(r"([\d.e-]+)\s+A is better", text)[1])
+        assert shown == pytest.approx(p, rel=0.5, abs=5e-4)
+    assert f"{abs(mce.value):.1f} [" in rows["imagenet-c_mce"].inner_text()
+    assert "A is better" in rows["imagenet-c_mce"].inner_text()
+    assert "bench compare sat_resnet50 '<script>" in page.locator("#command").inner_text()
+    page.get_by_role("button", name="Exchange A and B").click()
+    assert "B is better" in page.locator("#pairs").inner_text()
+
+
+PGD8 = "imagenet/pgd-linf-eps8_255-k10-a1_255-r1-untargeted"
+
+
+def test_every_pair_has_the_p_value_of_the_library(view: Any, results: Path) -> None:
+    page = view("compare.html")
+    clean = bench.records(results).query("condition == 'imagenet/clean'")
+    frames = dict(iter(clean.drop_duplicates(["model", "image_id"]).groupby("model")))
+    for other in ("tiny_mbn@adv", "zz_other"):
+        page.select_option("#a", label="sat_resnet50")
+        page.select_option("#b", label=other)
+        row = page.locator("#pairs tbody tr", has_text="imagenet_accuracy")
+        pair = compare(frames["sat_resnet50"], frames[other])
+        assert f"{pair.only_a} / {pair.only_b}" in row.inner_text()
+        assert f"{100 * pair.low:+.1f}".replace("-", "−") in row.inner_text()
+        if other == "zz_other":  # the only column both have: nothing to adjust
+            shown = row.locator("[data-l='p (Holm)']").inner_text()
+            assert float(shown) == pytest.approx(pair.p, rel=0.5, abs=5e-4)
+
+
+def test_dark_and_light_by_system_and_by_choice(view: Any) -> None:
+    page = view("index.html", color_scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.get_by_role("button", name="Colours: as the system").click()
+    light = page.evaluate(colour)
+    assert sum(map(int, re.findall(r"\d+", dark))) < 120 < 600 < sum(map(int, re.findall(r"\d+", light)))
+    page.get_by_role("button", name="Colours: light").click()
+    assert page.evaluate(colour) == dark
+
+
+@pytest.mark.parametrize("path", ["index.html", "compare.html", "published.html", "models/sat_resnet50.html"])
+def test_a_phone_scrolls_in_one_direction_only(view: Any, path: str) -> None:
+    page = view(path, width=400)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_phone_sorts_by_a_list(view: Any) -> None:
+    page = view("index.html", width=400)
+    best_last = models(page)
+    page.locator("#sort").select_option(label="Model")
+    assert models(page) == sorted(best_last, key=str.lower)
+
+
+def test_names_of_controls_and_table_for_a_screen_reader(view: Any) -> None:
+    page = view("index.html")
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, input, select, a')].filter((e) => !(e.getAttribute('aria-label') || "
+        "e.textContent.trim() || (e.labels && e.labels.length))).map((e) => e.outerHTML)"
+    )
+    assert nameless == []
+    assert page.locator("#board").get_by_role("columnheader").count() == 2 + 3
+    assert page.locator("#board").get_by_role("row").count() == 1 + 5
+
+
+def test_print_leaves_the_controls_out(view: Any) -> None:
+    page = view("index.html", color_scheme="dark")
+    page.emulate_media(media="print")
+    assert not page.get_by_role("searchbox").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

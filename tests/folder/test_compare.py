@@ -1,0 +1,106 @@
+"""`bench compare` on records that a run has made."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from statsmodels.stats.multitest import multipletests
+
+import bench
+from bench.cli import main
+from bench.errors import UsageError
+from bench.folder.compare import MCE, compare_models, compare_pairs
+from bench.metrics.accuracy import accuracy
+from bench.metrics.base import Frames
+from bench.metrics.corruption import CORRUPTIONS, SEVERITIES, mce, mce_per_image
+from bench.record import Cell, Protocol, RecordColumns, UnitKey
+from bench.store import Store, put_cell, put_part
+from bench.testing import fake_model, write_pictures
+
+WNIDS = ("n01440764", "n02123045", "n15075141")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("compare")
+    data = write_pictures(root / "data", WNIDS, 4)
+    bench.run([fake_model("a"), fake_model("b", seed=1)], "imagenet", data=data, out=root / "runs", quiet=True)
+    bench.run(fake_model("c", seed=2), "imagenet", data=data, out=root / "runs", limit=5, quiet=True)
+    return root / "runs"
+
+
+def test_the_difference_is_that_of_the_accuracies(runs: Path) -> None:
+    records = bench.records(runs)
+    a, b = (accuracy(records[records["model"] == name]).value for name in ("a", "b"))
+    row = compare_models("a", "b", runs).table.iloc[0]
+    assert row["difference"] == pytest.approx(a - b)
+    assert row["n"] == 12
+
+
+def test_unlike_protocols_are_refused_with_the_difference(runs: Path) -> None:
+    with pytest.raises(UsageError, match=r"manifest .* against .*images 12 against 5"):
+        compare_models("a", "c", runs)
+
+
+def test_unknown_models_are_named(runs: Path) -> None:
+    with pytest.raises(UsageError, match="no results of 'aa' here; the folder holds a, b, c"):
+        compare_models("aa", "b", runs)
+
+
+def test_the_command_prints_and_writes_the_images(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "a", "b", str(runs), "--images", str(tmp_path / "images.csv")]) == 0
+    assert "imagenet/clean" in capsys.readouterr().out
+    assert (tmp_path / "images.csv").read_text().startswith("image_id,label,prediction_a,prediction_b,condition")
+
+
+def test_all_pairs_are_corrected_together(runs: Path) -> None:
+    found = compare_pairs(runs)
+    assert set(found.refused) == {"a, c", "b, c"}
+    assert "images 12 against 5" in found.refused["a, c"]
+    assert found.table[["a", "b"]].drop_duplicates().to_numpy().tolist() == [["a", "b"]]
+
+
+def corrupted(directory: Path, model: str, rng: np.random.Generator, wrong: float) -> Frames:
+    """All 75 conditions of 40 images, put into a results folder by hand."""
+    store, frames = Store(directory), {}
+    for name in CORRUPTIONS:
+        for severity in SEVERITIES:
+            condition = f"imagenet/{name}/{severity}-jpeg85"
+            cell = Cell(model, model * 8, {}, Protocol("imagenet", "m", 40, "l", condition, "none"))
+            ids, labels = [f"i{n}" for n in range(40)], [n % 5 for n in range(40)]
+            answers = [(label + int(rng.random() < wrong)) % 5 for label in labels]
+            columns = RecordColumns(ids, labels, answers, [0.5] * 40, [0.1] * 40, [None] * 40)
+            put_cell(store, cell)
+            put_part(store, cell, UnitKey(0, 40), columns.table())
+            frames[condition] = columns.table().to_pandas()
+    return frames
+
+
+def test_mce_of_a_pair_stands_beside_its_conditions_and_holm_is_over_both(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = {name: corrupted(tmp_path, name, rng, wrong) for name, wrong in (("a", 0.5), ("b", 0.4))}
+    table = compare_pairs(tmp_path).table
+    assert len(table) == 75 + 1
+    assert table["p_holm"].tolist() == pytest.approx(multipletests(table["p"], method="holm")[1].tolist())
+    row = table[table["condition"] == MCE].iloc[0]
+    assert 100 * row["difference"] == pytest.approx(mce(frames["a"]).value - mce(frames["b"]).value)
+    assert row["low"] < row["difference"] < row["high"]
+    share = {name: mce_per_image(frames[name]) for name in "ab"}
+    assert row["p"] == pytest.approx(scipy.stats.ttest_rel(share["a"], share["b"]).pvalue)
+    single = compare_models("a", "b", tmp_path)
+    assert single.mce
+    assert single.mce.value == pytest.approx(100 * row["difference"])
+    assert MCE not in set(single.table["condition"])
+
+
+def test_the_command_compares_all(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(runs), "--all", "--csv", str(tmp_path / "pairs.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "a (A) against b (B)" in out
+    assert "not compared: a, c: under imagenet/clean their protocols differ" in out
+    assert (tmp_path / "pairs.csv").read_text().startswith("a,b,condition,difference,low,high")
+    assert main(["compare", str(runs)]) == UsageError.exit_code
+    assert main(["compare", "a", "c", str(runs)]) == UsageError.exit_code

@@ -1,0 +1,69 @@
+"""docs/models.md, made from the cards: ``python -m tools.catalogue > docs/models.md``."""
+
+from collections.abc import Iterator
+
+from model_zoo.card import ModelCard, ReportedNumber
+from model_zoo.registry import cards
+
+_HEAD = """# Models
+
+Generated from the cards (`python -m tools.catalogue > docs/models.md`); `bench show MODEL` prints a whole card,
+every number with its protocol and source. Beside these, any model of `torchvision:NAME`, `timm:NAME`,
+`robustbench:NAME` and `file:PATH.py:FACTORY` ([how](../model_zoo/standard/README.md)). Rooms: {rooms}.
+
+Reported numbers are what others published, not what this software measured. They were measured under the protocols in
+brackets and are not comparable from row to row: that is what `bench run` is for.
+"""
+
+_COLUMNS = "| model | architecture | size | parameters | weights | licence | reported |\n|---|---|---|---|---|---|---|"
+
+
+def markdown() -> str:
+    """The page: one table a method."""
+    known = cards().values()
+    rooms = sorted({card.room for card in known})
+    links = ", ".join(f"[{room}](../model_zoo/{room}/README.md)" for room in rooms)
+    sections = (
+        _section(method, [c for c in known if c.method == method]) for method in sorted({c.method for c in known})
+    )
+    return "\n".join([_HEAD.format(rooms=links), *sections])
+
+
+def _section(method: str, found: list[ModelCard]) -> str:
+    rows = "\n".join(_row(card) for card in found)
+    return f"## {method} ({len(found)})\n\n{_COLUMNS}\n{rows}\n"
+
+
+def _row(card: ModelCard) -> str:
+    name = f"`{card.name}`" + "".join(f" `@{branch}`" for branch in card.branches)
+    millions = f"{card.parameters / 1e6:.2f} M" if card.parameters else ""
+    cells = [
+        name,
+        card.architecture,
+        str(card.input.size),
+        millions,
+        card.weights.availability,
+        card.weights.licence,
+        "; ".join(_numbers(card)),
+    ]
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _numbers(card: ModelCard, most: int = 6) -> Iterator[str]:
+    """The authors' own numbers, or where there are none, those of others with their names."""
+    own = [n for n in card.reported if n.by == "authors"]
+    said: set[tuple[str, str]] = set()
+    for number in own or card.reported:
+        key = number.metric, _brief(number)
+        if key not in said and len(said) < most:
+            said.add(key)
+            by = "" if own else f", {number.by}"
+            yield f"{number.metric} {number.value:g} {number.unit} ({_brief(number)}{by})"
+
+
+def _brief(number: ReportedNumber) -> str:
+    return number.protocol.partition(",")[0]
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,155 @@
+"""Put trained models into the zoo: `python -m tools.publish --trained DIR [--results DIR]`.
+
+Copies each finished model's weights beside the cards and writes its card: recipe, seed, data and log from training,
+and the numbers of the embedded suites where a results folder has them.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.folder.tables import results
+from model_zoo.card import ModelCard, read_card
+from model_zoo.registry import ROOT
+from model_zoo.tiny.build import TinySpec, network
+
+ROOM = ROOT / "tiny"
+
+PAPERS = {
+    "intriguing": "Intriguing Properties of Adversarial Training at Scale, arXiv 1906.03787",
+    "sat": "Smooth Adversarial Training, arXiv 2006.14536",
+    "advprop": "Adversarial Examples Improve Image Recognition, arXiv 1911.09665",
+    "nofrost": "Removing Batch Normalization Boosts Adversarial Training, arXiv 2207.01156",
+    "standard": "",
+}
+
+HEADLINES = {
+    "tiny-pgd": ("clean_accuracy", "robust_accuracy"),
+    "tiny-c": ("mean_error",),
+    "tiny-a": ("accuracy",),
+    "tiny-stylized": ("accuracy",),
+    "tiny-cue-conflict": ("shape_bias",),
+}
+"""What a card reports of each suite."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished model of a training folder: its weights, and its log as `bench.training.loop` writes it."""
+
+    weights: Path
+    log: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.log["model"])
+
+
+def finished(folder: Path) -> Iterator[Trained]:
+    """Every finished model of `folder`, by name."""
+    for weights in sorted(folder.glob("*.safetensors")):
+        yield Trained(weights, json.loads(weights.with_suffix(".json").read_text()))
+
+
+def publish(trained: Trained, numbers: pd.DataFrame | None = None) -> ModelCard:
+    """Copy the weights, write the card, and read it back."""
+    for folder in ("weights", "cards"):
+        (ROOM / folder).mkdir(exist_ok=True)
+    target = ROOM / "weights" / trained.weights.name
+    if target.resolve() != trained.weights.resolve():
+        shutil.copyfile(trained.weights, target)
+    card = ROOM / "cards" / f"{trained.name}.toml"
+    card.write_text(card_text(trained, numbers), encoding="utf-8")
+    return read_card(card)
+
+
+def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
+    """The card as TOML; `numbers` is a frame of `bench.results`."""
+    log, recipe = trained.log, trained.log["recipe"]
+    net, content = recipe["net"], trained.weights.read_bytes()
+    blocks, norm = "-".join(map(str, net["blocks"])), "no" if net["norm"] == "none" else net["norm"]
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in net.items()}
+    tables: list[tuple[str, dict[str, Any]]] = [
+        (
+            "",
+            {
+                "name": trained.name,
+                "method": recipe["method"],
+                "room": "tiny",
+                "paper": PAPERS[recipe["method"]],
+                "architecture": f"resnet {blocks}, {net['activation']}, {norm} norm",
+                "parameters": sum(p.numel() for p in network(TinySpec(**fields)).parameters()),
+                "dataset": "tiny",
+                "labels": "tiny10",
+                "classes": net["classes"],
+                "branches": net["branches"],
+            },
+        ),
+        ("[build]", {key: net[key] for key in ("blocks", "widths", "activation", "norm")}),
+        ("[input]", {"size": 32, "geometry": "none", "mean": [0.0] * 3, "std": [1.0] * 3}),
+        ("[weights]", {"format": "safetensors", "availability": "embedded", "licence": "Apache-2.0"}),
+        (
+            "[[weights.files]]",
+            {"name": trained.weights.name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)},
+        ),
+        (
+            "[training]",
+            {
+                "recipe": recipe["name"],
+                "about": recipe["about"],
+                "seed": log["seed"],
+                "data": log["data"],
+                "epochs": recipe["epochs"],
+                "loss": [round(e["loss"], 4) for e in log["epochs"]],
+                "torch": log["torch"],
+                "threads": log["threads"],
+            },
+        ),
+        *(("[[reported]]", row) for row in _reported(trained.name, numbers)),
+    ]
+    return "\n".join(f"{head}\n{_lines(table)}" if head else _lines(table) for head, table in tables)
+
+
+def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any]]:
+    """The headline numbers of the model, and of each of its branches, in percent."""
+    if numbers is None:
+        return
+    mine = numbers[(numbers["model"].str.partition("@")[0] == name) & (numbers["condition"] == "all")]
+    for row in mine.to_dict("records"):
+        if row["metric"] in HEADLINES.get(row["suite"], ()):
+            _, _, branch = row["model"].partition("@")
+            interval = f"95 % {100 * row['low']:.1f} to {100 * row['high']:.1f}, n {row['n']}"
+            yield {
+                "metric": row["metric"],
+                "value": round(100 * row["value"], 2),
+                "unit": "%",
+                "protocol": ", ".join(filter(None, [row["suite"], branch and f"branch {branch}", row["protocol"]])),
+                "source": f"docs/embedded.md ({interval})",
+            }
+
+
+def _lines(table: Mapping[str, Any]) -> str:
+    """`key = value` a line: JSON's strings, numbers and arrays are TOML's too."""
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+
+
+def main() -> None:
+    """Publish every finished model of a folder."""
+    parser = argparse.ArgumentParser(prog="python -m tools.publish", description=__doc__)
+    parser.add_argument("--trained", type=Path, required=True, help="folder of `bench train` or `bench.training.zoo`")
+    parser.add_argument("--results", type=Path, help="results folder with the numbers to report")
+    options = parser.parse_args()
+    numbers = results(options.results) if options.results else None
+    for trained in finished(options.trained):
+        print(publish(trained, numbers).name)
+
+
+if __name__ == "__main__":
+    main()
