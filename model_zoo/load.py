@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -13,7 +14,20 @@ from model_zoo import cache, weights
 from model_zoo.card import InputSpec, ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.fetch import sha256_of
-from model_zoo.formats import read_file, safetensors_file
+from model_zoo.fit import (
+    Fit,
+    chosen,
+    fitting,
+    is_weight,
+    misfit,
+    refuse_other_constants,
+    said,
+    shape_problems,
+    weights_of,
+    without_wrappers,
+)
+from model_zoo.formats import safetensors_file
+from model_zoo.formats.checkpoint import Checkpoint, StateDict, read_checkpoint
 from model_zoo.nets.normalisation import branch_names, select_branch
 from model_zoo.registry import find_card, split_branch
 from model_zoo.weights import Arrays
@@ -43,6 +57,8 @@ class Model(nn.Module):
         self.net = net
         self.card = card
         self.branch = branch
+        self.remarks: tuple[str, ...] = ()
+        """What its loading chose and left out, in words (`model_zoo.fit`)."""
         self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(card.input.std).view(1, 3, 1, 1), persistent=False)
         if branch:
@@ -76,7 +92,8 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
 
     `name` is a card's (`bench list models`), with a normalisation branch where the card has several
     (`tiny_mbn@adv`), or `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`, `file:PATH.py:FACTORY`.
-    `weights_file` replaces the card's own weights. `file:` runs the user's code; nothing else executes.
+    `weights_file` replaces the card's own weights: a checkpoint as training scripts save it, sharded or not, or
+    `FILE:KEY` for the set of weights under that key. `file:` runs the user's code; nothing else executes.
 
     Raises `UnknownModelError` for a name, `WeightsError` for weights that are absent, unverified or do not fit.
     """
@@ -88,14 +105,53 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
         return _model(build(card), card, branch)  # the user's factory fills its own network
     path = weights_file or weights.locate(card)
     net = build(card)
-    fill(net, network_state(net, card, read_file(path)), card.name)
+    remarks = fill_from(net, card, read_checkpoint(path))
+    for remark in remarks:
+        _log.warning(remark)
     if weights_file is None:
         keep_converted(net, card, path)
-    return _model(net, card, branch)
+    return _model(net, card, branch, remarks)
 
 
-def _model(net: nn.Module, card: ModelCard, branch: str) -> Model:
-    return Model(net, card, branch or (branch_names(net) or ("",))[0])
+_log = logging.getLogger("model_zoo")
+"""Tells which of a file's weights were taken; unless a program says else, Python prints it on the error stream."""
+
+
+def _model(net: nn.Module, card: ModelCard, branch: str, remarks: tuple[str, ...] = ()) -> Model:
+    model = Model(net, card, branch or (branch_names(net) or ("",))[0])
+    model.remarks = remarks
+    return model
+
+
+def fill_from(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Fill `net` with the set of `checkpoint` that is its own, or that its room converts; what was chosen, in words.
+
+    Raises `WeightsError` where none fits, where several do, and where the file's normalisation is not the card's.
+    """
+    fits = fitting(net, checkpoint) or _converted(net, card, checkpoint)
+    fit = chosen(checkpoint, fits)
+    refuse_other_constants(checkpoint.path, fit.left_out, card.input)
+    fill(net, fit.arrays, card.name)
+    return said(net, checkpoint, fit, fits)
+
+
+def _converted(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> list[Fit]:
+    """The file's largest sets by the room's own rule: of their names as they are, and without common wrappers."""
+    tried: list[Arrays] = []
+    found: list[Fit] = []
+    for key, tensors in checkpoint.largest_sets().items():
+        for arrays in (without_wrappers(tensors), tensors):
+            converted: Arrays = arrays
+            with contextlib.suppress(WeightsError):
+                converted = room_of(card).convert(card, arrays)
+            if not shape_problems(net, converted):
+                found.append(Fit(key, StateDict(converted), {}))
+                break
+            tried += [arrays, converted]
+    if not found:
+        best = min(tried, key=lambda arrays: sum(map(len, shape_problems(net, arrays).values())), default={})
+        raise WeightsError(misfit(net, best, f"{card.name} ({checkpoint.path})"))
+    return found
 
 
 def network_state(net: nn.Module, card: ModelCard, arrays: Arrays) -> Arrays:
@@ -114,7 +170,7 @@ def keep_converted(net: nn.Module, card: ModelCard, source: Path) -> None:
 
 def save_state(net: nn.Module, card: ModelCard, path: Path) -> None:
     """Write the network's state as safetensors, with the model's name in its metadata."""
-    state = {key: value for key, value in net.state_dict().items() if not key.endswith(_COUNTER)}
+    state = {key: value for key, value in net.state_dict().items() if is_weight(key)}
     safetensors_file.write(path, state, {"model": card.name, "licence": card.weights.licence})
 
 
@@ -138,39 +194,11 @@ def room_of(card: ModelCard) -> Room:
 
 def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
     """Load `arrays` into `net`: every tensor is used and every parameter filled, or `WeightsError` lists both."""
-    problems = shape_problems(net, arrays)
-    if problems:
-        lines = [f"  {what} ({len(items)}): {_some(items)}" for what, items in problems.items()]
-        raise WeightsError(f"the weights do not fit {name}\n" + "\n".join(lines))
-    net.load_state_dict({**net.state_dict(), **_weights_only(arrays)})
-
-
-_COUNTER = "num_batches_tracked"
-
-
-def shape_problems(net: nn.Module, arrays: Arrays) -> dict[str, list[str]]:
-    """Names of `arrays` and of `net` that do not meet, by kind of misfit; empty when all do."""
-    state, given = _weights_only(net.state_dict()), _weights_only(arrays)
-    shapes = [
-        f"{key} (network {tuple(state[key].shape)}, file {tuple(given[key].shape)})"
-        for key in sorted(state.keys() & given.keys())
-        if state[key].shape != given[key].shape
-    ]
-    problems = {
-        "not in the file": sorted(state.keys() - given.keys()),
-        "not in the network": sorted(given.keys() - state.keys()),
-        "of another shape": shapes,
-    }
-    return {what: items for what, items in problems.items() if items}
-
-
-def _weights_only(arrays: Arrays) -> dict[str, Tensor]:
-    """Without the counters that batch norms keep while they train."""
-    return {key: value for key, value in arrays.items() if not key.endswith(_COUNTER)}
-
-
-def _some(items: list[str], most: int = 20) -> str:
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")
+    if shape_problems(net, arrays):
+        raise WeightsError(misfit(net, arrays, name))
+    state = cast(StateDict, net.state_dict())  # with the versions of its modules, which MNASNet's loader asks for
+    state.update(weights_of(arrays))
+    net.load_state_dict(state)
 
 
 def fingerprint(model: nn.Module) -> str:

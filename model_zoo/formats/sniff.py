@@ -69,6 +69,10 @@ def _describe(head: bytes) -> str:
         return "a Git LFS pointer; run `git lfs pull` where it came from"
     if text.startswith(b"\x1f\x8b"):
         return "a gzip archive; unpack it and name the weights inside"
+    if text.startswith(b"\x89HDF"):
+        return "an HDF5 file (Keras); save the weights as npz or safetensors under this network's names"
+    if text.startswith((b"{", b"[")):
+        return "JSON; an index of shards must keep its name, which ends in .safetensors.index.json or .bin.index.json"
     return f"unknown content beginning {head[:16]!r}"
 
 
@@ -79,11 +83,26 @@ def _kind_of_zip(path: Path) -> Kind:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise WeightsError(f"{path}: a damaged or truncated archive ({error}); fetch it again") from None
     _refuse_bomb(path, members)
+    _refuse_program(path, [m.filename for m in members])
     if any(m.filename.endswith("data.pkl") for m in members):
         return "torch"
     if members and all(m.filename.endswith(".npy") for m in members):
         return "tensorpack"
     raise WeightsError(f"{path}: an archive that is neither PyTorch's nor NumPy's (holds {len(members)} members)")
+
+
+def _refuse_program(path: Path, names: list[str]) -> None:
+    """TorchScript and torch.export write archives of code; both give a state dict where they are trusted."""
+    if any(name.endswith("/constants.pkl") for name in names):
+        call = f'torch.jit.load("{path.name}", map_location="cpu").state_dict()'
+        what = "a TorchScript archive"
+    elif any(name.endswith(("archive_format", "serialized_exported_program.json")) for name in names):
+        call = f'dict(torch.export.load("{path.name}").state_dict)'
+        what = "an exported program"
+    else:
+        return
+    line = f'torch.save({call}, "{path.stem}-state.pth")'
+    raise WeightsError(f"{path}: {what}, not a state dict; reading it would run its code. Where you trust it: {line}")
 
 
 def _refuse_bomb(path: Path, members: list[zipfile.ZipInfo]) -> None:

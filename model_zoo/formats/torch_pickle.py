@@ -1,29 +1,68 @@
 """PyTorch's own files, read with `weights_only=True`: tensors and plain containers, never code."""
 
-from collections.abc import Mapping
+import re
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from model_zoo.errors import WeightsError
 from model_zoo.formats.bounded import BoundedFile
+from model_zoo.formats.bystanders import allowed
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """All tensors of a state dict, or of the `state_dict` or `model` in a training checkpoint; `module.` stripped."""
+def read(path: Path) -> Any:
+    """The file's content: mappings, sequences, numbers and tensors; of other objects on the list of `bystanders`, an
+    empty stand-in each. Raises `WeightsError` for a file that only running its code could read, with what to do."""
     try:
-        with BoundedFile(path) as file:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+        with BoundedFile(path) as file, torch.serialization.safe_globals(list(allowed())):
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make the unpickler raise anything from EOFError to AttributeError
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{path}: not a PyTorch file of plain tensors: {reason}") from None
-    for key in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping):
-        raise WeightsError(f"{path}: expected a state dict, found a {type(content).__name__}")
-    found = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
-    if odd := [name for name, tensor in found.items() if tensor.layout != torch.strided or tensor.is_quantized]:
-        raise WeightsError(f"{path}: expected plain tensors, {odd[0]} is {found[odd[0]].type()}")
-    return found
+        raise WeightsError(_explained(path, str(error) or type(error).__name__)) from None
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_ASKED_FOR = re.compile(r"Unsupported global: GLOBAL (\S+)|unsupported GLOBAL (\S+) whose module")
+
+
+def _explained(path: Path, reason: str) -> str:
+    """What torch says, in a line of our own; of an object that it refuses, the two lines that save what is wanted."""
+    plain = _ESCAPES.sub("", reason)
+    match = _ASKED_FOR.search(plain)
+    name = (match[1] or match[2]) if match else ""
+    if _holds_a_module(path):
+        what = f"a whole pickled module{f' ({name})' if name else ''}, not a state dict"
+        lines = _two_lines(path, ".state_dict()", "")
+    elif name:
+        what = f"an object beside the tensors ({name}), so not a PyTorch file of plain tensors"
+        lines = _two_lines(path, "['state_dict']", "  # or the key under which the weights lie")
+    else:
+        return f"{path}: not a PyTorch file of plain tensors: {plain.splitlines()[0]}"
+    return f"{path}: {what}; reading it would run its code. Where you trust it and have that code:\n{lines}"
+
+
+def _two_lines(path: Path, wanted: str, remark: str) -> str:
+    return (
+        f'    content = torch.load("{path.name}", map_location="cpu", weights_only=False)\n'
+        f'    torch.save(content{wanted}, "{path.stem}-state.pth"){remark}'
+    )
+
+
+_MODULE = re.compile(rb"torch\.nn\.modules\.(?!loss\b)\w+")
+
+
+def _holds_a_module(path: Path) -> bool:
+    """Whether the pickle names a layer of torch's in the first megabyte of its instructions."""
+    return any(_MODULE.search(head) for head in _instructions(path))
+
+
+def _instructions(path: Path) -> Sequence[bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if m.filename.endswith("data.pkl")]
+            return [archive.open(m).read(1 << 20) for m in members]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        with path.open("rb") as file:
+            return [file.read(1 << 20)]

@@ -1,5 +1,6 @@
 """``torchvision:NAME``: torchvision's classifiers, with its newest ImageNet weights unless ``?weights=`` says else."""
 
+import re
 from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any
@@ -8,7 +9,8 @@ from torch import nn
 from torchvision import models
 
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
-from model_zoo.errors import UnknownModelError, suggestion
+from model_zoo.errors import UnknownModelError, WeightsError, suggestion
+from model_zoo.formats.checkpoint import StateDict, versions_of
 from model_zoo.standard.outside import OutsideName
 from model_zoo.weights import Arrays
 
@@ -66,6 +68,19 @@ _QUIET: dict[str, dict[str, Any]] = {
 """What torchvision itself sets when it builds these two for their pretrained weights."""
 
 
-def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
-    """torchvision's weights carry its own names."""
-    return arrays
+_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)")
+
+
+def convert(card: ModelCard, arrays: Arrays) -> Arrays:
+    """torchvision's own loading: DenseNet's files have an older naming; the vision transformers' modules rename
+    theirs as they load, by the version beside the tensors."""
+    names = {name: match[1] + match[2] for name in arrays if (match := _DENSENET.fullmatch(name))}
+    state = StateDict((names.get(name, name), tensor) for name, tensor in arrays.items())
+    state._metadata = versions_of(arrays)
+    net = build(card)
+    try:
+        net.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(f"the weights do not fit {card.name}: {error}") from None
+    loaded: Arrays = net.state_dict()
+    return loaded
