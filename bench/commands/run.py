@@ -47,7 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     add("--limit", type=int, metavar="N", help="N images of each set, spread over it; labelled in every table")
     add("--seed", type=int, default=0, metavar="S", help="seed of all random draws, each keyed by image")
-    add("--weights", metavar="FILE[:KEY]", help="the model's weights, in place of its card's; KEY chooses among several sets")
+    add(
+        "--weights",
+        metavar="FILE[:KEY]",
+        help="the model's weights, in place of its card's; KEY chooses among several sets",
+    )
     add("--device", metavar="cpu|cuda", help="default cuda where there is one")
     add("--batch-size", type=int, metavar="N", help="changes speed and memory, no prediction")
     add("--workers", type=int, metavar="N", help="do the work in N processes of a local Ray, one a GPU where there are")
