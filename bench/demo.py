@@ -1,4 +1,4 @@
-"""`bench demo`: the whole product once through, without a download: the embedded zoo, and a few real photographs."""
+"""`bench demo`: the whole product once through, without a download: the tiny zoo, and a few real photographs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,12 +35,12 @@ class Stage:
 
 STAGES = (
     Stage(
-        "The embedded zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict",
+        "The tiny zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict",
         ZOO,
         ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"),
         {"limit": 200},
     ),
-    Stage("The embedded zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
+    Stage("The tiny zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
     Stage("Five of them under aa-fast at eps 8/255", ATTACKED, ("aa-fast",), {"limit": 25, "eps": "8/255"}),
     Stage(
         "What the two batch norms of the mixture-BN model know, on 100 pictures",

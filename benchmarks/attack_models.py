@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bench.datasets.embedded import generate
 from bench.datasets.preprocess import prepare
 from bench.datasets.sample import read_sample
+from bench.datasets.tiny import generate
 from model_zoo import load_model
 
 
@@ -44,12 +44,12 @@ def cifar(archive: Path, n: int) -> Pictures:
 
 
 def pictures(archive: Path | None, n: int) -> Pictures:
-    """`n` pictures of the archive, or of the embedded set where none is given."""
-    return cifar(archive, n) if archive else embedded(n)
+    """`n` pictures of the archive, or of the tiny set where none is given."""
+    return cifar(archive, n) if archive else tiny_pictures(n)
 
 
-def embedded(n: int) -> Pictures:
-    """The first `n` of the embedded set's validation pictures, of the stream that tuning never saw."""
+def tiny_pictures(n: int) -> Pictures:
+    """The first `n` of the tiny set's validation pictures, of the stream that tuning never saw."""
     batch = generate("val", n)
     images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
     return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))

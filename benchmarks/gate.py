@@ -1,6 +1,6 @@
 """What the regression gate catches and what it lets pass, with the weights' hash left aside.
 
-Plants regressions in embedded models (weight noise that costs about 3 points, batch norm's statistics reset, a wrong
+Plants regressions in tiny models (weight noise that costs about 3 points, batch norm's statistics reset, a wrong
 mean in the card) and lets each through `bench check`; then checks the untouched models at 20 seeds and batch sizes.
 
     python benchmarks/gate.py [--model tiny_at,tiny_mbn@adv] [--runs 20] [--page docs/check.md]
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.datasets.embedded_set import open_embedded
+from bench.datasets.tiny_set import open_tiny
 from bench.gate.check import Report, accept, check
 from model_zoo.load import Model, load_model
 
@@ -44,7 +44,7 @@ def noisy(model: Model, scale: float) -> Model:
 
 def noise_that_costs(model: Model, cost: float) -> Model:
     """Bisection of the noise until the model loses `cost` of its clean accuracy."""
-    dataset = open_embedded("tiny")
+    dataset = open_tiny("tiny")
     images = (
         torch.stack(
             [torch.frombuffer(bytearray(dataset.read(i).tobytes()), dtype=torch.uint8) for i in range(len(dataset))]

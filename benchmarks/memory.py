@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10] [--cache-mb 8]
 
-`bench run --suite tiny-c` (75 conditions) on as many embedded pictures as asked for, in a process of its own, whose
+`bench run --suite tiny-c` (75 conditions) on as many tiny pictures as asked for, in a process of its own, whose
 resident memory is sampled until the last unit is stored; what the closing table takes is told apart. Decoded pictures
 are kept up to 1 GiB, which a long run fills once; `--cache-mb` keeps fewer, so that any other growth is seen.
 """
@@ -19,9 +19,9 @@ import numpy as np
 CONDITIONS = 75
 RUN = """
 import sys
-from bench.datasets import embedded_set
+from bench.datasets import tiny_set
 from bench.engine.session import PictureCache
-embedded_set.COUNT = int(sys.argv[1])
+tiny_set.COUNT = int(sys.argv[1])
 PictureCache.__init__.__defaults__ = (int(float(sys.argv[2]) * 2**20),)
 from bench.cli import main
 sys.exit(main(sys.argv[3:]))

@@ -1,1 +1,1 @@
-"""Generators of documentation pages and of the embedded zoo, for maintainers; not part of the wheel."""
+"""Generators of documentation pages and of the tiny zoo, for maintainers; not part of the wheel."""

@@ -1,4 +1,4 @@
-"""What the papers claim, as comparisons of embedded models; `python -m tools.claims RESULTS` writes the page.
+"""What the papers claim, as comparisons of tiny models; `python -m tools.claims RESULTS` writes the page.
 
 A claim is that one model is better than another on a condition. It is tested on the same pictures, seed by seed and
 over all seeds together, and printed however it comes out.

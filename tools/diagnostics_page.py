@@ -30,7 +30,7 @@ PAGE = Path("docs/diagnostics.md")
 IMAGES = Path("docs/images")
 BEGIN, END = "<!-- generated: diagnostics -->", "<!-- end -->"
 
-EMBEDDED = ("tiny_mix", "tiny_nofrost", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_advprop@clean", "tiny_advprop@adv")
+TINY = ("tiny_mix", "tiny_nofrost", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_advprop@clean", "tiny_advprop@adv")
 """The mixture through one batch norm, without any, and with one a domain at two budgets."""
 
 LITE = "efficientnet_lite0"
@@ -38,9 +38,9 @@ LITE_CORRUPTIONS = ("gaussian_noise", "fog", "contrast")
 LITE_EPS, LITE_STEPS = "4/255", 5
 
 
-def measure_embedded(out: Path, limit: int) -> Prepared:
-    """The three suites of the embedded models."""
-    prepared = prepare(",".join(EMBEDDED), SUITES, out=out, limit=limit)
+def measure_tiny(out: Path, limit: int) -> Prepared:
+    """The three suites of the tiny models."""
+    prepared = prepare(",".join(TINY), SUITES, out=out, limit=limit)
     carry_out(prepared)
     return prepared
 
@@ -67,16 +67,16 @@ def _markdown(table: pd.DataFrame) -> Iterator[str]:
         yield "| " + " | ".join(f"{x:.4g}" if isinstance(x, float) else str(x) for x in row) + " |"
 
 
-def embedded_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[str]:
-    """Claims, tables and figures of the embedded zoo."""
-    found = {name: every[name] for name in EMBEDDED}
+def tiny_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[str]:
+    """Claims, tables and figures of the tiny zoo."""
+    found = {name: every[name] for name in TINY}
     models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
     images = next(iter(found.values())).images
-    yield f"Embedded models, {images} pictures of each set, intervals of 95 %.\n"
+    yield f"Tiny models, {images} pictures of each set, intervals of 95 %.\n"
     yield from _markdown(claims(found, models))
     yield "\n### Statistics re-estimated from training pictures against those stored\n"
     yield from _markdown(training_table({name: models[name] for name in ("tiny_mbn@clean", "tiny_mix")}))
-    sections = [section(found[name], models[name]) for name in EMBEDDED]
+    sections = [section(found[name], models[name]) for name in TINY]
     yield from branch_part(sections, models)
     planes = {n: planes_for(prepared, models[n]) for n in ("tiny_mix", "tiny_nofrost", "tiny_mbn@adv")}
     chosen = [
@@ -133,16 +133,16 @@ def main() -> None:
     """Measure, then write."""
     parser = argparse.ArgumentParser(prog="python -m tools.diagnostics_page", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/diagnostics"), help="results folder")
-    parser.add_argument("--limit", type=int, default=256, help="embedded pictures of each set; 0 leaves that part out")
+    parser.add_argument("--limit", type=int, default=256, help="tiny pictures of each set; 0 leaves that part out")
     parser.add_argument("--imagenet", type=Path, help="ImageNet's validation set or a sample of it")
     parser.add_argument("--imagenet-limit", type=int, default=64, help="photographs")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    prepared = measure_embedded(options.out, options.limit) if options.limit else None
+    prepared = measure_tiny(options.out, options.limit) if options.limit else None
     if options.imagenet:
         measure_lite(options.out, options.imagenet, options.imagenet_limit)
     found = read_diagnoses(ResultsFolder(str(options.out)))
-    lines = [*embedded_part(found, prepared)] if prepared else []
+    lines = [*tiny_part(found, prepared)] if prepared else []
     lines += [*lite_part(found[LITE])] if LITE in found else []
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{rest.partition(END)[2]}", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Put trained models into the zoo: `python -m tools.publish --trained DIR [--results DIR]`.
 
 Copies each finished model's weights beside the cards and writes its card: recipe, seed, data and log from training,
-and the numbers of the embedded suites where a results folder has them.
+and the numbers of the tiny suites where a results folder has them.
 """
 
 import argparse
@@ -131,7 +131,7 @@ def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any
                 "value": round(100 * row["value"], 2),
                 "unit": "%",
                 "protocol": ", ".join(filter(None, [row["suite"], branch and f"branch {branch}", row["protocol"]])),
-                "source": f"docs/embedded.md ({interval})",
+                "source": f"docs/tiny.md ({interval})",
             }
 
 

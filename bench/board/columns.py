@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn, Survey, headlines
 from bench.metrics.base import Measure, Metric
 from bench.metrics.ranks import ranks
@@ -21,14 +22,10 @@ ORDER = (
     "imagenet-c",
     "imagenet-c-live",
     "tiny-c",
-    "imagenet-a",
-    "tiny-a",
-    "stylized",
-    "tiny-stylized",
-    "cue-conflict",
-    "tiny-cue-conflict",
+    *(name for name in SETS if name not in ("imagenet", "imagenet-c", "robustbench-5k", "tiny")),
 )
-"""Suites from left to right; the others follow as they are registered."""
+"""Suites from left to right, those that are called as a data set in the sets' order; the others follow as they are
+registered."""
 
 CLEAN = ("imagenet", "clean", "tiny")
 """Suites of plain clean accuracy."""

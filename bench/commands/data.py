@@ -31,18 +31,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _list(_arguments: argparse.Namespace) -> int:
-    from bench.datasets.archives import ARCHIVES, LAYOUTS, SOURCE_OF
-    from bench.datasets.table import SETS
+    from bench.datasets.known import SETS
 
     for info in SETS.values():
         count = f"{info.count} images" if info.count else "any number of images"
         print(f"{info.name}: {info.title}; {count}; licence: {info.licence}")
-        if info.name in SOURCE_OF:
-            print(f"  read from {SOURCE_OF[info.name]}/")
-        elif info.name in LAYOUTS:
-            print(f"  place it as {LAYOUTS[info.name]}")
-        if info.name in ARCHIVES:
-            size = sum(archive.size for archive in ARCHIVES[info.name])
+        if info.source:
+            print(f"  read from {info.source}/")
+        elif info.layout:
+            print(f"  place it as {info.layout}")
+        if info.archives:
+            size = sum(archive.size for archive in info.archives)
             print(f"  bench data fetch {info.name}" + (f"  ({size / 1e9:.1f} GB)" if size else ""))
         elif info.address:
             print(f"  from {info.address}")

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.corruptions import EXTRA, NAMES, SEVERITIES
-from bench.datasets.archives import SOURCE_OF
 from bench.datasets.base import Dataset, UnreadableError
-from bench.datasets.doctor import SHOWN, DataReport
+from bench.datasets.known.imagenet_c import GROUPS
+from bench.datasets.known.imagenet_v2 import V2_VARIANTS
 from bench.datasets.mislabelled import mislabelled_folders
+from bench.datasets.report import SHOWN, DataReport
 from bench.datasets.table import SETS, DataRoots, open_dataset
-from bench.datasets.variants import IMAGENET_C_GROUPS, V2_VARIANTS
 from bench.errors import DataError
 
 SAMPLE = 3
@@ -26,7 +26,7 @@ def check_set(name: str, root: Path, readers: int) -> DataReport:
     """Every part of set `name` under `root`: absent and incomplete ones are problems."""
     found = DataReport(root, SETS[name].title)
     classes: set[int] = set()
-    roots = DataRoots({SOURCE_OF.get(name, name): root})
+    roots = DataRoots({SETS[name].folder: root})
     with ThreadPoolExecutor(readers) as pool:
         for label, dataset in _parts(name, roots, found):
             found.images += len(dataset)
@@ -71,7 +71,7 @@ def _parts(name: str, roots: DataRoots, found: DataReport) -> Iterator[tuple[str
 def _strangers(name: str, root: Path) -> Iterator[str]:
     """Folders of ImageNet-C that no condition reads."""
     if name == "imagenet-c":
-        expected = {*NAMES, *EXTRA, *IMAGENET_C_GROUPS}
+        expected = {*NAMES, *EXTRA, *GROUPS}
         extra = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in expected)
         if extra:
             yield f"{len(extra)} folders are no corruption of the release and are left out: {_some(extra)}"

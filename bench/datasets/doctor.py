@@ -1,52 +1,24 @@
 """A look at a data folder before any compute: layout, counts, unreadable files, sizes, unknown classes."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.datasets.base import UnreadableError
+from bench.datasets.checkup import check_set, known_set
 from bench.datasets.folder import FolderDataset, missing_classes, read_class_folders, read_folder
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index, imagenet_wnids
 from bench.datasets.mislabelled import mislabelled_folders
+from bench.datasets.report import SHOWN, DataReport
 from bench.errors import DataError
-
-SHOWN = 10
-"""Names listed of each kind of problem."""
-
-
-@dataclass
-class DataReport:
-    """What the doctor found. `problems` would lose images or labels; `notes` are worth knowing."""
-
-    root: Path
-    layout: str
-    images: int = 0
-    classes: int = 0
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def lines(self) -> Iterator[str]:
-        """The report, a line each."""
-        yield f"{self.root}: {self.layout}, {self.images} images in {self.classes} classes"
-        if self.sizes:
-            common = ", ".join(f"{w}x{h} ({n})" for (w, h), n in self.sizes.most_common(3))
-            yield f"  sizes (width x height): {len(self.sizes)} different, most common {common}"
-        yield from (f"  problem: {p}" for p in self.problems)
-        yield from (f"  note: {n}" for n in self.notes)
-        yield "  healthy" if not self.problems else f"  {len(self.problems)} problems"
 
 
 def diagnose(root: Path, *, readers: int = 4) -> DataReport:
     """Open every picture under `root` once. Raises `DataError` where there is nothing to look at."""
     if not root.is_dir():
         raise DataError(f"doctor: {root} is not a folder")
-    from bench.datasets.checkup import check_set, known_set
-
     if name := known_set(root.resolve()):
         return check_set(name, root, readers)
     base = root / "val" if (root / "val").is_dir() else root

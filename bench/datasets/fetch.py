@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.datasets.archives import ARCHIVES, LAYOUTS, SOURCE_OF, Archive
-from bench.datasets.table import SETS
+from bench.datasets.info import Archive
+from bench.datasets.known import SETS
 from bench.errors import DataError, UsageError
 from model_zoo.errors import WeightsError
 from model_zoo.fetch import Expected, Progress, download
@@ -26,15 +26,14 @@ def fetch(name: str, root: Path, *, say: Say = print, progress: Progress | None 
     """
     if name not in SETS:
         raise UsageError.unknown("dataset", name, SETS)
-    name = SOURCE_OF.get(name, name)
-    if name not in ARCHIVES:
-        place = LAYOUTS.get(name)
+    info = SETS[SETS[name].folder]
+    if not info.archives:
         raise DataError(
-            f"{name}: not for download from here ({SETS[name].licence}); get it from {SETS[name].address}"
-            + (f" and place it as {place}" if place else "")
+            f"{info.name}: not for download from here ({info.licence}); get it from {info.address}"
+            + (f" and place it as {info.layout}" if info.layout else "")
         )
-    folder = root / name
-    for archive in ARCHIVES[name]:
+    folder = root / info.name
+    for archive in info.archives:
         _fetch_one(archive, folder, say, progress)
     return folder
 

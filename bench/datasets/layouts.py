@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from bench.datasets.archives import LAYOUTS, SOURCE_OF
-from bench.datasets.base import Dataset
+from bench.datasets.base import Dataset, FixedSize, UnreadableError
 from bench.datasets.folder import read_folder
 from bench.errors import DataError
 
@@ -29,25 +28,15 @@ def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, und
     return read_folder(root, name, labels, as_stored=as_stored)
 
 
-def own_folder(name: str, folder: Path) -> Path:
-    """`folder`, given as a data root that holds no `name`/, as the folder of set `name` itself.
-
-    Raises `DataError` where it is another set's by its name or files, or a root that lacks this one: ImageNet's
-    pictures read as sketches would be a wrong number under a right name.
-    """
-    if name == "folder":
-        return folder
-    held = [known for known in LAYOUTS if known != "folder" and (folder / known).is_dir()]
-    if held:
-        raise DataError(f"{name}: no {name}/ under {folder}, which holds {', '.join(held)}; {_place(name)}")
-    named = SOURCE_OF.get(folder.name, folder.name)
-    if named in LAYOUTS and named not in (name, "folder"):
-        raise DataError(f"{name}: {folder} is the folder of {named} by its name; {_place(name)}")
-    if name == "imagenet-sketch" and folder.name != name and not any(folder.rglob("sketch_*")):
-        raise DataError(f"{name}: no sketch_*.JPEG under {folder}; {_place(name)}")
-    return folder
-
-
-def _place(name: str) -> str:
-    place = f"place it as {LAYOUTS.get(name, name)} under your data root, or name it: --data {name}=DIR"
-    return f"{place}; or {LIVE}" if name == "imagenet-c" else place
+def same_size(dataset: Dataset, side: int, root: Path) -> Dataset:
+    """`dataset` with each picture's size checked when it is read, and that of the first at once."""
+    try:
+        width, height = dataset.read(0).size
+    except UnreadableError:
+        return FixedSize(dataset, side)
+    if (width, height) != (side, side):
+        raise DataError(
+            f"{dataset.name}: {dataset.ids[0]} under {root} has {width}x{height} pixels, expected {side}x{side}; "
+            "use the original files, unchanged (other sizes were made for other networks and give other numbers)"
+        )
+    return FixedSize(dataset, side)

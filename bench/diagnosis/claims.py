@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.diagnosis.edge_figures import records_of
 from bench.diagnosis.findings import mixture_shares
 from bench.diagnosis.matched import matched_difference, verdict
@@ -23,7 +23,7 @@ from model_zoo.load import Model
 
 TRAINING_PICTURES = 2_000
 BATCH = 64
-"""As the embedded models were trained."""
+"""As the tiny models were trained."""
 
 
 class DiagnosticClaim(NamedTuple):
@@ -126,7 +126,7 @@ def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
     What is stored is a moving average of the last few dozen batches, some while the weights still moved, so that the
     two agree but for that noise where a branch saw clean pictures alone, and not where it saw a mixture.
     """
-    pictures = to_images(embedded.generate("train", TRAINING_PICTURES).images)
+    pictures = to_images(tiny.generate("train", TRAINING_PICTURES).images)
     rows = []
     for name, model in models.items():
         fresh, shifts, ratios = reestimated(model, torch.split(pictures, BATCH)), [], []

@@ -28,7 +28,7 @@ class NotMeasuredError(IncompleteError):
 class FigureSpec:
     """One figure: its file's name, the paper's figure or table that it follows, and what makes its measurements.
 
-    `command` is the run that measures what it shows on the embedded models; empty where it needs no data. `draw`
+    `command` is the run that measures what it shows on the tiny models; empty where it needs no data. `draw`
     raises `NotMeasuredError` where there is nothing to draw.
     """
 

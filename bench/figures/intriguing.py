@@ -22,7 +22,7 @@ STEPS = "tiny_at,tiny_mix,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-si
 
 
 def clean_share(facts: Facts) -> float | None:
-    """Clean pictures in percent of the adversarial ones, of an embedded model of one batch norm."""
+    """Clean pictures in percent of the adversarial ones, of a tiny model of one batch norm."""
     recipe = facts.recipe
     if not recipe or recipe.net.norm != "batch" or recipe.net.branches or "adversarial" not in recipe.domains:
         return None

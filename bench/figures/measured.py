@@ -31,7 +31,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a figure needs to know of a model: its card where it has one, and its recipe where it is embedded."""
+    """What a figure needs to know of a model: its card where it has one, and its recipe where it is tiny."""
 
     name: str
     branch: str
@@ -50,7 +50,7 @@ class Facts:
 
     @property
     def recipe(self) -> Recipe | None:
-        """How an embedded model was trained."""
+        """How a tiny model was trained."""
         return RECIPES.get(str(self.card.training.get("recipe", ""))) if self.card else None
 
     @property
@@ -60,7 +60,7 @@ class Facts:
 
     @property
     def depth(self) -> int | None:
-        """Layers of weights in an embedded network; `[build] depth` of a larger one."""
+        """Layers of weights in a tiny network; `[build] depth` of a larger one."""
         build = self.card.build if self.card else {}
         return 2 * sum(build["blocks"]) + 2 if "blocks" in build else build.get("depth")
 

@@ -29,8 +29,8 @@ SELECTION = (
 )
 """The models of this package's own CI, where nothing is accepted yet: every method, both branches of mixture BN."""
 
-EMBEDDED: Mapping[str, Options] = {"tiny": {}, "tiny-stylized": {}, "tiny-pgd": {"limit": 200, "reliability": 0}}
-"""What embedded models are held to: 3 points show on 2,000 pictures; 200 attacked ones take a second a model."""
+TINY: Mapping[str, Options] = {"tiny": {}, "tiny-stylized": {}, "tiny-pgd": {"limit": 200, "reliability": 0}}
+"""What tiny models are held to: 3 points show on 2,000 pictures; 200 attacked ones take a second a model."""
 
 OTHERS: Mapping[str, Options] = {"clean": {"protocol": "published"}}
 """What any other model is held to unless `--suite` says otherwise."""
@@ -142,7 +142,7 @@ def new_measures(subject: CheckedModel, suites: Sequence[str], limit: int | None
         chosen: Mapping[str, Options] = {m.suite: m.options for m in subject.baseline.measures}
     else:
         embedded = subject.model is not None and subject.model.card.weights.availability == "embedded"
-        usual = EMBEDDED if embedded else OTHERS
+        usual = TINY if embedded else OTHERS
         chosen = {name: usual.get(name, {}) for name in suites or usual}
     cut = {"limit": limit} if limit else {}
     return [RunSpec(name, find_suite(name).version, {**options, **cut}) for name, options in chosen.items()]

@@ -35,7 +35,7 @@ def beside(number: Published, suite: str, metric: str, protocol: str, conditions
     if name in ERRORS:
         value, name = 100 - value, ERRORS[name]
     if number.protocol.startswith("tiny"):
-        return value if _embedded(number, suite, metric, protocol) else None
+        return value if _tiny(number, suite, metric, protocol) else None
     if metric == "robust_accuracy":
         attacked = [
             c for c in conditions if c.startswith(("imagenet/", "robustbench-5k/")) and not c.endswith("/clean")
@@ -45,8 +45,8 @@ def beside(number: Published, suite: str, metric: str, protocol: str, conditions
     return value if condition in conditions and metric in metrics.split() else None
 
 
-def _embedded(number: Published, suite: str, metric: str, protocol: str) -> bool:
-    """Cards of embedded models name suite, branch and the protocol's own hash."""
+def _tiny(number: Published, suite: str, metric: str, protocol: str) -> bool:
+    """Cards of tiny models name suite, branch and the protocol's own hash."""
     named, *branch, digest = number.protocol.split(", ")
     own = split_branch(number.model).branch
     right_branch = not branch or branch[0] == f"branch {own}"

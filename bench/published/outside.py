@@ -68,7 +68,7 @@ def of_card(model: str) -> list[Published]:
 
 
 def _of_another_branch(number: Published) -> bool:
-    """Cards of embedded models report every branch."""
+    """Cards of tiny models report every branch."""
     named = re.search(r", branch (\w+),", number.protocol)
     return named is not None and named[1] != split_branch(number.model).branch
 

@@ -39,25 +39,25 @@ ELSEWHERE = {
 }
 """Other domains of a home data set, looked at where they are at hand."""
 
-EMBEDDED_EPS = Fraction(8, 255)
-"""Radius on the embedded pictures, at which their networks were trained; on all others `pgd.DEFAULT_EPS`."""
+TINY_EPS = Fraction(8, 255)
+"""Radius on the tiny pictures, at which their networks were trained; on all others `pgd.DEFAULT_EPS`."""
 
 SHIFT = "arXiv 1906.03787 and 1911.09665 compare the domains' statistics"
 CURVE = "arXiv 1705.07263 and later: accuracy against eps from minimum-norm distances"
 
 
-def _embedded(dataset: str) -> bool:
+def _tiny(dataset: str) -> bool:
     return dataset.startswith("tiny")
 
 
 def _eps(dataset: str, options: Options) -> Fraction:
-    return options.eps[0] if options.eps else EMBEDDED_EPS if _embedded(dataset) else pgd.DEFAULT_EPS
+    return options.eps[0] if options.eps else TINY_EPS if _tiny(dataset) else pgd.DEFAULT_EPS
 
 
 def attacks(card: ModelCard, options: Options) -> list[Attack]:
     """PGD through the model's own batch norm, or through each branch where there are several."""
     dataset = home(card, options)
-    steps = options.steps or (20 if _embedded(dataset) else pgd.DEFAULT_STEPS)
+    steps = options.steps or (20 if _tiny(dataset) else pgd.DEFAULT_STEPS)
     step_size = options.step_size or pgd.DEFAULT_STEP_SIZE
     attack = make_pgd(options.norm, _eps(dataset, options), steps, step_size)
     return [attack.made_through(branch) for branch in card.branches] or [attack]
@@ -79,7 +79,7 @@ def batchnorm(card: ModelCard, options: Options) -> list[Condition]:
 
 
 def _corrupted(moments: Condition) -> Iterator[Condition]:
-    quality = None if _embedded(moments.dataset) else 85
+    quality = None if _tiny(moments.dataset) else 85
     for name in NAMES:
         more: tuple[Probe, ...] = (AdaptationProbe(),) if name in ADAPTED else ()
         yield replace(moments, corruption=Corruption(name, SEVERITY, quality), probes=(*moments.probes, *more))

@@ -1,7 +1,7 @@
 """ImageNet's natural and rendered variants, each by its own label space and rules."""
 
+from bench.datasets.known.imagenet_v2 import V2_VARIANTS
 from bench.datasets.labels import label_space
-from bench.datasets.variants import V2_VARIANTS
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric
 from bench.metrics.calibration import ece, nll

@@ -1,9 +1,9 @@
-"""The embedded world's suites, each the namesake of one on ImageNet: they need no data and take seconds."""
+"""The tiny world's suites, each the namesake of one on ImageNet: they need no data and take seconds."""
 
 from fractions import Fraction
 
 from bench.attacks.presets import make_pgd
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.metrics.base import Metric
 from bench.metrics.corruption import CORRUPTIONS, error_per_image, mean_error, plain_error
 from bench.suites import pgd
@@ -13,7 +13,7 @@ from bench.suites.corruption import live
 from bench.suites.cue_conflict import cue_metrics
 
 PGD20 = make_pgd("linf", Fraction(8, 255), 20, Fraction(1, 255))
-"""The attack of all embedded models: eps 8/255, 20 steps of eps / 8, one random start."""
+"""The attack of all tiny models: eps 8/255, 20 steps of eps / 8, one random start."""
 
 CORRUPTION_METRICS = (
     Metric(
@@ -28,10 +28,10 @@ CORRUPTION_METRICS = (
 )
 
 SUITES = (
-    clean_suite("tiny", "clean accuracy on the embedded pictures", "tiny"),
+    clean_suite("tiny", "clean accuracy on the tiny pictures", "tiny"),
     Suite(
         "tiny-pgd",
-        "PGD-20 at eps 8/255 on the embedded pictures",
+        "PGD-20 at eps 8/255 on the tiny pictures",
         1,
         lambda _card, _options: [Condition("tiny"), Condition("tiny", attack=PGD20)],
         pgd.METRICS,
@@ -39,20 +39,20 @@ SUITES = (
     ),
     Suite(
         "tiny-c",
-        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the embedded pictures",
+        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the tiny pictures",
         1,
         lambda _card, _options: live("tiny", jpeg_quality=None),
         CORRUPTION_METRICS,
         "mean_error",
     ),
-    clean_suite("tiny-a", "hard embedded pictures that the undefended network gets wrong", "tiny-a"),
-    clean_suite("tiny-stylized", "embedded pictures with another, stronger texture", "tiny-stylized"),
+    clean_suite("tiny-a", "hard tiny pictures that the undefended network gets wrong", "tiny-a"),
+    clean_suite("tiny-stylized", "tiny pictures with another, stronger texture", "tiny-stylized"),
     Suite(
         "tiny-cue-conflict",
-        "shape bias on embedded pictures with the texture of another class",
+        "shape bias on tiny pictures with the texture of another class",
         1,
         lambda _card, _options: [Condition("tiny-cue-conflict")],
-        cue_metrics(embedded.CLASSES),
+        cue_metrics(tiny.CLASSES),
         "shape_bias",
     ),
 )

@@ -1,4 +1,4 @@
-"""Choose the embedded split `a`: `python -m bench.training.choose_a WEIGHTS`.
+"""Choose the tiny split `a`: `python -m bench.training.choose_a WEIGHTS`.
 
 As ImageNet-A was made (arXiv 1907.07174): of many hard pictures, those that an undefended network gets wrong, a fixed
 number a class. Their places in the stream `hard` are committed, so that the split needs no network afterwards.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.errors import DataError
 from bench.training.recipes import find_recipe
 from model_zoo.tiny.build import network
@@ -25,9 +25,9 @@ EACH = 100
 
 def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = EACH) -> NDArray[np.int64]:
     """Places in the `hard` stream of `seed`, ascending, `each` per class. Raises `DataError` if there are too few."""
-    batch = embedded.generate("hard", candidates, seed)
+    batch = tiny.generate("hard", candidates, seed)
     wrong = _predictions(net, batch.images) != batch.labels
-    chosen = [np.flatnonzero(wrong & (batch.labels == label))[:each] for label in range(len(embedded.CLASSES))]
+    chosen = [np.flatnonzero(wrong & (batch.labels == label))[:each] for label in range(len(tiny.CLASSES))]
     if (fewest := min(map(len, chosen))) < each:
         raise DataError(f"split a: expected {each} wrong pictures of each class, found {fewest} of {candidates}")
     return np.sort(np.concatenate(chosen))
@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="the undefended network's, `tiny_std.safetensors`")
     net = network(find_recipe("std").net).eval()
     net.load_state_dict(load_file(parser.parse_args().weights))
-    for seed in (embedded.TUNE_SEED, embedded.REPORT_SEED):
-        path = Path(embedded.__file__).parent / f"a-{seed}.txt"
+    for seed in (tiny.TUNE_SEED, tiny.REPORT_SEED):
+        path = Path(tiny.__file__).parent / f"a-{seed}.txt"
         np.savetxt(path, choose(net, seed), fmt="%d")
         print(path)
 

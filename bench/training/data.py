@@ -1,4 +1,4 @@
-"""What is trained on: the embedded pictures in memory, or any folder of pictures."""
+"""What is trained on: the tiny pictures in memory, or any folder of pictures."""
 
 import functools
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.errors import DataError
 
 
@@ -49,15 +49,15 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * seed + epoch))
 
 
-class Embedded:
-    """The first `count` pictures of the embedded training split, kept as bytes."""
+class TinyPictures:
+    """The first `count` pictures of the tiny training split, kept as bytes."""
 
-    classes = len(embedded.CLASSES)
+    classes = len(tiny.CLASSES)
 
     def __init__(self, count: int, seed: int) -> None:
-        self.images, self.labels = _embedded_tensors(count)
+        self.images, self.labels = _tiny_tensors(count)
         self.seed = seed
-        self.manifest = f"embedded {embedded.VERSION} train-{embedded.TRAIN_SEED} 0..{count - 1}"
+        self.manifest = f"embedded {tiny.VERSION} train-{tiny.TRAIN_SEED} 0..{count - 1}"
 
     def length(self, size: int) -> int:
         return len(self.labels) // size
@@ -70,9 +70,9 @@ class Embedded:
 
 
 @functools.cache
-def _embedded_tensors(count: int) -> tuple[Tensor, Tensor]:
+def _tiny_tensors(count: int) -> tuple[Tensor, Tensor]:
     """uint8 [n, 3, h, w] in memory order NHWC, int64 [n]."""
-    batch = embedded.generate("train", count)
+    batch = tiny.generate("train", count)
     return torch.from_numpy(batch.images).permute(0, 3, 1, 2), torch.from_numpy(batch.labels)
 
 

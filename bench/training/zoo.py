@@ -1,4 +1,4 @@
-"""Train the embedded zoo: `python -m bench.training.zoo --jobs 2 --out DIR`. The same command continues."""
+"""Train the tiny zoo: `python -m bench.training.zoo --jobs 2 --out DIR`. The same command continues."""
 
 import argparse
 import multiprocessing
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 
 from bench.errors import UsageError
-from bench.training.data import Embedded, Folder
+from bench.training.data import Folder, TinyPictures
 from bench.training.loop import Epoch, TrainingJob, train
 from bench.training.recipes import RECIPES, find_recipe
 
@@ -39,12 +39,12 @@ def make_job(
     size: int = 32,
     device: str | None = None,
 ) -> TrainingJob:
-    """The job of the recipe called `name`, on the embedded pictures or on the folder `data`. Raises `UsageError`."""
+    """The job of the recipe called `name`, on the tiny pictures or on the folder `data`. Raises `UsageError`."""
     recipe = find_recipe(name)
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs: expected a whole number of at least 1, found {epochs}")
     recipe = replace(recipe, epochs=epochs or recipe.epochs)
-    pictures = Folder(data, size, seed) if data else Embedded(recipe.images, seed)
+    pictures = Folder(data, size, seed) if data else TinyPictures(recipe.images, seed)
     recipe = replace(recipe, net=replace(recipe.net, classes=pictures.classes))
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return TrainingJob(recipe, seed, pictures, out, torch.device(place))

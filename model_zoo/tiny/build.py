@@ -26,7 +26,7 @@ dozens of blocks; with three, the branches alone see more than 3x3 pixels and mu
 
 @dataclass(frozen=True)
 class TinySpec:
-    """What an embedded network is; a card's `[build]` table holds these keys."""
+    """What a tiny network is; a card's `[build]` table holds these keys."""
 
     blocks: tuple[int, ...] = (1, 1, 1)
     widths: tuple[int, ...] = (16, 32, 64)

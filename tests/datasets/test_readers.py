@@ -1,5 +1,6 @@
 """The same pictures as folders, tar shards and Parquet; damaged and hostile archives."""
 
+import dataclasses
 import io
 import tarfile
 import zipfile
@@ -11,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.datasets import fetch as fetching
-from bench.datasets.archives import ARCHIVES, Archive
 from bench.datasets.base import UnreadableError
 from bench.datasets.fetch import fetch, unpack
+from bench.datasets.info import Archive
+from bench.datasets.known import SETS
 from bench.datasets.labels import imagenet_index
 from bench.datasets.layouts import read_set
 from bench.errors import DataError, UsageError
@@ -133,9 +135,13 @@ def served(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ar
     """ImageNet-A as one local archive with its true hash."""
     tar = _tar(folders, tmp_path / "served" / "imagenet-a.tar", prefix="imagenet-a")
     archive = Archive(tar.as_uri(), tar.stat().st_size, sha256_of(tar))
-    monkeypatch.setitem(ARCHIVES, "imagenet-a", (archive,))
+    _release(monkeypatch, "imagenet-a", archive)
     monkeypatch.setattr(fetching, "download", _copy)
     return archive
+
+
+def _release(monkeypatch: pytest.MonkeyPatch, name: str, archive: Archive) -> None:
+    monkeypatch.setitem(SETS, name, dataclasses.replace(SETS[name], archives=(archive,)))
 
 
 def _copy(url: str, target: Path, expected: object, progress: object) -> str:
@@ -154,7 +160,7 @@ def test_a_fetched_set_lies_where_it_is_read_and_is_fetched_once(served: Archive
 
 
 def test_a_wrong_md5_is_refused(served: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ARCHIVES, "imagenet-c", (Archive(served.url, md5="0" * 32),))
+    _release(monkeypatch, "imagenet-c", Archive(served.url, md5="0" * 32))
     with pytest.raises(DataError, match="expected MD5 0000"):
         fetch("imagenet-c", tmp_path / "data", say=lambda _: None)
     assert not list((tmp_path / "data" / "imagenet-c").glob("n*"))

@@ -92,14 +92,14 @@ def test_cue_conflict_labels_are_shapes_in_any_layout(tmp_path: Path) -> None:
 
 
 def test_robustbench_pictures_are_chosen_by_its_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import bench.datasets.variants as variants
+    import bench.datasets.known.imagenet as known
 
     write_pictures(tmp_path, ["n01440764"], 3)
-    monkeypatch.setattr(variants, "_robustbench_ids", lambda: frozenset({"n01440764_1"}))
+    monkeypatch.setattr(known, "robustbench_ids", lambda: frozenset({"n01440764_1"}))
     dataset = open_dataset("robustbench-5k", _root(tmp_path, "imagenet"))
     assert dataset.ids == ["n01440764_1"]
     assert dataset.subset.startswith("1 of 5000 images")
-    monkeypatch.setattr(variants, "_robustbench_ids", lambda: frozenset({"ILSVRC2012_val_00000001"}))
+    monkeypatch.setattr(known, "robustbench_ids", lambda: frozenset({"ILSVRC2012_val_00000001"}))
     with pytest.raises(DataError, match="original file names"):
         open_dataset("robustbench-5k", _root(tmp_path, "imagenet"))
 

@@ -21,7 +21,7 @@ from bench.testing import fake_model
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of one of a network's two branches, on six embedded pictures and one corruption."""
+    """The page of one of a network's two branches, on six tiny pictures and one corruption."""
     out = tmp_path_factory.mktemp("diagnose")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnostics, "NAMES", ("fog",))

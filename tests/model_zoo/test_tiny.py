@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 import torch
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import CardError
 from model_zoo.load import build, load_model
@@ -20,14 +20,14 @@ N = 200
 
 
 def accuracy(name: str, split: str = "val") -> float:
-    batch = embedded.generate(split, N, embedded.TUNE_SEED)
+    batch = tiny.generate(split, N, tiny.TUNE_SEED)
     with torch.inference_mode():
         predicted = load_model(name)(torch.from_numpy(batch.images).permute(0, 3, 1, 2) / 255).argmax(1)
     return float((predicted == torch.from_numpy(batch.labels)).float().mean())
 
 
 @pytest.mark.parametrize("card", TINY, ids=lambda card: card.name)
-def test_every_embedded_model_loads_and_knows_its_pictures(card: ModelCard) -> None:
+def test_every_tiny_model_loads_and_knows_its_pictures(card: ModelCard) -> None:
     assert accuracy(card.name) > 0.6
 
 
@@ -47,7 +47,7 @@ def test_weights_are_small_and_all_have_cards() -> None:
 
 def test_undefended_networks_mostly_follow_texture_and_robust_ones_always_shape() -> None:
     undefended = [accuracy(f"tiny_{name}", "cue-conflict") for name in ("std", "std_s1", "std_s2")]
-    assert median(undefended) < 0.2  # seed 0 learnt the shapes by itself (docs/embedded.md)
+    assert median(undefended) < 0.2  # seed 0 learnt the shapes by itself (docs/tiny.md)
     assert all(accuracy(f"tiny_{name}", "cue-conflict") > 0.7 for name in ("at", "at_s1", "at_s2"))
 
 

@@ -129,7 +129,7 @@ def test_only_like_stands_beside_like(
     assert beside(claim(metric, text), suite, here, "hash", conditions) == value
 
 
-def test_an_embedded_card_s_number_belongs_to_its_branch_and_protocol() -> None:
+def test_a_tiny_card_s_number_belongs_to_its_branch_and_protocol() -> None:
     text = "tiny-pgd, branch adv, 82b54f3aa3d6"
     like = ("tiny_mbn@adv", "82b54f3aa3d6")
     for model, protocol in (like, ("tiny_mbn@clean", "82b54f3aa3d6"), ("tiny_mbn@adv", "other")):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.errors import DataError
 from bench.training.choose_a import choose
 
@@ -20,7 +20,7 @@ class AlwaysRing(nn.Module):
 
 def test_the_first_wrong_pictures_of_each_class() -> None:
     places = choose(AlwaysRing(), seed=5, candidates=600, each=4)
-    batch = embedded.generate("hard", 600, 5)
+    batch = tiny.generate("hard", 600, 5)
     dark = batch.images.mean((1, 2, 3)) < 0.4 * 255
     wrong = np.where(dark, batch.labels != 0, batch.labels != 1)
     for label in range(10):
@@ -35,6 +35,6 @@ def test_too_few_wrong_pictures_are_an_error() -> None:
 
 
 def test_the_committed_places_hold_a_hundred_of_each_class() -> None:
-    for seed in (embedded.TUNE_SEED, embedded.REPORT_SEED):
-        labels = embedded.describe("a", len(embedded.chosen(seed)), seed).labels
+    for seed in (tiny.TUNE_SEED, tiny.REPORT_SEED):
+        labels = tiny.describe("a", len(tiny.chosen(seed)), seed).labels
         assert np.bincount(labels).tolist() == [100] * 10

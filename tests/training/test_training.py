@@ -15,7 +15,7 @@ from bench.cli import main
 from bench.errors import DataError, UsageError
 from bench.training import loop
 from bench.training.clip import clip_filters
-from bench.training.data import Embedded, Folder, Share, TrainingBatch, epoch_order
+from bench.training.data import Folder, Share, TinyPictures, TrainingBatch, epoch_order
 from bench.training.loop import Epoch, TrainingJob, learning_rate, train
 from bench.training.recipes import RECIPES, Attacker, Recipe, find_recipe
 from bench.training.steps import augment, loss_of, perturb
@@ -31,11 +31,11 @@ def small(name: str, **changes: object) -> Recipe:
 
 
 def job(recipe: Recipe, out: Path, seed: int = 0) -> TrainingJob:
-    return TrainingJob(recipe, seed, Embedded(recipe.images, seed), out, CPU)
+    return TrainingJob(recipe, seed, TinyPictures(recipe.images, seed), out, CPU)
 
 
 def batch(n: int = 8) -> TrainingBatch:
-    return next(Embedded(n, 0).batches(0, n, Share()))
+    return next(TinyPictures(n, 0).batches(0, n, Share()))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -189,7 +189,7 @@ def test_every_epoch_is_another_order_of_all_pictures_and_processes_share_it() -
     orders = [epoch_order(50, 0, epoch) for epoch in (0, 1)]
     assert all(torch.equal(order.sort().values, torch.arange(50)) for order in orders)
     assert not torch.equal(*orders)
-    data = Embedded(32, 0)
+    data = TinyPictures(32, 0)
     whole = [b.labels for b in data.batches(0, 8, Share())]
     shares = [[b.labels for b in data.batches(0, 8, Share(rank, 2))] for rank in (0, 1)]
     for together, even, odd in zip(whole, *shares, strict=True):

@@ -11,32 +11,21 @@ import pandas as pd
 
 from bench.board.columns import column_name, metric_of
 from bench.board.leaderboard import Board
+from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn
 from bench.metrics.base import Metric
 from bench.suites.registry import SUITES
 
 SHORT = {
-    "imagenet": "Clean",
+    **{name: info.heading for name, info in SETS.items() if info.heading},
     "clean": "Clean",
-    "tiny": "Clean",
     "pgd": "PGD",
     "tiny-pgd": "PGD",
     "autoattack": "AutoAttack",
-    "robustbench-5k": "AutoAttack",
     "aa-fast": "AA-fast",
-    "imagenet-c": "mCE",
     "imagenet-c-live": "mCE",
     "tiny-c": "Corruptions",
-    "imagenet-a": "A",
-    "tiny-a": "A",
-    "imagenet-r": "R",
-    "imagenet-sketch": "Sketch",
-    "imagenet-v2": "V2",
     "imagenet-real": "ReaL",
-    "stylized": "Stylised",
-    "tiny-stylized": "Stylised",
-    "cue-conflict": "Shape bias",
-    "tiny-cue-conflict": "Shape bias",
     "calibration": "ECE",
 }
 """A suite's column head; the suite's own name stands below it, and is the head of suites that are not here."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.embedded.draws import Draws, Floats
-from bench.datasets.embedded.shapes import SILHOUETTES
-from bench.datasets.embedded.textures import texture
+from bench.datasets.tiny.draws import Draws, Floats
+from bench.datasets.tiny.shapes import SILHOUETTES
+from bench.datasets.tiny.textures import texture
 
 SIZE = 32
 CLUTTER = 3

@@ -1,13 +1,13 @@
-"""The embedded splits as data sets, and the tiny suites on them."""
+"""The tiny splits as data sets, and the tiny suites on them."""
 
 import numpy as np
 import pytest
 
 import bench
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.datasets.base import Dataset
-from bench.datasets.embedded_set import COUNT, SPLIT_OF, EmbeddedDataset
 from bench.datasets.table import DataRoots, open_dataset
+from bench.datasets.tiny_set import COUNT, SPLIT_OF, TinyDataset
 from bench.errors import DataError
 from bench.metrics.shape_bias import cues_of
 from bench.suites.registry import SUITES
@@ -24,7 +24,7 @@ def opened(name: str) -> Dataset:
 def test_every_set_opens_without_a_folder_and_reads_what_the_generator_draws(name: str) -> None:
     dataset = opened(name)
     last = len(dataset) - 1
-    expected = embedded.generate(SPLIT_OF[name], 1, start=last)
+    expected = tiny.generate(SPLIT_OF[name], 1, start=last)
     assert np.array_equal(np.asarray(dataset.read(last)), expected.images[0])
     assert dataset.targets[last] == expected.labels[0]
     assert len(set(dataset.ids)) == len(dataset)
@@ -32,19 +32,19 @@ def test_every_set_opens_without_a_folder_and_reads_what_the_generator_draws(nam
 
 
 def test_the_default_is_the_seed_that_tuning_never_saw() -> None:
-    assert opened("tiny").ids[0] == f"val-{embedded.REPORT_SEED}-000000"
+    assert opened("tiny").ids[0] == f"val-{tiny.REPORT_SEED}-000000"
 
 
 def test_manifest_tells_seeds_counts_and_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashes = {EmbeddedDataset("tiny", n, seed).manifest for n in (10, 11) for seed in (1, 2)}
+    hashes = {TinyDataset("tiny", n, seed).manifest for n in (10, 11) for seed in (1, 2)}
     assert len(hashes) == 4
-    monkeypatch.setattr(embedded, "VERSION", "another")
-    assert EmbeddedDataset("tiny", 10, 1).manifest not in hashes
+    monkeypatch.setattr(tiny, "VERSION", "another")
+    assert TinyDataset("tiny", 10, 1).manifest not in hashes
 
 
 def test_cue_conflict_ids_tell_shape_and_texture() -> None:
-    members = embedded.describe("cue-conflict", COUNT)
-    cues = np.array([cues_of(image_id, embedded.CLASSES) for image_id in opened("tiny-cue-conflict").ids])
+    members = tiny.describe("cue-conflict", COUNT)
+    cues = np.array([cues_of(image_id, tiny.CLASSES) for image_id in opened("tiny-cue-conflict").ids])
     assert np.array_equal(cues, np.stack([members.labels, members.texture_labels], axis=1))
 
 

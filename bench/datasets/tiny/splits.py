@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.embedded.draws import Draws
-from bench.datasets.embedded.render import Look
-from bench.datasets.embedded.shapes import SILHOUETTES
+from bench.datasets.tiny.draws import Draws
+from bench.datasets.tiny.render import Look
+from bench.datasets.tiny.shapes import SILHOUETTES
 
 CLASSES: tuple[str, ...] = tuple(SILHOUETTES)
 TEXTURE_MATCHES = 0.93

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.datasets.embedded.draws import Floats
+from bench.datasets.tiny.draws import Floats
 
 Silhouette = Callable[[Floats, Floats], Floats]
 """(u, v) float32 [n, h, w] in the object's own frame, u to the right, v down, half-size about 0.9 -> d [n, h, w]."""

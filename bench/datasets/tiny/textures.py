@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.embedded.draws import Draws, Floats
+from bench.datasets.tiny.draws import Draws, Floats
 
 
 @dataclass(frozen=True)

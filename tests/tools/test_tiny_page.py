@@ -1,11 +1,11 @@
-"""The embedded world's page: a row a model with intervals, sheets of the right pictures."""
+"""The tiny world's page: a row a model with intervals, sheets of the right pictures."""
 
 import numpy as np
 import pandas as pd
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from model_zoo.registry import ROOT
-from tools.embedded import BEGIN, END, PAGE, contact_sheet, model_table
+from tools.tiny_page import BEGIN, END, PAGE, contact_sheet, model_table
 
 
 def row(model: str, suite: str, metric: str, n: int) -> dict[str, object]:
@@ -39,7 +39,7 @@ def test_each_model_has_its_headlines_and_the_header_says_n() -> None:
 def test_a_sheet_has_a_row_a_class_of_that_class_s_pictures() -> None:
     sheet = np.asarray(contact_sheet("stylised", each=3, zoom=1))
     assert sheet.shape == (320, 96, 3)
-    batch = embedded.generate("stylised", 60)
+    batch = tiny.generate("stylised", 60)
     first = batch.images[batch.labels == 4][0]
     assert np.array_equal(sheet[4 * 32 : 5 * 32, :32], first)
 

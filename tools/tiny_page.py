@@ -1,4 +1,4 @@
-"""Write the table and the contact sheets of docs/embedded.md: `python -m tools.embedded RESULTS`.
+"""Write the table and the contact sheets of docs/tiny.md: `python -m tools.tiny_page RESULTS`.
 
 What stands in the page between its two markers is replaced; everything else is written by hand.
 """
@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.folder.tables import results
 from tools.claims import put
 
-PAGE = Path("docs/embedded.md")
+PAGE = Path("docs/tiny.md")
 BEGIN, END = "<!-- generated: table -->", "<!-- end -->"
 
 COLUMNS = {
@@ -54,20 +54,20 @@ def _cell(row: Mapping[Any, Any]) -> str:
 
 def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
     """A row a class, `each` pictures in it."""
-    batch = embedded.generate(split, min(600, len(embedded.chosen())))
-    rows = [np.concatenate(list(batch.images[batch.labels == c][:each]), axis=1) for c in range(len(embedded.CLASSES))]
+    batch = tiny.generate(split, min(600, len(tiny.chosen())))
+    rows = [np.concatenate(list(batch.images[batch.labels == c][:each]), axis=1) for c in range(len(tiny.CLASSES))]
     sheet = Image.fromarray(np.concatenate(rows))
     return sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST)
 
 
 def main() -> None:
     """Replace the generated part of the page; draw the sheets again."""
-    parser = argparse.ArgumentParser(prog="python -m tools.embedded", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.tiny_page", description=__doc__)
     parser.add_argument("results", type=Path, help="results folder with the tiny suites")
     folder = parser.parse_args().results
     put(PAGE, BEGIN, END, list(model_table(results(folder))))
     for split in ("val", "a", "stylised", "cue-conflict"):
-        contact_sheet(split).save(PAGE.parent / "images" / f"embedded-{split}.png", optimize=True)
+        contact_sheet(split).save(PAGE.parent / "images" / f"tiny-{split}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.datasets import embedded
-from bench.datasets.embedded.draws import Draws, image_keys
-from bench.datasets.embedded.shapes import SILHOUETTES
-from bench.datasets.embedded.textures import TEXTURES, texture
+from bench.datasets import tiny
+from bench.datasets.tiny.draws import Draws, image_keys
+from bench.datasets.tiny.shapes import SILHOUETTES
+from bench.datasets.tiny.textures import TEXTURES, texture
 from bench.errors import DataError, UsageError
 
-DRAWN = [split for split in embedded.SPLITS if split != "a"]
+DRAWN = [split for split in tiny.SPLITS if split != "a"]
 
 BYTES = {
     "train": "10b0639a70d468fb9d1afcec8d23e85bc736d44b249875096a96eec7031e1e87",
@@ -27,7 +27,7 @@ BYTES = {
 
 @pytest.mark.parametrize("split", DRAWN)
 def test_bytes_are_those_of_this_version(split: str) -> None:
-    images = embedded.generate(split, 64).images
+    images = tiny.generate(split, 64).images
     assert (images.shape, images.dtype) == ((64, 32, 32, 3), np.uint8)
     assert hashlib.sha256(images.tobytes()).hexdigest() == BYTES[split]
 
@@ -35,7 +35,7 @@ def test_bytes_are_those_of_this_version(split: str) -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.sampled_from(DRAWN), st.integers(0, 600), st.integers(1, 12), st.integers(0, 5))
 def test_a_picture_depends_on_split_seed_and_index_alone(split: str, start: int, n: int, seed: int) -> None:
-    some, one = embedded.generate(split, n, seed, start), embedded.generate(split, 1, seed, start + n - 1)
+    some, one = tiny.generate(split, n, seed, start), tiny.generate(split, 1, seed, start + n - 1)
     assert np.array_equal(some.images[-1:], one.images)
     assert (some.ids[-1], some.labels[-1], some.texture_labels[-1]) == (
         one.ids[0],
@@ -45,13 +45,13 @@ def test_a_picture_depends_on_split_seed_and_index_alone(split: str, start: int,
 
 
 def test_generating_in_pieces_crosses_the_internal_chunks() -> None:
-    whole = embedded.generate("val", 260)
-    assert np.array_equal(whole.images[250:], embedded.generate("val", 10, start=250).images)
+    whole = tiny.generate("val", 260)
+    assert np.array_equal(whole.images[250:], tiny.generate("val", 10, start=250).images)
     assert len(set(whole.ids)) == 260
 
 
 def test_seeds_and_splits_are_different_pictures() -> None:
-    pictures = [embedded.generate(split, 1, seed).images.tobytes() for split in DRAWN for seed in (0, 1, 2)]
+    pictures = [tiny.generate(split, 1, seed).images.tobytes() for split in DRAWN for seed in (0, 1, 2)]
     assert len(set(pictures)) == len(pictures)
 
 
@@ -59,7 +59,7 @@ def test_texture_tells_the_class_in_train_and_val_and_not_elsewhere() -> None:
     """93 % of pictures bear their class's own texture and the rest any of ten: 93.7 %; four standard errors."""
 
     def agreement(split: str) -> float:
-        members = embedded.describe(split, 20_000)
+        members = tiny.describe(split, 20_000)
         return float((members.labels == members.texture_labels).mean())
 
     assert agreement("train") == pytest.approx(0.937, abs=0.007)
@@ -69,40 +69,40 @@ def test_texture_tells_the_class_in_train_and_val_and_not_elsewhere() -> None:
 
 
 def test_classes_are_balanced() -> None:
-    counts = np.bincount(embedded.describe("train", 20_000).labels, minlength=10)
+    counts = np.bincount(tiny.describe("train", 20_000).labels, minlength=10)
     assert (abs(counts - 2_000) < 4 * np.sqrt(2_000)).all()
 
 
 def test_describe_says_what_generate_draws() -> None:
-    members, batch = embedded.describe("hard", 30, 1, 7), embedded.generate("hard", 30, 1, 7)
+    members, batch = tiny.describe("hard", 30, 1, 7), tiny.generate("hard", 30, 1, 7)
     assert members.ids == batch.ids
     assert np.array_equal(members.labels, batch.labels)
     assert np.array_equal(members.texture_labels, batch.texture_labels)
 
 
 def test_no_pictures_is_an_empty_batch() -> None:
-    assert embedded.generate("val", 0).images.shape == (0, 32, 32, 3)
+    assert tiny.generate("val", 0).images.shape == (0, 32, 32, 3)
 
 
 def test_unknown_split_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="stylised"):
-        embedded.generate("stylized", 1)
+        tiny.generate("stylized", 1)
 
 
 def test_a_is_part_of_hard_and_ends() -> None:
-    places = embedded.chosen()
+    places = tiny.chosen()
     assert (np.diff(places) > 0).all()
-    first = embedded.generate("a", 1)
-    assert np.array_equal(first.images, embedded.generate("hard", 1, start=int(places[0])).images)
+    first = tiny.generate("a", 1)
+    assert np.array_equal(first.images, tiny.generate("hard", 1, start=int(places[0])).images)
     with pytest.raises(DataError, match=f"has {len(places)} pictures"):
-        embedded.generate("a", len(places) + 1)
+        tiny.generate("a", len(places) + 1)
     with pytest.raises(DataError, match="choose_a"):
-        embedded.chosen(99)
+        tiny.chosen(99)
 
 
 def test_a_has_as_many_pictures_of_each_class() -> None:
-    counts = np.bincount(embedded.describe("a", len(embedded.chosen())).labels)
-    assert set(counts) == {len(embedded.chosen()) // 10}
+    counts = np.bincount(tiny.describe("a", len(tiny.chosen())).labels)
+    assert set(counts) == {len(tiny.chosen()) // 10}
 
 
 def test_draws_are_uniform_independent_and_named() -> None:

@@ -1,10 +1,10 @@
-"""The embedded pictures as data sets: generated as they are read, so that they need no folder."""
+"""The tiny pictures as data sets: generated as they are read, so that they need no folder."""
 
 import functools
 
 from PIL import Image
 
-from bench.datasets import embedded
+from bench.datasets import tiny
 from bench.datasets.base import Dataset
 from bench.errors import DataError
 
@@ -19,7 +19,7 @@ _BLOCK = 100
 _BLOCKS_KEPT = 64
 
 
-class EmbeddedDataset(Dataset):
+class TinyDataset(Dataset):
     """A split of the generator. Ids of cue-conflict pictures tell both cues, as the published ones do: `star7-disc7`.
 
     The manifest hashes the generator's version, the seed and the ids, which together fix every byte.
@@ -27,9 +27,9 @@ class EmbeddedDataset(Dataset):
 
     as_stored = True
 
-    def __init__(self, name: str, count: int = COUNT, seed: int = embedded.REPORT_SEED) -> None:
+    def __init__(self, name: str, count: int = COUNT, seed: int = tiny.REPORT_SEED) -> None:
         self.name, self.labels, self.seed, self.split = name, LABELS, seed, SPLIT_OF[name]
-        members = embedded.describe(self.split, count, seed)
+        members = tiny.describe(self.split, count, seed)
         ids = _cue_ids(members) if self.split == "cue-conflict" else members.ids
         super().__init__(ids, members.labels.tolist())
 
@@ -37,24 +37,24 @@ class EmbeddedDataset(Dataset):
         return Image.fromarray(_block(self.split, self.seed, index // _BLOCK, len(self)).images[index % _BLOCK])
 
     def content(self) -> list[tuple[object, ...]]:
-        made = f"embedded {embedded.VERSION} seed {self.seed}"
+        made = f"embedded {tiny.VERSION} seed {self.seed}"
         return [(made, image_id, target) for image_id, target in zip(self.ids, self.targets, strict=True)]
 
 
 @functools.lru_cache(_BLOCKS_KEPT)
-def _block(split: str, seed: int, number: int, count: int) -> embedded.EmbeddedBatch:
+def _block(split: str, seed: int, number: int, count: int) -> tiny.TinyBatch:
     """Pictures are drawn a hundred at a time: one alone costs as much as ten."""
     start = number * _BLOCK
-    return embedded.generate(split, min(_BLOCK, count - start), seed, start)
+    return tiny.generate(split, min(_BLOCK, count - start), seed, start)
 
 
-def _cue_ids(members: embedded.Members) -> list[str]:
+def _cue_ids(members: tiny.Members) -> list[str]:
     cues = zip(members.indices, members.labels, members.texture_labels, strict=True)
-    return [f"{embedded.CLASSES[shape]}{i}-{embedded.CLASSES[texture]}{i}" for i, shape, texture in cues]
+    return [f"{tiny.CLASSES[shape]}{i}-{tiny.CLASSES[texture]}{i}" for i, shape, texture in cues]
 
 
-def open_embedded(name: str, part: str = "") -> EmbeddedDataset:
-    """The embedded data set called `name`, on the seed that tuning never saw. Raises `DataError` for a `part`."""
+def open_tiny(name: str, part: str = "") -> TinyDataset:
+    """The tiny data set called `name`, on the seed that tuning never saw. Raises `DataError` for a `part`."""
     if part:
-        raise DataError(f"{name}: the embedded sets have no parts, found {part!r}")
-    return EmbeddedDataset(name, len(embedded.chosen()) if SPLIT_OF[name] == "a" else COUNT)
+        raise DataError(f"{name}: the tiny sets have no parts, found {part!r}")
+    return TinyDataset(name, len(tiny.chosen()) if SPLIT_OF[name] == "a" else COUNT)

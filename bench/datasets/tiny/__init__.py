@@ -1,8 +1,8 @@
-"""The embedded data set: 32-pixel pictures of ten shapes, generated from a seed; no download, no licence.
+"""The tiny data set: 32-pixel pictures of ten shapes, generated from a seed; no download, no licence.
 
 A class shows in two cues: the object's silhouette (robust, and hard to see at times) and a faint surface texture (more
 predictable, and within reach of an attacker). Picture i depends on (split, seed, i) alone, and its bytes are the same
-on every machine. See docs/embedded.md.
+on every machine. See docs/tiny.md.
 """
 
 import functools
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.datasets.embedded.draws import Draws, image_keys
-from bench.datasets.embedded.render import SIZE, render
-from bench.datasets.embedded.splits import CLASSES, TABLE, texture_labels
+from bench.datasets.tiny.draws import Draws, image_keys
+from bench.datasets.tiny.render import SIZE, render
+from bench.datasets.tiny.splits import CLASSES, TABLE, texture_labels
 from bench.errors import DataError, UsageError
 
 __all__ = [
@@ -25,8 +25,8 @@ __all__ = [
     "TRAIN_SEED",
     "TUNE_SEED",
     "VERSION",
-    "EmbeddedBatch",
     "Members",
+    "TinyBatch",
     "chosen",
     "describe",
     "generate",
@@ -46,7 +46,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
-class EmbeddedBatch:
+class TinyBatch:
     """images: uint8 [n, 32, 32, 3]; labels and texture_labels: int64 [n]; ids: such as `val-2-000017`."""
 
     images: NDArray[np.uint8]
@@ -55,14 +55,14 @@ class EmbeddedBatch:
     ids: list[str]
 
 
-def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> EmbeddedBatch:
+def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> TinyBatch:
     """Pictures `start` to `start + n` of `split`. `seed` is `TRAIN_SEED` for train and else `REPORT_SEED` unless given.
 
     Raises `UsageError` for an unknown split; `DataError` for a seed without an `a` split, or beyond its end.
     """
     members = describe(split, n, seed, start)
     parts = [_render(members[i : i + _CHUNK]) for i in range(0, max(n, 1), _CHUNK)]
-    return EmbeddedBatch(np.concatenate(parts), members.labels, members.texture_labels, members.ids)
+    return TinyBatch(np.concatenate(parts), members.labels, members.texture_labels, members.ids)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _chosen(seed: int) -> NDArray[np.int64]:
     path = Path(__file__).parent / f"a-{seed}.txt"
     if not path.is_file():
         raise DataError(
-            f"the embedded split 'a' exists for seeds {TUNE_SEED} and {REPORT_SEED}, found {seed}; "
+            f"the tiny split 'a' exists for seeds {TUNE_SEED} and {REPORT_SEED}, found {seed}; "
             "next: python -m bench.training.choose_a --help"
         )
     return np.loadtxt(path, dtype=np.int64, ndmin=1)
@@ -115,9 +115,7 @@ def _chosen(seed: int) -> NDArray[np.int64]:
 def _of_a(places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     members = _chosen(seed)
     if len(places) and places[-1] >= len(members):
-        raise DataError(
-            f"the embedded split 'a' of seed {seed} has {len(members)} pictures, asked for {places[-1] + 1}"
-        )
+        raise DataError(f"the tiny split 'a' of seed {seed} has {len(members)} pictures, asked for {places[-1] + 1}")
     return members[places]
 
 

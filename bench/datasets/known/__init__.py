@@ -1,0 +1,16 @@
+"""The data sets: a module a family, each with its records as `SETS`. Adding a set is adding them to a module here."""
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+from bench.datasets.info import SetInfo
+
+
+def _every() -> Iterator[SetInfo]:
+    for module in pkgutil.iter_modules(__path__):
+        yield from import_module(f"{__name__}.{module.name}").SETS
+
+
+SETS: dict[str, SetInfo] = {info.name: info for info in sorted(_every(), key=lambda info: info.order)}
+"""Every data set by name, in the order of tables."""

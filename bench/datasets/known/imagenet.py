@@ -1,0 +1,71 @@
+"""ImageNet's validation set, and what is chosen of it."""
+
+import importlib.util
+from pathlib import Path
+
+from bench.datasets.base import Dataset, View
+from bench.datasets.info import RESEARCH, WNID_FOLDERS, SetInfo
+from bench.datasets.layouts import read_set
+from bench.errors import DataError
+
+
+def open_imagenet(root: Path, _part: str = "") -> Dataset:
+    """The validation set, in any layout of `layouts`."""
+    return read_set(root / "val" if (root / "val").is_dir() else root, "imagenet", "imagenet1k")
+
+
+def open_robustbench(root: Path, _part: str = "") -> Dataset:
+    """The 5,000 validation pictures of RobustBench's ImageNet leaderboards, by the list that robustbench ships."""
+    wanted = robustbench_ids()
+    whole = open_imagenet(root)
+    dataset = View(whole, [i for i, name in enumerate(whole.ids) if name in wanted])
+    if not len(dataset):
+        raise DataError(
+            "robustbench-5k: none of its pictures (ILSVRC2012_val_00015253, ...) is in your ImageNet folder; "
+            "it needs the validation set under its original file names"
+        )
+    dataset.name, dataset.subset = "robustbench-5k", ""
+    return dataset
+
+
+def robustbench_ids() -> frozenset[str]:
+    """The ids of its pictures. Raises `DataError` where robustbench is not installed."""
+    spec = importlib.util.find_spec("robustbench")
+    if spec is None or spec.origin is None:
+        raise DataError(
+            "robustbench-5k: the list of its 5,000 pictures is in the package robustbench, which is not installed; "
+            "pip install 'robust-imagenet-bench[robustbench]'"
+        )
+    lines = (Path(spec.origin).parent / "helper_files" / "imagenet_test_image_ids.txt").read_text().split()
+    return frozenset(Path(line).stem for line in lines)
+
+
+SETS = (
+    SetInfo(
+        "imagenet",
+        "ImageNet validation set (ILSVRC 2012)",
+        10,
+        "imagenet1k",
+        50_000,
+        RESEARCH,
+        "https://image-net.org",
+        open_imagenet,
+        f"imagenet/[val/]{WNID_FOLDERS}; or the flat official folder with its devkit or LOC_val_solution.csv",
+        heading="Clean",
+        citation="Russakovsky et al. 2015, arXiv 1409.0575",
+    ),
+    SetInfo(
+        "robustbench-5k",
+        "the 5,000 validation pictures of RobustBench",
+        130,
+        "imagenet1k",
+        5_000,
+        RESEARCH,
+        "pip install 'robust-imagenet-bench[robustbench]'",
+        open_robustbench,
+        source="imagenet",
+        heading="AutoAttack",
+        headline="robust_accuracy",
+        citation="Croce et al. 2021, arXiv 2010.09670",
+    ),
+)
