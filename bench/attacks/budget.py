@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench.errors import UsageError
 
-Norm = Literal["linf", "l2"]
+Norm = Literal["linf", "l2", "l1"]
 NORMS: tuple[Norm, ...] = ("linf", "l2")
 
 

@@ -1,4 +1,4 @@
-"""Linf steps of FAB and Square, picture after picture, by Numba, which is slow to import: import this late."""
+"""Steps of FAB and Square, picture after picture, by Numba, which is slow to import: import this late."""
 
 import numba
 import numpy as np
@@ -91,3 +91,122 @@ def paint_squares(
                 for c in range(channels):
                     j = (row * width + column) * channels + c
                     out[i, j] = high[picture[i], j] if raised[i, c] else low[picture[i], j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _mass(delta: Row, squared: bool) -> np.float32:
+    """Sum of the squares, or of the absolute values."""
+    total = np.float32(0)
+    if squared:
+        for j in range(delta.size):
+            total += delta[j] * delta[j]
+    else:
+        for j in range(delta.size):
+            total += abs(delta[j])
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def move_windows(
+    delta: Row,
+    image: Row,
+    places: NDArray[np.int64],
+    colour: Row,
+    bumps: NDArray[np.float32],
+    eps: float,
+    squared: bool,
+    width: int,
+) -> None:
+    """`bench.attacks.windows.torch_move` in place: delta, image [m, h w c]; places [m, 7]: side, top, left, top and
+    left of the window that gives, which of `bumps` [k, 2, s, s], and whether it lies; colour [m, c].
+
+    delta becomes the picture moved by eps (squared: L2), else the new perturbation, yet to be projected (L1).
+    """
+    channels, tiny = colour.shape[1], np.float32(1e-12)
+    for i in range(len(delta)):
+        side, top, left, top2, left2, which, lying = places[i]
+        change, bump = delta[i], bumps[which, lying]
+        budget = np.float32(eps * eps if squared else eps)
+        spare = max(budget - _mass(change, squared), np.float32(0)) / np.float32(channels)
+        for c in range(channels):
+            here, both = np.float32(0), np.float32(0)
+            for row in range(side):
+                for column in range(side):
+                    own = change[((top + row) * width + left + column) * channels + c]
+                    here += own * own if squared else abs(own)
+                    y, x = top2 + row, left2 + column
+                    if not (top <= y < top + side and left <= x < left + side):
+                        own = change[(y * width + x) * channels + c]
+                        both += own * own if squared else abs(own)
+            both += here
+            here = (np.sqrt(here) if squared else here) + tiny
+            shaped = np.float32(0)
+            for row in range(side):
+                for column in range(side):
+                    own = change[((top + row) * width + left + column) * channels + c] / here
+                    own += bump[row, column] * colour[i, c]
+                    shaped += own * own if squared else abs(own)
+            shaped = (np.sqrt(shaped) if squared else shaped) + tiny
+            wanted = (np.sqrt(spare + both) if squared else (spare + both) * np.float32(channels)) / shaped
+            for row in range(side):
+                for column in range(side):
+                    y, x = top2 + row, left2 + column
+                    if not (top <= y < top + side and left <= x < left + side):
+                        change[(y * width + x) * channels + c] = 0
+            for row in range(side):
+                for column in range(side):
+                    j = ((top + row) * width + left + column) * channels + c
+                    change[j] = (change[j] / here + bump[row, column] * colour[i, c]) * wanted
+        if squared:
+            scale = np.float32(eps) / (np.sqrt(_mass(change, squared)) + tiny)
+            for j in range(change.size):
+                change[j] = min(max(image[i, j] + scale * change[j], np.float32(0)), np.float32(1))
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.float32, int]:
+    """By how much the way from `image` to `x` is too long, shortened by `at`, and how many values still are."""
+    total, free = np.float32(0), 0
+    for j in range(x.size):
+        delta = x[j] - image[j]
+        left = abs(delta) - at
+        room = np.float32(1) - image[j] if delta > 0 else image[j]
+        total += max(min(left, room), np.float32(0))
+        free += (left > 0) & (left <= room)
+    return total - eps, free
+
+
+@numba.njit(cache=True, nogil=True)
+def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float32:
+    """`bench.attacks.norms.l1_threshold` of one picture."""
+    low, high, at = np.float32(0), np.float32(0), np.float32(0)
+    for j in range(x.size):
+        high = max(high, abs(x[j] - image[j]))
+    for _ in range(rounds):
+        over, free = _l1_over(x, image, eps, at)
+        if abs(over) <= np.float32(1e-6) * eps or (over <= 0 and at == 0):
+            break
+        if over > 0:
+            low = at
+        else:
+            high = at
+        at = at + over / np.float32(free) if free > 0 else high
+        if not low < at < high:
+            at = (low + high) / np.float32(2)
+    return at
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+def l1_project(x: Row, image: Row, eps: float, rounds: int) -> None:
+    """`bench.attacks.norms.torch_into_l1` in place: x, image [n, d]."""
+    for i in range(len(x)):
+        at, total = _l1_threshold(x[i], image[i], np.float32(eps), rounds), np.float32(0)
+        for j in range(x.shape[1]):
+            delta = x[i, j] - image[i, j]
+            room = np.float32(1) - image[i, j] if delta > 0 else image[i, j]
+            kept = max(min(abs(delta) - at, room), np.float32(0))
+            total += kept
+            x[i, j] = kept if delta > 0 else -kept
+        scale = min(np.float32(eps) / (total + np.float32(1e-12)), np.float32(1))
+        for j in range(x.shape[1]):
+            x[i, j] = image[i, j] + x[i, j] * scale

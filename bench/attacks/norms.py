@@ -1,4 +1,4 @@
-"""Geometry of the two balls: size, steepest step, projection, noise. Images are float [n, 3, h, w] in [0, 1]."""
+"""Geometry of the balls: size, steepest step, projection, noise. Images are float [n, 3, h, w] in [0, 1]."""
 
 from typing import NamedTuple
 
@@ -10,6 +10,11 @@ from torch import Tensor
 from bench.attacks.budget import Norm
 
 _TINY = 1e-12
+
+_ORDER: dict[Norm, float] = {"linf": torch.inf, "l2": 2, "l1": 1}
+
+_ROUNDS = 60
+"""Bound on the steps of the projection onto L1's ball, far above the ten or so that it takes."""
 
 
 class Box(NamedTuple):
@@ -26,8 +31,7 @@ def per_image(values: Tensor) -> Tensor:
 
 def size(delta: Tensor, norm: Norm) -> Tensor:
     """Norm of each perturbation: [n, 3, h, w] -> [n]."""
-    values = flat(delta)
-    return values.abs().amax(1) if norm == "linf" else torch.linalg.vector_norm(values, dim=1)
+    return torch.linalg.vector_norm(flat(delta), ord=_ORDER[norm], dim=1)
 
 
 def unit(delta: Tensor, norm: Norm) -> Tensor:
@@ -36,12 +40,17 @@ def unit(delta: Tensor, norm: Norm) -> Tensor:
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
-    """The step of norm 1 that raises a linear loss most: the sign for Linf, the normalised gradient for L2."""
+    """The step of norm 1 that raises a linear loss most: the sign for Linf, the normalised gradient for L2, the largest
+    coordinate alone for L1."""
+    if norm == "l1":
+        values = flat(gradient).abs()
+        largest = per_image(values.amax(1))
+        return unit(gradient.sign() * (gradient.abs() == largest), "l1")
     return gradient.sign() if norm == "linf" else unit(gradient, norm)
 
 
 def box(image: Tensor, eps: float, norm: Norm) -> Box:
-    """Between what the values of a perturbed image may lie: for Linf all that its budget says, for L2 [0, 1]."""
+    """Between what the values of a perturbed image may lie: for Linf all that its budget says, else [0, 1]."""
     if norm == "linf":
         return Box((image - eps).clamp_(0.0, 1.0), (image + eps).clamp_(0.0, 1.0))
     return anywhere(image)
@@ -54,11 +63,57 @@ def anywhere(image: Tensor) -> Box:
 
 
 def into(x: Tensor, image: Tensor, limits: Box, eps: float, norm: Norm) -> Tensor:
-    """`x` moved into the ball of radius `eps` around `image`, then into [0, 1]; `limits` are `box`'s."""
+    """`x` moved into the ball of radius `eps` around `image`, then into [0, 1] (for L1 into both at once); `limits` are
+    `box`'s."""
+    if norm == "l1":
+        return into_l1(x, image, eps)
     if norm == "l2":
         delta = x - image
         x = image + delta * (eps / (per_image(size(delta, norm)) + _TINY)).clamp(max=1.0)
     return torch.clamp(x, limits.low, limits.high)
+
+
+def into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
+    """The nearest point to `x` (in L2) that lies within `eps` of `image` in L1 and in [0, 1].
+
+    The two bounds are met at once: arXiv 2103.01208, section 3. Each coordinate's way from the image is shortened by
+    one and the same amount (`l1_threshold`), or as far as [0, 1] wants, whichever is more.
+    """
+    if x.device.type == "cpu" and x.dtype == torch.float32:
+        from bench.attacks.compiled import l1_project  # Numba is slow to import
+
+        out = x.contiguous(memory_format=torch.channels_last).clone()
+        l1_project(array(out), array(image), eps, _ROUNDS)
+        return out
+    return torch_into_l1(x, image, eps)
+
+
+def torch_into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
+    """`into_l1` in torch."""
+    delta = x - image
+    way = delta.abs()
+    room = torch.minimum(torch.where(delta > 0, 1 - image, image), way)
+    kept = torch.minimum((way - per_image(l1_threshold(flat(way), flat(room), eps))).clamp(min=0), room)
+    kept *= (eps / (per_image(size(kept, "l1")) + _TINY)).clamp(max=1.0)
+    return image + delta.sign() * kept
+
+
+def l1_threshold(way: Tensor, room: Tensor, eps: float) -> Tensor:
+    """[n]: the least t >= 0 with sum(min(max(way - t, 0), room)) <= eps, of way, room [n, d]: Newton's steps, and
+    halving where they leave the interval that holds the root."""
+    low, high = torch.zeros_like(way[:, 0]), way.amax(1)
+    at = low
+    for _ in range(_ROUNDS):
+        left = (way - at[:, None]).clamp(min=0)
+        over = torch.minimum(left, room).sum(1) - eps
+        if not (over.abs() > 1e-6 * eps).logical_and((over > 0) | (at > 0)).any():
+            break
+        low, high = torch.where(over > 0, at, low), torch.where(over > 0, high, at)
+        free = ((left > 0) & (left <= room)).sum(1)
+        step = at + over / free
+        inside = (step > low) & (step < high)
+        at = torch.where((over > 0) | (at > 0), torch.where(inside, step, (low + high) / 2), at)
+    return at
 
 
 def project(x: Tensor, image: Tensor, eps: float, norm: Norm) -> Tensor:

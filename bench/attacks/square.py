@@ -5,21 +5,18 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bench.attacks import norms
 from bench.attacks.budget import Norm
 from bench.attacks.losses import margin
-from bench.attacks.randomness import Generators, signs, uniform
+from bench.attacks.randomness import signs, uniform
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 from bench.attacks.squares import Squares, paint
+from bench.attacks.windows import Bumps, Windows, bumps, move, tiles
 
 P_INIT = 0.8
 SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Share of pixels in the first square, and the queries after which it halves (section 5, for 10,000 queries)."""
-
-TILES = 5
-"""Bumps a side in the start for L2 (section 5.2)."""
 
 AT_ONCE = 4
 """Proposals of one image in a pass, at most: about one in twenty is taken, and those asked after it were in vain."""
@@ -52,7 +49,7 @@ class Square(Search[SquareBatch]):
         if self.norm == "linf":
             first = new.image + self.eps * signs(new.generators, c, 1, w).to(new.image)
         else:
-            first = new.image + self.eps * norms.unit(_tiles(new.generators, c, h, w), "l2").to(new.image)
+            first = new.image + self.eps * norms.unit(tiles(new.generators, c, h, w, self.norm), "l2").to(new.image)
         at = new.at(first, norms.box(new.image, self.eps, self.norm))
         draws = uniform(new.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
         lowest = torch.full_like(at["x"][:, 0, 0, 0], torch.inf)
@@ -99,17 +96,12 @@ class Square(Search[SquareBatch]):
         """[m, c, h, w]: the proposal after `made` [m] others, to the best picture of `row` [m]."""
         h, w = batch.image.shape[2:]
         side, draws = _sides(self, h, w).to(made)[made], batch.draws[row, made]
-        if self.norm == "l2":
-            return self._windows(batch.best[row], batch.image[row], side, draws)
+        if self.norm != "linf":
+            windows = Windows.drawn(row, side, draws, h, w)
+            return move(batch.best, batch.image, windows, _shapes(self, h, w), self.eps, self.norm)
         top, left = _first(draws[:, 0], h, side), _first(draws[:, 1], w, side)
         # Algorithm 2: a square of one colour, 2 eps away, projected: so at the upper or the lower end of its room.
         return paint(batch.best, batch.low, batch.high, Squares(row, top, left, side, draws[:, 2:] < 0.5))
-
-    def _windows(self, best: Tensor, image: Tensor, side: Tensor, draws: Tensor) -> Tensor:
-        """Algorithm 3, one by one: windows differ in size."""
-        parts = zip(best - image, side.tolist(), draws, strict=True)
-        moved = torch.stack([_move(delta, own, self.eps, draw) for delta, own, draw in parts])
-        return (image + self.eps * norms.unit(moved, "l2")).clamp(0.0, 1.0)
 
 
 @cache
@@ -119,60 +111,18 @@ def _sides(search: Square, h: int, w: int) -> Tensor:
     query = query * 10_000 // search.queries if search.rescale else query
     halvings = torch.bucketize(query, torch.tensor(SCHEDULE)).double()
     side = (P_INIT * h * w * torch.exp2(-halvings)).sqrt().round().long()
-    return side.clamp(min=1, max=min(h, w)) if search.norm == "linf" else side.clamp(min=3)
+    if search.norm == "linf":
+        return side.clamp(min=1, max=min(h, w))
+    side = side.clamp(min=3)
+    return (side + 1 - side % 2).clamp(max=min(h, w))
+
+
+@cache
+def _shapes(search: Square, h: int, w: int) -> Bumps:
+    """The bumps of all sides of the schedule."""
+    return bumps(tuple(_sides(search, h, w).unique().tolist()), search.norm)
 
 
 def _first(draw: Tensor, length: int, side: Tensor) -> Tensor:
     """int64 [b]: where an interval of `side` pixels starts, as `draw` in [0, 1) says."""
     return (draw * (length - side)).long()
-
-
-def _move(delta: Tensor, side: int, eps: float, draw: Tensor) -> Tensor:
-    """[c, h, w]: mass of one window of the perturbation, and what is left of eps, moved to another, as a new shape."""
-    c, h, w = delta.shape
-    side = min(side + 1 - side % 2, h, w)
-    top, left, top2, left2 = (int(d * (n - side)) for d, n in zip(draw[:4].tolist(), (h, w, h, w), strict=True))
-    here = (slice(None), slice(top, top + side), slice(left, left + side))
-    there = (slice(None), slice(top2, top2 + side), slice(left2, left2 + side))
-    mask = torch.zeros_like(delta)
-    mask[here] = mask[there] = 1
-    mass = (delta * mask).square().sum((1, 2), keepdim=True)
-    spare = max(eps**2 - float(delta.square().sum()), 0.0) / c
-    colour = torch.where(draw[5:] < 0.5, 1.0, -1.0)[:, None, None]
-    shape = _bump(side, float(draw[4])).to(delta) * colour
-    shape = shape + delta[here] / (1e-12 + torch.linalg.vector_norm(delta[here], dim=(1, 2), keepdim=True))
-    shape = shape / (1e-12 + torch.linalg.vector_norm(shape, dim=(1, 2), keepdim=True))
-    moved = delta.clone()
-    moved[there] = 0
-    moved[here] = shape * (mass + spare).sqrt()
-    return moved
-
-
-def _tiles(generators: Generators, c: int, h: int, w: int) -> Tensor:
-    """float32 [n, c, h, w]: the L2 start, five by five bumps of random sign and turn, centred."""
-    side = max(min(h, w) // TILES, 1)
-    colours, turns = signs(generators, c, TILES, TILES), uniform(generators, TILES, TILES)
-    upright, lying = _bump(side, 0.0), _bump(side, 1.0)
-    bumps = torch.where(turns[..., None, None] < 0.5, upright, lying)[:, None] * colours[..., None, None]
-    square = bumps.transpose(3, 4).reshape(len(generators), c, TILES * side, TILES * side)
-    top, left = (h - TILES * side) // 2, (w - TILES * side) // 2
-    return F.pad(square, (left, w - TILES * side - left, top, h - TILES * side - top))
-
-
-def _bump(side: int, turn: float) -> Tensor:
-    """float32 [side, side] of norm 1: a peak above a trough, or beside it (equation 2 and figure 4)."""
-    half = side // 2
-    bump = torch.cat([_peak(half, side), -_peak(side - half, side)])
-    bump /= torch.linalg.vector_norm(bump)
-    return bump.T if turn > 0.5 else bump
-
-
-def _peak(height: int, width: int) -> Tensor:
-    """float32 [height, width]: rectangles around the centre, the m-th of weight 1 / m^2, of norm 1."""
-    peak = torch.zeros(height, width)
-    top, left = height // 2, width // 2
-    for m in range(max(height // 2 + 1, width // 2 + 1)):
-        peak[max(top, 0) : top + 2 * m + 1, max(left, 0) : left + 2 * m + 1] += 1 / (m + 1) ** 2
-        top, left = top - 1, left - 1
-    peak /= torch.linalg.vector_norm(peak).clamp(min=1e-12)
-    return peak

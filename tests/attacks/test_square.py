@@ -1,5 +1,6 @@
 """Square Attack: its schedule, its squares and windows, and its queries."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -14,8 +15,9 @@ from bench.attacks.autoattack import square
 from bench.attacks.budget import NORMS, Norm
 from bench.attacks.randomness import generator
 from bench.attacks.search import NewImages
-from bench.attacks.square import Square, SquareBatch, _bump, _sides
+from bench.attacks.square import Square, SquareBatch, _shapes, _sides
 from bench.attacks.squares import Squares, paint, torch_paint
+from bench.attacks.windows import Windows, bump, move, torch_move
 from tests.attacks.conftest import Subject
 
 
@@ -82,11 +84,62 @@ def test_several_proposals_at_once_are_those_of_one_by_one(subject: Subject, nor
     assert single.cost.forward < several.cost.forward < 2 * single.cost.forward
 
 
+BALLS: list[tuple[Norm, float]] = [("l2", 0.7), ("l1", 12.0)]
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1"])
 @pytest.mark.parametrize("side", [3, 5, 8, 13])
-def test_bumps_are_the_reference_s(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    attack = SquareAttack(None, norm="L2", eps=1.0, device="cpu")
+def test_bumps_are_the_reference_s(side: int, norm: Norm, monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = SquareAttack(None, norm=norm.upper(), eps=1.0, device="cpu")
     monkeypatch.setattr(torch, "rand", lambda *_: torch.zeros(1))
-    torch.testing.assert_close(_bump(side, 0.0), attack.eta(side))
+    torch.testing.assert_close(bump(side, False, norm), attack.eta(side))
+
+
+class Dictated(SquareAttack):  # type: ignore[misc]
+    """The reference's attack, its windows given in place of drawn, on a network that no proposal ever moves."""
+
+    def __init__(self, norm: str, eps: float, sides: list[int], draws: Tensor) -> None:
+        self.asked: list[Tensor] = []
+        super().__init__(self._answer, norm=norm, eps=eps, n_queries=len(draws), resc_schedule=False, device="cpu")
+        self.draws, self.lengths, self.query = draws, sides, -1
+        self.turn = False
+
+    def _answer(self, x: Tensor) -> Tensor:
+        self.asked.append(x.clone())
+        self.query += 1
+        self.place = 0
+        return torch.tensor([[1.0, 0.0]]).repeat(len(x), 1)
+
+    def random_int(self, low: int = 0, high: int = 1, shape: object = None) -> Tensor:
+        self.place += 1
+        return (self.draws[self.query, self.place - 1] * high).long().view(1)
+
+    def random_choice(self, shape: list[int]) -> Tensor:
+        if not self.query + 1:
+            return super().random_choice(shape)
+        return torch.where(self.draws[self.query, 5:] < 0.5, 1.0, -1.0).view(1, 3, 1, 1).expand(shape)
+
+    def eta(self, side: int) -> Tensor:
+        lying = self.query + 1 and self.draws[self.query, 4] > 0.5
+        return bump(side, bool(lying), self.norm.lower())
+
+
+@pytest.mark.parametrize(("norm", "eps"), BALLS)
+@pytest.mark.parametrize("made", [move, torch_move])
+def test_windows_are_the_reference_s(norm: Norm, eps: float, made: Callable[..., Tensor]) -> None:
+    """The picture proposed after each number of queries, by pyautoattack's own loop with the same random numbers."""
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    draws, search = torch.rand(60, 8, generator=torch.Generator().manual_seed(1)), Square(norm, eps)
+    sides = _sides(search, 32, 32)[:60]
+    theirs = Dictated(norm.upper(), eps, sides.tolist(), draws)
+    theirs.init_hyperparam(images)
+    theirs.attack_single_run(images, torch.zeros(2, dtype=torch.int64))
+    start, *expected = theirs.asked
+    for row in (0, 1):
+        windows = Windows.drawn(torch.full((60,), row), sides, draws, 32, 32)
+        found = made(start, images, windows, _shapes(search, 32, 32), eps, norm)
+        torch.testing.assert_close(found, torch.stack([picture[row] for picture in expected]), atol=5e-6, rtol=0)
+        assert (norms.size(found - images[row], norm) <= eps * (1 + 1e-5)).all()
 
 
 @pytest.mark.parametrize("norm", NORMS)
