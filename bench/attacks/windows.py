@@ -45,8 +45,7 @@ class Windows(NamedTuple):
 
 
 class Bumps(NamedTuple):
-    """side: int64 [k], ascending; shape: float32 [k, 2, s, s], upright and lying, in the upper left corner; on the CPU.
-    """
+    """side: int64 [k], ascending; shape: float32 [k, 2, s, s], upright and lying, in the upper left corner (on CPU)."""
 
     side: Tensor
     shape: Tensor
@@ -154,8 +153,7 @@ def bump(side: int, turned: bool, norm: Norm) -> Tensor:
 
 
 def _peak(height: int, width: int, norm: Norm) -> Tensor:
-    """float32 [height, width] of norm 1: rectangles around the centre, the m-th of weight 1 / m^2 (L2), 1 / m^4 (L1).
-    """
+    """float32 [height, width] of norm 1: rectangles around the centre, the m-th weighs 1 / m^2 (L2), 1 / m^4 (L1)."""
     peak = torch.zeros(height, width)
     top, left = height // 2, width // 2
     for m in range(max(height // 2 + 1, width // 2 + 1)):

@@ -110,7 +110,7 @@ class Dictated(SquareAttack):  # type: ignore[misc]
         self.place = 0
         return torch.tensor([[1.0, 0.0]]).repeat(len(x), 1)
 
-    def random_int(self, low: int = 0, high: int = 1, shape: object = None) -> Tensor:
+    def random_int(self, _low: int, high: int) -> Tensor:
         self.place += 1
         return (self.draws[self.query, self.place - 1] * high).long().view(1)
 
