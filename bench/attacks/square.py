@@ -120,7 +120,7 @@ def _sides(search: Square, h: int, w: int) -> Tensor:
 @cache
 def _shapes(search: Square, h: int, w: int) -> Bumps:
     """The bumps of all sides of the schedule."""
-    return bumps(tuple(_sides(search, h, w).unique().tolist()), search.norm)
+    return bumps(tuple(sorted(set(_sides(search, h, w).tolist()))), search.norm)
 
 
 def _first(draw: Tensor, length: int, side: Tensor) -> Tensor:

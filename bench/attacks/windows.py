@@ -40,8 +40,8 @@ class Windows(NamedTuple):
     def drawn(cls, row: Tensor, side: Tensor, draws: Tensor, height: int, width: int) -> "Windows":
         """Windows where `draws` [m, 5 + 3], uniform in [0, 1), put them."""
         free = torch.stack([height - side, width - side, height - side, width - side], 1)
-        places = (draws[:, :4] * free).long().unbind(1)
-        return cls(row, side, *places, draws[:, 4] > 0.5, torch.where(draws[:, 5:] < 0.5, 1.0, -1.0))
+        top, left, top2, left2 = (draws[:, :4] * free).long().unbind(1)
+        return cls(row, side, top, left, top2, left2, draws[:, 4] > 0.5, torch.where(draws[:, 5:] < 0.5, 1.0, -1.0))
 
 
 class Bumps(NamedTuple):
@@ -164,4 +164,4 @@ def _peak(height: int, width: int, norm: Norm) -> Tensor:
 
 
 def _length(values: Tensor, norm: Norm) -> Tensor:
-    return torch.linalg.vector_norm(values, ord=_power(norm))
+    return values.square().sum().sqrt() if norm == "l2" else values.abs().sum()
