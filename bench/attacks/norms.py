@@ -31,7 +31,8 @@ def size(delta: Tensor, norm: Norm) -> Tensor:
     """Norm of each perturbation: [n, 3, h, w] -> [n]."""
     values = flat(delta)
     if norm == "l2":
-        return torch.linalg.vector_norm(values, dim=1)
+        length: Tensor = torch.linalg.vector_norm(values, dim=1)
+        return length
     return values.abs().amax(1) if norm == "linf" else values.abs().sum(1)
 
 
