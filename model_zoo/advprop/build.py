@@ -5,15 +5,14 @@ from torch import nn
 from model_zoo.card import ModelCard
 from model_zoo.nets.mixture_names import from_mixture
 from model_zoo.nets.resnet import ResNet, ResNetSpec
+from model_zoo.nets.with_timm import import_timm
 from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
     """timm's network where the card names one, or a ResNet with the card's normalisation branches."""
     if "timm" in card.build:
-        import timm  # takes seconds, which the ResNets should not wait for
-
-        net: nn.Module = timm.create_model(card.build["timm"], num_classes=card.classes)
+        net: nn.Module = import_timm().create_model(card.build["timm"], num_classes=card.classes)
         return net
     return ResNet(ResNetSpec.from_card(card))
 

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from torch import nn
 
 from model_zoo.card import ModelCard
 from model_zoo.errors import CardError, suggestion
+from model_zoo.nets.with_timm import import_timm
 
 _STAGES = (
     "ds_r1_k3_s1_e1_c16_se0.25",
@@ -54,14 +54,10 @@ class EfficientNetSpec:
 
 def efficientnet(spec: EfficientNetSpec) -> nn.Module:
     """The network of `spec`; float [n, 3, h, w] -> logits [n, classes]. Names of parameters are timm's."""
-    # timm takes seconds to import, which ResNets of the same room should not wait for
-    from timm.models._efficientnet_builder import decode_arch_def, round_channels
-    from timm.models.efficientnet import EfficientNet
-
-    channels = partial(round_channels, multiplier=spec.width)
-    decode: Any = decode_arch_def
-    net: nn.Module = EfficientNet(
-        decode([[stage] for stage in _STAGES], spec.depth),
+    builder = import_timm("timm.models._efficientnet_builder")
+    channels = partial(builder.round_channels, multiplier=spec.width)
+    net: nn.Module = import_timm("timm.models.efficientnet").EfficientNet(
+        builder.decode_arch_def([[stage] for stage in _STAGES], spec.depth),
         num_classes=spec.classes,
         num_features=channels(_HEAD),
         stem_size=_STEM,

@@ -4,13 +4,15 @@ import math
 from pathlib import PurePosixPath
 from typing import Any
 
-import timm
 from torch import nn
 
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, WeightsError, suggestion
+from model_zoo.nets.with_timm import import_timm
 from model_zoo.standard.outside import OutsideName
 from model_zoo.weights import Arrays
+
+timm = import_timm()
 
 
 def card(asked: OutsideName) -> ModelCard:

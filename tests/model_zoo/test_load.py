@@ -17,6 +17,7 @@ from model_zoo.load import Model, build, fill, fingerprint, load_model, network_
 from model_zoo.nets.activations import ACTIVATIONS
 from model_zoo.nets.normalisation import select_branch, use_branch
 from model_zoo.nets.resnet import ResNet, ResNetSpec, blocks_of
+from model_zoo.nets.with_timm import import_timm
 
 HALF = (0.5, 0.5, 0.5)
 TINY = {"blocks": [1, 1, 1, 1], "widths": [8, 8, 8, 8], "stem": 8}
@@ -292,8 +293,9 @@ def test_a_wrong_name_outside_is_explained(tmp_path: Path, name: str, message: s
 
 
 def test_torchvisions_and_timms_own_weights_load_strictly(tmp_path: Path) -> None:
-    import timm
     import torchvision
+
+    timm = import_timm()
 
     made: dict[str, nn.Module] = {
         "torchvision:squeezenet1_1": torchvision.models.squeezenet1_1(),
@@ -308,6 +310,19 @@ def test_torchvisions_and_timms_own_weights_load_strictly(tmp_path: Path) -> Non
         torch.save({"fc.weight": torch.zeros(3)}, tmp_path / "w.pth")
         with pytest.raises(WeightsError, match="do not fit"):
             load_model(name, weights_file=tmp_path / "w.pth")
+
+
+def test_an_older_timms_warnings_of_torch_jit_stay_off_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a new torch timm 1.0.9, which robustbench pins, warns so at its first import; all else is still heard."""
+    warn = "import warnings\nwarnings.warn('{}', FutureWarning)\n"
+    (tmp_path / "old_timm.py").write_text(warn.format("`torch.jit.interface` is deprecated. Please use"))
+    (tmp_path / "other.py").write_text(warn.format("another matter"))
+    monkeypatch.syspath_prepend(tmp_path)
+    import_timm("old_timm")
+    with pytest.raises(FutureWarning, match="another matter"):
+        import_timm("other")
 
 
 def test_robustbench_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
