@@ -186,6 +186,16 @@ def build(card: ModelCard) -> nn.Module:
     return room_of(card).build(card)
 
 
+def build_outline(card: ModelCard) -> nn.Module:
+    """The network of `card` for its names and shapes: without memory, unless its library reads values as it builds
+    (timm 1.0.9's NF-ResNets)."""
+    try:
+        with torch.device("meta"):
+            return build(card)
+    except NotImplementedError:  # torch's word for a value asked of a meta tensor
+        return build(card)
+
+
 def room_of(card: ModelCard) -> Room:
     """The module that builds the card's networks: `METHOD.build`, or the one that the card names in full."""
     module = card.room if "." in card.room else f"{card.room}.build"

@@ -2,11 +2,11 @@
 
 import re
 
-import timm
 import torchvision
 from torch import nn
 
 from model_zoo.card import ModelCard
+from model_zoo.nets.with_timm import import_timm
 from model_zoo.weights import Arrays
 
 
@@ -15,7 +15,7 @@ def build(card: ModelCard) -> nn.Module:
     if "torchvision" in card.build:
         net: nn.Module = torchvision.models.get_model(card.build["torchvision"], weights=None, num_classes=card.classes)
     else:
-        net = timm.create_model(card.build["timm"], num_classes=card.classes)
+        net = import_timm().create_model(card.build["timm"], num_classes=card.classes)
     return net
 
 

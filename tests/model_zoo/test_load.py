@@ -299,7 +299,7 @@ def test_torchvisions_and_timms_own_weights_load_strictly(tmp_path: Path) -> Non
 
     made: dict[str, nn.Module] = {
         "torchvision:squeezenet1_1": torchvision.models.squeezenet1_1(),
-        "timm:test_resnet.r160_in1k": timm.create_model("test_resnet"),
+        "timm:test_efficientnet.r160_in1k": timm.create_model("test_efficientnet"),
     }
     for name, net in made.items():
         torch.save(randomised(net).state_dict(), tmp_path / "w.pth")
@@ -328,7 +328,8 @@ def test_an_older_timms_warnings_of_torch_jit_stay_off_the_terminal(
 def test_robustbench_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "robustbench", None)
+    for module in ("robustbench", "robustbench.model_zoo.models"):
+        monkeypatch.setitem(sys.modules, module, None)
     from model_zoo.standard import from_robustbench
 
     from_robustbench._zoo.cache_clear()
