@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from model_zoo.card import ModelCard
 from model_zoo.fit import shape_problems
-from model_zoo.load import Model, build, fill, room_of
+from model_zoo.load import Model, build, build_outline, fill, room_of
 from model_zoo.oracles import Oracle, images_of, oracle_card, read_oracle
 
 TOLERANCE = 1e-4

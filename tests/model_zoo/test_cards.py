@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from model_zoo import card as card_module
 from model_zoo import registry
 from model_zoo.card import ModelCard, parse_card, read_card
 from model_zoo.errors import CardError, UnknownModelError
-from model_zoo.load import build
+from model_zoo.load import build_outline
 from model_zoo.nets.normalisation import branch_names
 from tools import catalogue
 
