@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.metrics.base import ConditionName, Shown
+from bench.condition import Condition
+from bench.metrics.base import Shown
 from bench.text import escape_unprintable
 
 LOG_WIDTH = 180
@@ -57,5 +58,5 @@ def _doubted(row: dict[str, Any]) -> bool:
 def _condensed(frame: pd.DataFrame) -> pd.DataFrame:
     """Without single severities, and without a suite's only condition, which its metrics already are."""
     single = frame[frame["condition"] != "all"].groupby(["model", "suite"])["condition"].transform("nunique") == 1
-    graded = frame["condition"].map(lambda name: name != "all" and ConditionName.parse(name).severity > 0).astype(bool)
+    graded = frame["condition"].map(lambda name: name != "all" and Condition.parse(name).severity > 0).astype(bool)
     return frame[~(graded | single.reindex(frame.index, fill_value=False))]

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from bench.condition import Condition
 from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
 from bench.store import Store, put_cell, put_part
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
@@ -70,7 +71,7 @@ def write_results(
     store, rng, entries = Store(folder), np.random.default_rng(seed), []
     for suite, conditions in suites.items():
         for condition, accuracy in conditions.items():
-            protocol = Protocol(condition.split("/")[0], images, n, "imagenet1k", condition, "made up")
+            protocol = Protocol(Condition.parse(condition).dataset, images, n, "imagenet1k", condition, "made up")
             cell = Cell(model, digest(model), {"size": 224}, protocol)
             put_cell(store, cell)
             put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng).table())

@@ -23,7 +23,6 @@ from bench.diagnostics.branches import branch_differences, branch_parameters
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.folder.reader import ResultsFolder
-from bench.metrics.base import ConditionName
 from model_zoo.load import Model, load_model
 
 PAGE = Path("docs/diagnostics.md")
@@ -52,12 +51,12 @@ def measure_lite(out: Path, data: Path, limit: int) -> None:
 
 
 def _wanted(unit: Unit) -> bool:
-    corruption = ConditionName.parse(unit.condition.name).corruption
+    corruption = unit.condition.condition.corruption
     return not corruption or corruption in LITE_CORRUPTIONS
 
 
 def _order(unit: Unit) -> bool:
-    return bool(ConditionName.parse(unit.condition.name).attack)
+    return unit.condition.attack is not None
 
 
 def _markdown(table: pd.DataFrame) -> Iterator[str]:

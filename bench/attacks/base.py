@@ -7,11 +7,12 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.budget import Norm, check_budget, parse_eps, spell
+from bench.attacks.budget import Norm, check_budget, parse_eps
 from bench.attacks.evaluation import Evaluation, Progress
 from bench.attacks.network import Cost
 from bench.attacks.queue import Trial
 from bench.attacks.result import AttackResult
+from bench.condition import AttackFields, spell
 
 __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
@@ -38,6 +39,7 @@ class Attack:
 
     def __post_init__(self) -> None:
         check_budget(self.norm, self.eps)
+        AttackFields.parse(self.name)
 
     @property
     def name(self) -> str:
@@ -46,6 +48,11 @@ class Attack:
         return "-".join(
             filter(None, [self.family, self.norm, f"eps{spell(self.eps, self.norm)}", self.choices, through])
         )
+
+    @property
+    def fields(self) -> AttackFields:
+        """The choices that the name says, one by one."""
+        return AttackFields.parse(self.name)
 
     @property
     def implementation(self) -> str:

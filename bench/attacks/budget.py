@@ -40,19 +40,3 @@ def check_budget(norm: str, eps: Fraction) -> Norm:
     if norm == "linf" and eps >= 1:
         raise UsageError(f"eps {float(eps):g} is outside [0, 1): eps is in units of [0,1]: write {float(eps):g}/255")
     return norm
-
-
-def spell(value: Fraction, norm: Norm = "linf") -> str:
-    """A fraction as it stands in an attack's name: `4_255` and `0.5_255` for Linf, `0.5` for L2, else `2_7`.
-
-    The name has no `/`, which separates the parts of a condition.
-    """
-    pixels = value * 255
-    if norm == "linf" and _decimal(pixels):
-        return f"{float(pixels):g}_255"
-    return f"{float(value):g}" if _decimal(value) else f"{value.numerator}_{value.denominator}"
-
-
-def _decimal(value: Fraction) -> bool:
-    """Whether `:g` writes `value` exactly."""
-    return Fraction(f"{float(value):g}") == value

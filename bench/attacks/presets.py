@@ -4,8 +4,9 @@ from fractions import Fraction
 from typing import Literal
 
 from bench.attacks.base import Attack, Trial
-from bench.attacks.budget import check_budget, spell
+from bench.attacks.budget import check_budget
 from bench.attacks.pgd import Pgd
+from bench.condition import spell
 from bench.errors import UsageError
 from model_zoo.card import ModelCard
 

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from bench.condition import Condition
 from bench.corruptions import NAMES
 from bench.diagnostics.distances import log_variance_ratio, standardised_shift, symmetric_kl, wasserstein2
 from bench.diagnostics.metrics import values
 from bench.diagnostics.table import merged
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder
-from bench.metrics.base import ConditionName
 
 SUITES = ("batchnorm", "smoothness", "margin")
 QUANTITIES = {
@@ -26,11 +26,10 @@ QUANTITIES = {
 
 def label_of(condition: str) -> str:
     """What a figure calls a condition: `clean`, `adversarial`, `adversarial via adv`, `fog`, `tiny-a`."""
-    name = ConditionName.parse(condition)
+    name = Condition.parse(condition)
     if name.attack:
-        branch = name.attack.partition("-through-")[2]
-        return f"adversarial via {branch}" if branch else "adversarial"
-    elsewhere = name.probes == "moments" and not name.corruption  # the home data set is looked at by more than that
+        return f"adversarial via {name.attack.through}" if name.attack.through else "adversarial"
+    elsewhere = name.probes == ("moments",) and not name.corruption  # the home data set is looked at by more than that
     return name.corruption or (name.dataset if elsewhere else "clean")
 
 

@@ -12,7 +12,7 @@ from bench.diagnostics.plane import Plane
 from bench.engine.execute import read_sample, to_images
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.folder.reader import ResultsFolder
-from bench.suites.base import Condition
+from bench.suites.base import Setup
 from model_zoo.load import Model, load_model
 from model_zoo.registry import find_card, split_branch
 
@@ -62,7 +62,7 @@ def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
     session = prepared.session
     entry = next(e for e in prepared.plan.entries if prepared.plan.subjects[e.subject].model is model)
     subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.condition)
-    plain = Condition(entry.condition.dataset, entry.condition.part)
+    plain = Setup(entry.condition.dataset, entry.condition.split, entry.condition.files)
     batch = read_sample(session, dataset, plain, list(range(min(PLANES_FROM, len(dataset)))), subject.spec)
     labels = torch.tensor([dataset.targets[i] for i in batch.readable])
     ids = [dataset.ids[i] for i in batch.readable]

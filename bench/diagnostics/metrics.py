@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from bench.condition import Condition
 from bench.diagnostics.distances import between_share, standardised_shift
 from bench.diagnostics.moments import Channels
 from bench.diagnostics.table import merged
 from bench.metrics.accuracy import accuracy
-from bench.metrics.base import ConditionName, Frames, Measurements, MissingConditionError
+from bench.metrics.base import Frames, Measurements, MissingConditionError
 from bench.metrics.estimate import LEVEL, Estimate, mean_estimate
 
 RESAMPLES = 2000
@@ -56,7 +57,7 @@ def median_of(column: str) -> Callable[[Frames], Estimate]:
 
 def norm_of(condition: str) -> str:
     """`linf` or `l2`, of a margin condition's name."""
-    return ConditionName.parse(condition).probes.split("-")[1]
+    return Condition.parse(condition).probe_norm
 
 
 def accuracy_at(distances: NDArray[np.float64], eps: float) -> float:
@@ -100,7 +101,7 @@ def _conditions(frames: Frames, which: str, *columns: str) -> list[pd.DataFrame]
 
 
 def _kind(condition: str) -> str:
-    name = ConditionName.parse(condition)
+    name = Condition.parse(condition)
     return "adversarial" if name.attack else "corrupted" if name.corruption else "clean"
 
 

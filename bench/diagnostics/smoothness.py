@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.attacks.budget import spell
 from bench.attacks.network import Network, freeze
 from bench.attacks.norms import per_image, project
 from bench.attacks.randomness import generator, uniform
+from bench.condition import spell
 from bench.diagnostics.probe import Found, Probe, Sight
 from model_zoo.card import ModelCard
 

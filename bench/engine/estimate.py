@@ -8,7 +8,7 @@ from bench.engine.execute import execute
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared
 from bench.record import UnitKey
-from bench.suites.base import Condition
+from bench.suites.base import Setup
 
 SAMPLE = 4
 """Images timed for each kind of condition."""
@@ -47,7 +47,7 @@ def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:
     return kinds
 
 
-def _kind(condition: Condition) -> str:
+def _kind(condition: Setup) -> str:
     """Conditions of one kind cost about the same."""
     if condition.probes:
         return condition.name.partition(":")[2] + (f" under {condition.attack.name}" if condition.attack else "")

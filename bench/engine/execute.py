@@ -25,7 +25,7 @@ from bench.engine.plan import Unit
 from bench.engine.session import Session, Shown, Subject, Subjects, View
 from bench.errors import DataError
 from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
-from bench.suites.base import Condition
+from bench.suites.base import Setup
 from model_zoo.card import InputSpec, ModelCard
 
 READ_SECONDS = 300.0
@@ -97,7 +97,7 @@ def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[Inp
         yield _batch(session, dataset, condition, chunk, list(islice(shown, len(chunk))), specs)
 
 
-def read_sample(session: Session, dataset: Dataset, condition: Condition, indices: list[int], spec: InputSpec) -> Batch:
+def read_sample(session: Session, dataset: Dataset, condition: Setup, indices: list[int], spec: InputSpec) -> Batch:
     """Images `indices` of `dataset` as `condition` shows them to a model's input."""
     views: list[View] = [None] if condition.corruption else [spec]
     shown = list(_read_ahead(session, dataset, indices, views))
@@ -140,7 +140,7 @@ def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], view
 def _batch(
     session: Session,
     dataset: Dataset,
-    condition: Condition,
+    condition: Setup,
     indices: list[int],
     shown: list[Shown],
     specs: Sequence[InputSpec],
@@ -157,7 +157,7 @@ def _batch(
     return Batch(indices, reasons, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
 
 
-def _measure(session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch) -> Columns:
+def _measure(session: Session, subject: Subject, condition: Setup, dataset: Dataset, batch: Batch) -> Columns:
     model = subject.model.to(session.device)
     labels = torch.tensor([dataset.targets[i] for i in batch.readable])
     images = to_images(batch.pictures[subject.spec])
@@ -180,7 +180,7 @@ def _measure(session: Session, subject: Subject, condition: Condition, dataset: 
 
 
 def _look(
-    session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch
+    session: Session, subject: Subject, condition: Setup, dataset: Dataset, batch: Batch
 ) -> tuple[Columns, pa.Table | None]:
     """What the condition's probes see of a unit. The images are attacked to the end, and then the model is judged."""
     sight = _sight(session, subject, condition, dataset, batch)
@@ -196,7 +196,7 @@ def _look(
     return columns, measurement
 
 
-def _sight(session: Session, subject: Subject, condition: Condition, dataset: Dataset, batch: Batch) -> Sight:
+def _sight(session: Session, subject: Subject, condition: Setup, dataset: Dataset, batch: Batch) -> Sight:
     model = subject.model.to(session.device)
     labels = torch.tensor([dataset.targets[i] for i in batch.readable])
     ids = [dataset.ids[i] for i in batch.readable]
@@ -214,7 +214,7 @@ def _sight(session: Session, subject: Subject, condition: Condition, dataset: Da
         )
 
     def sample(count: int) -> Tensor:
-        plain = Condition(condition.dataset, condition.part)
+        plain = Setup(condition.dataset, condition.split, condition.files)
         chosen = list(range(min(count, len(dataset))))
         return to_images(read_sample(session, dataset, plain, chosen, subject.spec).pictures[subject.spec])
 
@@ -245,7 +245,7 @@ def score(logits: Tensor, labels: Tensor) -> Columns:
     }
 
 
-def _added(condition: Condition, dataset: Dataset, card: ModelCard) -> list[str]:
+def _added(condition: Setup, dataset: Dataset, card: ModelCard) -> list[str]:
     """Names of the columns that the condition adds, whether or not a batch has a readable image."""
     attack = [field.name for field in ATTACK_FIELDS] if condition.attack and not condition.probes else []
     space = [field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else []

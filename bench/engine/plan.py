@@ -15,7 +15,7 @@ from bench.errors import UsageError
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, sound_parts
 from bench.suites import base
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 
 READS_AT_ONCE = 16
 """Cells whose parts are read at once when a run continues."""
@@ -27,7 +27,7 @@ class PlanEntry:
 
     suite: str
     subject: int
-    condition: Condition
+    condition: Setup
     cell: Cell
     images: int
 
@@ -36,7 +36,7 @@ class PlanEntry:
 class Unit:
     """One condition on the images [start, stop), for all models (`cells` by subject) whose part is missing."""
 
-    condition: Condition
+    condition: Setup
     key: UnitKey
     cells: tuple[tuple[int, Cell], ...]
 
@@ -92,7 +92,7 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Opt
     return Plan(subjects, suites, options, entries)
 
 
-def _cell(subject: Subject, condition: Condition, dataset: Dataset, options: Options, seed: int) -> Cell:
+def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: Options, seed: int) -> Cell:
     protocol = Protocol(
         dataset=dataset.name,
         manifest=dataset.manifest,
@@ -106,7 +106,7 @@ def _cell(subject: Subject, condition: Condition, dataset: Dataset, options: Opt
     return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)
 
 
-def _implementation(condition: Condition) -> str:
+def _implementation(condition: Setup) -> str:
     made = [f"corruptions {corruptions.VERSION}"] if condition.corruption else []
     attacked = [condition.attack.implementation] if condition.attack else []
     return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in condition.probes)])
@@ -142,7 +142,7 @@ def _done(plan: Plan, store: Store | None) -> dict[str, set[UnitKey]]:
         return dict(zip(plan.cells, pool.map(partial(sound_parts, store), plan.cells), strict=True))
 
 
-def source_of(condition: Condition) -> tuple[str, str, bool]:
+def source_of(condition: Setup) -> tuple[str, str, bool]:
     """Conditions of one source take the same pictures in the same order."""
     return condition.dataset, condition.part, bool(condition.probes)
 

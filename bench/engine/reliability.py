@@ -17,7 +17,7 @@ from bench.engine.session import Session, Subjects
 from bench.errors import UsageError
 from bench.record import Cell
 from bench.store import RELIABILITY, Store
-from bench.suites.base import Condition
+from bench.suites.base import Setup
 
 SAMPLE = 32
 """Images of a cell that are looked at, unless the user says otherwise."""
@@ -37,7 +37,7 @@ class ReliabilityCheck:
     surrogate: int | None
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> Setup:
         """What the cell is under."""
         return self.entry.condition
 

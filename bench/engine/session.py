@@ -15,7 +15,7 @@ from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableEr
 from bench.datasets.preprocess import InputProtocol, input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.readers import Readers
-from bench.suites.base import Condition
+from bench.suites.base import Setup
 from model_zoo.card import InputSpec
 from model_zoo.load import Model, fingerprint
 
@@ -109,7 +109,7 @@ class Session:
             )
         return self._datasets[name, part, shuffled]
 
-    def dataset_of(self, condition: Condition) -> Dataset:
+    def dataset_of(self, condition: Setup) -> Dataset:
         """The data set of a condition, in the order in which the condition takes it."""
         return self.dataset(condition.dataset, condition.part, bool(condition.probes))
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bench.condition import Condition
 from bench.corruptions import EXTRA, NAMES, SEVERITIES, corrupt
 from bench.datasets.base import Picture
 from bench.errors import IncompleteError
-from bench.metrics.base import ConditionName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,9 +20,10 @@ def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
     Raises `IncompleteError` where the model has no corrupted condition in `suite`.
     """
     rows = frame[(frame["model"] == model) & (frame["suite"] == suite) & (frame["metric"] == "accuracy")]
+    rows = rows[rows["condition"] != "all"]
     table = pd.DataFrame(np.nan, index=pd.Index([*NAMES, *EXTRA]), columns=pd.Index(SEVERITIES))
     for condition, accuracy in zip(rows["condition"], rows["value"], strict=True):
-        parsed = ConditionName.parse(condition)
+        parsed = Condition.parse(condition)
         if parsed.corruption in table.index:
             table.loc[parsed.corruption, parsed.severity] = 100 * (1 - accuracy)
     table = table.dropna(how="all")

@@ -1,6 +1,7 @@
 """Figures of Intriguing Properties of Adversarial Training at Scale (arXiv 1906.03787)."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,11 +54,11 @@ def draw_clean_share(spec: FigureSpec, data: Numbers) -> "Figure":
 def curves(data: Numbers, wanted: Callable[[Facts], bool]) -> tuple[list[Series], str]:
     """Robust accuracy against steps: of the attacks that differ in steps alone, those with most models."""
     names = {facts.name for facts in data.models if wanted(facts)}
-    columns = [c for c in data.columns if c.steps and c.part("family") == "pgd" and "through" not in c.attack]
-    kinds: dict[tuple[str, str, str, bool, int], list[Column]] = {}
-    for c in columns:
-        if names & c.numbers.keys():
-            kind = (c.dataset, c.part("norm"), c.part("eps"), "untargeted" in c.attack, c.n)
+    kinds: dict[tuple[str, str, Fraction, bool | None, int], list[Column]] = {}
+    for c in data.columns:
+        attack = c.attack
+        if attack and attack.steps and attack.family == "pgd" and not attack.through and names & c.numbers.keys():
+            kind = (c.dataset, attack.norm, attack.eps, attack.targeted, c.n)
             kinds.setdefault(kind, []).append(c)
     several = [group for group in kinds.values() if len({c.steps for c in group}) > 1]
     if not several:

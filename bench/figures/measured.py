@@ -1,6 +1,5 @@
 """What a results folder holds, as figures ask for it: numbers by model, one condition and one protocol at a time."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,14 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from bench.condition import AttackFields, Condition
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import results, suite_protocol
-from bench.metrics.base import ConditionName
 from bench.training.recipes import RECIPES, Recipe
 from model_zoo.card import ModelCard
 from model_zoo.registry import cards, split_branch
-
-_ATTACK = re.compile(r"(?P<family>[a-z-]+?)-(?P<norm>linf|l2|l1)-eps(?P<eps>[\d._]+)(?:-k(?P<steps>\d+))?.*")
 
 
 @dataclass(frozen=True)
@@ -78,22 +75,22 @@ class Column:
     @property
     def dataset(self) -> str:
         """The data set of a condition; the suite's name for its own metrics."""
-        return self.condition.partition("/")[0] if self.condition != "all" else self.suite
+        return Condition.parse(self.condition).dataset if self.condition != "all" else self.suite
 
     @property
-    def attack(self) -> str:
-        """The attack's canonical name; empty where there is none."""
-        return "" if self.condition == "all" else ConditionName.parse(self.condition).attack
+    def attack(self) -> AttackFields | None:
+        """The attack, where there is one."""
+        return None if self.condition == "all" else Condition.parse(self.condition).attack
 
-    def part(self, name: str) -> str:
-        """`family`, `norm`, `eps` or `steps` of the attack; empty where it has none."""
-        match = _ATTACK.fullmatch(self.attack)
-        return (match[name] or "") if match else ""
+    @property
+    def family(self) -> str:
+        """The attack's family; empty where there is none."""
+        return self.attack.family if self.attack else ""
 
     @property
     def steps(self) -> int:
-        """Of the attack; 0 where it has none."""
-        return int(self.part("steps") or 0)
+        """Steps of the attack; 0 where it has none."""
+        return (self.attack.steps or 0) if self.attack else 0
 
     @property
     def n(self) -> int:
@@ -171,7 +168,7 @@ class Numbers:
 
     def robust(self, names: Iterable[str]) -> Column | None:
         """Accuracy under PGD (untargeted or not) of most steps."""
-        return self.best(names, lambda c: c.part("family") == "pgd" and "through" not in c.attack)
+        return self.best(names, lambda c: c.family == "pgd" and c.attack is not None and not c.attack.through)
 
     def metric(self, names: Iterable[str], suites: Iterable[str], metric: str) -> Column | None:
         """A suite's own metric, of the first of `suites` that was measured."""

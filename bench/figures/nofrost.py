@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.condition import spell
 from bench.figures import style
 from bench.figures.base import FigureSpec, Series, bars, beside, of_column
 from bench.figures.measured import Column, Facts, Numbers
@@ -76,8 +77,8 @@ def _look(name: str, looks: dict[str, int]) -> int:
 def draw_attacks(spec: FigureSpec, data: Numbers) -> "Figure":
     """Bars of accuracy, a group an attack."""
     names = rivals(data)
-    families = sorted({c.part("family") for c in data.columns if c.attack and set(names) & c.numbers.keys()} - {""})
-    found = [data.best(names, lambda c, f=family: c.part("family") == f) for family in families]  # type: ignore[misc]
+    families = sorted({c.family for c in data.columns if c.attack and set(names) & c.numbers.keys()})
+    found = [data.best(names, lambda c, f=family: c.family == f) for family in families]  # type: ignore[misc]
     chosen = [column for column in found if column]
     shared = [name for name in names if all(name in column.numbers for column in chosen)]
     if len(chosen) < 2 or len(shared) < 2:
@@ -95,10 +96,12 @@ def draw_attacks(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def _short(column: Column) -> str:
-    eps = column.part("eps").replace("_", "/")
+    if column.attack is None:
+        return column.dataset
+    eps = spell(column.attack.eps, column.attack.norm).replace("_", "/")
     steps = f"-{column.steps}" if column.steps else ""
-    targeted = " targeted" if "-targeted" in column.attack else ""
-    return f"{column.part('family')}{steps}{targeted}\neps {eps}"
+    targeted = " targeted" if column.attack.targeted else ""
+    return f"{column.family}{steps}{targeted}\neps {eps}"
 
 
 def draw_radar(spec: FigureSpec, data: Numbers) -> "Figure":

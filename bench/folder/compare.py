@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.condition import Condition
 from bench.errors import IncompleteError, UsageError
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import suite_protocol
-from bench.metrics.base import ConditionName, MissingConditionError
+from bench.metrics.base import MissingConditionError
 from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import changed, compare, holm, mce_difference
@@ -131,7 +132,7 @@ def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
 
 def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     """The difference of mCE where both have all 75 conditions."""
-    corrupted = [name for name in like if ConditionName.parse(name).severity]
+    corrupted = [name for name in like if Condition.parse(name).severity]
     frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
     try:
         found = mce_difference(*frames)

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pandas as pd
 import pyarrow as pa
 
+from bench.condition import Condition
 from bench.errors import StoreError
-from bench.metrics.base import ConditionName
 from bench.record import Cell, misfit
 from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
 from model_zoo.schema import SchemaError, loads, parse
@@ -193,7 +193,7 @@ class _Entry:
     cell: str
 
     def __post_init__(self) -> None:
-        ConditionName.parse(self.condition)
+        Condition.parse(self.condition)
 
 
 @dataclass(frozen=True)

@@ -62,25 +62,3 @@ class Shown:
 
 class MissingConditionError(Exception):
     """A metric's condition was not measured; the mean over what is there would be another number."""
-
-
-@dataclass(frozen=True)
-class ConditionName:
-    """A canonical condition taken apart: `imagenet/fog/3-jpeg85` or `imagenet/pgd-linf-...` or `imagenet/clean`,
-    each with `:probes` behind it where diagnostics looked on."""
-
-    dataset: str
-    corruption: str = ""
-    severity: int = 0
-    attack: str = ""
-    probes: str = ""
-
-    @classmethod
-    def parse(cls, name: str) -> "ConditionName":
-        """The parts of `name`. Raises `ValueError` for what is no condition's name."""
-        shown, _, probes = name.partition(":")
-        dataset, *rest = shown.split("/")
-        attack = rest[-1] if rest and not rest[-1][:1].isdigit() and rest[-1] != "clean" else ""
-        if len(rest) >= 2:
-            return cls(dataset, rest[0], int(rest[1].split("-")[0]), attack, probes)
-        return cls(dataset, attack=attack, probes=probes)

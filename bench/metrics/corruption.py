@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from bench.condition import Condition
 from bench.metrics.accuracy import correct
-from bench.metrics.base import ConditionName, Frames, MissingConditionError
+from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, mean_estimate
 
 ALEXNET_ERROR = {
@@ -43,8 +44,10 @@ def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> pd.D
 
     Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
     """
-    parsed = {name: ConditionName.parse(name) for name in frames}
+    parsed = {name: Condition.parse(name) for name in frames}
     by_key = {(parsed[name].corruption, parsed[name].severity): frame for name, frame in frames.items()}
+    if len(by_key) < len(frames):
+        raise ValueError(f"several conditions of one corruption and severity: {', '.join(sorted(frames))}")
     wanted: list[tuple[str, int]] = [(name, severity) for name in names for severity in SEVERITIES]
     wanted += [("", 0)] if clean else []
     if missing := [_spell(*key) for key in wanted if key not in by_key]:

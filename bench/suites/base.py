@@ -1,10 +1,12 @@
 """What a suite declares. It runs nothing."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from bench.attacks.base import Attack
+from bench.condition import Condition
 from bench.corruptions import Corruption
 from bench.datasets.preprocess import InputProtocol
 from bench.diagnostics.probe import Probe
@@ -17,27 +19,47 @@ ATTACK_UNIT_IMAGES = 100
 
 
 @dataclass(frozen=True)
-class Condition:
-    """A data set (or its `part`), corrupted or not, attacked or not, and what looks at the model on it.
+class Setup:
+    """A condition as a suite asks for it, with the values that bring it about.
 
-    `probes` see the images in the fixed order of `Shuffled`; an `optional` condition is left out where its data set is
-    not at hand.
+    `files` names the official files of a corruption (`fog/3`) where pictures come corrupted already. `probes` see the
+    images in the fixed order of `Shuffled`; an `optional` setup is left out where its data set is not at hand.
     """
 
     dataset: str
-    part: str = ""
+    split: str = ""
+    files: str = ""
     corruption: Corruption | None = None
     attack: Attack | None = None
     probes: tuple[Probe, ...] = ()
     optional: bool = False
 
+    @functools.cached_property
+    def condition(self) -> Condition:
+        """What the numbers are of."""
+        name, _, severity = self.files.partition("/")
+        jpeg = None
+        if self.corruption:
+            name, severity, jpeg = self.corruption.name, str(self.corruption.severity), self.corruption.jpeg_quality
+        return Condition(
+            self.dataset,
+            self.split,
+            name,
+            int(severity or 0),
+            jpeg,
+            self.attack.fields if self.attack else None,
+            tuple(probe.name for probe in self.probes),
+        )
+
     @property
     def name(self) -> str:
-        """The canonical string: `imagenet/clean`, `imagenet-c/fog/3`, `imagenet/fog/3-jpeg85`, `imagenet/pgd-...`;
-        probes follow a colon: `imagenet/clean:moments+consistency`."""
-        pieces = [self.part, str(self.corruption or ""), self.attack.name if self.attack else ""]
-        shown = "/".join([self.dataset, *(filter(None, pieces))]) if any(pieces) else f"{self.dataset}/clean"
-        return ":".join(filter(None, [shown, "+".join(probe.name for probe in self.probes)]))
+        """The condition's canonical string."""
+        return str(self.condition)
+
+    @property
+    def part(self) -> str:
+        """What of the data set is opened: its split, or the official files of a corruption."""
+        return self.files or self.split
 
     @property
     def unit_images(self) -> int:
@@ -72,7 +94,7 @@ class Suite:
     name: str
     title: str
     version: int
-    conditions: Callable[[ModelCard, Options], list[Condition]]
+    conditions: Callable[[ModelCard, Options], list[Setup]]
     metrics: tuple[Metric, ...]
     headline: str
     measures: tuple[Measure, ...] = ()

@@ -6,7 +6,7 @@ The model's own branch predicts (`tiny_mbn@adv`), so the full table is a run ove
 from bench.attacks.base import Attack
 from bench.errors import UsageError
 from bench.suites import pgd
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from model_zoo.card import ModelCard
 
 
@@ -14,12 +14,12 @@ def _through(attack: Attack | None, branch: str) -> Attack | None:
     return attack.made_through(branch) if attack else None
 
 
-def conditions(card: ModelCard, options: Options) -> list[Condition]:
+def conditions(card: ModelCard, options: Options) -> list[Setup]:
     """Clean, then every attack of the suite `pgd` through every branch."""
     if not card.branches:
         raise UsageError(f"model {card.name!r} has no normalisation branches: use --suite pgd")
     clean, *attacked = pgd.conditions(card, options)
-    return [clean, *(Condition(c.dataset, attack=_through(c.attack, b)) for c in attacked for b in card.branches)]
+    return [clean, *(Setup(c.dataset, attack=_through(c.attack, b)) for c in attacked for b in card.branches)]
 
 
 SUITES = (

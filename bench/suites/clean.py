@@ -4,7 +4,7 @@ import pandas as pd
 
 from bench.metrics.accuracy import accuracy, correct, only
 from bench.metrics.base import Frames, Metric
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from model_zoo.card import ModelCard
 
 
@@ -23,9 +23,7 @@ def home(card: ModelCard, options: Options) -> str:
 
 def clean_suite(name: str, title: str, dataset: str | None = None) -> Suite:
     """Accuracy on one data set, or on the model's home set."""
-    return Suite(
-        name, title, 1, lambda card, options: [Condition(dataset or home(card, options))], (ACCURACY,), "accuracy"
-    )
+    return Suite(name, title, 1, lambda card, options: [Setup(dataset or home(card, options))], (ACCURACY,), "accuracy")
 
 
 SUITES = (

@@ -16,7 +16,7 @@ from bench.metrics.corruption import (
     relative_mce_per_image,
     severity_accuracy,
 )
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from model_zoo.card import ModelCard
 
 SOURCE = "arXiv 1903.12261, section 4"
@@ -47,25 +47,25 @@ EXTRA_METRICS = (
     *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in EXTRA),
 )
 
-Conditions = Callable[[ModelCard, Options], list[Condition]]
+Conditions = Callable[[ModelCard, Options], list[Setup]]
 
 
-def official(*names: str) -> list[Condition]:
+def official(*names: str) -> list[Setup]:
     """The official files of some corruptions, all severities."""
-    return [Condition("imagenet-c", part=f"{name}/{severity}") for name in names for severity in SEVERITIES]
+    return [Setup("imagenet-c", files=f"{name}/{severity}") for name in names for severity in SEVERITIES]
 
 
-def live(dataset: str, jpeg_quality: int | None = 85) -> list[Condition]:
+def live(dataset: str, jpeg_quality: int | None = 85) -> list[Setup]:
     """The 75 conditions made on the fly from `dataset`'s clean pictures, saved as JPEG as the files were, or not."""
-    return [Condition(dataset, corruption=Corruption(n, s, jpeg_quality)) for n in CORRUPTIONS for s in SEVERITIES]
+    return [Setup(dataset, corruption=Corruption(n, s, jpeg_quality)) for n in CORRUPTIONS for s in SEVERITIES]
 
 
 def _live(jpeg_quality: int | None) -> Conditions:
     """With the clean condition, which relative mCE needs; its cell is shared with every other suite that wants it."""
 
-    def conditions(_card: ModelCard, options: Options) -> list[Condition]:
+    def conditions(_card: ModelCard, options: Options) -> list[Setup]:
         dataset = options.dataset or "imagenet"
-        return [Condition(dataset), *live(dataset, jpeg_quality)]
+        return [Setup(dataset), *live(dataset, jpeg_quality)]
 
     return conditions
 
@@ -83,7 +83,7 @@ SUITES = (
         "imagenet-c-relative",
         "relative mCE: the official files and ImageNet's clean pictures",
         1,
-        lambda _card, _options: [Condition("imagenet"), *official(*CORRUPTIONS)],
+        lambda _card, _options: [Setup("imagenet"), *official(*CORRUPTIONS)],
         (RELATIVE,),
         "relative_mce",
     ),

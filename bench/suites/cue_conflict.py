@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.datasets.categories import CATEGORIES
 from bench.metrics.base import Metric
 from bench.metrics.shape_bias import cue_accuracy, shape_bias
-from bench.suites.base import Condition, Suite
+from bench.suites.base import Setup, Suite
 
 SOURCE = "arXiv 1811.12231; bethgelab/model-vs-human plotting/analyses.py"
 
@@ -24,7 +24,7 @@ SUITES = (
         "cue-conflict",
         "shape bias on the texture-shape cue conflict stimuli",
         1,
-        lambda _card, _options: [Condition("cue-conflict")],
+        lambda _card, _options: [Setup("cue-conflict")],
         cue_metrics(tuple(CATEGORIES)),
         "shape_bias",
     ),

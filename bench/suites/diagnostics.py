@@ -25,7 +25,7 @@ from bench.diagnostics.probe import Probe
 from bench.diagnostics.smoothness import COLUMNS, SmoothnessProbe
 from bench.metrics.base import Measure, Metric
 from bench.suites import pgd
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -63,10 +63,10 @@ def attacks(card: ModelCard, options: Options) -> list[Attack]:
     return [attack.made_through(branch) for branch in card.branches] or [attack]
 
 
-def batchnorm(card: ModelCard, options: Options) -> list[Condition]:
+def batchnorm(card: ModelCard, options: Options) -> list[Setup]:
     """Clean, adversarial, 15 corruptions, and the other domains that are at hand."""
     dataset = home(card, options)
-    moments = Condition(dataset, probes=(MomentsProbe(),))
+    moments = Setup(dataset, probes=(MomentsProbe(),))
     cross: tuple[Probe, ...] = (CrossProbe(),) if len(card.branches) > 1 else ()
     deep = replace(moments, probes=(MomentsProbe(), ConsistencyProbe(), *cross))
     whole = not SETS[dataset].labels.endswith("200")  # attacks need all of the model's classes
@@ -74,27 +74,27 @@ def batchnorm(card: ModelCard, options: Options) -> list[Condition]:
         deep,
         *(replace(deep, attack=attack) for attack in (attacks(card, options) if whole else ())),
         *_corrupted(moments),
-        *(Condition(name, probes=moments.probes, optional=True) for name in ELSEWHERE.get(dataset, ())),
+        *(Setup(name, probes=moments.probes, optional=True) for name in ELSEWHERE.get(dataset, ())),
     ]
 
 
-def _corrupted(moments: Condition) -> Iterator[Condition]:
+def _corrupted(moments: Setup) -> Iterator[Setup]:
     quality = None if _tiny(moments.dataset) else 85
     for name in NAMES:
         more: tuple[Probe, ...] = (AdaptationProbe(),) if name in ADAPTED else ()
         yield replace(moments, corruption=Corruption(name, SEVERITY, quality), probes=(*moments.probes, *more))
 
 
-def smoothness(card: ModelCard, options: Options) -> list[Condition]:
+def smoothness(card: ModelCard, options: Options) -> list[Setup]:
     """The clean images; the ball's radius is the first `--eps`."""
     dataset = home(card, options)
-    return [Condition(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
+    return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
 
 
-def margin(card: ModelCard, options: Options) -> list[Condition]:
+def margin(card: ModelCard, options: Options) -> list[Setup]:
     """The clean images; `--norm` and `--steps` are the attack's."""
     norm = check_budget(options.norm, Fraction(0))
-    return [Condition(home(card, options), probes=(MarginProbe(norm, options.steps or STEPS),))]
+    return [Setup(home(card, options), probes=(MarginProbe(norm, options.steps or STEPS),))]
 
 
 def _accuracies() -> Iterator[Metric]:

@@ -5,10 +5,11 @@ from fractions import Fraction
 import pandas as pd
 
 from bench.attacks.presets import make_pgd, published
+from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
-from bench.metrics.base import ConditionName, Frames, Metric, MissingConditionError
+from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -18,7 +19,7 @@ DEFAULT_STEP_SIZE = Fraction(1, 255)
 """SAT's evaluation: eps 4/255, step 1/255 (arXiv 2006.14536); the repository's README reports 10, 20 and 50 steps."""
 
 
-def conditions(card: ModelCard, options: Options) -> list[Condition]:
+def conditions(card: ModelCard, options: Options) -> list[Setup]:
     """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
@@ -35,7 +36,7 @@ def conditions(card: ModelCard, options: Options) -> list[Condition]:
             )
             for eps in options.eps or (DEFAULT_EPS,)
         ]
-    return [Condition(dataset), *(Condition(dataset, attack=attack) for attack in attacks)]
+    return [Setup(dataset), *(Setup(dataset, attack=attack) for attack in attacks)]
 
 
 def clean_accuracy(frames: Frames) -> Estimate:
@@ -49,14 +50,14 @@ def robust_accuracy(frames: Frames) -> Estimate:
 
 
 def _clean(frames: Frames) -> pd.DataFrame:
-    clean = [frame for name, frame in frames.items() if not ConditionName.parse(name).attack]
+    clean = [frame for name, frame in frames.items() if not Condition.parse(name).attack]
     if len(clean) != 1:
         raise MissingConditionError(f"expected one condition without attack, found {len(clean)}")
     return clean[0]
 
 
 def _strongest(frames: Frames) -> pd.DataFrame:
-    attacked = [frame for name, frame in frames.items() if ConditionName.parse(name).attack]
+    attacked = [frame for name, frame in frames.items() if Condition.parse(name).attack]
     if not attacked:
         raise MissingConditionError("no condition under attack")
     return min(attacked, key=lambda frame: accuracy(frame).value)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from bench.suites import attacks
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from model_zoo.card import ModelCard
 
 DATASET = "robustbench-5k"
@@ -11,7 +11,7 @@ DATASET = "robustbench-5k"
 _AUTOATTACK = next(suite for suite in attacks.SUITES if suite.name == "autoattack")
 
 
-def _conditions(card: ModelCard, options: Options) -> list[Condition]:
+def _conditions(card: ModelCard, options: Options) -> list[Setup]:
     return _AUTOATTACK.conditions(card, dataclasses.replace(options, dataset=DATASET))
 
 

@@ -9,7 +9,7 @@ from bench.metrics.effective import LINES, effective_robustness, gap
 from bench.metrics.estimate import Estimate
 from bench.metrics.real import real_accuracy
 from bench.metrics.subset import accuracy_all
-from bench.suites.base import Condition, Options, Suite
+from bench.suites.base import Options, Setup, Suite
 from bench.suites.clean import ACCURACY, clean_suite, home
 from model_zoo.card import ModelCard
 
@@ -34,7 +34,7 @@ def _of_200(name: str, title: str, source: str) -> Suite:
         Metric("accuracy_1000", everywhere, True, "share", "arg max among all 1000 classes"),
         *CALIBRATION,
     )
-    return Suite(name, title, 1, lambda _card, _options: [Condition(name)], metrics, "accuracy_200")
+    return Suite(name, title, 1, lambda _card, _options: [Setup(name)], metrics, "accuracy_200")
 
 
 def _accuracy_on(dataset: str) -> Metric:
@@ -54,9 +54,9 @@ def _pair(shifted: str) -> str:
     return f"{shifted}-clean/clean" if shifted in ("imagenet-a", "imagenet-r") else "imagenet/clean"
 
 
-def _effective(_card: ModelCard, _options: Options) -> list[Condition]:
+def _effective(_card: ModelCard, _options: Options) -> list[Setup]:
     names = ("imagenet", "imagenet-a", "imagenet-a-clean", "imagenet-r", "imagenet-r-clean", *V2_VARIANTS)
-    return [Condition(name) for name in (*names, "imagenet-sketch")]
+    return [Setup(name) for name in (*names, "imagenet-sketch")]
 
 
 EFFECTIVE = (
@@ -79,7 +79,7 @@ SUITES = (
         "imagenet-v2",
         "ImageNet-V2: its three variants",
         1,
-        lambda _card, _options: [Condition(name) for name in V2_VARIANTS],
+        lambda _card, _options: [Setup(name) for name in V2_VARIANTS],
         tuple(_accuracy_on(name) for name in V2_VARIANTS),
         "accuracy_matched_frequency",
     ),
@@ -89,7 +89,7 @@ SUITES = (
         "imagenet-real",
         "ImageNet under the ReaL labels",
         1,
-        lambda _card, _options: [Condition("imagenet")],
+        lambda _card, _options: [Setup("imagenet")],
         (Metric("real_accuracy", real_accuracy, True, "share", "arXiv 2006.07159"), ACCURACY),
         "real_accuracy",
     ),
@@ -97,7 +97,7 @@ SUITES = (
         "calibration",
         "calibration on the model's home data set",
         1,
-        lambda card, options: [Condition(home(card, options))],
+        lambda card, options: [Setup(home(card, options))],
         CALIBRATION,
         "ece",
     ),

@@ -7,7 +7,7 @@ from bench.datasets import tiny
 from bench.metrics.base import Metric
 from bench.metrics.corruption import CORRUPTIONS, error_per_image, mean_error, plain_error
 from bench.suites import pgd
-from bench.suites.base import Condition, Suite
+from bench.suites.base import Setup, Suite
 from bench.suites.clean import clean_suite
 from bench.suites.corruption import live
 from bench.suites.cue_conflict import cue_metrics
@@ -33,7 +33,7 @@ SUITES = (
         "tiny-pgd",
         "PGD-20 at eps 8/255 on the tiny pictures",
         1,
-        lambda _card, _options: [Condition("tiny"), Condition("tiny", attack=PGD20)],
+        lambda _card, _options: [Setup("tiny"), Setup("tiny", attack=PGD20)],
         pgd.METRICS,
         "robust_accuracy",
     ),
@@ -51,7 +51,7 @@ SUITES = (
         "tiny-cue-conflict",
         "shape bias on tiny pictures with the texture of another class",
         1,
-        lambda _card, _options: [Condition("tiny-cue-conflict")],
+        lambda _card, _options: [Setup("tiny-cue-conflict")],
         cue_metrics(tiny.CLASSES),
         "shape_bias",
     ),

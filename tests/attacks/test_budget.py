@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.attacks.budget import check_budget, parse_eps, spell
+from bench.attacks.budget import check_budget, parse_eps
+from bench.condition import spell
 from bench.errors import UsageError
 
 

@@ -168,10 +168,12 @@ def test_a_folder_half_written_says_what_is_missing(results: Path, tmp_path: Pat
     write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}, "pgd": {"imagenet/clean": 0.5}}, n=20)
     run = next((tmp_path / "r").glob("runs/*/run.json"))
     manifest = json.loads(run.read_text())
-    manifest["entries"].append({"suite": "pgd", "model": "a", "condition": "imagenet/pgd-x", "cell": "0" * 16})
+    manifest["entries"].append(
+        {"suite": "pgd", "model": "a", "condition": "imagenet/pgd-linf-eps4_255-k10", "cell": "0" * 16}
+    )
     run.write_text(json.dumps(manifest))
     site = write_site(tmp_path / "r", tmp_path / "s")[0].parent
-    assert "a, pgd: imagenet/pgd-x: never begun" in Page(site / "index.html").text
+    assert "a, pgd: imagenet/pgd-linf-eps4_255-k10: never begun" in Page(site / "index.html").text
     assert "Incomplete: the suite's own metrics need all of its conditions." in Page(site / "models" / "a.html").text
     next((tmp_path / "r").glob("cells/*/*.parquet")).write_bytes(b"cut off")
     write_site(tmp_path / "r", tmp_path / "s")

@@ -9,6 +9,7 @@ import torch
 from rounding import assert_same_moments
 
 import bench
+from bench.condition import Condition
 from bench.diagnostics.collect import collecting
 from bench.diagnostics.table import merged
 from bench.engine.execute import to_images
@@ -17,7 +18,6 @@ from bench.errors import IncompleteError, UsageError
 from bench.folder.merge import merge
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import require_complete
-from bench.metrics.base import ConditionName
 from bench.suites import diagnostics
 from bench.testing import fake_model, write_pictures
 from model_zoo.load import Model
@@ -53,10 +53,10 @@ def test_moments_are_those_of_one_forward_over_all_images(imagenet: Path, tmp_pa
     prepared = prepare(fake_model(), "clean", data=imagenet, out=tmp_path / "none")
     subject, session = prepared.plan.subjects[0], prepared.session
     from bench.engine.execute import read_sample
-    from bench.suites.base import Condition
+    from bench.suites.base import Setup
 
     dataset = session.dataset("imagenet")
-    batch = read_sample(session, dataset, Condition("imagenet"), list(range(36)), subject.spec)
+    batch = read_sample(session, dataset, Setup("imagenet"), list(range(36)), subject.spec)
     with collecting(subject.model) as whole, torch.inference_mode():
         subject.model(to_images(batch.pictures[subject.spec]))
     (moments,) = whole.moments.values()
@@ -95,7 +95,7 @@ def test_results_hold_the_numbers_of_records_and_of_measurements(imagenet: Path,
     numbers = table[table["condition"] == "all"].set_index("metric")["value"]
     assert {"clean_accuracy_batch64", "adapted_accuracy_n0", "clean_shift", "adversarial_shift"} <= set(numbers.index)
     frames = measured(tmp_path)
-    clean = next(f for name, f in frames.items() if not (c := ConditionName.parse(name)).attack and not c.corruption)
+    clean = next(f for name, f in frames.items() if not (c := Condition.parse(name)).attack and not c.corruption)
     own = (clean["mean"] - clean["stored_mean"]) / np.sqrt(clean["stored_variance"] + 1e-5)
     assert numbers["clean_shift"] == pytest.approx(own.abs().median(), rel=1e-6)
     assert not table["reliability"].any()
@@ -131,10 +131,3 @@ def test_gradients_are_not_taken_of_some_of_a_models_classes(tmp_path: Path) -> 
     data = write_pictures(tmp_path / "imagenet-a", ("n01498041", "n01531178"), 1)
     with pytest.raises(UsageError, match="all of a model's classes"):
         prepare(fake_model(), "margin", dataset="imagenet-a", data=data, out=tmp_path)
-
-
-def test_a_name_with_probes_is_taken_apart() -> None:
-    name = ConditionName.parse("imagenet/fog/3-jpeg85:moments+adaptation")
-    assert (name.dataset, name.corruption, name.severity, name.attack) == ("imagenet", "fog", 3, "")
-    assert name.probes == "moments+adaptation"
-    assert ConditionName.parse("tiny/clean:margin-linf-fmn100").attack == ""

@@ -9,7 +9,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.metrics.accuracy import accuracy, error
-from bench.metrics.base import ConditionName, MissingConditionError
+from bench.metrics.base import MissingConditionError
 from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, SEVERITIES, corruption_error, mce, mean_error
 from bench.metrics.estimate import bootstrap, bootstrap_mean, wilson
 
@@ -92,20 +92,6 @@ def test_seventy_four_of_seventy_five_conditions_make_no_mce() -> None:
     del frames["imagenet-c/fog/3"]
     with pytest.raises(MissingConditionError, match="1 of 75 conditions missing: fog/3"):
         mce(frames)
-
-
-@pytest.mark.parametrize(
-    ("name", "parsed"),
-    [
-        ("imagenet/clean", ConditionName("imagenet")),
-        ("imagenet-c/fog/3", ConditionName("imagenet-c", "fog", 3)),
-        ("imagenet/glass_blur/5-jpeg85", ConditionName("imagenet", "glass_blur", 5)),
-        ("tiny/pgd-linf-eps4_255-k10", ConditionName("tiny", attack="pgd-linf-eps4_255-k10")),
-        ("tiny/fog/3-jpeg85/pgd-linf", ConditionName("tiny", "fog", 3, "pgd-linf")),
-    ],
-)
-def test_condition_names_are_taken_apart(name: str, parsed: ConditionName) -> None:
-    assert ConditionName.parse(name) == parsed
 
 
 def test_the_alexnet_constants_are_those_of_the_table(shared) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import pandas as pd
 
 from bench.board.columns import CLEAN, DECIDING
 from bench.board.site.view import METHODS, Head, Row, ShownNumber
-from bench.metrics.base import ConditionName
+from bench.condition import Condition, spell
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
 
 WIDTH, HEIGHT = 640, 400
@@ -153,7 +152,7 @@ def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
     """From one model's rows of single conditions in one suite."""
     found: dict[str, dict[int, float]] = {}
     for condition, accuracy in zip(conditions["condition"], conditions["value"], strict=True):
-        name = ConditionName.parse(condition)
+        name = Condition.parse(condition)
         if name.severity and not name.attack and not name.probes:
             found.setdefault(name.corruption, {})[name.severity] = 100 * (1 - accuracy)
     order = [*(c for c in CORRUPTIONS if c in found), *sorted(set(found) - set(CORRUPTIONS))]
@@ -192,23 +191,21 @@ class Curve:
         return Axis(0, 100, (0, 20, 40, 60, 80, 100))
 
 
-_BUDGET = re.compile(r"-(linf|l2)-eps([\d.]+)(_255)?")
-
-
 def curves(conditions: pd.DataFrame) -> list[Curve]:
     """Security curves of one model in one suite: one for each attack that was made at two budgets or more."""
     clean: list[ChartPoint] = []
     attacks: dict[tuple[str, str], list[ChartPoint]] = {}
     for row in conditions.to_dict("records"):
         ends = [100 * float(row[part]) for part in ("value", "low", "high")]
-        name = ConditionName.parse(row["condition"])
+        name = Condition.parse(row["condition"])
         if name.probes:
             continue
-        budget = _BUDGET.search(name.attack)
-        if budget:
-            key = (_BUDGET.sub(f"-{budget[1]}", name.attack), "1/255" if budget[3] else budget[1])
-            attacks.setdefault(key, []).append(ChartPoint(float(budget[2]), *ends))
-        elif not name.attack and not name.severity:
+        if name.attack:
+            linf = name.attack.norm == "linf"
+            without = str(name.attack).replace(f"-eps{spell(name.attack.eps, name.attack.norm)}", "")
+            eps = float(name.attack.eps * 255 if linf else name.attack.eps)
+            attacks.setdefault((without, "1/255" if linf else name.attack.norm), []).append(ChartPoint(eps, *ends))
+        elif not name.severity:
             clean = [ChartPoint(0.0, *ends)]
     drawn = {key: sorted([*clean, *points], key=lambda p: p.eps) for key, points in attacks.items() if len(points) > 1}
     return [Curve(attack, unit, points) for (attack, unit), points in drawn.items()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from PIL import Image
 
+from bench.condition import Condition
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import BenchError
 from bench.folder.reader import SuiteRun
@@ -31,10 +32,11 @@ def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count:
     """Of the model's first clean condition whose pictures are at hand; empty where none are."""
     for run in runs if count else ():
         for condition, cell_id in run.cells.items():
-            dataset, _, rest = condition.partition("/")
-            if rest == "clean" and dataset in SETS and cell_id in found.folder.cells:
+            parsed = Condition.parse(condition)
+            plain = parsed.clean and not parsed.probes and not parsed.split and parsed.dataset in SETS
+            if plain and cell_id in found.folder.cells:
                 try:
-                    return _of_cell(found.folder.load(cell_id).records, dataset, roots, count)
+                    return _of_cell(found.folder.load(cell_id).records, parsed.dataset, roots, count)
                 except (BenchError, KeyError):
                     continue  # the data are elsewhere, or of another version
     return []
