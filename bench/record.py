@@ -149,7 +149,7 @@ class RecordColumns:
     extra: dict[str, Sequence[Any]] = field(default_factory=dict)
 
     def table(self) -> pa.Table:
-        """As Arrow; an image with a `reason` is not scored."""
+        """Convert to Arrow; an image with a `reason` is not scored."""
         columns = {
             "image_id": self.image_id,
             "label": self.label,

@@ -25,7 +25,7 @@ WRAPPERS = frozenset({
 """What `DataParallel`, `torch.compile`, Lightning, DeepSpeed, FSDP, MadryLab's robustness and users call a network."""
 
 _COUNTERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params", "num_updates")
-"""Of batch norms and averages while they train, and of thop, which counts operations: none is a weight."""
+"""Names of batch norms and averages while they train, and of thop, which counts operations: none is a weight."""
 _CONSTANTS = frozenset({"mean", "std", "mu", "sigma", "new_mean", "new_std", "pixel_mean", "pixel_std"})
 
 
@@ -187,7 +187,7 @@ def _fit(key: str, tensors: StateDict, inner: Arrays, prefix: str, root: str) ->
 
 
 def _with(fit: Fit, own: Arrays) -> Fit:
-    """With the constants that only the network's wrapper has."""
+    """Return the state with the constants that only the network's wrapper has."""
     fit.arrays.update(own)
     return fit
 

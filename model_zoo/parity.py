@@ -14,8 +14,8 @@ from model_zoo.load import Model, build, build_outline, fill, room_of
 from model_zoo.oracles import Oracle, images_of, oracle_card, read_oracle
 
 TOLERANCE = 1e-4
-"""Of the largest |logit|: about a hundred times what float32 leaves between two right implementations, and a hundredth
-of what a wrong batch-norm epsilon does."""
+"""Tolerance, relative to the largest |logit|: about a hundred times what float32 leaves between two right
+implementations, and a hundredth of what a wrong batch-norm epsilon does."""
 
 
 @dataclass(frozen=True)

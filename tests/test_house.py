@@ -2,21 +2,42 @@
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
+PREPOSITIONS = {"As", "At", "By", "For", "From", "In", "Of", "On", "To", "With"}
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Every file of the packages and the tools, parsed."""
+    for package in ("bench", "model_zoo", "tools"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            yield str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding="utf-8"))
+
+
 def classes() -> dict[str, list[str]]:
     """The files that define each class of the two packages."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for package in ("bench", "model_zoo"):
-        for file in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.parse(file.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.ClassDef):
-                    found[node.name].append(str(file.relative_to(ROOT)))
+    for file, tree in trees():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not file.startswith("tools"):
+                found[node.name].append(file)
     return found
 
 
 def test_no_two_classes_share_a_name() -> None:
     assert {name: files for name, files in classes().items() if len(files) > 1} == {}
+
+
+def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    begun = {
+        f"{file}: {text.splitlines()[0]}"
+        for file, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and (text := ast.get_docstring(node)) and text.split()[0] in PREPOSITIONS
+    }
+    assert begun == set()

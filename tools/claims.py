@@ -177,7 +177,7 @@ class Examined:
     pooled: Difference | None
 
     def verdict(self, p: float) -> Verdict:
-        """With `p` as corrected over all claims: every seed on one side, and the pooled test significant."""
+        """Judge with `p` as corrected over all claims: every seed on one side, and the pooled test significant."""
         if self.pooled is None:
             return "not tested"
         signs = {math.copysign(1, d.points) if d.points else 0 for d in self.seeds.values()}
@@ -187,7 +187,7 @@ class Examined:
 
 
 def outcomes(frame: pd.DataFrame) -> Frames:
-    """Of a frame of records: of each model and condition the cell of most pictures."""
+    """Choose from a frame of records, for each model and condition the cell of most pictures."""
     found: dict[tuple[str, str], pd.Series] = {}
     for key, rows in frame.groupby(["model", "condition", "protocol"]):
         model, condition, right = str(key[0]), str(key[1]), correct(rows).astype(float)
@@ -213,7 +213,7 @@ def examine(claim: Claim, found: Frames) -> Examined:
 
 
 def difference(both: pd.DataFrame) -> Difference:
-    """Of the columns a and b: McNemar's exact test and Newcombe's interval, or the paired t-test for means."""
+    """Test the columns a and b: McNemar's exact test and Newcombe's interval, or the paired t-test for means."""
     a, b, n = both["a"], both["b"], len(both)
     if both.isin([0.0, 1.0]).all(axis=None):
         shared, only_a, only_b = int((a * b).sum()), int((a > b).sum()), int((b > a).sum())

@@ -165,7 +165,8 @@ def move_windows(
 
 @numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
 def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.float32, int]:
-    """By how much the way from `image` to `x` is too long, shortened by `at`, and how many values still are."""
+    """Return by how much the way from `image` to `x` is too long once every value is shortened by `at`, and how many
+    values are not yet zero."""
     total, free = np.float32(0), 0
     for j in range(x.size):
         delta = x[j] - image[j]

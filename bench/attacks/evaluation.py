@@ -1,4 +1,5 @@
-"""From trials to verdicts: score the clean images, run the queue, score again what it found with the model itself."""
+"""Evaluation of an attack, from trials to verdicts: score the clean images, run the queue, score again what it found
+with the model itself."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -21,7 +21,7 @@ SHORT, LONG = 20, 200
 """Steps of the two PGD whose gap is looked at: what papers report, and what they should have run."""
 
 QUERIES = 1000
-"""Of Square, on what the gradients left standing."""
+"""Queries of Square, on what the gradients left standing."""
 
 AGREEMENT = 0.9
 """Cosine between the gradients in float32 and float64 below which they disagree."""
@@ -106,7 +106,7 @@ class AttackedModel:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """Of the cross-entropy at the pictures, in float32: [n, 3 h w]."""
+        """Gradient of the cross-entropy at the pictures, in float32: [n, 3 h w]."""
         return _gradient(freeze(self.model), self, torch.float32)
 
 

@@ -76,7 +76,8 @@ class ReferenceAttack(Attack):
         progress: Progress | None = None,
         keep_adversarial: bool = False,
     ) -> AttackResult:
-        """As `Attack.run`, but randomness belongs to the batch: `seed`, `batch_size` and the order of images matter."""
+        """Attack as `Attack.run` does, except that randomness belongs to the batch: `seed`, `batch_size` and the order
+        of images matter."""
         check_call(model, images, labels, ids)
         # pyautoattack takes views of gradients, which inherit the pictures' layout.
         images = images.contiguous()

@@ -22,7 +22,7 @@ from bench.metrics.estimate import wilson
 
 Level = Literal["reliable", "doubtful", "unreliable"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-"""From the best to the worst."""
+"""Levels from the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Criterion:
 
     @property
     def name(self) -> str:
-        """As in records: the measurement's name."""
+        """Name of the measurement, as in records."""
         return self.measure.__name__
 
     def level(self, value: float, images: int) -> Level:
@@ -114,7 +114,7 @@ class Reliability:
         return f"{self.level}, because {reasons}"
 
     def to_dict(self) -> dict[str, object]:
-        """As stored beside the number."""
+        """Return what is stored beside the number."""
         return {"level": self.level, "because": self.because, **dataclasses.asdict(self)}
 
 

@@ -9,7 +9,7 @@ from collections import deque
 
 
 class TrialSchedule:
-    """Of `images` images and `trials` trials.
+    """The schedule of `images` images through `trials` trials.
 
     limit [images]: the first trial known to break each, else `trials`; given_up: trials that run count no longer.
     """

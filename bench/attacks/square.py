@@ -62,8 +62,8 @@ class Square(Search[SquareBatch]):
         return -margin(logits, batch.label)
 
     def points(self, batch: SquareBatch, most: int) -> Tensor:
-        """As many of the coming proposals as there is room for: most change nothing, and the next then stays what it
-        is. Those after the first that lowers the margin are asked in vain."""
+        """Return as many of the coming proposals as there is room for: most change nothing, and the next then stays
+        what it is. Those after the first that lowers the margin are asked in vain."""
         count = min(most, AT_ONCE)
         ahead = torch.arange(count, device=batch.step.device)
         made = batch.step[:, None] + ahead - 1

@@ -9,8 +9,8 @@ from bench.text import escape_unprintable
 
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
-    """For people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header, then
-    what was claimed and published elsewhere."""
+    """Format for people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header,
+    then what was claimed and published elsewhere."""
     table = board[["model", "method", "architecture"]].fillna("").copy()
     for name in [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]:
         hashes = board[f"{name}_protocol"].dropna().unique()
@@ -32,7 +32,7 @@ def _cell(row: dict[Any, Any], name: str) -> str:
 
 
 def to_markdown(board: pd.DataFrame) -> str:
-    """As a Markdown table."""
+    """Format as a Markdown table."""
     table = readable(board)
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(map(_markdown, line)) + " |" for line in lines) + "\n"
@@ -45,7 +45,7 @@ def _markdown(cell: str) -> str:
 
 
 def to_latex(board: pd.DataFrame) -> str:
-    """As a LaTeX tabular (booktabs)."""
+    """Format as a LaTeX tabular (booktabs)."""
     table = readable(board).rename(columns=_one_line).map(_one_line)
     return str(table.to_latex(index=False, escape=True))
 

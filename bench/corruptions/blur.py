@@ -58,7 +58,7 @@ def zoom_blur(x: Tensor, setting: Setting[Zoom]) -> Tensor:
 
 
 def draw_glass(stream: Stream, setting: Setting[Glass]) -> Draws:
-    """For each round and pixel, which of the (2 * reach)^2 pixels about it is copied over it."""
+    """Draw for each round and pixel which of the (2 * reach)^2 pixels about it is copied over it."""
     reach, rounds = setting.c.reach, setting.c.rounds
     inner = (setting.height - 2 * reach) * (setting.width - 2 * reach)
     return {"source": stream.integers((2 * reach) ** 2, rounds, inner)}

@@ -51,7 +51,8 @@ _OPENCV: dict[Border, int] = {
 
 
 def _correlate_compiled(x: Tensor, rows: list[float], columns: list[float], border: Border) -> Tensor:
-    """By OpenCV, image after image: it stays in a processor's cache, and five times as fast as array operations."""
+    """Correlate with OpenCV, image after image: it stays in a processor's cache, and five times as fast as array
+    operations."""
     out = np.empty(x.shape, np.float32)
     for image, place in zip(x.contiguous().numpy(), out, strict=True):
         cv2.sepFilter2D(image, cv2.CV_32F, np.array(columns), np.array(rows), dst=place, borderType=_OPENCV[border])

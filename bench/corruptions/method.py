@@ -26,7 +26,7 @@ class Setting(NamedTuple, Generic[C]):
 
 
 def no_draw(stream: Stream, setting: Setting[Any]) -> Draws:  # noqa: ARG001
-    """For corruptions without chance."""
+    """Draw nothing: the corruption is deterministic."""
     return {}
 
 

@@ -92,7 +92,7 @@ def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str |
 
 
 def _paths(table: pa.Table) -> list[str | None]:
-    """Of files that keep no paths, none."""
+    """Paths of the pictures; none where a file keeps none."""
     if "image" not in table.column_names:
         return [None] * table.num_rows
     return [(image or {}).get("path") for image in table.column("image").to_pylist()]

@@ -1,4 +1,4 @@
-"""From a picture to a network's input, under two protocols.
+"""The way from a picture to a network's input, under two protocols.
 
 `published`: as the checkpoint's authors did it (the card's `InputSpec`). `canonical`: the same rule for all models:
 short side to size / 0.875 by Pillow's antialiased bicubic, centre crop of the model's own size. Corrupted and other
@@ -72,7 +72,7 @@ def _filter(spec: InputSpec) -> Image.Resampling:
 
 
 def _short_side(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
-    """As torchvision's Resize: the long side is truncated to a whole number."""
+    """Resize the short side as torchvision does: the long side is truncated to a whole number."""
     w, h = image.size
     short, long = min(w, h), max(w, h)
     if short == size:
@@ -82,14 +82,14 @@ def _short_side(image: Image.Image, size: int, resampling: Image.Resampling) -> 
 
 
 def _centre_crop(image: Image.Image, size: int) -> Image.Image:
-    """As torchvision's CenterCrop: offsets rounded half to even."""
+    """Crop the centre as torchvision does: offsets rounded half to even."""
     w, h = image.size
     left, top = round((w - size) / 2.0), round((h - size) / 2.0)
     return image.crop((left, top, left + size, top + size))
 
 
 def _crop_then_resize(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """As TensorFlow's EfficientNet code: a padded centre crop, then a resize of the crop."""
+    """Crop and resize as TensorFlow's EfficientNet code does: a padded centre crop, then a resize of the crop."""
     w, h = image.size
     side = int(spec.size / (spec.size + spec.crop_padding) * min(w, h))
     left, top = (w - side + 1) // 2, (h - side + 1) // 2

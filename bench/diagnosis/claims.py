@@ -23,7 +23,7 @@ from model_zoo.load import Model
 
 TRAINING_PICTURES = 2_000
 BATCH = 64
-"""As the tiny models were trained."""
+"""Budget that the tiny models were trained at."""
 
 
 class DiagnosticClaim(NamedTuple):

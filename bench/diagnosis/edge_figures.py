@@ -28,7 +28,7 @@ TITLES = dict(
 
 
 BINS = 24
-"""Of histograms; all models of a figure share them."""
+"""Bins of histograms; all models of a figure share them."""
 
 LOG_ABOVE = 30.0
 """Values whose largest is more than this many times their smallest are shown on a logarithmic axis."""

@@ -88,7 +88,7 @@ def _quantities(frame: pd.DataFrame, mean: np.ndarray, variance: np.ndarray, eps
 
 
 def layer_curves(channels: pd.DataFrame, quantity: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """For each label: depth against median, 10 % and 90 % quantile over the channels (of |shift|)."""
+    """Curves by label: depth against median, 10 % and 90 % quantile over the channels (of |shift|)."""
     for label, rows in channels.groupby("label", sort=False):
         shown = rows[quantity].abs() if quantity == "shift" else rows[quantity]
         grouped = shown.groupby(rows["depth"])

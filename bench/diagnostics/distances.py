@@ -11,7 +11,7 @@ import numpy as np
 from bench.diagnostics.moments import Channels
 
 EPS = 1e-5
-"""Of torch's normalisation layers; used where a network has none."""
+"""Epsilon of torch's normalisation layers; used where a network has none."""
 
 
 def standardised_shift(

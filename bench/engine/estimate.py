@@ -17,7 +17,7 @@ WORKERS = (1, 8, 64, 512)
 """Numbers of workers for which a time is extrapolated where the user names none."""
 
 RECORD_BYTES = 40
-"""Of one record on disk, compressed; measured on ImageNet runs."""
+"""Bytes of one record on disk, compressed; measured on ImageNet runs."""
 
 
 def estimate(prepared: Prepared) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""From models, suites and options to cells and units. The plan alone fixes the units, never batch or machine."""
+"""The plan: from models, suites and options to cells and units. The plan alone fixes the units, never batch or
+machine."""
 
 import dataclasses
 from collections.abc import Hashable, Iterator, Sequence

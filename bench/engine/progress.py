@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LINE_SECONDS = 20.0
-"""At most one plain line in this time."""
+"""Seconds between plain lines, at least."""
 
 
 class Reporter(Protocol):

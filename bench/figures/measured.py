@@ -18,7 +18,7 @@ from model_zoo.registry import cards, split_branch
 
 @dataclass(frozen=True)
 class Number:
-    """In percent (what is no share, in its own unit), with its 95 % interval and n."""
+    """A value in percent (what is no share, in its own unit), with its 95 % interval and n."""
 
     value: float
     low: float
@@ -36,7 +36,7 @@ class Facts:
 
     @classmethod
     def of(cls, name: str) -> "Facts":
-        """Of a measured model."""
+        """Look up what is known of a measured model."""
         base, branch = split_branch(name)
         return cls(name, branch, cards().get(base))
 
@@ -98,7 +98,7 @@ class Column:
         return min(number.n for number in self.numbers.values())
 
     def about(self) -> str:
-        """For a caption."""
+        """Describe the column for a caption."""
         what = self.condition if self.condition != "all" else f"{self.suite} {self.metric}"
         return f"{what} (n {self.n}, protocol {self.protocol})"
 
@@ -132,7 +132,8 @@ class Numbers:
         ]
 
     def best(self, names: Iterable[str], wanted: Callable[[Column], bool]) -> Column | None:
-        """Of the wanted columns the one with most of `names`, then most images, then most steps; cut to `names`.
+        """Choose, of the wanted columns, the one with most of `names`, then most images, then most steps; cut to
+        `names`.
 
         One column is one protocol: numbers of unlike protocols never meet in a figure.
         """
@@ -180,7 +181,7 @@ class Numbers:
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Number]:
-    """By model; shares and their intervals become percent."""
+    """Numbers by model; shares and their intervals become percent."""
     return {str(row["model"]): _number(row) for row in rows.drop_duplicates("model").to_dict("records")}
 
 

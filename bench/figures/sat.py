@@ -24,7 +24,7 @@ ACTIVATIONS = {
     "smoothrelu": "SmoothReLU",
     "parametric_softplus": "Parametric Softplus",
 }
-"""As the paper's first figure names them; their order gives each the same colour in every figure."""
+"""Activations as the paper's first figure names them; their order gives each the same colour in every figure."""
 
 ORDER = list(ACTIVATIONS.values())
 

@@ -61,7 +61,7 @@ NO_DATE: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {
 
 CAPTION_SIZE = 6
 CHARACTERS_AN_INCH = 25.5
-"""Of the caption's type."""
+"""Size of the caption's type."""
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def caption(figure: "Figure", text: str) -> None:
 
 
 def save(figure: "Figure", stem: Path) -> list[Path]:
-    """As PNG, SVG and PDF; the same bytes for the same figure."""
+    """Save as PNG, SVG and PDF: the same bytes for the same figure."""
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
     for path, suffix in zip(paths, FORMATS, strict=True):
         figure.savefig(path, metadata=NO_DATE[suffix])

@@ -117,7 +117,7 @@ def _why_not(a: Cells, b: Cells) -> str:
 
 
 def differing(a: Protocol, b: Protocol) -> str:
-    """In what two protocols of the same condition differ."""
+    """Name the fields in which two protocols of the same condition differ."""
     unlike = [f.name for f in fields(Protocol) if getattr(a, f.name) != getattr(b, f.name)]
     values = ", ".join(f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}" for name in unlike)
     return f"under {a.condition} their protocols differ: {values}"

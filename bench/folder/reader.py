@@ -14,7 +14,7 @@ from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_
 from model_zoo.schema import SchemaError, loads, parse
 
 FORMAT = 1
-"""Of `run.json`."""
+"""Version of `run.json`."""
 
 LEVELS = ("reliable", "not assessed", "doubtful", "unreliable")
 """What a robust accuracy can be, from the best to the worst."""
@@ -158,7 +158,7 @@ class ResultsFolder:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """As pandas, without what somebody may have written for pandas into the file."""
+    """Convert to pandas, without what somebody may have written for pandas into the file."""
     frame: pd.DataFrame = table.replace_schema_metadata().to_pandas()
     return frame
 

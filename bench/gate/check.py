@@ -46,7 +46,7 @@ class Measured:
 
 
 Runs = Mapping[tuple[str, str], Measured]
-"""By model and the measure's key."""
+"""Runs by model and the measure's key."""
 
 
 def check(

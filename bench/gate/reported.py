@@ -48,7 +48,7 @@ def claims(card: ModelCard, branch: str = "") -> list[ReportedClaim]:
 
 
 def affordable(found: Sequence[ReportedClaim]) -> list[ReportedClaim]:
-    """Of the claims that need a run of their own: all clean ones, and the attack of fewest steps."""
+    """Choose, of the claims that need a run of their own, all clean ones, and the attack of fewest steps."""
     ran = [claim for claim in found if claim.measure]
     attacked = [c for c in ran if c.suite == "pgd"]
     fewest = min((_steps(c) for c in attacked), default=0)

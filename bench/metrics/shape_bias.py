@@ -26,7 +26,8 @@ class Decisions:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, categories: Sequence[str]) -> "Decisions":
-        """From records whose labels count `categories`; stimuli whose shape is their texture are no conflict."""
+        """Compute from records whose labels count `categories`; stimuli whose shape is their texture are no
+        conflict."""
         scored = frame[frame["scored"]]
         decision = scored["prediction"].to_numpy(dtype=int)
         cues = np.array([cues_of(name, categories) for name in scored["image_id"]]).reshape(-1, 2)

@@ -61,7 +61,8 @@ def live(dataset: str, jpeg_quality: int | None = 85) -> list[Setup]:
 
 
 def _live(jpeg_quality: int | None) -> Conditions:
-    """With the clean condition, which relative mCE needs; its cell is shared with every other suite that wants it."""
+    """Ask for the live conditions with the clean one, which relative mCE needs; its cell is shared with every other
+    suite that wants it."""
 
     def conditions(_card: ModelCard, options: Options) -> list[Setup]:
         dataset = options.dataset or "imagenet"

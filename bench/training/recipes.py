@@ -185,7 +185,8 @@ RECIPES: dict[str, Recipe] = {
         _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
     )
 }
-"""In order of value: the zoo is trained from the top, so that a short night still yields the main comparisons."""
+"""Recipes in order of value: the zoo is trained from the top, so that a short night still yields the main
+comparisons."""
 
 
 def find_recipe(name: str) -> Recipe:

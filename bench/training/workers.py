@@ -23,7 +23,7 @@ class Workers:
 
     @classmethod
     def join(cls, device: torch.device) -> "Workers":
-        """Of torchrun's environment (RANK, WORLD_SIZE), or a single one."""
+        """Join the group of torchrun's environment (RANK, WORLD_SIZE), or a single one."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(Share())
         if not dist.is_initialized():

@@ -45,4 +45,4 @@ class DotProductDenoiser(nn.Module):
 
 
 DENOISERS: dict[str, Callable[[int, NormFactory], nn.Module]] = {"stage": GaussianDenoiser, "block": DotProductDenoiser}
-"""As Feature Denoising places them: one after each stage, or one after every block."""
+"""Places as in Feature Denoising: one after each stage, or one after every block."""

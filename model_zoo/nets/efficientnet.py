@@ -39,7 +39,7 @@ class EfficientNetSpec:
 
     @classmethod
     def from_card(cls, card: ModelCard) -> "EfficientNetSpec":
-        """From the card's `[build]` table. Raises `CardError` for a key that is not a field."""
+        """Build from the card's `[build]` table. Raises `CardError` for a key that is not a field."""
         known = cls.__dataclass_fields__
         for key in card.build:
             if key not in known:

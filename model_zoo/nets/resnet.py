@@ -57,7 +57,8 @@ class ResNetSpec:
 
     @classmethod
     def from_card(cls, card: ModelCard) -> "ResNetSpec":
-        """From the card's `[build]` table, classes and branches. Raises `CardError` for a key that is not a field."""
+        """Build from the card's `[build]` table, classes and branches. Raises `CardError` for a key that is not a
+        field."""
         known = cls.__dataclass_fields__
         for key in card.build:
             if key not in known:

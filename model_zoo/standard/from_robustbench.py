@@ -97,7 +97,8 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """As robustbench loads: wrappers' prefixes off, the prefix of its own normalising wrapper on where it has one."""
+    """Rename as robustbench does: wrappers' prefixes off, the prefix of its own normalising wrapper on where it has
+    one."""
     state = build(card).state_dict()
     bare = {key.removeprefix("module.").removeprefix("model."): value for key, value in arrays.items()}
     wrapped = {f"model.{key}": value for key, value in bare.items() if f"model.{key}" in state}

@@ -44,7 +44,8 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def input_spec(cfg: Any) -> InputSpec:
-    """As timm's own validation does: short side to size / crop_pct, centre crop; the test size where there is one."""
+    """Return the input of timm's own validation: short side to size / crop_pct, centre crop; the test size where there
+    is one."""
     size = (cfg.test_input_size or cfg.input_size)[-1]
     return InputSpec(
         size=size,

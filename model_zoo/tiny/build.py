@@ -45,7 +45,8 @@ class TinySpec:
 
     @classmethod
     def from_card(cls, card: ModelCard) -> "TinySpec":
-        """From the card's `[build]` table, classes and branches. Raises `CardError` for a key that is not a field."""
+        """Build from the card's `[build]` table, classes and branches. Raises `CardError` for a key that is not a
+        field."""
         known = cls.__dataclass_fields__
         for key in card.build:
             if key not in known:

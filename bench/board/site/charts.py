@@ -149,7 +149,7 @@ class HeatMap:
 
 
 def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
-    """From one model's rows of single conditions in one suite."""
+    """Build the map from one model's rows of single conditions in one suite."""
     found: dict[str, dict[int, float]] = {}
     for condition, accuracy in zip(conditions["condition"], conditions["value"], strict=True):
         name = Condition.parse(condition)

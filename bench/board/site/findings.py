@@ -39,7 +39,7 @@ class FindingView:
 
 
 def findings(table: pd.DataFrame) -> list[FindingView]:
-    """From one model's rows of `bench.results`; nothing where nothing was diagnosed."""
+    """Collect findings from one model's rows of `bench.results`; nothing where nothing was diagnosed."""
     whole = table[table["condition"] == "all"]
     found = {(row["suite"], row["metric"]): row for row in whole.to_dict("records")}
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]

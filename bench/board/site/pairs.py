@@ -17,7 +17,7 @@ from bench.text import escape_unprintable
 
 
 def payload(found: Survey, heads: list[Head], rows: list[Row], maps: dict[str, list[HeatMap]]) -> dict[str, Any]:
-    """As JSON: the models, each column's values and pairs, and the corruption errors by suite and model."""
+    """Write as JSON the models, each column's values and pairs, and the corruption errors by suite and model."""
     return {
         "models": [{"name": escape_unprintable(row.model), "page": row.page} for row in rows],
         "columns": [_column(found, head, rows, index) for index, head in enumerate(heads)],
@@ -39,7 +39,7 @@ def _column(found: Survey, head: Head, rows: list[Row], index: int) -> dict[str,
 
 
 def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
-    """For shares that are right or wrong the counts of images right under both, else each pair's spread and p.
+    """Return, for shares that are right or wrong, the counts of images right under both, else each pair's spread and p.
 
     `place` says where a model stands in the triangle: row i of it holds i + 1 entries (and the diagonal).
     """

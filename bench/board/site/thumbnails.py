@@ -29,7 +29,7 @@ class Thumbnail:
 
 
 def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count: int) -> list[Thumbnail]:
-    """Of the model's first clean condition whose pictures are at hand; empty where none are."""
+    """Pictures of the model's first clean condition whose pictures are at hand; empty where none are."""
     for run in runs if count else ():
         for condition, cell_id in run.cells.items():
             parsed = Condition.parse(condition)

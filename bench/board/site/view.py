@@ -31,7 +31,7 @@ SHORT = {
 """A suite's column head; the suite's own name stands below it, and is the head of suites that are not here."""
 
 METHODS = ("intriguing", "sat", "advprop", "nofrost", "standard")
-"""In the order of their colours and marks in charts."""
+"""Methods in the order of their colours and marks in charts."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Head:
 
     @property
     def id(self) -> str:
-        """As it is named in the page."""
+        """Name of the element in the page."""
         return column_name(self.column)
 
 
