@@ -55,6 +55,7 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.catalogue > docs/models.md
 	$(BIN)/python -m tools.figures_page
+	$(BIN)/python -m tools.published
 
 # The versions and hashes that `install` holds packages to; LOCK=--upgrade brings them up to date.
 lock: $(UV)

@@ -28,10 +28,15 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
     sha256 = "..."
 
     [[reported]]
-    metric = "pgd_accuracy"
+    metric = "robust_accuracy"          # fields: model_zoo/reported.py
     value = 42.3
-    unit = "%"
-    protocol = "PGD-200, eps 4/255, untargeted"
+    dataset = "imagenet"
+    attack = "pgd"
+    norm = "linf"
+    eps = "4/255"
+    steps = 200
+    step_size = "1/255"
+    targeted = false
     source = "arXiv 2006.14536, abstract"
 """
 
@@ -44,6 +49,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from model_zoo.errors import CardError
+from model_zoo.reported import ReportedNumber
 from model_zoo.schema import SchemaError, parse
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
@@ -122,18 +128,6 @@ class WeightsSpec:
 
 
 @dataclass(frozen=True)
-class ReportedNumber:
-    """A number that the authors (or, with `by`, somebody else) published for this checkpoint."""
-
-    metric: str
-    value: float
-    unit: str
-    protocol: str
-    source: str
-    by: str = "authors"
-
-
-@dataclass(frozen=True)
 class ModelCard:
     """One checkpoint. `build` goes to the method's room; `branches` are its normalisation branches, main first."""
 
@@ -145,6 +139,8 @@ class ModelCard:
     parameters: int = 0
     """Trainable numbers in the network, all branches together; 0 where a card does not say."""
     paper: str = ""
+    also_named: tuple[str, ...] = ()
+    """Names in other zoos (`timm:NAME`) of the same checkpoint: what is published of either is of both."""
     dataset: str = "imagenet"
     labels: str = "imagenet1k"
     classes: int = 1000
@@ -162,6 +158,9 @@ class ModelCard:
             raise CardError(f"card name {self.name!r} must be non-empty, without spaces, '@', ',' or '/'")
         if self.name.startswith(".") or not self.name.isprintable():
             raise CardError(f"card name {self.name!r} must be printable and not begin with a dot")
+        for number in self.reported:
+            if number.branch and number.branch not in self.branches:
+                raise CardError(f"reported.branch must be one of {list(self.branches)}, found {number.branch!r}")
         if not self.room:
             object.__setattr__(self, "room", self.method)
 

@@ -37,6 +37,18 @@ def cards() -> dict[str, ModelCard]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
+def by_other_name() -> dict[str, ModelCard]:
+    """The cards by the names that their checkpoints have in other zoos. Raises `CardError` where two claim one name."""
+    found: dict[str, ModelCard] = {}
+    for card in cards().values():
+        for name in card.also_named:
+            if name in found:
+                raise CardError(f"{card.name} and {found[name].name} are both also_named {name!r}")
+            found[name] = card
+    return found
+
+
 def list_models() -> list[str]:
     """Names of all checkpoints that have a card."""
     return list(cards())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -34,6 +35,8 @@ def parse(kind: Any, value: Any, where: str, *, strict: bool = True) -> Any:
         if value not in typing.get_args(kind):
             raise SchemaError(f"{where} must be one of {', '.join(typing.get_args(kind))}; found {value!r}")
         return value
+    if origin is types.UnionType:  # the schemas' only unions are `X | None`
+        return None if value is None else parse(typing.get_args(kind)[0], value, where, strict=strict)
     if origin is tuple:
         return _parse_array(typing.get_args(kind), value, where, strict)
     if origin is not None:  # the schemas' only other generic is Mapping

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from model_zoo.card import ModelCard, ReportedNumber
+from model_zoo.card import ModelCard
 from model_zoo.registry import cards
 
 _HEAD = """# Models
@@ -54,15 +54,11 @@ def _numbers(card: ModelCard, most: int = 6) -> Iterator[str]:
     own = [n for n in card.reported if n.by == "authors"]
     said: set[tuple[str, str]] = set()
     for number in own or card.reported:
-        key = number.metric, _brief(number)
+        key = number.metric, number.briefly()
         if key not in said and len(said) < most:
             said.add(key)
             by = "" if own else f", {number.by}"
-            yield f"{number.metric} {number.value:g} {number.unit} ({_brief(number)}{by})"
-
-
-def _brief(number: ReportedNumber) -> str:
-    return number.protocol.partition(",")[0]
+            yield f"{number.metric.replace('_', ' ')} {number.value:g} {number.unit} ({number.briefly()}{by})"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Put trained models into the zoo: `python -m tools.publish --trained DIR [--results DIR]`.
 
 Copies each finished model's weights beside the cards and writes its card: recipe, seed, data and log from training,
-and the numbers of the tiny suites where a results folder has them.
+and the numbers of the embedded suites where a results folder has them.
 """
 
 import argparse
@@ -38,6 +38,20 @@ HEADLINES = {
     "tiny-cue-conflict": ("shape_bias",),
 }
 """What a card reports of each suite."""
+
+DATASETS = {"tiny-pgd": "tiny"}
+"""Data sets of suites that are not called after theirs."""
+
+ATTACK = {
+    "attack": "pgd",
+    "norm": "linf",
+    "eps": "8/255",
+    "steps": 20,
+    "step_size": "1/255",
+    "restarts": 1,
+    "targeted": False,
+}
+"""That of `tiny-pgd`."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +143,11 @@ def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any
             yield {
                 "metric": row["metric"],
                 "value": round(100 * row["value"], 2),
-                "unit": "%",
-                "protocol": ", ".join(filter(None, [row["suite"], branch and f"branch {branch}", row["protocol"]])),
+                "dataset": DATASETS.get(row["suite"], row["suite"]),
+                **(ATTACK if row["metric"] == "robust_accuracy" else {}),
+                **({"branch": branch} if branch else {}),
+                "suite": row["suite"],
+                "protocol": row["protocol"],
                 "source": f"docs/tiny.md ({interval})",
             }
 

@@ -11,7 +11,8 @@ from bench.board.columns import choose_columns, column_name, deciding, metric_of
 from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
 from bench.published.comparability import beside
-from bench.published.outside import Published, of_model, published_table
+from bench.published.outside import of_model
+from bench.published.table import Published, published_table
 from model_zoo.registry import cards, split_branch
 
 __all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
@@ -83,11 +84,12 @@ def _published(
     name = column_name(column)
     conditions = [cell.protocol.condition for cell in found.cells_of(column.protocol)]
     for model, numbers in known.items():
-        for number in numbers:
-            value = beside(number, column.suite, column.metric, column.protocol, conditions)
+        for published in numbers:
+            value = beside(published, column.suite, column.metric, column.protocol, conditions)
+            number = published.number
             kind = f"{name}_{'claimed' if number.by == 'authors' else 'outside'}"
             if value is not None and kind not in rows[model]:
-                rows[model] |= {kind: value, f"{kind}_source": f"{number.source}; {number.protocol}"}
+                rows[model] |= {kind: value, f"{kind}_source": f"{number.source}; {number.under()}"}
 
 
 def _doubts(found: Survey, column: BoardColumn) -> list[str]:

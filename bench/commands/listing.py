@@ -108,6 +108,6 @@ def _show(arguments: argparse.Namespace) -> int:
     for file in weights.files:
         print(f"{'file':<13} {file.name}  sha256 {file.sha256 or 'not known yet'}  {file.url}")
     for number in card.reported:
-        print(f"{'reported':<13} {number.metric} {number.value} {number.unit} by {number.by}: {number.protocol}")
+        print(f"{'reported':<13} {number.metric} {number.value:g} {number.unit} by {number.by}: {number.under()}")
         print(f"{'':<13} source: {number.source}")
     return 0

@@ -25,9 +25,9 @@ DISTORTED = {
 """Suites in order of preference, and their metric."""
 
 ABSTRACT = {
-    "ImageNet-C": "ImageNet-C (mCE reduction) difference",
-    "ImageNet-A": "ImageNet-A top-1 difference",
-    "Stylized": "Stylized-ImageNet top-1 difference",
+    "ImageNet-C": ("imagenet-c", "mce_reduction"),
+    "ImageNet-A": ("imagenet-a", "accuracy_gain"),
+    "Stylized": ("stylized", "accuracy_gain"),
 }
 
 
@@ -46,6 +46,11 @@ def size(facts: Facts) -> float:
     return facts.card.parameters / 1000 if facts.card else 0.0
 
 
+def kind(card: str) -> str:
+    """`advprop`, `autoaugment` or neither, of a released EfficientNet's card."""
+    return "advprop" if card.startswith("advprop_") else "autoaugment" if card.endswith("_autoaugment") else ""
+
+
 def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean accuracy against size, with AdvProp and without."""
     roles = {f.name: f for f in data.models if role(f)}
@@ -57,11 +62,11 @@ def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
             x = [size(roles[n]) for n in names]
             series.append(of_column(label, x, column, names, names=names, line=True, index=index))
     shown, used = [], []
-    for label, method in (("vanilla", "AutoAugment"), ("AdvProp", "AdvProp + AutoAugment")):
-        rows = [r for r in find(ADVPROP, "clean top-1", source=README) if r.method == method]
+    for label, method in (("vanilla", "autoaugment"), ("AdvProp", "advprop")):
+        rows = [r for r in find(ADVPROP, "accuracy", source=README) if kind(r.card) == method]
         used += rows
-        x = [float(SIZES.index(r.model.removeprefix("EfficientNet-"))) for r in rows]
-        shown.append(Series(label, x, [r.value for r in rows], line=True))
+        x = [float(SIZES.index(r.model.partition("efficientnet_")[2][:2].upper())) for r in rows]
+        shown.append(Series(label, x, [r.number.value for r in rows], line=True))
     text = f"Measured: {column.about()}. " if column else ""
     text += f"Published: EfficientNets with AutoAugment on ImageNet ({sources(used)})."
     figure = beside(spec, data, series, shown, "parameters (thousands)", "clean accuracy (%)", text)
@@ -79,7 +84,7 @@ def draw_distorted(spec: FigureSpec, data: Numbers) -> "Figure":
         if (column := data.metric(pair, suites, metric)) and len(column.numbers) == 2
     }
     gains = [gain_of(data, column, *pair) for column in columns.values()]
-    rows = [find(ADVPROP, metric, model="B7")[0] for metric in ABSTRACT.values()]
+    rows = [find(ADVPROP, metric, model="B7", dataset=dataset)[0] for dataset, metric in ABSTRACT.values()]
     figure, axes = style.panels(2, height=2.4)
     if gains:
         intervals = [(100 * gain.low, 100 * gain.high) for gain in gains]
@@ -88,7 +93,7 @@ def draw_distorted(spec: FigureSpec, data: Numbers) -> "Figure":
         style.legend(axes[0])
     else:
         style.note(axes[0], f"not measured; {spec.to_measure('DIR')}")
-    published = [Series("EfficientNet-B7", (), [r.value for r in rows])]
+    published = [Series("EfficientNet-B7", (), [r.number.value for r in rows])]
     bars(axes[1], list(ABSTRACT), published, "gain (points)", "published", hollow=True)
     style.legend(axes[1])
     abouts = "; ".join(column.about() for column in columns.values())

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 TEASER = "teaser.jpg"
 """Feature Denoising's first figure, whose ResNet-152 is trained as this paper's is: adversarial images alone."""
 
+TEASER_CURVES = {
+    "ResNet-101 baseline": "ResNet-101 baseline",
+    "ResNet-152 baseline": "intriguing_resnet152",
+    "ResNet-152 denoise": "intriguing_resnet152_denoise",
+    "Inception-v3 ALP": "Inception-v3 ALP",
+}
+"""Its curves, and their models in the table."""
+
 STEPS = "tiny_at,tiny_mix,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0"
 
 
@@ -39,8 +47,8 @@ def draw_clean_share(spec: FigureSpec, data: Numbers) -> "Figure":
     if column and len({shares[name] for name in column.numbers}) > 1:
         names = sorted(column.numbers, key=lambda name: shares[name])
         series = [of_column("one batch norm", [shares[n] for n in names], column, names, names=names, line=True)]
-    rows = find(FEATURE_DENOISING, "robust acc", model="ResNet-152 baseline", protocol="PGD-2000")
-    shown = [Series("ResNet-152, PGD-2000 targeted, eps 16/255", [0.0], [row.value for row in rows])]
+    rows = find(FEATURE_DENOISING, "robust_accuracy", model="intriguing_resnet152", steps=2000)[:1]
+    shown = [Series("ResNet-152, PGD-2000 targeted, eps 16/255", [0.0], [row.number.value for row in rows])]
     text = (f"Measured: {column.about()}. " if column and series else "") + (
         f"Published: Feature Denoising's ResNet-152, trained on adversarial images alone ({sources(rows)}). "
         "The abstract of 1906.03787 says that removing clean images gains 18.3 points."
@@ -81,11 +89,11 @@ def draw_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
     """One curve a training strategy."""
     series, about = curves(data, lambda f: f.method in ("intriguing", "standard"))
     shown, used = [], []
-    for model in ("ResNet-101 baseline", "ResNet-152 baseline", "ResNet-152 denoise", "Inception-v3 ALP"):
-        rows = find(FEATURE_DENOISING, "robust acc", model=model, source=TEASER)
+    for label, model in TEASER_CURVES.items():
+        rows = [r for r in find(FEATURE_DENOISING, "robust_accuracy", source=TEASER) if r.model == model]
         used += rows
-        steps = [float(row.protocol.split()[0].removeprefix("PGD-")) for row in rows]
-        shown.append(Series(model, steps, [row.value for row in rows], line=True))
+        steps = [float(row.number.steps) for row in rows]
+        shown.append(Series(label, steps, [row.number.value for row in rows], line=True))
     text = f"{about}Published: PGD, targeted, eps 16/255, ImageNet ({sources(used)})."
     return iterations(spec, data, series, shown, text)
 
@@ -119,10 +127,13 @@ def draw_depth(spec: FigureSpec, data: Numbers) -> "Figure":
             texts.append(column.about())
     rows = [
         r
-        for m in ("ResNet-101 baseline", "ResNet-152 baseline")
-        for r in find(FEATURE_DENOISING, "robust acc", model=m, protocol="PGD-2000", source=TEASER)
+        for m in ("ResNet-101 baseline", "intriguing_resnet152")
+        for r in find(FEATURE_DENOISING, "robust_accuracy", steps=2000, source=TEASER)
+        if r.model == m
     ]
-    shown = [Series("under attack, PGD-2000 targeted, eps 16/255", [101, 152], [r.value for r in rows], line=True)]
+    shown = [
+        Series("under attack, PGD-2000 targeted, eps 16/255", [101, 152], [r.number.value for r in rows], line=True)
+    ]
     text = f"{'Measured: ' + '; '.join(texts) + '. ' if texts else ''}Published: {sources(rows)}."
     return beside(spec, data, series, shown, "layers", "accuracy (%)", text)
 

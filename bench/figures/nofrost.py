@@ -27,6 +27,13 @@ AXES = {
 }
 """The radar's axes: suites in order of preference, metric, and whether it counts errors."""
 
+PUBLISHED = {
+    "nofrost_resnet50": "NoFrost",
+    "nofrost_resnet50_bn_at": "AT with BN",
+    "nofrost_resnet50_bn": "standard training with BN",
+}
+"""The paper's models, by their cards."""
+
 SMOOTHNESS = {"gradient_l2": "gradient norm (L2)", "lipschitz": "local Lipschitz", "gradient_cosine": "gradient cosine"}
 
 
@@ -53,12 +60,17 @@ def draw_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
         series = [
             of_column(name, [clean.numbers[name].value], robust, [name], index=_look(name, looks)) for name in names
         ]
-    rows = find(NOFROST, "robust acc")
-    at = {row.method: row.value for row in find(NOFROST, "clean top-1")}
+    rows = find(NOFROST, "robust_accuracy")
+    at = {row.card: row.number.value for row in find(NOFROST, "accuracy")}
     shown = [
-        Series(method, [at[method]] * len(mine), [row.value for row in mine], index=_look(method, looks))
-        for method in dict.fromkeys(row.method for row in rows)
-        for mine in [[row for row in rows if row.method == method]]
+        Series(
+            PUBLISHED[card],
+            [at[card]] * len(mine),
+            [row.number.value for row in mine],
+            index=_look(PUBLISHED[card], looks),
+        )
+        for card in dict.fromkeys(row.card for row in rows)
+        for mine in [[row for row in rows if row.card == card]]
     ]
     text = f"{about}Published: ResNet-50 on ImageNet, PGD-20, eps 8/255 ({sources(rows)})."
     return beside(spec, data, series, shown, "clean accuracy (%)", "robust accuracy (%)", text)

@@ -9,7 +9,8 @@ from bench.figures import style
 from bench.figures.base import FigureSpec, Series, beside, of_column
 from bench.figures.intriguing import clean_and_robust, curves, iterations
 from bench.figures.measured import Facts, Numbers
-from bench.published.papers import SAT, Reference, find, sources
+from bench.published.papers import SAT, find, sources
+from bench.published.table import Published
 from model_zoo.nets.activations import activation
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ ACTIVATIONS = {
 ORDER = list(ACTIVATIONS.values())
 
 GROWN = {
-    "deeper (50, 101, 152)": ("ResNet-50", "(2X deeper) ResNet-101", "(3X deeper) ResNet-152"),
-    "wider (50, X50 32x4d, X50 32x8d)": ("ResNet-50", "(2X wider) ResNeXt-32x4d", "(4X wider) ResNeXt-32x8d"),
-    "larger pictures (224, 299, 380 px)": ("ResNet-50", "(299 resolution) ResNet-50", "(380 resolution) ResNet-50"),
-    "all three (X152 32x8d, 380 px)": ("(3X deeper & 4X wider & 380 resolution) ResNeXt152-32x8d",),
+    "deeper (50, 101, 152)": ("sat_resnet50", "sat_resnet101", "sat_resnet152"),
+    "wider (50, X50 32x4d, X50 32x8d)": ("sat_resnet50", "sat_resnext50_32x4d", "sat_resnext50_32x8d"),
+    "larger pictures (224, 299, 380 px)": ("sat_resnet50", "sat_resnet50_299", "sat_resnet50_380"),
+    "all three (X152 32x8d, 380 px)": ("sat_resnext152_32x8d_380",),
 }
 """The README's rows, by what grows."""
-
-SCALING = 'README.md table "SAT ResNet scaling'
 
 
 def smooth(facts: Facts) -> bool:
@@ -52,6 +51,11 @@ def activation_of(facts: Facts) -> str:
     """Its activation as the paper writes it."""
     name = str(facts.card.build.get("activation", "relu")) if facts.card else ""
     return ACTIVATIONS.get(name, name)
+
+
+def published_activation(row: Published) -> str:
+    """Its activation as the paper writes it; of a model without a card, what its method says."""
+    return activation_of(Facts.of(row.card)) if row.card else row.method.removeprefix("AT with ")
 
 
 def index_of(name: str) -> int:
@@ -70,14 +74,12 @@ def draw_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
             of_column(models[name], [robust.numbers[name].value], clean, [name], index=index_of(models[name]))
             for name in names
         ]
-    shown, used = [], list[Reference]()
+    shown, used = [], list[Published]()
     for name in ORDER:
-        pair = [
-            find(SAT, metric, method=f"AT with {name}", source="digitised") for metric in ("robust acc", "clean top-1")
-        ]
-        x, y = ([r for r in rows if r.method == f"AT with {name}"] for rows in pair)
+        pair = [find(SAT, metric, reading="by pixel") for metric in ("robust_accuracy", "accuracy")]
+        x, y = ([r for r in rows if published_activation(r) == name] for rows in pair)
         used += [*x, *y]
-        shown.append(Series(name, [r.value for r in x], [r.value for r in y], index=index_of(name)))
+        shown.append(Series(name, [r.number.value for r in x], [r.number.value for r in y], index=index_of(name)))
     text = f"{about}Published: ResNet-50 on ImageNet, PGD-200, eps 4/255 ({sources(used)})."
     return beside(spec, data, series, shown, "robust accuracy (%)", "clean accuracy (%)", text)
 
@@ -119,9 +121,9 @@ def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
         about = f"Measured: {clean.about()} and {robust.about()}. "
         places, short = [clean.numbers[name].value for name in names], [n.removeprefix("tiny_sat_") for n in names]
         series = [of_column("SAT", places, robust, names, names=short)]
-    rows = find(SAT, "robust acc", protocol="PGD-50", source=SCALING)
-    x = {row.model: row.value for row in find(SAT, "clean top-1", source=SCALING)}
-    y = {row.model: row.value for row in rows}
+    rows = find(SAT, "robust_accuracy", steps=50, source="README.md")
+    x = {row.model: row.number.value for row in find(SAT, "accuracy", source="README.md")}
+    y = {row.model: row.number.value for row in rows}
     shown = [
         Series(label, [x[m] for m in grown], [y[m] for m in grown], line=len(grown) > 1)
         for label, grown in GROWN.items()
@@ -136,15 +138,14 @@ def draw_steps(spec: FigureSpec, data: Numbers) -> "Figure":
     found, about = curves(data, smooth)
     series = [replace(one, label=names[one.label], index=index_of(names[one.label])) for one in found]
     shown, used = [], []
-    for name in ("ReLU", "ELU", "GELU", "SmoothReLU"):
-        rows = find(SAT, "robust acc", method=f"AT with {name}", source="README.md")
+    for name in ("ReLU", "ELU", "GELU", "SmoothReLU", "SILU"):
+        rows = [
+            r for r in find(SAT, "robust_accuracy", source="activation functions") if published_activation(r) == name
+        ]
         used += rows
-        steps = [float(row.protocol.split()[0].removeprefix("PGD-")) for row in rows]
-        shown.append(Series(name, steps, [row.value for row in rows], line=True, index=index_of(name)))
-    rows = [r for r in find(SAT, "robust acc", source=SCALING) if r.model == "ResNet-50"]
-    steps = [float(row.protocol.split()[0].removeprefix("PGD-")) for row in rows]
-    shown.append(Series("SILU", steps, [row.value for row in rows], line=True, index=index_of("SILU")))
-    text = f"{about}Published: ResNet-50 on ImageNet, eps 4/255 ({sources([*used, *rows])})."
+        steps = [float(row.number.steps) for row in rows]
+        shown.append(Series(name, steps, [row.number.value for row in rows], line=True, index=index_of(name)))
+    text = f"{about}Published: ResNet-50 on ImageNet, eps 4/255 ({sources(used)})."
     return iterations(spec, data, series, shown, text)
 
 

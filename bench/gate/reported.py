@@ -1,10 +1,8 @@
 """The authors' numbers of a card as claims that a run can be held to, under the authors' own protocol."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -12,17 +10,8 @@ import pandas as pd
 from bench.gate.baseline import RunSpec
 from bench.gate.judgement import Evidence, interval_p
 from bench.suites.registry import SUITES
-from model_zoo.card import ModelCard, ReportedNumber
-
-_STEPS = re.compile(r"PGD-(\d+)|steps=(\d+)")
-_EPS = re.compile(r"eps=([\d.]+)/255")
-_STEP_SIZE = re.compile(r"step ([\d.]+)/255")
-_PROTOCOL = re.compile(r"(?P<suite>[\w-]+)(?:, branch (?P<branch>\w+))?, (?P<hash>[0-9a-f]{12})")
-"""How this package's own cards say it (`tools.publish`)."""
-
-CLEAN = {"clean top-1": False, "clean top-1 error": True}
-ROBUST = {"robust acc": False, "robust error": True}
-"""Metrics of the published cards, and whether they count errors."""
+from model_zoo.card import ModelCard
+from model_zoo.reported import ReportedNumber
 
 
 @dataclass(frozen=True)
@@ -42,8 +31,9 @@ class ReportedClaim:
 
 
 def claims(card: ModelCard, branch: str = "") -> list[ReportedClaim]:
-    """What the authors report of the card, as far as its protocol can be read."""
-    found = (_own(number, branch) or _published(number) for number in card.reported if number.by == "authors")
+    """What the authors report of the card's model (of one branch of it), where a run here is like it."""
+    own = [n for n in card.reported if n.by == "authors" and n.branch in ("", branch)]
+    found = (_measured_here(number) if number.suite else _of_paper(number) for number in own)
     return [claim for claim in found if claim]
 
 
@@ -86,54 +76,42 @@ def _evidence(model: str, claim: ReportedClaim, row: dict[Any, Any]) -> Evidence
     return Evidence(model, f"{claim.suite} {claim.metric}", "reported", difference, p, text)
 
 
-def _own(number: ReportedNumber, branch: str) -> ReportedClaim | None:
-    match = _PROTOCOL.fullmatch(number.protocol)
-    if match is None or (match["branch"] or branch) != branch or match["suite"] not in SUITES:
-        return None
-    return _claim(number, match["suite"], number.metric, protocol=match["hash"])
+def _measured_here(number: ReportedNumber) -> ReportedClaim | None:
+    return _claim(number, number.suite, number.metric, protocol=number.protocol) if number.suite in SUITES else None
 
 
-def _published(number: ReportedNumber) -> ReportedClaim | None:
-    if not number.protocol.startswith(("ImageNet-1k val", "PGD")):
+def _of_paper(number: ReportedNumber) -> ReportedClaim | None:
+    """A printed number on the whole of ImageNet, clean or under a PGD of which every choice is told."""
+    if number.dataset != "imagenet" or number.subset or number.reading != "printed":
         return None
-    if number.metric in CLEAN:
-        measure = RunSpec("imagenet", SUITES["imagenet"].version, {"protocol": "published"})
-        return _claim(number, "imagenet", "accuracy", measure, inverted=CLEAN[number.metric])
-    options = _attack(number.protocol) if number.metric in ROBUST else None
-    if options is None:
+    if number.metric in ("accuracy", "error"):
+        return _claim(number, "imagenet", "accuracy", _run("imagenet"))
+    told = number.attack == "pgd" and number.steps and number.step_size and number.targeted is not None
+    if number.metric not in ("robust_accuracy", "robust_error") or not told:
         return None
-    measure = RunSpec("pgd", SUITES["pgd"].version, {"protocol": "published", "dataset": "imagenet", **options})
-    return _claim(number, "pgd", "robust_accuracy", measure, inverted=ROBUST[number.metric])
+    options = {
+        "dataset": "imagenet",
+        "norm": number.norm,
+        "eps": number.eps,
+        "steps": number.steps,
+        "step_size": number.step_size,
+        "targeted": number.targeted,
+        "reliability": 0,
+    }
+    return _claim(number, "pgd", "robust_accuracy", _run("pgd", **options))
+
+
+def _run(suite: str, **options: Any) -> RunSpec:
+    return RunSpec(suite, SUITES[suite].version, {"protocol": "published", **options})
 
 
 def _claim(
-    number: ReportedNumber,
-    suite: str,
-    metric: str,
-    measure: RunSpec | None = None,
-    *,
-    inverted: bool = False,
-    protocol: str = "",
+    number: ReportedNumber, suite: str, metric: str, measure: RunSpec | None = None, protocol: str = ""
 ) -> ReportedClaim:
     scale = 100 if number.unit == "%" else 1
     digits = len(repr(number.value).partition(".")[2])
-    value = number.value / scale
     half = 0.5 * math.pow(10, -digits) / scale
-    return ReportedClaim(number.source, suite, metric, 1 - value if inverted else value, half, measure, protocol)
-
-
-def _attack(protocol: str) -> dict[str, Any] | None:
-    """Options of the suite `pgd`; none where steps, budget or step size are not told."""
-    steps, eps, step = _STEPS.search(protocol), _EPS.search(protocol), _STEP_SIZE.search(protocol)
-    if not (steps and eps and step):
-        return None
-    return {
-        "eps": str(Fraction(eps[1]) / 255),
-        "steps": int(steps[1] or steps[2]),
-        "step_size": str(Fraction(step[1]) / 255),
-        "targeted": "untargeted" not in protocol,
-        "reliability": 0,
-    }
+    return ReportedClaim(number.source, suite, metric, number.accuracy / scale, half, measure, protocol)
 
 
 def _steps(claim: ReportedClaim) -> int:

@@ -1,83 +1,46 @@
 """Numbers that were not measured here: the cards', the papers' (results/published.csv), RobustBench's, timm's.
 
-They stand beside measured ones in columns of their own, with their source. What somebody only remembered, or derived
-from other numbers, is left out.
+They stand beside measured ones in columns of their own, with their source.
 """
 
 import csv
 import io
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.errors import UsageError
-from bench.published.shipped import shipped
-from model_zoo.registry import cards, split_branch
-from model_zoo.schema import loads
+from bench.published.table import Published, read_rows
+from model_zoo.errors import ZooError
+from model_zoo.registry import by_other_name, cards, split_branch
+from model_zoo.reported import ReportedMetric, ReportedNumber
+from model_zoo.schema import loads, parse
 
-NOT_EVIDENCE = ("recollection", "derived")
-"""Words by which a row says that it is nobody's published number."""
-
-TIMM_SETS = {
-    "results-imagenet": "clean top-1",
-    "results-imagenet-a": "ImageNet-A top-1",
-    "results-imagenet-a-clean": "clean top-1 on the 200 ImageNet-A classes",
-    "results-imagenet-r": "ImageNet-R top-1",
-    "results-imagenet-r-clean": "clean top-1 on the 200 ImageNet-R classes",
-    "results-imagenet-real": "ImageNet-ReaL top-1",
-    "results-sketch": "ImageNet-Sketch top-1",
-    "results-imagenetv2-matched-frequency": "ImageNet-V2 matched-frequency top-1",
+TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
+    "results-imagenet": ("imagenet", "accuracy"),
+    "results-imagenet-a": ("imagenet-a", "accuracy_200"),
+    "results-imagenet-a-clean": ("imagenet-a-clean", "accuracy_200"),
+    "results-imagenet-r": ("imagenet-r", "accuracy_200"),
+    "results-imagenet-r-clean": ("imagenet-r-clean", "accuracy_200"),
+    "results-imagenet-real": ("imagenet", "real_accuracy"),
+    "results-sketch": ("imagenet-sketch", "accuracy"),
+    "results-imagenetv2-matched-frequency": ("imagenet-v2", "accuracy_matched_frequency"),
 }
-"""timm's files (huggingface/pytorch-image-models, results/) and what their `top1` is."""
+"""timm's files (huggingface/pytorch-image-models, results/), and the data set and metric of their `top1`."""
 
-ROBUSTBENCH = {
-    "clean_acc": "clean top-1",
-    "autoattack_acc": "AutoAttack",
-    "corruptions_acc": "ImageNet-C mean acc",
-    "corruptions_mce": "ImageNet-C mCE",
-}
-"""Keys of RobustBench's model_info and what they are."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """One number of somebody else's. `by` is `authors` where the model's authors claim it, else who measured it."""
-
-    model: str
-    metric: str
-    value: float
-    unit: str
-    protocol: str
-    source: str
-    by: str
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
-            raise ValueError(f"{self.model}, {self.metric}: {self.value} is no published number")
+SUBSET = "5000 images"
+"""RobustBench's corrupted pictures, which no suite here is."""
 
 
 def of_card(model: str) -> list[Published]:
-    """What the card of a measured model reports; nothing for a model without a card."""
-    card = cards().get(split_branch(model).base)
-    numbers = (
-        [Published(model, n.metric, n.value, n.unit, n.protocol, n.source, n.by) for n in card.reported] if card else []
-    )
-    return [number for number in numbers if _is_evidence(number) and not _of_another_branch(number)]
-
-
-def _of_another_branch(number: Published) -> bool:
-    """Cards of tiny models report every branch."""
-    named = re.search(r", branch (\w+),", number.protocol)
-    return named is not None and named[1] != split_branch(number.model).branch
-
-
-def published_table() -> list[Published]:
-    """The rows of results/published.csv; none where an installation lacks the file."""
-    file = shipped("published.csv")
-    rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))) if file.is_file() else ()
-    return list(_from_table(rows))
+    """What the card of a measured model reports of its branch; nothing for a model without a card."""
+    base, branch = split_branch(model)
+    card = cards().get(base) or by_other_name().get(base)
+    if card is None:
+        return []
+    found = [Published(model, n, card=card.name) for n in card.reported if n.branch in ("", branch)]
+    return [published for published in found if published.is_evidence]
 
 
 def read_outside(path: Path) -> list[Published]:
@@ -93,7 +56,7 @@ def read_outside(path: Path) -> list[Published]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         return list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error, ZooError) as error:
         raise UsageError(
             f"--outside {path}: expected RobustBench's model_info JSON, timm's results CSV (named as in timm), or the "
             f"columns of results/published.csv; found {type(error).__name__}: {error}"
@@ -102,44 +65,33 @@ def read_outside(path: Path) -> list[Published]:
 
 def _robustbench(path: Path, text: str) -> Iterator[Published]:
     info = loads(text)
-    for key, metric in ROBUSTBENCH.items():
+    dataset = str(info.get("dataset", ""))
+    told = {"source": f"RobustBench model_info {path.name}", "by": "RobustBench"}
+    pictures = {"dataset": "robustbench-5k" if dataset in ("", "imagenet") else dataset}
+    eps = str(info.get("eps", ""))
+    norm = "l2" if path.parent.name == "L2" or "/" not in eps else "linf"
+    kinds: dict[str, dict[str, Any]] = {
+        "clean_acc": {"metric": "accuracy", **pictures},
+        "autoattack_acc": {"metric": "robust_accuracy", **pictures, "attack": "autoattack", "norm": norm, "eps": eps},
+        "corruptions_acc": {"metric": "mean_accuracy", "dataset": f"{dataset or 'imagenet'}-c", "subset": SUBSET},
+        "corruptions_mce": {"metric": "mce", "unit": "mCE", "dataset": f"{dataset or 'imagenet'}-c", "subset": SUBSET},
+    }
+    for key, fields in kinds.items():
         if str(info.get(key) or "").strip():
-            attacked = f"standard AutoAttack Linf eps={info['eps']}, 5000 images"
-            protocol = attacked if metric == "AutoAttack" else "RobustBench's 5000 images"
-            unit = "mCE" if key == "corruptions_mce" else "%"
-            source = f"RobustBench model_info {path.name}"
-            yield Published(f"robustbench:{path.stem}", metric, float(info[key]), unit, protocol, source, "RobustBench")
+            number = parse(ReportedNumber, {**fields, **told, "value": float(info[key])}, key)
+            yield Published(f"robustbench:{path.stem}", number)
 
 
 def _table(path: Path, text: str) -> Iterator[Published]:
     reader = csv.DictReader(io.StringIO(text))
     if "top1" not in (reader.fieldnames or ()):
-        yield from _from_table(reader)
+        yield from read_rows(reader)
         return
-    metric = TIMM_SETS[path.stem]
+    dataset, metric = TIMM_SETS[path.stem]
     for row in reader:
-        shown = f"timm validate.py, {row['img_size']}px, crop_pct {row['crop_pct']}, {row['interpolation']}"
-        yield Published(f"timm:{row['model']}", metric, float(row["top1"]), "%", shown, path.name, "timm")
-
-
-def _from_table(rows: Iterable[Mapping[str, str]]) -> Iterator[Published]:
-    """published.csv names RobustBench's models in `method`, timm's in `model`; of the others it is both."""
-    for row in rows:
-        name = " ".join(dict.fromkeys((row["method"], row["model"])))
-        if row["paper"].startswith("RobustBench"):
-            name = f"robustbench:{row['method']}"
-        elif "(timm)" in row["paper"]:
-            name = f"timm:{row['model']}"
-        number = Published(
-            name, row["metric"], float(row["value"]), row["unit"], row["protocol"], row["source"], row["paper"]
-        )
-        if _is_evidence(number):
-            yield number
-
-
-def _is_evidence(number: Published) -> bool:
-    text = f"{number.protocol} {number.source} {number.by}".casefold()
-    return not any(word in text for word in NOT_EVIDENCE)
+        note = f"timm validate.py, {row['img_size']}px, crop_pct {row['crop_pct']}, {row['interpolation']}"
+        number = ReportedNumber(metric, float(row["top1"]), path.name, dataset=dataset, note=note, by="timm")
+        yield Published(f"timm:{row['model']}", number)
 
 
 def of_model(model: str, others: Iterable[Published]) -> list[Published]:
@@ -148,5 +100,5 @@ def of_model(model: str, others: Iterable[Published]) -> list[Published]:
     Other zoos' models are found with and without their prefix.
     """
     base = split_branch(model).base
-    named = [replace(n, model=model) for n in others if base in (n.model, n.model.partition(":")[2])]
+    named = [replace(n, model=model) for n in others if not n.card and base in (n.model, n.model.partition(":")[2])]
     return list(dict.fromkeys([*of_card(model), *named]))

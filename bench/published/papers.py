@@ -1,55 +1,38 @@
 """The papers' numbers with their sources (results/published.csv), as figures draw them."""
 
-import csv
-import functools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Any
 
-from bench.published.outside import NOT_EVIDENCE
-from bench.published.shipped import shipped
+from bench.published.table import Published, published_table
 
-FEATURE_DENOISING = "Feature Denoising (1812.03411)"
-SAT = "Smooth Adversarial Training (2006.14536)"
-ADVPROP = "AdvProp (1911.09665)"
-NOFROST = "NoFrost (2207.01156)"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One published number: what of which model under which protocol, and where it stands."""
-
-    paper: str
-    method: str
-    model: str
-    metric: str
-    protocol: str
-    value: float
-    unit: str
-    source: str
-
-
-@functools.cache
-def references() -> tuple[Reference, ...]:
-    """All rows that are evidence: nobody's recollection, nothing derived here."""
-    with shipped("published.csv").open(encoding="utf-8", newline="") as file:
-        rows = [Reference(**{**row, "value": float(row["value"])}) for row in csv.DictReader(file)]  # type: ignore[arg-type]
-    return tuple(row for row in rows if not any(word in row.source.lower() for word in NOT_EVIDENCE))
+FEATURE_DENOISING = "1812.03411"
+INTRIGUING = "1906.03787"
+SAT = "2006.14536"
+ADVPROP = "1911.09665"
+NOFROST = "2207.01156"
+"""The papers by their arXiv numbers, as they stand in a row's `paper`."""
 
 
 def find(
-    paper: str, metric: str, *, method: str = "", model: str = "", protocol: str = "", source: str = ""
-) -> list[Reference]:
-    """The rows of one paper and metric; the other arguments are pieces of what stands there."""
+    paper: str, metric: str, *, method: str = "", model: str = "", source: str = "", **fields: Any
+) -> list[Published]:
+    """The rows of one paper and metric, as its authors claim them; `fields` are the number's own and hold exactly.
+
+    method, model, source: pieces of what stands there
+    """
     return [
         row
-        for row in references()
-        if (row.paper, row.metric) == (paper, metric)
+        for row in published_table()
+        if paper in row.paper
+        and row.number.metric == metric
+        and row.number.by == "authors"
         and method in row.method
         and model in row.model
-        and protocol in row.protocol
-        and source in row.source
+        and source in row.number.source
+        and all(getattr(row.number, name) == value for name, value in fields.items())
     ]
 
 
-def sources(rows: list[Reference]) -> str:
+def sources(rows: Iterable[Published]) -> str:
     """Where `rows` were read, for a caption."""
-    return "; ".join(dict.fromkeys(row.source for row in rows))
+    return "; ".join(dict.fromkeys(row.number.source for row in rows))

@@ -10,10 +10,11 @@ import pytest
 import bench
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.errors import StoreError
-from bench.published.outside import Published
+from bench.published.table import Published
 from bench.safe_csv import to_csv
 from bench.testing import fake_model, write_pictures, write_results
 from bench.text import escape_unprintable
+from model_zoo.reported import ReportedNumber
 
 HOSTILE = ("<script>alert(1)</script>", "\"'`|", "模型-é-\u202e", "x" * 200, "a&amp;b", "{{7*7}}", "../../etc/passwd")
 WNIDS = ("n01440764", "n02123045", "n15075141")
@@ -97,7 +98,7 @@ def test_an_image_that_one_model_could_not_read_ranks_nobody(tmp_path: Path) -> 
 
 
 def test_a_claim_stands_beside_the_measurement_with_its_source(tmp_path: Path) -> None:
-    outside = [Published("sat_resnet50", "clean top-1", 70.5, "%", "timm validate.py", "results-imagenet.csv", "timm")]
+    outside = [Published("sat_resnet50", ReportedNumber("accuracy", 70.5, "results-imagenet.csv", by="timm"))]
     row = leaderboard(_written(tmp_path, {"sat_resnet50": 0.7}), outside=outside).iloc[0]
     assert row["imagenet_accuracy"] == pytest.approx(70)
     assert (row["imagenet_accuracy_claimed"], row["imagenet_accuracy_outside"]) == (69.7, 70.5)

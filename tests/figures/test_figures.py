@@ -16,7 +16,8 @@ from bench.errors import StoreError
 from bench.figures import FIGURES, heat_maps, style
 from bench.figures.base import FigureSpec, NotMeasuredError, Series, beside
 from bench.figures.measured import Facts, Numbers
-from bench.published.papers import NOFROST, SAT, find, references
+from bench.published.papers import NOFROST, find
+from bench.published.table import published_table
 from bench.suites.registry import SUITES
 from bench.training.recipes import RECIPES
 from model_zoo.registry import cards, split_branch
@@ -124,7 +125,7 @@ def test_published_points_are_the_published_numbers_and_hollow(data: Numbers) ->
     assert marks(axes)["AT with BN"] == ([59.28], [13.57])
     assert {line.get_markerfacecolor() for line in axes.get_lines()} == {"white"}
     silu = marks(draw("sat-activation-scatter", data).axes[1])["SILU"]
-    assert silu == ([row.value for row in find(SAT, "robust acc", method="AT with SILU", source="digitised")], [69.73])
+    assert silu == ([42.3], [69.73])
 
 
 def test_the_caption_names_protocol_and_sources(data: Numbers) -> None:
@@ -133,7 +134,7 @@ def test_the_caption_names_protocol_and_sources(data: Numbers) -> None:
     assert column
     assert column.protocol in text
     assert "(n 10," in text
-    assert all(row.source in text for row in find(NOFROST, "robust acc"))
+    assert all(row.number.source in text for row in find(NOFROST, "robust_accuracy"))
 
 
 def test_what_is_not_measured_is_not_drawn_but_its_command_is(tmp_path: Path) -> None:
@@ -218,8 +219,8 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 
 def test_nobodys_recollection_is_published() -> None:
-    assert len(references()) > 1000
-    assert not [row for row in references() if re.search("recollection|derived", row.source, re.IGNORECASE)]
+    assert len(published_table()) > 1000
+    assert not [r for r in published_table() if re.search("recollection|derived", r.number.source, re.IGNORECASE)]
 
 
 def test_the_palette_is_told_apart_without_red_or_green() -> None:

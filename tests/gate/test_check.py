@@ -20,9 +20,9 @@ from bench.gate.junit import to_junit
 from bench.gate.reported import affordable, claims, reported_evidence
 from bench.gate.subjects import SELECTION
 from bench.suites.registry import SUITES
-from model_zoo.card import ReportedNumber
 from model_zoo.load import Model, load_model
 from model_zoo.registry import cards, find_card
+from model_zoo.reported import ReportedNumber
 
 NAME = "tiny_at"
 
@@ -194,6 +194,7 @@ def test_the_authors_protocols_become_runs() -> None:
     assert attack.options == {
         "protocol": "published",
         "dataset": "imagenet",
+        "norm": "linf",
         "eps": "4/255",
         "steps": 10,
         "step_size": "1/255",
@@ -204,7 +205,7 @@ def test_the_authors_protocols_become_runs() -> None:
     errors = next(claim for claim in denoise if claim.suite == "pgd")
     assert errors.value == pytest.approx(1 - 0.443)
     assert errors.measure
-    assert (errors.measure.options["targeted"], errors.measure.options["step_size"]) == (True, "8/1275")
+    assert (errors.measure.options["targeted"], errors.measure.options["step_size"]) == (True, "1.6/255")
 
 
 def test_a_model_is_held_to_what_its_card_reports(baseline: Path, model: Model, tmp_path: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_model_is_held_to_what_its_card_reports(baseline: Path, model: Model, 
 
     def found(*values: float) -> list[Status]:
         numbers = tuple(
-            ReportedNumber("accuracy", round(v, 2), "%", f"tiny, {row['protocol']}", "test") for v in values
+            ReportedNumber("accuracy", round(v, 2), "test", suite="tiny", protocol=row["protocol"]) for v in values
         )
         card = dataclasses.replace(model.card, reported=numbers)
         return [f.status for f in judge(reported_evidence(NAME, claims(card), frame))]

@@ -87,21 +87,53 @@ def test_non_commercial_licences_are_on_the_card() -> None:
     assert all(card.weights.licence.startswith("CC-BY-NC-4.0") for card in denoising)
 
 
-def test_reported_numbers_are_those_of_the_table_of_published_ones() -> None:
-    """Without recollections and derived numbers, which that table marks."""
-    table = Path(__file__).parents[2] / "results/published.csv"
-    if not table.is_file():
-        pytest.skip("this checkout has no results/published.csv")
-    import pandas as pd
-
-    published = pd.read_csv(table)
-    known = set(zip(published["metric"], published["value"].astype(float), published["protocol"], strict=True))
-    for card in RELEASED.values():
+def test_nobody_s_recollection_is_on_a_card() -> None:
+    for card in CARDS.values():
         for number in card.reported:
-            assert "recollection" not in number.protocol + number.source
-            assert "DERIVED" not in number.source
-            if not number.source.startswith("torchvision"):
-                assert (number.metric, number.value, number.protocol) in known, (card.name, number)
+            assert not re.search("recollection|derived", number.note + number.source, re.IGNORECASE)
+
+
+def test_the_example_of_the_docstring_is_a_card() -> None:
+    text = card_module.__doc__ or ""
+    example = "\n".join(line for line in text.split("::\n", 1)[1].splitlines() if line.startswith("    ") or not line)
+    (number,) = parse_card(tomllib.loads(example)).reported
+    assert (number.attack, number.eps, number.steps, number.step_size, number.targeted) == (
+        "pgd",
+        "4/255",
+        200,
+        "1/255",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metric": "robust acc"}, "reported.0..metric must be one of accuracy"),
+        ({"eps": "4"}, None),
+        ({"eps": "0.5/255"}, None),
+        ({"eps": "4/0"}, 'eps must be a positive fraction such as "4/255"'),
+        ({"eps": "a few"}, "positive fraction"),
+        ({"eps": ""}, "says attack, norm and eps"),
+        ({"attack": ""}, "says attack, norm and eps"),
+        ({"metric": "accuracy", "attack": ""}, "are an attack's"),
+        ({"targeted": "no"}, "targeted must be a bool"),
+        ({"steps": -1}, "are counts"),
+        ({"value": float("nan")}, "finite"),
+        ({"branch": "adv"}, "reported.branch must be one of"),
+        ({"suite": "pgd"}, "come together"),
+        ({"protocol": "PGD-10"}, "come together"),
+        ({"stepsize": "1/255"}, "unknown key card.reported.0..stepsize .did you mean step_size"),
+    ],
+)
+def test_a_reported_number_is_refused_by_its_field(change: dict[str, Any], message: str | None) -> None:
+    number = {"metric": "robust_accuracy", "value": 42.3, "source": "README", "attack": "pgd", "norm": "linf"}
+    data = minimal() | {"reported": [number | {"eps": "4/255", "steps": 10} | change]}
+    if message is None:
+        assert parse_card(data).reported[0].eps == change["eps"]
+        return
+    with pytest.raises(CardError, match=message):
+        parse_card(data)
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_the_schema_is_the_card_s_types() -> None:
                 "architecture": "b",
                 "input": {"size": 32, "resize": 32},
                 "weights": {"format": "torch", "availability": "public", "licence": "x"},
-                "reported": [{"metric": "m", "value": "x", "unit": "%", "protocol": "p", "source": "s"}],
+                "reported": [{"metric": "accuracy", "value": "x", "source": "s"}],
             },
             "card",
         )

@@ -1,13 +1,19 @@
 """Numbers of others: read, never taken from memory, and set beside like numbers only."""
 
+import csv
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.errors import UsageError
 from bench.published.comparability import beside
-from bench.published.outside import Published, of_model, published_table, read_outside
+from bench.published.outside import of_model, read_outside
+from bench.published.table import Published, published_table, read_rows, write_rows
+from model_zoo.reported import ReportedNumber
+from tools.published import PAGE, table
 
 ROBUSTBENCH = {
     "link": "https://arxiv.org/abs/2007.08489",
@@ -27,20 +33,29 @@ TIMM = (
     "model,top1,top1_err,top5,top5_err,param_count,img_size,crop_pct,interpolation,top1_diff,top5_diff,rank_diff\n"
     'eva_giant.m30m,87.573,12.427,96.893,3.107,"1,014.45",560,1.000,bicubic,-11.257,-3.007,+1\n'
 )
-HEADER = "paper,method,model,metric,protocol,value,unit,source\n"
+HEADER = "model,metric,dataset,value,note,source\n"
 
 
-def claim(metric: str, protocol: str, value: float = 43.0, model: str = "m") -> Published:
-    return Published(model, metric, value, "%", protocol, "README", "authors")
+def claim(metric: str, model: str = "m", **fields: Any) -> Published:
+    return Published(model, ReportedNumber(metric, 43.0, "README", **fields))  # type: ignore[arg-type]
 
 
 def test_robustbench_s_model_info(tmp_path: Path) -> None:
     file = tmp_path / "Salman2020Do_R50.json"
     file.write_text(json.dumps(ROBUSTBENCH))
     clean, robust = read_outside(file)
-    assert (clean.model, clean.metric, clean.value) == ("robustbench:Salman2020Do_R50", "clean top-1", 64.02)
-    assert (robust.metric, robust.value) == ("AutoAttack", 34.96)
-    assert "eps=4/255" in robust.protocol
+    assert (clean.model, clean.number.metric, clean.number.value) == ("robustbench:Salman2020Do_R50", "accuracy", 64.02)
+    assert (robust.number.metric, robust.number.value) == ("robust_accuracy", 34.96)
+    assert (robust.number.attack, robust.number.norm, robust.number.eps) == ("autoattack", "linf", "4/255")
+    assert {robust.number.dataset, clean.number.dataset} == {"robustbench-5k"}
+
+
+def test_robustbench_s_l2_models_and_other_data_sets_keep_theirs(tmp_path: Path) -> None:
+    (tmp_path / "L2").mkdir()
+    file = tmp_path / "L2" / "Wang2023Better.json"
+    file.write_text(json.dumps(ROBUSTBENCH | {"dataset": "cifar10", "eps": "0.5"}))
+    robust = read_outside(file)[1].number
+    assert (robust.dataset, robust.norm, robust.eps) == ("cifar10", "l2", "0.5")
 
 
 def test_timm_s_results_and_a_folder_of_both(tmp_path: Path) -> None:
@@ -49,9 +64,10 @@ def test_timm_s_results_and_a_folder_of_both(tmp_path: Path) -> None:
     (tmp_path / "benchmark-infer.csv").write_text("model,infer_samples_per_sec\nx,1\n")
     numbers = read_outside(tmp_path)
     assert {n.model for n in numbers} == {"robustbench:Salman2020Do_R50", "timm:eva_giant.m30m"}
-    (a,) = (n for n in numbers if n.by == "timm")
-    assert (a.metric, a.value, a.protocol) == (
-        "ImageNet-A top-1",
+    (a,) = (n.number for n in numbers if n.number.by == "timm")
+    assert (a.dataset, a.metric, a.value, a.note) == (
+        "imagenet-a",
+        "accuracy_200",
         87.573,
         "timm validate.py, 560px, crop_pct 1.000, bicubic",
     )
@@ -70,69 +86,93 @@ def test_what_is_neither_is_refused_with_its_name(name: str, text: str | None, t
 def test_recollections_and_derived_numbers_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "more.csv"
     rows = [
-        "p,m,net,clean top-1,val,70,%,table 1",
-        "p,m,net,clean top-1,val,71,%,RECOLLECTION",
-        "p,m,net,clean top-1,DERIVED from the error,72,%,table 2",
+        "net,accuracy,imagenet,70,,table 1",
+        "net,accuracy,imagenet,71,,RECOLLECTION",
+        "net,accuracy,imagenet,72,DERIVED from the error,table 2",
     ]
     file.write_text(HEADER + "\n".join(rows) + "\n")
-    assert [n.value for n in read_outside(file)] == [70]
+    assert [n.number.value for n in read_outside(file)] == [70]
 
 
 def test_the_published_table_names_other_zoos_models_as_they_are_typed() -> None:
     models = {number.model for number in published_table()}
-    assert {"robustbench:Salman2020Do_50_2_Linf", "timm:nf_resnet50.ra2_in1k"} <= models
+    assert {"robustbench:Salman2020Do_50_2_Linf", "timm:resnet50.gluon_in1k"} <= models
 
 
 def test_a_model_s_numbers_are_its_card_s_and_those_of_its_name() -> None:
-    others = [claim("clean top-1", "x", model="timm:resnet50.a1"), claim("clean top-1", "x", model="resnet50")]
+    others = [claim("accuracy", model="timm:resnet50.a1"), claim("accuracy", model="resnet50")]
     assert {n.model for n in of_model("timm:resnet50.a1", others)} == {"timm:resnet50.a1"}
     assert len(of_model("timm:resnet50.a1", others)) == 1
     reported = of_model("sat_resnet50", [])
-    assert 69.7 in {n.value for n in reported if n.metric == "clean top-1"}
+    assert 69.7 in {n.number.value for n in reported if n.number.metric == "accuracy"}
+
+
+def test_a_checkpoint_has_the_same_numbers_under_its_other_name() -> None:
+    ours, theirs = (of_model(name, []) for name in ("advprop_efficientnet_b0", "timm:tf_efficientnet_b0.ap_in1k"))
+    assert [n.number for n in ours] == [n.number for n in theirs] != []
 
 
 PGD = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
-TEXT = "PGD-10 untargeted, Linf eps=4/255, step 1/255, 1 random start, BN eval mode, 50k val"
+LIKE = {"attack": "pgd", "norm": "linf", "eps": "4/255", "steps": 10, "step_size": "1/255", "targeted": False}
+AA = {"attack": "autoattack", "norm": "linf", "eps": "4/255", "dataset": "robustbench-5k"}
+AA_HERE = ["robustbench-5k/clean", "robustbench-5k/autoattack-linf-eps4_255-standard"]
 
 
 @pytest.mark.parametrize(
-    ("metric", "text", "suite", "here", "conditions", "value"),
+    ("metric", "fields", "suite", "here", "conditions", "value"),
     [
-        ("robust acc", TEXT, "pgd", "robust_accuracy", ["imagenet/clean", PGD], 43.0),
-        ("robust error", TEXT, "pgd", "robust_accuracy", ["imagenet/clean", PGD], 57.0),
-        ("robust acc", TEXT.replace("PGD-10", "PGD-20"), "pgd", "robust_accuracy", [PGD], None),
-        ("robust acc", TEXT.replace("4/255", "8/255"), "pgd", "robust_accuracy", [PGD], None),
-        ("robust acc", TEXT.replace("untargeted", "targeted"), "pgd", "robust_accuracy", [PGD], None),
-        ("robust acc", TEXT.replace("step 1/", "step 2/"), "pgd", "robust_accuracy", [PGD], None),
-        ("robust acc", TEXT, "pgd", "robust_accuracy", [PGD, PGD.replace("eps4", "eps8")], None),
-        ("robust acc", TEXT, "pgd", "robust_accuracy", [PGD.replace("imagenet/", "folder/")], None),
-        (
-            "AutoAttack",
-            "standard AutoAttack Linf eps=4/255, 5000 images",
-            "robustbench-5k",
-            "robust_accuracy",
-            ["robustbench-5k/clean", "robustbench-5k/autoattack-linf-eps4_255-standard"],
-            43.0,
-        ),
-        ("AutoAttack", "standard AutoAttack Linf eps=4/255", "pgd", "robust_accuracy", [PGD], None),
-        ("clean top-1", "val 50k", "imagenet", "accuracy", ["imagenet/clean"], 43.0),
-        ("clean top-1 error", "val 50k", "imagenet", "accuracy", ["imagenet/clean"], 57.0),
-        ("clean top-1", "val 50k", "clean", "accuracy", ["sample/clean"], None),
-        ("ImageNet-C mCE", "224px JPEGs", "imagenet-c", "mce", ["imagenet-c/fog/3"], 43.0),
-        ("ImageNet-C mCE", "224px JPEGs", "imagenet-c-live", "mce", ["imagenet/fog/3-jpeg85"], None),
-        ("a metric of the future", "", "imagenet", "accuracy", ["imagenet/clean"], None),
+        ("robust_accuracy", LIKE, "pgd", "robust_accuracy", ["imagenet/clean", PGD], 43.0),
+        ("robust_error", LIKE, "pgd", "robust_accuracy", ["imagenet/clean", PGD], 57.0),
+        ("robust_accuracy", LIKE | {"step_size": ""}, "pgd", "robust_accuracy", [PGD], 43.0),
+        ("robust_accuracy", LIKE | {"steps": 20}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"steps": 1}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"steps": 0}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"eps": "8/255"}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"norm": "l2"}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"targeted": True}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"targeted": None}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"step_size": "2/255"}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"attack": "fgsm"}, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE | {"subset": "1000 images"}, "pgd", "robust_accuracy", [PGD], None),
+        ("attack_success", LIKE, "pgd", "robust_accuracy", [PGD], None),
+        ("robust_accuracy", LIKE, "pgd", "robust_accuracy", [PGD, PGD.replace("eps4", "eps8")], None),
+        ("robust_accuracy", LIKE, "pgd", "robust_accuracy", [PGD.replace("imagenet/", "folder/")], None),
+        ("robust_accuracy", LIKE, "pgd", "accuracy", [PGD], None),
+        ("robust_accuracy", AA, "robustbench-5k", "robust_accuracy", AA_HERE, 43.0),
+        ("robust_accuracy", AA, "pgd", "robust_accuracy", [PGD], None),
+        ("accuracy", {}, "imagenet", "accuracy", ["imagenet/clean"], 43.0),
+        ("error", {}, "imagenet", "accuracy", ["imagenet/clean"], 57.0),
+        ("accuracy", {}, "pgd", "clean_accuracy", ["imagenet/clean"], 43.0),
+        ("accuracy", {"dataset": "robustbench-5k"}, "imagenet", "accuracy", ["imagenet/clean"], None),
+        ("accuracy", {"dataset": "stylized-testbed"}, "stylized", "accuracy", ["stylized/clean"], None),
+        ("accuracy", {}, "clean", "accuracy", ["sample/clean"], None),
+        ("mce", {"dataset": "imagenet-c"}, "imagenet-c", "mce", ["imagenet-c/fog/3"], 43.0),
+        ("mce", {"dataset": "imagenet-c", "subset": "5000"}, "imagenet-c", "mce", ["imagenet-c/fog/3"], None),
+        ("mce", {"dataset": "imagenet-c"}, "imagenet-c-live", "mce", ["imagenet/fog/3-jpeg85"], None),
+        ("accuracy_200", {"dataset": "imagenet-a"}, "imagenet-a", "accuracy", ["imagenet-a/clean"], None),
+        ("accuracy_200", {"dataset": "imagenet-a"}, "imagenet-r", "accuracy_200", ["imagenet-r/clean"], None),
     ],
 )
 def test_only_like_stands_beside_like(
-    metric: str, text: str, suite: str, here: str, conditions: list[str], value: float | None
+    metric: str, fields: dict[str, Any], suite: str, here: str, conditions: list[str], value: float | None
 ) -> None:
-    assert beside(claim(metric, text), suite, here, "hash", conditions) == value
+    assert beside(claim(metric, **fields), suite, here, "hash", conditions) == value
 
 
 def test_a_tiny_card_s_number_belongs_to_its_branch_and_protocol() -> None:
-    text = "tiny-pgd, branch adv, 82b54f3aa3d6"
+    told = {"suite": "tiny-pgd", "branch": "adv", "protocol": "82b54f3aa3d6", "dataset": "tiny"}
     like = ("tiny_mbn@adv", "82b54f3aa3d6")
     for model, protocol in (like, ("tiny_mbn@clean", "82b54f3aa3d6"), ("tiny_mbn@adv", "other")):
         expected = 43.0 if (model, protocol) == like else None
-        number = claim("robust_accuracy", text, model=model)
+        number = claim("robust_accuracy", model=model, **told)
         assert beside(number, "tiny-pgd", "robust_accuracy", protocol, []) == expected
+
+
+def test_the_table_is_what_the_cards_say() -> None:
+    """Next where it fails: `make docs`."""
+    assert PAGE.read_text(encoding="utf-8") == table()
+
+
+def test_a_row_is_written_as_it_is_read() -> None:
+    rows = published_table()
+    assert tuple(read_rows(csv.DictReader(io.StringIO(write_rows(rows))))) == rows

@@ -1,17 +1,16 @@
 """Claims: published numbers are in the table of sources, recipes exist, and verdicts follow from the records."""
 
-import csv
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench.published.table import published_table
 from bench.training.recipes import RECIPES
-from model_zoo.registry import ROOT
 from tools import claims
 from tools.claims import CLAIMS, CLEAN, PGD, SAT, C, Claim, Examined, examine, outcomes, page
-
-PUBLISHED = ROOT.parent / "results" / "published.csv"
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.paper[:9]}: {claim.says}")
@@ -19,8 +18,8 @@ def test_a_claim_compares_recipes_by_numbers_that_have_a_source(claim: Claim) ->
     for side in (claim.better, claim.worse):
         name, _, branch = side.partition("@")
         assert branch in (RECIPES[name].net.branches or ("",))
-    with PUBLISHED.open(encoding="utf-8") as file:
-        sourced = {float(row["value"]) for row in csv.DictReader(file) if row["paper"] == claim.paper}
+    (paper,) = re.findall(r"\d{4}\.\d{5}", claim.paper) or [claim.paper]
+    sourced = {row.number.value for row in published_table() if paper in row.paper}
     assert set(claim.published.numbers) <= sourced
 
 
@@ -97,6 +96,6 @@ def test_the_cell_of_most_pictures_counts_and_corruptions_are_averaged() -> None
 
 
 def test_the_page_has_a_place_for_the_tables() -> None:
-    path = ROOT.parent / "docs" / "claims.md"
+    path = Path(__file__).parents[2] / "docs" / "claims.md"
     text = path.read_text(encoding="utf-8")
     assert text.count(claims.BEGIN) == text.count(claims.END) == 1

@@ -24,7 +24,7 @@ from bench.board.site.view import Head, Row, heads, rows
 from bench.datasets.table import DataRoots
 from bench.errors import UsageError
 from bench.folder.survey import survey
-from bench.published.outside import Published, published_table
+from bench.published.table import Published, published_table
 from bench.text import escape_unprintable
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
 from bench.folder.tables import suite_protocol
 from bench.published.comparability import beside
-from bench.published.outside import Published
+from bench.published.table import Published
 from bench.suites.registry import SUITES
 from model_zoo.card import ModelCard
 from model_zoo.registry import cards, split_branch
@@ -150,24 +150,17 @@ def _line(row: Mapping[Any, Any], what: str) -> ResultLine:
     return ResultLine(what, value, low, high, int(row["n"]), int(row["unscored"]), unit, row["protocol"])
 
 
-def _reported(number: Published, board: Board, heads: list[Head], row: Row) -> Reported:
+def _reported(published: Published, board: Board, heads: list[Head], row: Row) -> Reported:
+    number = published.number
     measured = difference = anchor = ""
     for head, mine in zip(heads, row.numbers, strict=True):
         conditions = [cell.protocol.condition for cell in board.survey.cells_of(head.column.protocol)]
-        value = beside(number, head.column.suite, head.column.metric, head.column.protocol, conditions)
+        value = beside(published, head.column.suite, head.column.metric, head.column.protocol, conditions)
         if value is not None and mine:
             measured, anchor = f"{mine.text} [{mine.low}, {mine.high}]", head.column.suite
-            difference = f"{mine.value - number.value:+.1f}"
+            difference = f"{mine.value - value:+.1f}"
             break
     unit = "" if number.unit == number.metric else number.unit
     return Reported(
-        number.metric,
-        f"{number.value:g}",
-        unit,
-        number.by,
-        number.protocol,
-        number.source,
-        measured,
-        difference,
-        anchor,
+        number.metric, f"{number.value:g}", unit, number.by, number.under(), number.source, measured, difference, anchor
     )
