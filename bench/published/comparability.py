@@ -10,6 +10,9 @@ from model_zoo.reported import ReportedNumber, fraction
 ALIKE = {"error": "accuracy", "robust_error": "robust_accuracy", "clean_accuracy": "accuracy"}
 """Metrics that are another one, or 100 % less it."""
 
+CORRUPTED = ("imagenet-c", "imagenet-3dcc")
+"""Data sets whose files are corrupted pictures: theirs is what is measured, not a corruption made here."""
+
 
 def beside(published: Published, suite: str, metric: str, protocol: str, conditions: Sequence[str]) -> float | None:
     """The number as it reads in the column of `metric`, or None where it is of something else.
@@ -28,14 +31,12 @@ def beside(published: Published, suite: str, metric: str, protocol: str, conditi
 
 
 def _same_pictures(number: ReportedNumber, conditions: Sequence[str]) -> bool:
-    """Whether the column is of the number's data set: clean, or under the one attack that the number is of."""
-    found = [condition for text in conditions if (condition := _read(text))]
-    if len(found) < len(conditions) or {c.dataset for c in found} != {number.dataset}:
-        return False
+    """Whether one of the column's conditions is the number's data set, clean, or under the attack that it is of."""
+    found = [c for c in map(_read, conditions) if c and c.dataset == number.dataset and not c.split and not c.probes]
     attacks = [c.attack for c in found if c.attack]
-    if not number.attack:
-        return not attacks or any(c.clean for c in found)
-    return len(attacks) == 1 and same_attack(number, attacks[0])
+    if number.attack:
+        return len(attacks) == 1 and same_attack(number, attacks[0])
+    return any(c.clean or (c.corruption and c.dataset in CORRUPTED) for c in found)
 
 
 def _read(text: str) -> Condition | None:
