@@ -2,6 +2,7 @@
 
 import argparse
 import pkgutil
+import re
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+        self._negative_number_matcher = re.compile(r"-[\d.]")  # `--eps -1/255` is a wrong budget, not a missing one
 
     def error(self, message: str) -> NoReturn:
         words = message.split()

@@ -1,11 +1,12 @@
 """`bench demo`: the whole product once through, without a download: the tiny zoo, and a few real photographs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+
+from bench.options import RunOptions
 
 ZOO = (
     "tiny_std",
@@ -25,34 +26,40 @@ ATTACKED = ("tiny_std", "tiny_at", "tiny_mbn@adv", "tiny_sat_silu", "tiny_nofros
 
 @dataclass(frozen=True)
 class Stage:
-    """A `bench run` of the demo; `options` as `bench.run` takes them."""
+    """A `bench run` of the demo."""
 
     title: str
     models: Sequence[str]
     suites: Sequence[str]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: RunOptions
 
 
+# The reliability verdict repeats attacks with hundreds of steps, which takes minutes on a CPU: `reliability=0`.
 STAGES = (
     Stage(
         "The tiny zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict",
         ZOO,
         ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"),
-        {"limit": 200},
+        RunOptions(limit=200, reliability=0),
     ),
-    Stage("The tiny zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), {"limit": 40}),
-    Stage("Five of them under aa-fast at eps 8/255", ATTACKED, ("aa-fast",), {"limit": 25, "eps": "8/255"}),
+    Stage("The tiny zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), RunOptions(limit=40)),
+    Stage(
+        "Five of them under aa-fast at eps 8/255",
+        ATTACKED,
+        ("aa-fast",),
+        RunOptions(limit=25, eps="8/255", reliability=0),
+    ),
     Stage(
         "What the two batch norms of the mixture-BN model know, on 100 pictures",
         ("tiny_mbn",),
         ("batchnorm",),
-        {"limit": 100},
+        RunOptions(limit=100),
     ),
     Stage(
         "EfficientNet-Lite0 on twenty ImageNet photographs: clean, 75 corruptions, PGD-10 at eps 4/255",
         ("efficientnet_lite0",),
         ("clean", "imagenet-c-live", "pgd"),
-        {"dataset": "sample"},
+        RunOptions(dataset="sample", reliability=0),
     ),
 )
 
@@ -64,15 +71,14 @@ def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: No
     """
     from bench.board.leaderboard import leaderboard
     from bench.board.site.build import write_site
-    from bench.engine.run import carry_out, prepare
+    from bench.engine.run import carry_out, prepare_run
     from bench.figures import write_figures
     from bench.safe_csv import to_csv
 
     folder = Path(out)
     for stage in STAGES:
         say(stage.title)
-        # The reliability verdict repeats attacks with hundreds of steps, which takes minutes on a CPU.
-        carry_out(prepare(stage.models, stage.suites, out=folder / "runs", reliability=0, **stage.options))
+        carry_out(prepare_run(stage.models, stage.suites, replace(stage.options, out=folder / "runs")))
     say("Leaderboard, pages and figures")
     board = leaderboard(folder / "runs")
     (folder / "leaderboard.csv").write_text(to_csv(board), encoding="utf-8")

@@ -36,6 +36,10 @@ class UsageError(BenchError):
         return cls(f"unknown {kind} {name!r}{suggestion(name, known)}; `bench list {kind}s` shows all")
 
 
+class UnknownOptionError(UsageError, TypeError):
+    """A keyword that no option has; a `TypeError` too, as Python has it for a keyword that a function does not know."""
+
+
 class IncompleteError(BenchError):
     """A results folder lacks units or conditions that the request needs."""
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Literal
 
 from bench.errors import UsageError
+from bench.options.values import fraction
 
 Norm = Literal["linf", "l2", "l1"]
 NORMS: tuple[Norm, ...] = ("linf", "l2")
@@ -16,21 +17,9 @@ def parse_eps(text: str | float | Fraction) -> Fraction:
     Raises `UsageError` for text that is no number, and for a negative one.
     """
     try:
-        value = _parse(text)
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise UsageError(f"eps {text!r} is not a number: write a fraction such as 4/255, or a decimal") from error
-    if value < 0:
-        raise UsageError(f"eps must be at least 0, found {text}")
-    return value
-
-
-def _parse(text: str | float | Fraction) -> Fraction:
-    if isinstance(text, float):
-        return Fraction(text).limit_denominator(100_000)
-    if isinstance(text, str) and "/" in text:
-        above, below = text.split("/")
-        return Fraction(above.strip()) / Fraction(below.strip())
-    return Fraction(text)
+        return fraction(text)
+    except ValueError as error:
+        raise UsageError(f"eps: {error}") from None
 
 
 def check_budget(norm: str, eps: Fraction) -> Norm:

@@ -4,6 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.options import RunOptions
+from bench.options.command import add_arguments, typed
+
 if TYPE_CHECKING:
     from bench.gate.check import Report
 
@@ -16,14 +19,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--baseline", metavar="DIR", help="accepted numbers (default: results/baseline of this package)")
     add("--update", action="store_true", help="measure and accept: these numbers are the ones to hold to from now on")
     add("--suite", metavar="SUITE[,SUITE]", help="with --update: what to hold the models to")
-    add("--limit", type=int, metavar="N", help="with --update: images of each set")
     add("--no-hashes", action="store_true", help="leave weights and input aside: judge by the pictures alone")
     add("--junit", metavar="FILE", help="write the findings as JUnit XML")
-    add("--out", metavar="DIR", help="keep the measured records in this results folder")
-    add("--data", metavar="DIR|NAME=DIR,...", help="data root like BENCH_DATA, or one set's own folder")
-    add("--seed", type=int, default=0, metavar="S", help="seed of all random draws")
-    add("--device", metavar="cpu|cuda", help="default cuda where there is one")
-    add("--batch-size", type=int, metavar="N", help="changes speed and memory, no prediction")
+    add("--out", dest="keep", metavar="DIR", help="keep the measured records in this results folder")
+    add_arguments(parser, ("limit", "data", "seed", "device", "batch_size"), limit="with --update: images of each set")
     parser.set_defaults(func=_check)
 
 
@@ -32,14 +31,14 @@ def _check(arguments: argparse.Namespace) -> int:
     from bench.gate.check import accept, check
 
     models = arguments.model.split(",") if arguments.model else []
-    options = {name: getattr(arguments, name) for name in ("data", "seed", "device", "batch_size")}
-    options |= {"baseline": arguments.baseline, "out": arguments.out}
+    options: dict[str, Any] = RunOptions.of(typed(arguments)).changed()
+    options |= {"baseline": arguments.baseline, "out": arguments.keep}
     if arguments.update:
         suites = arguments.suite.split(",") if arguments.suite else ()
-        for path in accept(models, suites=suites, limit=arguments.limit, **options):
+        for path in accept(models, suites=suites, **options):
             print(f"accepted: {path}")
         return 0
-    if arguments.suite or arguments.limit:
+    if arguments.suite or "limit" in options:
         raise UsageError("--suite and --limit choose what to accept: they go with --update")
     return _tell(check(models, hashes=not arguments.no_hashes, **options), arguments.junit)
 

@@ -3,97 +3,56 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import UsageError
+from bench.options import RunOptions
+from bench.options.command import add_arguments, read_config, typed
+
 if TYPE_CHECKING:
     from bench.engine.run import Prepared
-
-_OPTIONS = (
-    "dataset",
-    "data",
-    "out",
-    "protocol",
-    "limit",
-    "seed",
-    "weights",
-    "device",
-    "batch_size",
-    "eps",
-    "norm",
-    "steps",
-    "step_size",
-    "restarts",
-    "targeted",
-    "attack_engine",
-    "reliability",
-    "shard",
-    "workers",
-    "ray",
-)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench run`."""
     parser = subparsers.add_parser("run", help="measure models by suites; the same command again continues")
     add = parser.add_argument
-    add("--model", required=True, metavar="NAME[,NAME]", help="models; several share each decoded picture")
-    add("--suite", required=True, metavar="SUITE[,SUITE]", help="suites (`bench list suites`)")
-    add("--dataset", metavar="NAME", help="data set of the suites that run on any; default the model's home set")
-    add("--data", metavar="DIR|NAME=DIR,...", help="data root like BENCH_DATA, or one set's own folder")
-    add("--out", default="results/runs", metavar="DIR", help="results folder; runs accumulate in it")
+    add("--model", metavar="NAME[,NAME]", help="models; several share each decoded picture")
+    add("--suite", metavar="SUITE[,SUITE]", help="suites (`bench list suites`)")
     add(
-        "--protocol",
-        default="canonical",
-        choices=("canonical", "published"),
-        help="canonical: one input rule for all models; published: as the model's authors evaluated it",
+        "--config", metavar="FILE", help="a TOML file of options, or the run.json of a run to repeat; typed options win"
     )
-    add("--limit", type=int, metavar="N", help="N images of each set, spread over it; labelled in every table")
-    add("--seed", type=int, default=0, metavar="S", help="seed of all random draws, each keyed by image")
-    add(
-        "--weights",
-        metavar="FILE[:KEY]",
-        help="the model's weights, in place of its card's; KEY chooses among several sets",
-    )
-    add("--device", metavar="cpu|cuda", help="default cuda where there is one")
-    add("--batch-size", type=int, metavar="N", help="changes speed and memory, no prediction")
-    add("--workers", type=int, metavar="N", help="do the work in N processes of a local Ray, one a GPU where there are")
-    add("--ray", metavar="ADDRESS", help="do the work on this Ray cluster, in a process a GPU (or CPU), at most N")
-    add("--shard", metavar="i/n", help="every n-th unit from the i-th; join the folders with `bench merge`")
+    add_arguments(parser)
     add("--dry-run", action="store_true", help="print the plan with an estimate of time and disk, measure nothing")
-    attack = parser.add_argument_group("attacks")
-    add = attack.add_argument
-    add("--eps", default=(), metavar="4/255[,8/255]", help="budgets, in units of [0, 1]; several make a security curve")
-    add("--norm", default="linf", choices=("linf", "l2"), help="norm of the budget")
-    add("--steps", type=int, metavar="K", help="steps of PGD")
-    add("--step-size", metavar="1/255", help="step size of PGD")
-    add("--restarts", type=int, default=1, metavar="R", help="random restarts")
-    add("--targeted", action="store_true", help="towards a random other class, as in Feature Denoising")
-    add("--attack-engine", default="native", choices=("native", "reference"), help="reference: pyautoattack itself")
-    add(
-        "--reliability",
-        type=int,
-        default=32,
-        metavar="N",
-        help="images on which a robust accuracy is put in doubt (default 32); 0 leaves the verdict out",
-    )
     parser.set_defaults(func=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bench.engine.run import carry_out, prepare
+    from bench.engine.run import carry_out, prepare_run
     from bench.folder.tables import results
     from bench.terminal import print_results
 
-    options = {name: getattr(arguments, name) for name in _OPTIONS}
-    prepared = prepare(arguments.model, arguments.suite, **options)
+    models, suites, options = _asked(arguments)
+    prepared = prepare_run(models, suites, options)
     _announce(prepared)
     if arguments.dry_run:
         _estimate(prepared)
         return 0
     carry_out(prepared)
-    frame = results(arguments.out, cells=set(prepared.plan.cells))
+    frame = results(options.out, cells=set(prepared.plan.cells))
     print_results(frame)
-    if arguments.shard:
-        print(f"shard {arguments.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
+    if options.shard:
+        print(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
     return 0
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:
+    """Models, suites and options: those typed, before those of `--config`."""
+    typed_names = {"models": arguments.model, "suites": arguments.suite}
+    told = {name: value for name, value in typed_names.items() if value}
+    given = (read_config(arguments.config, told) if arguments.config else {}) | told | typed(arguments)
+    for name, flag in (("models", "--model"), ("suites", "--suite")):
+        if not given.get(name):
+            raise UsageError(f"{flag} is needed: bench run --model NAME --suite SUITE")
+    return given.pop("models"), given.pop("suites"), RunOptions.of(given)
 
 
 def _announce(prepared: "Prepared") -> None:

@@ -6,16 +6,14 @@ pictures that come at a fixed size are never cropped again: they are resized to 
 """
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from bench.datasets.base import Picture
 from bench.datasets.interpolation import ORIGINAL
+from bench.options.run import InputProtocol
 from model_zoo.card import InputSpec
-
-InputProtocol = Literal["canonical", "published"]
 
 CANONICAL_CROP = 0.875
 """256 / 224, the field's usual centre crop."""

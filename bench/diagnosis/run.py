@@ -1,7 +1,7 @@
 """`bench diagnose`: measure what is missing of a model's diagnostics, and write the page."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -10,8 +10,9 @@ from bench.diagnosis.page import Section, edge_section, planes_of, render, secti
 from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
 from bench.diagnostics.plane import Plane
 from bench.engine.execute import read_sample, to_images
-from bench.engine.run import Prepared, carry_out, prepare
+from bench.engine.run import Prepared, carry_out, prepare_run
 from bench.folder.reader import ResultsFolder
+from bench.options import RunOptions, keywords
 from bench.suites.base import Setup
 from model_zoo.load import Model, load_model
 from model_zoo.registry import find_card, split_branch
@@ -25,16 +26,18 @@ PLANES_FROM = 16
 REACH = 16 / 255
 
 
-def diagnose(model: str, out: str | Path, *, quiet: bool = False, **options: Any) -> Path:
+@keywords
+def diagnose(model: str, out: str | Path, options: RunOptions) -> Path:
     """Run the three suites on all branches of `model` (one that is named, `tiny_mbn@adv`, alone) and write
     OUT/MODEL.html; results lie in OUT/results, and the same call again continues. Returns the page's path.
 
-    Options are those of `bench.engine.run.prepare`; `limit` is `LIMIT` unless given.
+    `limit` is `LIMIT` unless given.
     """
     folder = Path(out)
     models = [load_model(name) for name in variants(model)]
-    prepared = prepare(models, SUITES, out=folder / "results", **{**options, "limit": options.get("limit") or LIMIT})
-    carry_out(prepared, quiet=quiet)
+    chosen = replace(options, out=folder / "results", limit=options.limit or LIMIT)
+    prepared = prepare_run(models, SUITES, chosen)
+    carry_out(prepared)
     found = read_diagnoses(ResultsFolder(str(folder / "results")))
     shown = {m.name: found[m.name] for m in models}
     page = folder / f"{model.replace('/', '-').replace(':', '-')}.html"

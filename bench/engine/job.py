@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.datasets.preprocess import InputProtocol
 from bench.engine.manifest import environment, package_versions
 from bench.engine.reliability import ReliabilityCheck
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform, reason_of
 from bench.errors import BenchError, UsageError
+from bench.options.run import InputProtocol
 from model_zoo.load import Model, load_model
 
 

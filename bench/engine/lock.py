@@ -13,18 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
+from bench.options import Shard
 from bench.store import Store
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def sole_driver(store: Store, run_id: str, shard: str | None) -> Iterator[None]:
+def sole_driver(store: Store, run_id: str, shard: Shard | None) -> Iterator[None]:
     """Hold the lock of a run, or of one shard of it. Raises `UsageError` where another process holds it."""
     if store.local is None:
         yield
         return
-    path = store.local / "runs" / run_id / f".driver{'-' + shard.replace('/', '-of-') if shard else ''}"
+    path = store.local / "runs" / run_id / f".driver{f'-{shard.index}-of-{shard.count}' if shard else ''}"
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:

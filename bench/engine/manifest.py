@@ -30,11 +30,12 @@ PACKAGES = (
 )
 
 
-def run_manifest(plan: Plan, session: Session, given: dict[str, Any]) -> dict[str, Any]:
+def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
     """What was asked, what it came to, and every cell by suite, model and condition."""
+    asked = {"models": [s.model.name for s in plan.subjects], "suites": [s.name for s in plan.suites]}
     return {
         "format": 1,
-        "given": given,
+        "given": {**asked, **plan.options.to_json()},
         "protocol": plan.options.protocol,
         "seed": session.seed,
         "limit": session.limit,

@@ -13,10 +13,11 @@ from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError
+from bench.options import RunOptions
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, sound_parts
 from bench.suites import base
-from bench.suites.base import Options, Setup, Suite
+from bench.suites.base import Setup, Suite
 
 READS_AT_ONCE = 16
 """Cells whose parts are read at once when a run continues."""
@@ -63,7 +64,7 @@ class Plan:
 
     subjects: Sequence[Subject]
     suites: Sequence[Suite]
-    options: Options
+    options: RunOptions
     entries: Sequence[PlanEntry]
 
     @property
@@ -75,7 +76,7 @@ class Plan:
         return found
 
 
-def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Options, session: Session) -> Plan:
+def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: RunOptions, session: Session) -> Plan:
     """Every (suite, model, condition) with its cell. Raises `DataError` when data or label spaces do not fit."""
     entries = []
     for suite in suites:
@@ -93,7 +94,7 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Opt
     return Plan(subjects, suites, options, entries)
 
 
-def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: Options, seed: int) -> Cell:
+def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
     protocol = Protocol(
         dataset=dataset.name,
         manifest=dataset.manifest,

@@ -19,9 +19,6 @@ from bench.record import Cell
 from bench.store import RELIABILITY, Store
 from bench.suites.base import Setup
 
-SAMPLE = 32
-"""Images of a cell that are looked at, unless the user says otherwise."""
-
 
 def attacked(plan: Plan) -> list[PlanEntry]:
     """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on."""

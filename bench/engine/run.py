@@ -4,30 +4,28 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from bench.attacks.base import parse_eps
-from bench.datasets.preprocess import InputProtocol
 from bench.datasets.table import SETS
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
-from bench.engine.reliability import SAMPLE, ReliabilityCheck, attacked, reliability_checks
+from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep
 from bench.errors import IncompleteError, UsageError
+from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
-from bench.suites.base import Options
 from bench.suites.registry import find_suite
 from model_zoo.load import Model, load_model
 
-DEFAULT_OUT = "results/runs"
+Models = str | Model | Sequence[str | Model]
+"""Names at commas, a model, or several of either."""
 
 HOPELESS = 3
 """Works given up before any has succeeded, at which a run stops."""
@@ -36,27 +34,8 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Shard:
-    """Every `count`-th unit, beginning with number `index` (1-based): for machines that share nothing."""
-
-    index: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """`2/3`. Raises `UsageError` unless 1 <= i <= n."""
-        try:
-            index, count = (int(part) for part in text.split("/"))
-        except ValueError:
-            raise UsageError(f"--shard: expected i/n such as 2/3, found {text!r}") from None
-        if not 1 <= index <= count:
-            raise UsageError(f"--shard: i must lie in 1..n, found {text!r}")
-        return cls(index, count)
-
-
-@dataclass(frozen=True)
 class Prepared:
-    """A run about to start: its plan, the units that are missing, and the cells to be doubted on `sample` images.
+    """A run about to start: its plan, the units that are missing, and the cells whose reliability is to be checked.
 
     `job` is what a worker elsewhere needs; with a `cluster` the work is done there.
     """
@@ -65,9 +44,8 @@ class Prepared:
     session: Session
     store: Store
     todo: list[Unit]
-    given: dict[str, Any]
+    options: RunOptions
     doubted: list[PlanEntry]
-    sample: int
     job: Job
     cluster: Cluster | None = None
 
@@ -77,106 +55,63 @@ class Prepared:
         return sum(unit.images for unit in self.todo)
 
 
-def run(
-    models: str | Model | Sequence[str | Model], suites: str | Sequence[str], *, quiet: bool = False, **options: Any
-) -> pd.DataFrame:
+@keywords
+def run(models: Models, suites: str | Sequence[str], options: RunOptions) -> pd.DataFrame:
     """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
 
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
-    Options are those of `prepare`. Raises the errors of `bench.errors` and `model_zoo.errors`.
+    Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
     from bench.folder.tables import results
 
-    prepared = prepare(models, suites, **options)
-    carry_out(prepared, quiet=quiet)
+    prepared = prepare_run(models, suites, options)
+    carry_out(prepared)
     return results(prepared.store.address, cells=set(prepared.plan.cells))
 
 
-def prepare(
-    models: str | Model | Sequence[str | Model],
-    suites: str | Sequence[str],
-    *,
-    dataset: str | None = None,
-    data: str | Path | None = None,
-    out: str | Path = DEFAULT_OUT,
-    protocol: InputProtocol = "canonical",
-    limit: int | None = None,
-    seed: int = 0,
-    weights: str | Path | None = None,
-    device: str | None = None,
-    batch_size: int | None = None,
-    eps: str | Sequence[str | Fraction] = (),
-    norm: str = "linf",
-    steps: int | None = None,
-    step_size: str | Fraction | None = None,
-    restarts: int = 1,
-    targeted: bool = False,
-    attack_engine: str = "native",
-    reliability: int = SAMPLE,
-    shard: str | None = None,
-    workers: int | None = None,
-    ray: str | None = None,
-) -> Prepared:
-    """Load the models, open the data and find what is missing, without measuring anything.
-
-    `data` is a folder as for `--data`; `limit` takes that many images of each set; `eps` and `step_size` are in units
-    of [0, 1] (`"4/255"`); `reliability` is the number of images on which a robust accuracy is doubted (0: not at all);
-    `shard` is `i/n`; `workers` is a number of processes of a local Ray, or of the cluster at the address `ray`.
-    Everything is checked before anything is computed.
-    """
-    given: dict[str, Any] = {
-        k: str(v) for k, v in locals().items() if v not in (None, (), False) and k not in ("models", "suites")
-    }
-    chosen = Options(
-        dataset=_known_dataset(dataset),
-        protocol=protocol,
-        eps=tuple(parse_eps(e) for e in _listed(eps)),
-        norm=norm,
-        steps=_positive("--steps", steps),
-        step_size=parse_eps(step_size) if step_size else None,
-        restarts=_positive("--restarts", restarts) or 1,
-        targeted=targeted,
-        attack_engine=attack_engine,
-    )
+def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions) -> Prepared:
+    """Load the models, open the data and find what is missing, without measuring anything."""
+    _known_dataset(options.dataset)
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
-    cluster = Cluster.wanted(ray, _positive("--workers", workers))
-    settings = Settings(
-        str(data) if data else None, _positive("--limit", limit), device, _positive("--batch-size", batch_size), seed
-    )
+    cluster = Cluster.wanted(options.ray, options.workers)
+    settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed)
     session = settings.open()
-    loaded = _models(models, weights)
-    subjects = [Subject.of(model, protocol) for model in loaded.values()]
-    plan = make_plan(subjects, wanted, chosen, session)
-    store = Store(out)
-    todo = _share(list(units(plan)), shard)
+    loaded = _models(models, options.weights)
+    subjects = [Subject.of(model, options.protocol) for model in loaded.values()]
+    plan = make_plan(subjects, wanted, options, session)
+    store = Store(options.out)
+    todo = _share(list(units(plan)), options.shard)
     missing = {(u.condition.name, u.key): u for u in units(plan, store)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
-    given |= {"models": [s.model.name for s in subjects], "suites": [s.name for s in wanted]}
-    doubted = _share(attacked(plan), shard)
-    job = Job(tuple(loaded), str(weights) if weights else None, protocol, settings)
-    sample = _at_least_zero("--reliability", reliability)
-    return Prepared(plan, session, store, todo, given, doubted, sample, job, cluster)
+    doubted = _share(attacked(plan), options.shard)
+    job = Job(tuple(loaded), options.weights, options.protocol, settings)
+    return Prepared(plan, session, store, todo, options, doubted, job, cluster)
 
 
-def carry_out(prepared: Prepared, *, quiet: bool = False, on_unit: Callable[[Unit], None] | None = None) -> None:
+prepare = keywords(prepare_run)
+
+
+def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callable[[Unit], None] | None = None) -> None:
     """Do what is missing, here or on Ray's workers; this process alone writes, each unit as soon as it is done.
 
-    Raises `IncompleteError` when works had to be given up; all others are stored.
+    `quiet` overrides the option. Raises `IncompleteError` when works had to be given up; all others are stored.
     """
     plan, session, store = prepared.plan, prepared.session, prepared.store
     settle_torch()
     where = environment(session)
-    run_id = put_manifest(store, run_manifest(plan, session, prepared.given), where)
+    run_id = put_manifest(store, run_manifest(plan, session), where)
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
-    queue = WorkQueue([*prepared.todo, *reliability_checks(plan, store, prepared.doubted, prepared.sample)])
+    queue = WorkQueue(
+        [*prepared.todo, *reliability_checks(plan, store, prepared.doubted, prepared.options.reliability)]
+    )
     if not queue:
         return  # and nothing is written: a finished run may lie in a folder that is read only
     if prepared.cluster is None:
         put_environment(store, run_id, where)
     with (
-        sole_driver(store, run_id, prepared.given.get("shard")),
-        reporter(prepared.images, quiet=quiet) as progress,
+        sole_driver(store, run_id, prepared.options.shard),
+        reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
         closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
     ):
         tally = Tally()
@@ -233,7 +168,7 @@ class Tally:
             )
 
 
-def _models(models: str | Model | Sequence[str | Model], weights: str | Path | None) -> dict[str | Model, Model]:
+def _models(models: Models, weights: str | None) -> dict[str | Model, Model]:
     """Each as it was asked for, and loaded."""
     listed = [models] if isinstance(models, Model) else _names(models)
     if weights and len(listed) > 1:
@@ -253,26 +188,10 @@ def _names(models: str | Sequence[str | Model]) -> list[str | Model]:
     return re.split(r",(?![-.\d])", models) if isinstance(models, str) else list(models)
 
 
-def _known_dataset(name: str | None) -> str | None:
+def _known_dataset(name: str | None) -> None:
     if name is not None and name not in SETS:
         raise UsageError.unknown("dataset", name, SETS)
-    return name
 
 
-def _positive(option: str, value: int | None) -> int | None:
-    if value is not None and value < 1:
-        raise UsageError(f"{option}: expected a whole number of at least 1, found {value}")
-    return value
-
-
-def _at_least_zero(option: str, value: int) -> int:
-    if value < 0:
-        raise UsageError(f"{option}: expected a whole number, 0 to leave it out, found {value}")
-    return value
-
-
-def _share(items: list[Item], shard: str | None) -> list[Item]:
-    if shard is None:
-        return items
-    part = Shard.parse(shard)
-    return items[part.index - 1 :: part.count]
+def _share(items: list[Item], shard: Shard | None) -> list[Item]:
+    return items if shard is None else items[shard.index - 1 :: shard.count]

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableError
-from bench.datasets.preprocess import InputProtocol, input_spec
+from bench.datasets.preprocess import input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.readers import Readers
+from bench.options.run import InputProtocol
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
 from model_zoo.load import Model, fingerprint

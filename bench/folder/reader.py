@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.condition import Condition
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
+from bench.options import RunOptions
 from bench.record import Cell, misfit
 from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
 from model_zoo.schema import SchemaError, loads, parse
@@ -57,7 +58,8 @@ class LoadedCell:
 class SuiteRun:
     """What one run wanted of one model in one suite: its condition names and cells, and what the model was.
 
-    `version` is the suite's when the run was made, `given` what was asked for; both empty in runs of older versions.
+    `version` is the suite's when the run was made, 0 in runs of older versions; `given` is what was asked for, None
+    where it is not told in the options of this version.
     """
 
     suite: str
@@ -66,7 +68,7 @@ class SuiteRun:
     cells: dict[str, str]
     run: str
     version: int = 0
-    given: dict[str, Any] = field(default_factory=dict)
+    given: RunOptions | None = None
 
 
 class ResultsFolder:
@@ -139,7 +141,7 @@ class ResultsFolder:
                 if key not in seen:
                     seen.add(key)
                     about = asdict(manifest.models[model])
-                    yield SuiteRun(suite, model, about, cells, run, version, dict(manifest.given))
+                    yield SuiteRun(suite, model, about, cells, run, version, manifest.options)
 
     def _manifest(self, run: str) -> "_Manifest":
         key = f"runs/{run}/run.json"
@@ -208,6 +210,14 @@ class _Manifest:
     def __post_init__(self) -> None:
         if strangers := {entry.model for entry in self.entries} - self.models.keys():
             raise SchemaError(f"nothing is said of the model {min(strangers)!r}")
+
+    @property
+    def options(self) -> RunOptions | None:
+        """What was asked for besides models and suites."""
+        try:
+            return RunOptions.of({k: v for k, v in self.given.items() if k not in ("models", "suites")})
+        except UsageError:
+            return None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
+from bench.options import RunOptions
+from bench.options import run as options
 from bench.record import Cell, Protocol, digest
 from bench.store import Store
 from model_zoo.schema import SchemaError, loads, parse
@@ -30,20 +32,7 @@ FORMAT = 1
 LONGEST = 120
 """Characters of a model's name in its file's name; longer ones end in a hash."""
 
-OPTIONS: Mapping[str, type | tuple[type, ...]] = {
-    "dataset": str,
-    "protocol": str,
-    "limit": int,
-    "seed": int,
-    "eps": (str, list, tuple),
-    "norm": str,
-    "steps": int,
-    "step_size": str,
-    "restarts": int,
-    "targeted": bool,
-    "attack_engine": str,
-    "reliability": int,
-}
+OPTIONS = tuple(name for name, option in options.OPTIONS.items() if option.role == "number")
 """What a measure may ask of `bench.run`: what changes a number, and nothing that names a file, folder or device."""
 
 
@@ -56,11 +45,19 @@ class RunSpec:
     options: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for name, value in self.options.items():
+        """Write the options in their one form. Raises `SchemaError` for what a measure may not ask."""
+        for name in self.options:
             if name not in OPTIONS:
                 raise SchemaError(f"a measure has no option {name!r}; it has {', '.join(OPTIONS)}")
-            if not isinstance(value, OPTIONS[name]):
-                raise SchemaError(f"option {name} cannot be {value!r}")
+        object.__setattr__(self, "options", self.run_options.changed())
+
+    @property
+    def run_options(self) -> RunOptions:
+        """The options as a run takes them."""
+        try:
+            return RunOptions.of(self.options)
+        except UsageError as error:
+            raise SchemaError(f"option {error}") from None
 
     @property
     def key(self) -> str:

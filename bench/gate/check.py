@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from bench.engine.run import carry_out, prepare
+from bench.engine.run import carry_out, prepare_run
 from bench.errors import MissingError, UsageError
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import results
@@ -17,6 +16,7 @@ from bench.gate.baseline import AcceptedCell, Baseline, RunSpec, accepted, write
 from bench.gate.judgement import BAD, Evidence, GateFinding, Status, judge, paired_evidence
 from bench.gate.reported import reported_evidence
 from bench.gate.subjects import SELECTION, CheckedModel, accepted_names, input_of, new_measures, remaining, subject_of
+from bench.options import RunOptions
 from bench.published.shipped import in_checkout, shipped
 from model_zoo.load import Model, fingerprint
 
@@ -55,12 +55,15 @@ def check(
     baseline: str | Path | None = None,
     hashes: bool = True,
     out: str | Path | None = None,
-    **options: Any,
+    data: str | Path | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
 ) -> Report:
     """Measure `models` (default: all that are accepted) again and judge them.
 
     `hashes` also holds weights and input to those accepted. `out` keeps the measured records (default: a temporary
-    folder). `options` go to `bench.run`: `seed`, `batch_size`, `data`, `device`.
+    folder); `data`, `device`, `batch_size` and `seed` are those of `bench.run`.
     Raises `UsageError` where there is nothing to hold a model to.
     """
     directory = Path(baseline or shipped("baseline"))
@@ -68,7 +71,8 @@ def check(
     _require_something(subjects, directory)
     wanted = {s.name: [*s.measures(), *(c.measure for c in s.claims if c.measure)] for s in subjects}
     with _folder(out) as folder:
-        runs = _run(subjects, wanted, folder, options)
+        where = RunOptions(out=folder, data=data, device=device, batch_size=batch_size, seed=seed, quiet=True)
+        runs = _run(subjects, wanted, where)
     found = [item for subject in subjects for item in _evidence(subject, runs)]
     return Report(
         (
@@ -87,7 +91,10 @@ def accept(
     suites: Sequence[str] = (),
     limit: int | None = None,
     out: str | Path | None = None,
-    **options: Any,
+    data: str | Path | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
 ) -> list[Path]:
     """Measure `models` (default: all accepted ones, or `SELECTION`) and accept the numbers; returns the files.
 
@@ -104,7 +111,8 @@ def accept(
         raise MissingError(f"{gone[0].model}: {gone[0].evidence}")
     wanted = {s.name: new_measures(s, suites, limit) for s in subjects}
     with _folder(out) as folder:
-        runs = _run(subjects, wanted, folder, options)
+        where = RunOptions(out=folder, data=data, device=device, batch_size=batch_size, seed=seed, quiet=True)
+        runs = _run(subjects, wanted, where)
     made = [_new_baseline(s.model, wanted[s.name], runs) for s in subjects if s.model]
     return [write_baseline(directory, item) for item in made]
 
@@ -120,18 +128,16 @@ def _require_something(subjects: Sequence[CheckedModel], directory: Path) -> Non
             )
 
 
-def _run(
-    subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec]], folder: Path, options: Mapping[str, Any]
-) -> Runs:
+def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec]], where: RunOptions) -> Runs:
     """Every measure once, with all models that want it together, so that they share the pictures."""
     asked = {measure.key: measure for measures in wanted.values() for measure in measures}
     runs: dict[tuple[str, str], Measured] = {}
     for key, measure in asked.items():
         sharing = [s.model for s in subjects if s.model and key in {m.key for m in wanted[s.name]}]
-        prepared = prepare(sharing, measure.suite, out=folder, **{**measure.options, **options})
-        carry_out(prepared, quiet=True)
-        stored, plan = ResultsFolder(str(folder)), prepared.plan
-        frame = results(folder, cells=set(plan.cells))
+        prepared = prepare_run(sharing, measure.suite, RunOptions.of({**measure.options, **where.changed()}))
+        carry_out(prepared)
+        stored, plan = ResultsFolder(where.out), prepared.plan
+        frame = results(where.out, cells=set(plan.cells))
         for index, model in enumerate(sharing):
             cells = {e.condition.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
             runs[model.name, key] = Measured(cells, frame[frame["model"] == model.name])

@@ -115,4 +115,4 @@ def _claim(
 
 
 def _steps(claim: ReportedClaim) -> int:
-    return int(claim.measure.options.get("steps", 0)) if claim.measure else 0
+    return (claim.measure.run_options.steps or 0) if claim.measure else 0

@@ -11,12 +11,13 @@ from bench.errors import BenchError, UsageError
 from bench.gate.baseline import Baseline, RunSpec, baseline_files, file_name, read_baseline
 from bench.gate.judgement import GateFinding, Status
 from bench.gate.reported import ReportedClaim, affordable, claims
+from bench.options.values import Scalar
 from bench.suites.registry import find_suite
 from model_zoo.errors import UnknownModelError, ZooError
 from model_zoo.load import Model, fingerprint, load_model
 from model_zoo.registry import find_card
 
-Options = Mapping[str, Any]
+Options = Mapping[str, Scalar]
 
 SELECTION = (
     "tiny_std",

@@ -7,7 +7,8 @@ from bench.attacks.autoattack import aa_fast, autoattack
 from bench.attacks.base import Attack
 from bench.attacks.budget import Norm, check_budget
 from bench.errors import UsageError
-from bench.suites.base import Options, Setup, Suite
+from bench.options import RunOptions
+from bench.suites.base import Setup, Suite
 from bench.suites.clean import home
 from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
@@ -18,7 +19,7 @@ DEFAULT_EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(3)
 Ensemble = Callable[[Norm, Fraction], Attack]
 
 
-def _conditions(ensemble: Ensemble, card: ModelCard, options: Options) -> list[Setup]:
+def _conditions(ensemble: Ensemble, card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget."""
     if options.steps or options.step_size or options.targeted or options.restarts != 1:
         raise UsageError(
@@ -30,7 +31,7 @@ def _conditions(ensemble: Ensemble, card: ModelCard, options: Options) -> list[S
     return [Setup(dataset), *(Setup(dataset, attack=attack) for attack in attacks)]
 
 
-def _autoattack(card: ModelCard, options: Options) -> list[Setup]:
+def _autoattack(card: ModelCard, options: RunOptions) -> list[Setup]:
     if options.attack_engine == "reference":
         from bench.attacks.reference import reference
 
@@ -38,7 +39,7 @@ def _autoattack(card: ModelCard, options: Options) -> list[Setup]:
     return _conditions(autoattack, card, options)
 
 
-def _aa_fast(card: ModelCard, options: Options) -> list[Setup]:
+def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
     if options.attack_engine == "reference":
         raise UsageError("aa-fast has no reference engine: it is this package's own; use --suite autoattack")
     return _conditions(aa_fast, card, options)

@@ -3,14 +3,13 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from bench.attacks.base import Attack
 from bench.condition import Condition
 from bench.corruptions import Corruption
-from bench.datasets.preprocess import InputProtocol
 from bench.diagnostics.probe import Probe
 from bench.metrics.base import Measure, Metric
+from bench.options import RunOptions
 from model_zoo.card import ModelCard
 
 UNIT_IMAGES = 200
@@ -70,21 +69,6 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the user may choose about a run's conditions; `None` leaves it to the suite."""
-
-    dataset: str | None = None
-    protocol: InputProtocol = "canonical"
-    eps: tuple[Fraction, ...] = ()
-    norm: str = "linf"
-    steps: int | None = None
-    step_size: Fraction | None = None
-    restarts: int = 1
-    targeted: bool = False
-    attack_engine: str = "native"
-
-
-@dataclass(frozen=True)
 class Suite:
     """A named set of conditions and the metrics made of them, of records or (`measures`) of measurements.
 
@@ -94,7 +78,7 @@ class Suite:
     name: str
     title: str
     version: int
-    conditions: Callable[[ModelCard, Options], list[Setup]]
+    conditions: Callable[[ModelCard, RunOptions], list[Setup]]
     metrics: tuple[Metric, ...]
     headline: str
     measures: tuple[Measure, ...] = ()

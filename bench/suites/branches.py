@@ -5,8 +5,9 @@ The model's own branch predicts (`tiny_mbn@adv`), so the full table is a run ove
 
 from bench.attacks.base import Attack
 from bench.errors import UsageError
+from bench.options import RunOptions
 from bench.suites import pgd
-from bench.suites.base import Options, Setup, Suite
+from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
 
@@ -14,7 +15,7 @@ def _through(attack: Attack | None, branch: str) -> Attack | None:
     return attack.made_through(branch) if attack else None
 
 
-def conditions(card: ModelCard, options: Options) -> list[Setup]:
+def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then every attack of the suite `pgd` through every branch."""
     if not card.branches:
         raise UsageError(f"model {card.name!r} has no normalisation branches: use --suite pgd")

@@ -4,7 +4,8 @@ import pandas as pd
 
 from bench.metrics.accuracy import accuracy, correct, only
 from bench.metrics.base import Frames, Metric
-from bench.suites.base import Options, Setup, Suite
+from bench.options import RunOptions
+from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
 
@@ -16,7 +17,7 @@ def hits(frames: Frames) -> pd.Series:
 ACCURACY = Metric("accuracy", lambda frames: accuracy(only(frames)), True, "share", "top-1, all scored images", hits)
 
 
-def home(card: ModelCard, options: Options) -> str:
+def home(card: ModelCard, options: RunOptions) -> str:
     """The data set of suites that run on any: `--dataset`, or the card's own."""
     return options.dataset or card.dataset
 

@@ -16,7 +16,8 @@ from bench.metrics.corruption import (
     relative_mce_per_image,
     severity_accuracy,
 )
-from bench.suites.base import Options, Setup, Suite
+from bench.options import RunOptions
+from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
 SOURCE = "arXiv 1903.12261, section 4"
@@ -47,7 +48,7 @@ EXTRA_METRICS = (
     *(Metric(f"error_{name}", plain_error(name), False, "share", "mean over severities") for name in EXTRA),
 )
 
-Conditions = Callable[[ModelCard, Options], list[Setup]]
+Conditions = Callable[[ModelCard, RunOptions], list[Setup]]
 
 
 def official(*names: str) -> list[Setup]:
@@ -64,7 +65,7 @@ def _live(jpeg_quality: int | None) -> Conditions:
     """Ask for the live conditions with the clean one, which relative mCE needs; its cell is shared with every other
     suite that wants it."""
 
-    def conditions(_card: ModelCard, options: Options) -> list[Setup]:
+    def conditions(_card: ModelCard, options: RunOptions) -> list[Setup]:
         dataset = options.dataset or "imagenet"
         return [Setup(dataset), *live(dataset, jpeg_quality)]
 

@@ -24,8 +24,9 @@ from bench.diagnostics.margin import STEPS, MarginProbe
 from bench.diagnostics.probe import Probe
 from bench.diagnostics.smoothness import COLUMNS, SmoothnessProbe
 from bench.metrics.base import Measure, Metric
+from bench.options import RunOptions
 from bench.suites import pgd
-from bench.suites.base import Options, Setup, Suite
+from bench.suites.base import Setup, Suite
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -50,11 +51,11 @@ def _tiny(dataset: str) -> bool:
     return dataset.startswith("tiny")
 
 
-def _eps(dataset: str, options: Options) -> Fraction:
+def _eps(dataset: str, options: RunOptions) -> Fraction:
     return options.eps[0] if options.eps else TINY_EPS if _tiny(dataset) else pgd.DEFAULT_EPS
 
 
-def attacks(card: ModelCard, options: Options) -> list[Attack]:
+def attacks(card: ModelCard, options: RunOptions) -> list[Attack]:
     """PGD through the model's own batch norm, or through each branch where there are several."""
     dataset = home(card, options)
     steps = options.steps or (20 if _tiny(dataset) else pgd.DEFAULT_STEPS)
@@ -63,7 +64,7 @@ def attacks(card: ModelCard, options: Options) -> list[Attack]:
     return [attack.made_through(branch) for branch in card.branches] or [attack]
 
 
-def batchnorm(card: ModelCard, options: Options) -> list[Setup]:
+def batchnorm(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, adversarial, 15 corruptions, and the other domains that are at hand."""
     dataset = home(card, options)
     moments = Setup(dataset, probes=(MomentsProbe(),))
@@ -85,13 +86,13 @@ def _corrupted(moments: Setup) -> Iterator[Setup]:
         yield replace(moments, corruption=Corruption(name, SEVERITY, quality), probes=(*moments.probes, *more))
 
 
-def smoothness(card: ModelCard, options: Options) -> list[Setup]:
+def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
     """The clean images; the ball's radius is the first `--eps`."""
     dataset = home(card, options)
     return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
 
 
-def margin(card: ModelCard, options: Options) -> list[Setup]:
+def margin(card: ModelCard, options: RunOptions) -> list[Setup]:
     """The clean images; `--norm` and `--steps` are the attack's."""
     norm = check_budget(options.norm, Fraction(0))
     return [Setup(home(card, options), probes=(MarginProbe(norm, options.steps or STEPS),))]

@@ -9,7 +9,8 @@ from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
-from bench.suites.base import Options, Setup, Suite
+from bench.options import RunOptions
+from bench.suites.base import Setup, Suite
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -19,7 +20,7 @@ DEFAULT_STEP_SIZE = Fraction(1, 255)
 """SAT's evaluation: eps 4/255, step 1/255 (arXiv 2006.14536); the repository's README reports 10, 20 and 50 steps."""
 
 
-def conditions(card: ModelCard, options: Options) -> list[Setup]:
+def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
@@ -32,7 +33,7 @@ def conditions(card: ModelCard, options: Options) -> list[Setup]:
                 options.steps or DEFAULT_STEPS,
                 options.step_size or DEFAULT_STEP_SIZE,
                 options.restarts,
-                options.targeted,
+                bool(options.targeted),
             )
             for eps in options.eps or (DEFAULT_EPS,)
         ]

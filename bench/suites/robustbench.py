@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from bench.options import RunOptions
 from bench.suites import attacks
-from bench.suites.base import Options, Setup, Suite
+from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
 DATASET = "robustbench-5k"
@@ -11,7 +12,7 @@ DATASET = "robustbench-5k"
 _AUTOATTACK = next(suite for suite in attacks.SUITES if suite.name == "autoattack")
 
 
-def _conditions(card: ModelCard, options: Options) -> list[Setup]:
+def _conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     return _AUTOATTACK.conditions(card, dataclasses.replace(options, dataset=DATASET))
 
 

@@ -9,7 +9,8 @@ from bench.metrics.effective import LINES, effective_robustness, gap
 from bench.metrics.estimate import Estimate
 from bench.metrics.real import real_accuracy
 from bench.metrics.subset import accuracy_all
-from bench.suites.base import Options, Setup, Suite
+from bench.options import RunOptions
+from bench.suites.base import Setup, Suite
 from bench.suites.clean import ACCURACY, clean_suite, home
 from model_zoo.card import ModelCard
 
@@ -54,7 +55,7 @@ def _pair(shifted: str) -> str:
     return f"{shifted}-clean/clean" if shifted in ("imagenet-a", "imagenet-r") else "imagenet/clean"
 
 
-def _effective(_card: ModelCard, _options: Options) -> list[Setup]:
+def _effective(_card: ModelCard, _options: RunOptions) -> list[Setup]:
     names = ("imagenet", "imagenet-a", "imagenet-a-clean", "imagenet-r", "imagenet-r-clean", *V2_VARIANTS)
     return [Setup(name) for name in (*names, "imagenet-sketch")]
 

@@ -23,6 +23,7 @@ from bench.cli import build_parser, main
 from bench.datasets.table import DataRoots
 from bench.errors import StoreError, UsageError
 from bench.folder.survey import survey
+from bench.options import RunOptions
 from bench.testing import fake_model, write_pictures, write_results
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
@@ -224,7 +225,7 @@ def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewher
 def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:
     given = {
         "limit": "200",
-        "eps": "['4/255', '8/255']",
+        "eps": "4/255,8/255",
         "norm": "linf",
         "protocol": "canonical",
         "data": "/home/me",
@@ -232,13 +233,14 @@ def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:
         "targeted": "True",
         "restarts": "1",
         "out": "/home/me/out",
-        "models": ["a", "b"],
+        "reliability": 0,
     }
-    command = repeat("a; rm -rf ~", "pgd", given)
+    command = repeat("a; rm -rf ~", "pgd", RunOptions.of(given))
     assert shlex.split(command)[:6] == ["bench", "run", "--model", "a; rm -rf ~", "--suite", "pgd"]
-    assert command.endswith('--limit 200 --eps 4/255,8/255 --targeted --data "$BENCH_DATA"')
+    assert command.endswith('--limit 200 --eps 4/255,8/255 --targeted --reliability 0 --data "$BENCH_DATA"')
     parsed = build_parser().parse_args(shlex.split(command)[1:])
-    assert (parsed.limit, parsed.eps, parsed.targeted) == (200, "4/255,8/255", True)
+    assert (parsed.limit, parsed.eps, parsed.targeted) == ("200", "4/255,8/255", True)
+    assert repeat("a", "pgd", None) == ""
 
 
 def _conditions(values: dict[str, float]) -> pd.DataFrame:

@@ -64,11 +64,11 @@ def test_suites_run_on_any_ten_way_model_without_data(tmp_path) -> None:
 
 def test_pgd_and_corruption_suites_have_the_stated_conditions() -> None:
     card = fake_model(classes=10).card
-    from bench.suites.base import Options
+    from bench.options import RunOptions
 
-    pgd = [condition.name for condition in SUITES["tiny-pgd"].conditions(card, Options())]
+    pgd = [condition.name for condition in SUITES["tiny-pgd"].conditions(card, RunOptions())]
     assert pgd == ["tiny/clean", "tiny/pgd-linf-eps8_255-k20-a1_255-r1-untargeted"]
-    corrupted = [condition.name for condition in SUITES["tiny-c"].conditions(card, Options())]
+    corrupted = [condition.name for condition in SUITES["tiny-c"].conditions(card, RunOptions())]
     assert len(set(corrupted)) == 75
     assert "tiny/fog/3" in corrupted
 

@@ -189,7 +189,7 @@ def test_a_baseline_of_other_types_is_refused(tmp_path: Path, how: Callable[[dic
         read_baseline(path)
 
 
-@pytest.mark.parametrize("options", [{"out": "/tmp/x"}, {"weights": "evil.pth"}, {"data": "/"}, {"limit": "9"}])
+@pytest.mark.parametrize("options", [{"out": "/tmp/x"}, {"weights": "evil.pth"}, {"data": "/"}, {"limit": "x"}])
 def test_a_baseline_names_no_file_and_no_folder(tmp_path: Path, options: dict[str, Any]) -> None:
     path = write_baseline(tmp_path, Baseline("m", "f", {}, (RunSpec("tiny", 1, {"limit": 9}),), ()))
     change(path, lambda b: b["measures"][0].update(options=options))

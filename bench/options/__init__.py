@@ -1,0 +1,11 @@
+"""Options of a run: what each is called, accepts, means and defaults to, said once in `RunOptions`.
+
+The arguments of `bench run`, the keywords of `bench.run`, what `run.json` keeps, what the gate repeats and the command
+that a page prints come from it. Adding an option: one field in `bench/options/run.py`.
+"""
+
+from bench.options.option import OPTION_ROLES, Option, OptionRole
+from bench.options.run import RunOptions, keywords
+from bench.options.values import Shard
+
+__all__ = ["OPTION_ROLES", "Option", "OptionRole", "RunOptions", "Shard", "keywords"]

@@ -1,0 +1,210 @@
+"""`RunOptions`: every option of a run, typed, with its help, check and default. An option is added here alone."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_args, get_type_hints
+
+from bench.errors import UnknownOptionError, UsageError
+from bench.options import values
+from bench.options.option import Option
+from bench.options.values import Number, Scalar, Shard
+from model_zoo.errors import suggestion
+
+InputProtocol = Literal["canonical", "published"]
+NormName = Literal["linf", "l2"]
+AttackEngine = Literal["native", "reference"]
+
+ATTACKS = "attacks"
+
+
+def _one_of(kind: Any) -> Any:
+    """The reader of a Literal's words."""
+    return values.choice(*get_args(kind))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunOptions:
+    """What a run was asked for besides its models and suites. Raises `UsageError` for a value that cannot be meant."""
+
+    dataset: Option[str | None, str | None] = Option(
+        None, values.text, "data set of the suites that run on any; default the model's home set", metavar="NAME"
+    )
+    data: Option[str | Path | None, str | None] = Option(
+        None, values.text, "data root like BENCH_DATA, or one set's own folder", metavar="DIR|NAME=DIR,...", role="work"
+    )
+    out: Option[str | Path, str] = Option(
+        "results/runs", values.text, "results folder; runs accumulate in it", metavar="DIR", role="work"
+    )
+    protocol: Option[InputProtocol, InputProtocol] = Option(
+        "canonical",
+        _one_of(InputProtocol),
+        "canonical: one input rule for all models; published: as the model's authors evaluated it",
+        choices=get_args(InputProtocol),
+    )
+    limit: Option[int | None, int | None] = Option(
+        None, values.whole(1), "N images of each set, spread over it; labelled in every table", metavar="N"
+    )
+    seed: Option[int, int] = Option(0, values.whole(0), "seed of all random draws, each keyed by image", metavar="S")
+    weights: Option[str | Path | None, str | None] = Option(
+        None,
+        values.text,
+        "the model's weights, in place of its card's; KEY chooses among several sets",
+        metavar="FILE[:KEY]",
+        role="file",
+    )
+    device: Option[str | None, str | None] = Option(
+        None, values.text, "any torch device; default cuda where there is one", metavar="DEVICE", role="work"
+    )
+    batch_size: Option[int | None, int | None] = Option(
+        None, values.whole(1), "images in a pass; changes speed and memory, no prediction", metavar="N", role="work"
+    )
+    workers: Option[int | None, int | None] = Option(
+        None,
+        values.whole(1),
+        "do the work in N processes of a local Ray, one a GPU where there are",
+        metavar="N",
+        role="work",
+    )
+    ray: Option[str | None, str | None] = Option(
+        None,
+        values.text,
+        "do the work on this Ray cluster, in a process a GPU (or CPU), at most N",
+        metavar="ADDRESS",
+        role="work",
+    )
+    shard: Option[str | Shard | None, Shard | None] = Option(
+        None,
+        values.shard,
+        "every n-th unit from the i-th; join the folders with `bench merge`",
+        metavar="i/n",
+        role="work",
+    )
+    quiet: Option[bool, bool] = Option(False, values.flag, "show no progress", role="work")
+    eps: Option[Number | Sequence[Number], tuple[Fraction, ...]] = Option(
+        (),
+        values.fractions,
+        "budgets, in units of [0, 1]; several make a security curve",
+        metavar="4/255[,8/255]",
+        group=ATTACKS,
+    )
+    norm: Option[NormName, NormName] = Option(
+        "linf", _one_of(NormName), "norm of the budget", choices=get_args(NormName), group=ATTACKS
+    )
+    steps: Option[int | None, int | None] = Option(None, values.whole(1), "steps of PGD", metavar="K", group=ATTACKS)
+    step_size: Option[Number | None, Fraction | None] = Option(
+        None, values.above_zero, "step size of PGD, in units of [0, 1]", metavar="1/255", group=ATTACKS
+    )
+    restarts: Option[int, int] = Option(1, values.whole(1), "random restarts", metavar="R", group=ATTACKS)
+    targeted: Option[bool | None, bool | None] = Option(
+        None, values.flag, "towards a random other class, as in Feature Denoising", group=ATTACKS
+    )
+    attack_engine: Option[AttackEngine, AttackEngine] = Option(
+        "native", _one_of(AttackEngine), "reference: pyautoattack itself", choices=get_args(AttackEngine), group=ATTACKS
+    )
+    reliability: Option[int, int] = Option(
+        32,
+        values.whole(0),
+        "images used to judge whether a robust accuracy can be believed; 0 leaves the verdict out",
+        metavar="N",
+        group=ATTACKS,
+    )
+
+    def __post_init__(self) -> None:
+        for option, found in (("eps", self.eps), ("step_size", (self.step_size,))):
+            if large := [n for n in found if self.norm == "linf" and n is not None and n >= 1]:
+                shown = f"{float(large[0]):g}"
+                raise UsageError(
+                    f"{OPTIONS[option].flag}: {shown} is outside [0, 1): it is in units of [0,1]: write {shown}/255"
+                )
+
+    def __repr__(self) -> str:
+        return f"RunOptions({', '.join(f'{name}={value!r}' for name, value in self.changed().items())})"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], where: str = "") -> "RunOptions":
+        """Options by name, as Python, a file or a command line gives them; `where` begins the message of an error.
+
+        Raises `UnknownOptionError` for a name that is none, with the nearest ones.
+        """
+        for name in given:
+            if name not in OPTIONS:
+                near = suggestion(name, OPTIONS)
+                raise UnknownOptionError(f"{where}unknown option {name!r}{near}; `bench run --help` shows all")
+        return cls(**given)
+
+    def to_json(self) -> dict[str, Scalar]:
+        """Every option, as `of` reads it back."""
+        return {name: values.write(getattr(self, name)) for name in OPTIONS}
+
+    def changed(self) -> dict[str, Scalar]:
+        """The options that are not at their default, as `of` reads them back."""
+        return {name: found for name, found in self.to_json().items() if getattr(self, name) != OPTIONS[name].default}
+
+    def words(self, names: Iterable[str] | None = None) -> list[str]:
+        """The command line of the options (or those among `names`) that are not at their default."""
+        wanted, found = set(OPTIONS if names is None else names), list[str]()
+        for name, value in self.changed().items():
+            if name in wanted:
+                found += _words(OPTIONS[name], value)
+        return found
+
+
+OPTIONS: Mapping[str, Option[Any, Any]] = {f.name: vars(RunOptions)[f.name] for f in fields(RunOptions)}
+"""Every option by name, in the order of `bench run --help`."""
+
+
+def _words(option: Option[Any, Any], value: Scalar) -> list[str]:
+    if option.is_switch:
+        return [option.flag if value else option.flag.replace("--", "--no-", 1)]
+    shown = str(value)
+    return [f"{option.flag}={shown}"] if shown.startswith("-") else [option.flag, shown]
+
+
+A = TypeVar("A")
+B = TypeVar("B")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _keywords(
+    _make: Callable[P, RunOptions],
+) -> Callable[[Callable[[A, B, RunOptions], R]], Callable[Concatenate[A, B, P], R]]:
+    """The decorator `keywords`, typed by the fields of the class that it is given."""
+
+    def decorate(function: Callable[[A, B, RunOptions], R]) -> Callable[Concatenate[A, B, P], R]:
+        *own, _ = inspect.signature(function, eval_str=True).parameters.values()
+
+        @functools.wraps(function)
+        def wrapper(*arguments: Any, **given: Any) -> Any:
+            named = {p.name: given.pop(p.name) for p in own[len(arguments) :] if p.name in given}
+            return function(*arguments, **named, options=RunOptions.of(given, f"{function.__name__}: "))  # type: ignore[call-arg]
+
+        offered = [p for p in _parameters() if p.name not in {q.name for q in own}]
+        wrapper.__signature__ = inspect.signature(function, eval_str=True).replace(parameters=[*own, *offered])  # type: ignore[attr-defined]
+        wrapper.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_manual(p.name for p in offered)}"
+        return cast("Callable[Concatenate[A, B, P], R]", wrapper)
+
+    return decorate
+
+
+keywords = _keywords(RunOptions)
+"""Decorator of a function of two arguments and `options`, which then takes the fields of `RunOptions` as keywords."""
+
+
+def _parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(RunOptions)
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=get_args(hints[name])[0]
+        )
+        for name, option in OPTIONS.items()
+    ]
+
+
+def _manual(names: Iterable[str]) -> str:
+    """The part of a docstring that tells the keywords."""
+    return "\n".join(["Keywords:", *(f"    {name}: {OPTIONS[name].description}." for name in names)])

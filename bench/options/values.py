@@ -1,0 +1,141 @@
+"""Values of options: each reader takes what is typed, what a file holds or what Python gives.
+
+A reader raises `ValueError` with what was expected and what was found; `Option` adds the option's name.
+"""
+
+import math
+import numbers
+import operator
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from model_zoo.errors import suggestion
+
+Scalar = str | int | bool | None
+"""What JSON, TOML and a command line can hold of any option."""
+
+Number = str | float | Fraction
+"""A number as people give it: `"4/255"`, `0.03`, `8 / 255`, `Fraction(4, 255)`."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th unit, beginning with number `index` (1-based): for machines that share nothing."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+def text(value: Any) -> str:
+    """A name, path or address; not empty."""
+    if isinstance(value, str | os.PathLike):
+        found = os.fspath(value)
+        if isinstance(found, str) and found.strip():
+            return found
+    raise ValueError(f"expected a name or path, found {value!r}")
+
+
+def flag(value: Any) -> bool:
+    """A truth value, also as the text that older results folders hold."""
+    if isinstance(value, bool):
+        return value
+    if value in ("True", "true", "False", "false"):
+        return str(value).lower() == "true"
+    raise ValueError(f"expected true or false, found {value!r}")
+
+
+def whole(least: int) -> Callable[[Any], int]:
+    """A whole number of at least `least`."""
+
+    def read(value: Any) -> int:
+        try:
+            found = int(value) if isinstance(value, str) else operator.index(value)
+        except (TypeError, ValueError):
+            found = least - 1
+        if isinstance(value, bool) or found < least:
+            raise ValueError(f"expected a whole number of at least {least}, found {value}")
+        return found
+
+    return read
+
+
+def choice(*known: str) -> Callable[[Any], str]:
+    """One of some words."""
+
+    def read(value: Any) -> str:
+        if value not in known:
+            raise ValueError(f"expected {' or '.join(known)}, found {value!r}{suggestion(str(value), known)}")
+        return str(value)
+
+    return read
+
+
+def shard(value: Any) -> Shard:
+    """`2/3`."""
+    try:
+        index, count = (int(part) for part in str(value).split("/"))
+    except ValueError:
+        raise ValueError(f"expected i/n such as 2/3, found {value!r}") from None
+    if not 1 <= index <= count:
+        raise ValueError(f"i must lie in 1..n, found {value!r}")
+    return Shard(index, count)
+
+
+def fraction(value: Any) -> Fraction:
+    """`"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction of at least 0.
+
+    A float becomes the nearest fraction of a small denominator (8 / 255 comes back as 8/255).
+    """
+    try:
+        found = _fraction(value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError(f"{value!r} is not a number: write a fraction such as 4/255, or a decimal") from None
+    if found < 0:
+        raise ValueError(f"expected a number of at least 0, in units of [0, 1], found {value}")
+    return found
+
+
+def _fraction(value: Any) -> Fraction:
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, str):
+        above, *below = (Fraction(part.strip()) for part in value.split("/"))
+        return above / below.pop() if len(below) == 1 else Fraction(value.strip())
+    if isinstance(value, numbers.Rational):
+        return Fraction(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return Fraction(number).limit_denominator(100_000 if getattr(value, "itemsize", 8) >= 8 else 10_000)
+
+
+def above_zero(value: Any) -> Fraction:
+    """A fraction above 0."""
+    found = fraction(value)
+    if not found:
+        raise ValueError("expected a number above 0, found 0")
+    return found
+
+
+def fractions(value: Any) -> tuple[Fraction, ...]:
+    """Numbers, at commas or in a sequence, each once."""
+    if isinstance(value, str):
+        items: Iterable[Any] = value.split(",") if value else ()
+    elif isinstance(value, numbers.Number):
+        items = (value,)
+    else:
+        items = value if isinstance(value, Iterable) else (value,)
+    return tuple(dict.fromkeys(fraction(item) for item in items))
+
+
+def write(value: Any) -> Scalar:
+    """A value as a file or a command line holds it; every reader reads its own back."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
