@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from bench.attacks.autoattack import autoattack
 from bench.attacks.base import parse_eps
 from bench.attacks.losses import ce
-from bench.attacks.network import Network, freeze, prepare
+from bench.attacks.network import Network, freeze
+from bench.attacks.prepared import prepare
 from bench.attacks.reference import reference
 
 CPU = torch.device("cpu")
@@ -91,10 +92,10 @@ def run(attack: Any, model: nn.Module, shown: Pictures, batch_size: int, inside:
 def bare(model: nn.Module, shown: Pictures, batch_size: int) -> float:
     """How much faster a forward with a backward pass is through the prepared copy than through the frozen model."""
     batch = shown.head(batch_size)
-    seconds = []
-    for network in (freeze(model), prepare(model, batch.images[:2])):
-        ask = Network(network, CPU)
-        seconds.append(min(timed(lambda ask=ask: ask.gradient(batch.images, away(batch.labels)))[0] for _ in range(7)))
+    seconds = [
+        min(timed(lambda ask=ask: ask.gradient(batch.images, away(batch.labels)))[0] for _ in range(7))
+        for ask in (Network(freeze(model), CPU), prepare(model, batch.images).network(CPU))
+    ]
     print(f"forward and backward of {len(batch.ids)} pictures: {seconds[0]:.3f} s frozen, {seconds[1]:.3f} s prepared")
     return seconds[0] / seconds[1]
 

@@ -10,6 +10,14 @@ from bench.errors import UsageError
 REPEATABLE_RTOL = 1e-4
 """Largest change of a logit between two passes over the same images, relative to the largest logit."""
 
+BUDGET_RTOL, BUDGET_ATOL = 1e-5, 1e-6
+"""What rounding may add to a distance in float32: image + perturbation - image loses the last bits."""
+
+WRITES = (
+    "the model writes into its input, so that pictures would leave their budget: let its forward pass begin with a "
+    "copy (x = x.clone()), or not work in place"
+)
+
 PROBABILITY_ATOL = 1e-5
 """How near to 1 the logits of every image must sum, within [0, 1], to be taken for probabilities."""
 
@@ -103,11 +111,52 @@ def check_repeatable(first: Tensor, second: Tensor) -> None:
         )
 
 
+def check_independent(alone: Tensor, otherwise: Tensor) -> None:
+    """Refuse an answer that hangs on the batch, from the logits [n, k] of pictures in two compositions of batches."""
+    change = relative_change(alone, otherwise)
+    if change > REPEATABLE_RTOL:
+        raise UsageError(
+            f"the model's answer to a picture depends on the others of its batch, or on what it was shown before: a "
+            f"logit moved by {change:.2g} of the largest; a verdict belongs to one picture: use running statistics "
+            "(model.eval()) and keep no state between calls"
+        )
+
+
+def check_unchanged(before: Tensor, after: Tensor) -> None:
+    """Refuse a model that changed while it was attacked, from its logits [n, k] on clean images before and after."""
+    change = relative_change(before, after)
+    if change > REPEATABLE_RTOL:
+        raise UsageError(
+            f"the model changed while it was attacked: a logit of a clean picture moved by {change:.2g} of the "
+            "largest; it is not a function of its input alone: keep no state between calls"
+        )
+
+
+def check_writes(before: Tensor, after: Tensor) -> None:
+    """Refuse a model that wrote into the pictures [n, 3, h, w] that it was shown."""
+    if not torch.equal(before, after):
+        raise UsageError(WRITES)
+
+
+def check_within(adversarial: Tensor, distance: Tensor, norm: str, eps: float) -> None:
+    """Refuse adversarial pictures [n, 3, h, w] outside [0, 1], or at a `distance` [n] beyond eps."""
+    if not len(adversarial):
+        return
+    low, high = (float(value) for value in adversarial.aminmax())
+    farthest = float(distance.max())
+    if not (low >= 0 and high <= 1 and farthest <= eps * (1 + BUDGET_RTOL) + BUDGET_ATOL):
+        raise UsageError(
+            f"the attack left its budget: pictures in [{low:g}, {high:g}] at a distance of up to {farthest:g} "
+            f"({norm}), expected [0, 1] and at most {eps:g}: does the model write into its input, or keep it?"
+        )
+
+
 def relative_change(first: Tensor, second: Tensor) -> float:
     """Largest absolute difference, relative to the largest absolute value."""
     if not first.numel():
         return 0.0
-    return float((first - second).abs().max() / first.abs().max().clamp(min=1e-12))
+    change = float((first - second).abs().max() / first.abs().max().clamp(min=1e-12))
+    return change if change == change else float("inf")  # NaN where an answer is
 
 
 def _spell(tensor: Tensor) -> str:

@@ -2,6 +2,7 @@
 with the model itself."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import torch
@@ -9,14 +10,27 @@ from torch import Tensor, nn
 
 from bench.attacks import norms
 from bench.attacks.budget import Norm
-from bench.attacks.checks import check_call, check_classes, check_logits, check_repeatable
+from bench.attacks.checks import (
+    check_call,
+    check_classes,
+    check_independent,
+    check_logits,
+    check_repeatable,
+    check_unchanged,
+    check_within,
+    check_writes,
+)
 from bench.attacks.losses import margin
-from bench.attacks.network import Network, freeze, prepare
+from bench.attacks.network import Network, device_of
+from bench.attacks.prepared import PROBE, Prepared, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.result import CLEAN, AttackResult
 
 Progress = Callable[[int, int], None]
 """Told (images with a final verdict, all images)."""
+
+ENDS = 4
+"""Pictures that stand at the end, at which the copy is held against the model once more."""
 
 
 class Spec(Protocol):
@@ -24,6 +38,8 @@ class Spec(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def eps(self) -> Fraction: ...
     @property
     def norm(self) -> Norm: ...
     @property
@@ -47,29 +63,68 @@ class Evaluation:
         seed: int,
         batch_size: int,
     ) -> None:
-        device = next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
         check_call(model, images, labels, ids)
-        self.spec, self.batch_size = spec, batch_size
-        self.judge = Network(freeze(model), device)
-        self.logits = self._score(images, batch_size)
+        self.spec, self.batch_size, self.seed = spec, batch_size, seed
+        self.device = device_of(model)
+        self.judge = Network(model, self.device)
+        self.logits = self._score_clean(images)
         check_logits(self.logits, labels)
-        check_repeatable(self.logits[:batch_size], self._score(images[:batch_size], batch_size))
+        self._check_function(images)
         check_classes(spec.name, max(trial.classes for trial in spec.trials), self.logits.shape[1])
-        fast = prepare(model, images[:2].to(device), spec.through)
         self.load = Workload(images, labels, ids, self.logits.clone())
-        self.queues = [Queue(Network(fast, device), spec.trials, self.load, seed, batch_size)]
-        if spec.screen:
-            first = [trial for trial in spec.trials if trial.search == spec.trials[0].search]
-            self.queues.insert(0, Queue(Network(fast, device, spec.screen), first, self.load, seed, batch_size))
+        self.model, self.prepared = model, Prepared(model, model, False, "")
+        self.queues: list[Queue] = []
         self.adversarial = images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(ids)
+
+    def _score_clean(self, images: Tensor) -> Tensor:
+        """Logits [n, k] of the clean images. Raises `UsageError` where the model writes into what it is shown."""
+        before = images[: self.batch_size].clone()
+        logits = self._score(images, self.batch_size)
+        check_writes(before, images[: self.batch_size])
+        return logits
+
+    def _check_function(self, images: Tensor) -> None:
+        """Refuse a model whose answer to a picture hangs on chance, or on the other pictures of the batch."""
+        first = images[: self.batch_size]
+        check_repeatable(self.logits[: len(first)], self._score(first, self.batch_size))
+        others = self._score(first.flip(0), self.batch_size // 2 + 1).flip(0)
+        check_independent(self.logits[: len(first)], others)
+
+    def _queues(self) -> list[Queue]:
+        """One, and before it one that screens, if the attack screens."""
+        spec = self.spec
+        queues = [Queue(self.prepared.network(self.device), spec.trials, self.load, self.seed, self.batch_size)]
+        if spec.screen:
+            first = [trial for trial in spec.trials if trial.search == spec.trials[0].search]
+            network = self.prepared.network(self.device, spec.screen)
+            queues.insert(0, Queue(network, first, self.load, self.seed, self.batch_size))
+        return queues
 
     def run(self, progress: Progress | None, keep_adversarial: bool) -> AttackResult:
         """The verdicts: what stands after a screening starts anew in float32."""
         standing = (self.logits.argmax(1) == self.load.labels).nonzero().flatten().tolist()
+        if standing:
+            self.prepared = prepare(self.model, self.load.images[:PROBE].to(self.device), self.spec.through)
+            self.queues = self._queues()
         for queue in self.queues:
             standing = self._search(queue, standing, progress)
+        if why := self._copy_differs(standing):
+            self.prepared.give_up(f"where the attack ended {why}")
+            again = self._queues()
+            self.queues += again
+            for queue in again:
+                standing = self._search(queue, standing, progress)
+        check_unchanged(
+            self.load.logits[: self.batch_size], self._score(self.load.images[: self.batch_size], self.batch_size)
+        )
         return self._outcome(keep_adversarial)
+
+    def _copy_differs(self, standing: list[int]) -> str:
+        """How the copy that was attacked differs from the model at the last points of pictures that stand, if it does.
+        A model that behaves otherwise away from the pictures is found here."""
+        ends = standing[:: max(len(standing) // ENDS, 1)][:ENDS]
+        return self.prepared.differs(self.adversarial[ends]) if ends else ""
 
     def _search(self, queue: Queue, standing: list[int], progress: Progress | None) -> list[int]:
         """Those that still stand after all trials. A claim that is not confirmed sends the image to its next trial."""
@@ -93,6 +148,7 @@ class Evaluation:
         self.adversarial[rows] = torch.stack([queue.findings[index].image for index in indices])
         self.logits[rows] = self._score(self.adversarial[rows], self.batch_size // 2 + 1)
         wrong = self.logits[rows].argmax(1) != self.load.labels[rows]
+        wrong |= ~self.logits[rows].isfinite().all(1)  # no answer at all is no right one
         for index, broken in zip(indices, wrong.tolist(), strict=True):
             name = queue.trials[queue.findings[index].trial].search.name
             self.verdicts[index] = name if broken else None
@@ -103,14 +159,28 @@ class Evaluation:
         return torch.cat([self.judge.logits(chunk.to(self.judge.device)).logits.cpu() for chunk in chunks])
 
     def _outcome(self, keep_adversarial: bool) -> AttackResult:
-        prediction = self.logits.argmax(1)
+        distance = norms.size(self.adversarial - self.load.images, self.spec.norm)
+        check_within(self.adversarial, distance, self.spec.norm, float(self.spec.eps))
+        finite = self.logits.isfinite().all(1)
+        prediction = torch.where(finite, self.logits.argmax(1), self._some_wrong_class())
         return AttackResult(
             prediction=prediction,
             confidence=self.logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
-            margin=margin(self.logits, self.load.labels),
-            distance=norms.size(self.adversarial - self.load.images, self.spec.norm),
-            steps=torch.stack([queue.steps for queue in self.queues]).sum(0),
+            margin=torch.where(finite, margin(self.logits, self.load.labels), torch.nan),
+            distance=distance,
+            steps=sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels)),
             broken_by=self.verdicts,
             adversarial=self.adversarial if keep_adversarial else None,
             cost=sum((queue.network.cost for queue in self.queues), self.judge.cost),
+            notes=self._notes(int((~finite).sum())),
         )
+
+    def _some_wrong_class(self) -> Tensor:
+        """int64 [n]: the likeliest of the other classes whose logit is a number."""
+        known = torch.where(self.logits.isfinite(), self.logits, torch.finfo(self.logits.dtype).min)
+        return known.scatter(1, self.load.labels[:, None], -torch.inf).argmax(1)
+
+    def _notes(self, without_answer: int) -> tuple[str, ...]:
+        """What a reader of the number must know."""
+        silent = f"the logits of {without_answer} attacked pictures are NaN or infinite: counted as broken"
+        return tuple(filter(None, [self.prepared.note, silent if without_answer else ""]))

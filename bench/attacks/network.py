@@ -1,23 +1,21 @@
-"""The model as attacks use it: frozen, batch norm folded where that is exact, channels last, and every pass counted."""
+"""The network as attacks use it: every pass counted, gradients looked at, its input left as it was."""
 
 import copy
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 
 import torch
-from torch import Tensor, fx, nn
-from torch.fx.experimental.optimization import fuse
+from torch import Tensor, nn
 
 from bench.attacks import norms
+from bench.attacks.checks import WRITES
+from bench.attacks.forward import answer
 from bench.attacks.search import ModelOutput
-from model_zoo.nets.normalisation import BranchedBatchNorm2d, select_branch
+from bench.errors import UsageError
+from model_zoo.nets.normalisation import select_branch
 
 Objective = Callable[[Tensor], Tensor]
-
-FOLDED_RTOL = 1e-4
-"""Largest change of a logit by folding, relative to the largest logit; beyond it the model is used as it is."""
 
 
 @dataclass
@@ -43,24 +41,34 @@ class Cost:
 
 
 class Network:
-    """Answers the questions of a search with `model`'s logits and input gradients, under an autocast dtype or none."""
+    """Answers the questions of a search with `model`'s logits and input gradients, under an autocast dtype or none.
 
-    def __init__(self, model: nn.Module, device: torch.device, screen: torch.dtype | None = None) -> None:
+    The model sees its input in the usual layout, or channels last where that was found to be the same to it.
+    """
+
+    def __init__(
+        self, model: nn.Module, device: torch.device, screen: torch.dtype | None = None, *, channels_last: bool = False
+    ) -> None:
         self.model, self.device, self.screen = model, device, screen
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.cost = Cost()
 
     def logits(self, x: Tensor) -> ModelOutput:
-        """Logits alone, of x [b, 3, h, w]."""
+        """Logits alone, of x [b, 3, h, w]. Raises `UsageError` where the model writes into x."""
         self.cost.forward += len(x)
-        with torch.inference_mode(), self._precision():
-            logits = self.model(_channels_last(x)).float()
-        return ModelOutput(x, logits.clone())
+        shown = x.contiguous(memory_format=self.layout)
+        version = shown._version
+        with self._precision():
+            logits = answer(self.model, shown).float()
+        if shown._version != version:
+            raise UsageError(WRITES)
+        return ModelOutput(x, logits)
 
     def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
         """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
         self.cost.forward += len(x)
         self.cost.backward += len(x)
-        leaf = _channels_last(x.detach()).requires_grad_()
+        leaf = x.detach().contiguous(memory_format=self.layout).requires_grad_()
         with torch.enable_grad():
             with self._precision():
                 logits = self.model(leaf)
@@ -70,7 +78,7 @@ class Network:
         return ModelOutput(x, logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
-        gradient = _channels_last(gradient)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
         length = norms.flat(gradient).abs().sum(1)
         nonfinite = int((~length.isfinite()).sum())
         self.cost.nonfinite += nonfinite
@@ -79,7 +87,10 @@ class Network:
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
-        with torch.autocast(self.device.type, self.screen or torch.bfloat16, enabled=self.screen is not None):
+        if self.screen is None:
+            yield  # and a model that chooses its own precision keeps it
+            return
+        with torch.autocast(self.device.type, self.screen):
             yield
 
 
@@ -91,54 +102,20 @@ def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
     return torch.zeros_like(leaf) if gradient is None else gradient
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
-
-
 def freeze(model: nn.Module, branch: str = "") -> nn.Module:
     """A copy of `model` in which no weight asks for a gradient, and every batch norm uses `branch`."""
-    frozen = copy.deepcopy(model).requires_grad_(False)
+    frozen = _copied(model).requires_grad_(False)
     if branch:
         select_branch(frozen, branch)
     return frozen
 
 
-def prepare(model: nn.Module, example: Tensor, branch: str = "") -> nn.Module:
-    """`freeze`, with batch norms folded into their convolutions and channels last.
-
-    `example` [n, 3, h, w] lies on the model's device: where folding moves a logit or the model cannot be traced, the
-    copy stays unfolded.
-    """
-    frozen = freeze(model, branch).to(memory_format=torch.channels_last)
-    folded = _folded(frozen)
-    if folded is None:
-        return frozen
-    with torch.inference_mode():
-        before, after = frozen(_channels_last(example)), folded(_channels_last(example))
-    exact = (before - after).abs().max() <= FOLDED_RTOL * before.abs().max()
-    return folded if exact else frozen
+def _copied(model: nn.Module) -> nn.Module:
+    """A deep copy, also of what a forward pass has left in a module (the weight of `weight_norm`)."""
+    left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
+    return copy.deepcopy(model, {id(t): t.detach().clone() for t in left})
 
 
-def _folded(model: nn.Module) -> nn.Module | None:
-    """`model` with each batch norm folded into the convolution before it, or None where it cannot be traced."""
-    if model.training:
-        return None
-    plain = _unbranched(copy.deepcopy(model))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fused = fuse(plain)
-    except Exception:  # tracing runs the model's own code on stand-ins, which can raise anything
-        return None
-    return (
-        fused.requires_grad_(False).to(memory_format=torch.channels_last) if isinstance(fused, fx.GraphModule) else None
-    )
-
-
-def _unbranched(model: nn.Module) -> nn.Module:
-    """`model` with the branch in use in the place of each branched batch norm."""
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, BranchedBatchNorm2d) and child.split is None:
-                setattr(module, name, child.branches[child.active])
-    return model
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model is."""
+    return next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))

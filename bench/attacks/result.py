@@ -19,7 +19,9 @@ class AttackResult:
     forward pass; confidence: its softmax probability; margin: logit of the label less the highest of the others
     distance: norm of the perturbation, in the attack's norm; steps: points at which the network was asked
     broken_by: name of the search that broke it, "clean" where it was already wrong, None where it stands
-    adversarial: float32 [n, 3, h, w] when asked for, else None; cost: passes through the network
+    adversarial: float32 [n, 3, h, w] when asked for, else None; cost: passes through the network (without
+    those that held a fast copy to the model)
+    notes: what a reader of the number must know, such as that no fast copy of the model could be attacked
     """
 
     prediction: Tensor
@@ -30,6 +32,7 @@ class AttackResult:
     broken_by: list[str | None]
     adversarial: Tensor | None
     cost: Cost
+    notes: tuple[str, ...] = ()
 
     @property
     def robust(self) -> Tensor:

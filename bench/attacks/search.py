@@ -118,8 +118,8 @@ class ModelOutput:
         return [ModelOutput(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
-        """bool [b]: the prediction is not the label."""
-        return self.logits.argmax(1) != label
+        """bool [b]: the prediction is not the label, or there is none."""
+        return (self.logits.argmax(1) != label) | ~self.logits.isfinite().all(1)
 
 
 L = TypeVar("L", bound=ActiveBatch)

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from bench.attacks.forward import answer
 from bench.diagnosis import branch_figures, edge_figures, figures
 from bench.diagnosis.findings import DiagnosticFinding, findings, mixture_shares
 from bench.diagnosis.read import Diagnosis, layer_curves
@@ -90,8 +91,7 @@ def planes_of(
 ) -> list[Plane]:
     """Planes of the first three images that the model has right."""
     device = model.mean.device
-    with torch.inference_mode():
-        right = (model(images.to(device)).argmax(1).cpu() == labels).nonzero().flatten()[:3]
+    right = (answer(model, images.to(device)).argmax(1).cpu() == labels).nonzero().flatten()[:3]
     chosen = right.tolist()
     return loss_planes(model, images[right], labels[right], [ids[i] for i in chosen], reach=reach, device=device)
 

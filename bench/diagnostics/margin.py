@@ -12,8 +12,9 @@ from torch import Tensor
 
 from bench.attacks.budget import Norm
 from bench.attacks.losses import margin
-from bench.attacks.network import Network, freeze, prepare
+from bench.attacks.network import Network
 from bench.attacks.norms import per_image, size, unit
+from bench.attacks.prepared import prepare
 from bench.diagnostics.probe import Found, Probe, Sight
 from model_zoo.card import ModelCard
 
@@ -106,8 +107,8 @@ def _bisect(network: Network, images: Tensor, labels: Tensor, nearest: Nearest, 
 
 def distances(sight: Sight, norm: Norm, steps: int) -> list[float]:
     """Distance of each of the unit's images; inf where no adversarial point stood before the model as it came."""
-    judge = Network(freeze(sight.model), sight.device)
-    fast = Network(prepare(sight.model, sight.images[:2].to(sight.device)), sight.device)
+    judge = Network(sight.model, sight.device)
+    fast = prepare(sight.model, sight.images.to(sight.device)).network(sight.device)
     found = []
     for images, labels in zip(*(torch.split(t, sight.batch_size) for t in (sight.images, sight.labels)), strict=True):
         x, y = images.to(sight.device), labels.to(sight.device)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from bench.attacks.forward import answer
 from model_zoo.card import ModelCard
 from model_zoo.load import Model
 
@@ -36,9 +37,8 @@ class Sight:
 
     def logits(self, model: nn.Module) -> Tensor:
         """float32 [n, k] of `model`, on the CPU."""
-        with torch.inference_mode():
-            parts = [model(part.to(self.device)).float().cpu() for part in torch.split(self.images, self.batch_size)]
-        return torch.cat(parts)
+        shown = (part.to(self.device) for part in torch.split(self.images, self.batch_size))
+        return torch.cat([answer(model, part).float().cpu() for part in shown])
 
     def predict(self, model: nn.Module) -> list[int]:
         """The class that `model` predicts of each image."""

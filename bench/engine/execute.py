@@ -1,6 +1,7 @@
 """One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
 
 import functools
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from bench.attacks.forward import answer
 from bench.corruptions import image_keys
 from bench.datasets.base import Dataset, Picture
 from bench.datasets.labels import label_space
@@ -31,16 +33,23 @@ from model_zoo.card import InputSpec, ModelCard
 READ_SECONDS = 300.0
 """What one picture may take to be read before its disk is taken to hang."""
 
+NOTES = "notes"
+"""Beside the columns, what must be known of all of them; no column itself."""
+
 Columns = dict[str, Sequence[Any]]
 """What was measured of the readable images of a batch, by record column."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one model's unit leaves: a record an image, and what was measured of the unit as a whole, if anything."""
+    """What one model's unit leaves: a record an image, and what was measured of the unit as a whole, if anything.
+
+    notes: what a reader of the numbers must know; they lie in the records' metadata, too.
+    """
 
     records: pa.Table
     measurement: pa.Table | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[
     dataset, condition = session.dataset_of(unit.condition), unit.condition
     tables: list[list[pa.Table]] = [[] for _ in subjects]
     seen: list[pa.Table | None] = [None for _ in subjects]
+    notes: list[list[str]] = [[] for _ in subjects]
     for batch in _batches(session, dataset, unit, [s.spec for s in subjects]):
         for index, subject in enumerate(subjects):
             measured: Columns = {}
@@ -80,10 +90,16 @@ def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[
                 measured, seen[index] = _look(session, subject, condition, dataset, batch)
             elif batch.readable:
                 measured = _measure(session, subject, condition, dataset, batch)
+                notes[index] += measured.pop(NOTES, ())
             added = _added(condition, dataset, subject.model.card)
             tables[index].append(_table(dataset, batch, measured, added))
     records = [pa.concat_tables(parts).combine_chunks() for parts in tables]
-    return [Part(*part) for part in zip(records, seen, strict=True)]
+    return [_part(*part) for part in zip(records, seen, notes, strict=True)]
+
+
+def _part(records: pa.Table, measurement: pa.Table | None, notes: list[str]) -> Part:
+    once = tuple(dict.fromkeys(notes))
+    return Part(records.replace_schema_metadata({NOTES: json.dumps(once)}) if once else records, measurement, once)
 
 
 def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
@@ -162,8 +178,7 @@ def _measure(session: Session, subject: Subject, condition: Setup, dataset: Data
     labels = torch.tensor([dataset.targets[i] for i in batch.readable])
     images = to_images(batch.pictures[subject.spec])
     if condition.attack is None:
-        with torch.inference_mode():
-            logits = model(images.to(session.device, non_blocking=True)).float().cpu()
+        logits = answer(model, images.to(session.device, non_blocking=True)).float().cpu()
         space = label_space(dataset.labels)
         everywhere = {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}
         return score(space.answer(logits), labels) | everywhere
@@ -176,6 +191,7 @@ def _measure(session: Session, subject: Subject, condition: Setup, dataset: Data
         "broken_by": outcome.broken_by,
         "steps": outcome.steps.tolist(),
         "distance": outcome.distance.tolist(),
+        NOTES: outcome.notes,
     }
 
 

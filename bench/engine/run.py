@@ -17,7 +17,7 @@ from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
 from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
 from bench.engine.session import Session, Settings, Subject, settle_torch
-from bench.engine.work import Done, Failed, WorkQueue, in_process, keep
+from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of
 from bench.errors import IncompleteError, UsageError
 from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
@@ -114,13 +114,17 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
         reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
         closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
     ):
-        tally = Tally()
+        tally, said = Tally(), set[str]()
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 progress.said(str(outcome))
                 tally.failed(outcome)
                 continue
             keep(store, outcome)
+            for note in notes_of(outcome):
+                if note not in said:
+                    progress.said(note)
+                said.add(note)
             tally.done += 1
             progress.finished(
                 outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.condition.name,

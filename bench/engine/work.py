@@ -111,6 +111,17 @@ def keep(store: Store, done: Done) -> None:
         put_verdict(store, done.work, done.result)
 
 
+def notes_of(done: Done) -> list[str]:
+    """What the run says of a unit: of which model, and what."""
+    if not isinstance(done.work, Unit) or not isinstance(done.result, list):
+        return []
+    return [
+        f"{cell.model}: {note}"
+        for (_, cell), part in zip(done.work.cells, done.result, strict=True)
+        for note in part.notes
+    ]
+
+
 def reason_of(error: BaseException) -> str:
     """`ValueError: what it says (net.py:12)`."""
     frames = traceback.extract_tb(error.__traceback__)

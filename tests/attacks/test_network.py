@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.autoattack import apgd
-from bench.attacks.network import Network, freeze, prepare
+from bench.attacks.network import Network, freeze
+from bench.attacks.prepared import prepare
 from model_zoo.nets.normalisation import BranchedBatchNorm2d, select_branch
 from tests.attacks.conftest import Subject
 
 
 def test_folding_removes_every_batch_norm_and_moves_no_logit(subject: Subject) -> None:
-    fast = prepare(subject.net, subject.images[:2])
+    fast = prepare(subject.net, subject.images).model
     assert not [m for m in fast.modules() if isinstance(m, nn.BatchNorm2d)]
     torch.testing.assert_close(fast(subject.images), subject.net(subject.images), atol=1e-4, rtol=1e-4)
 
@@ -29,7 +30,7 @@ class Untraceable(nn.Module):
 
 def test_a_model_that_cannot_be_traced_is_used_as_it_is(subject: Subject) -> None:
     net = Untraceable(subject.net).eval()
-    fast = prepare(net, subject.images[:2])
+    fast = prepare(net, subject.images).model
     assert [m for m in fast.modules() if isinstance(m, nn.BatchNorm2d)]
     torch.testing.assert_close(fast(subject.images), net(subject.images))
 
@@ -54,8 +55,8 @@ def test_the_branch_asked_for_is_the_one_folded() -> None:
     select_branch(net, "adv")
     adv = net(images)
     select_branch(net, "main")
-    torch.testing.assert_close(prepare(net, images, "adv")(images), adv)
-    torch.testing.assert_close(prepare(net, images)(images), main)
+    torch.testing.assert_close(prepare(net, images, "adv").model(images), adv)
+    torch.testing.assert_close(prepare(net, images).model(images), main)
     torch.testing.assert_close(net(images), main)
     assert (main - adv).abs().max() > 0.1
 

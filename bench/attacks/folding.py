@@ -1,0 +1,62 @@
+"""A traced copy of a network with each batch norm folded into the convolution before it, or the reason why not."""
+
+import copy
+import warnings
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.fx.experimental.optimization import fuse
+
+from model_zoo.nets.normalisation import BranchedBatchNorm2d
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class NotFoldedError(Exception):
+    """The network has no folded copy, because of what the message says."""
+
+
+class _Tracer(fx.Tracer):
+    """Traces what a graph can say; a graph forgets that gradients were off, or in which precision it ran."""
+
+    def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
+        if not torch.is_grad_enabled():  # also within the forward pass of a `torch.autograd.Function`
+            raise NotFoldedError("its forward pass has gradients of its own or switches them off")
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            raise NotFoldedError("its forward pass chooses its own precision (autocast)")
+        return super().create_node(*args, **kwargs)
+
+
+def fold(model: nn.Module) -> nn.Module:
+    """A folded copy of `model`. Raises `NotFoldedError`; whether the copy computes the same is not looked at here."""
+    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
+    if training:
+        raise NotFoldedError(f"it is in training mode ({training[0]})")
+    hooked = [name or "the model itself" for name, m in model.named_modules() if any(getattr(m, h) for h in HOOKS)]
+    if hooked:
+        raise NotFoldedError(f"it has hooks ({hooked[0]})")
+    plain = _unbranched(copy.deepcopy(model))
+    try:
+        with warnings.catch_warnings(), torch.enable_grad():
+            warnings.simplefilter("ignore")
+            graph = fx.GraphModule(plain, _Tracer().trace(plain))
+            return fuse(graph, no_trace=True)
+    except NotFoldedError:
+        raise
+    except Exception as error:  # tracing runs the model's own code on stand-ins, which can raise anything
+        raise NotFoldedError(f"it cannot be traced ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in short."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:80]
+
+
+def _unbranched(model: nn.Module) -> nn.Module:
+    """`model` with the branch in use in the place of each branched batch norm."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, BranchedBatchNorm2d) and child.split is None:
+                setattr(module, name, child.branches[child.active])
+    return model
