@@ -104,7 +104,7 @@ def test_a_model_that_is_no_function_of_its_picture_is_refused(
     if model is WritesLater and getattr(attack, "family", "") == "pgd":
         reason = "changed|writes|in-place"
     with pytest.raises((UsageError, RuntimeError), match=reason):
-        attack.run(model(subject.net).eval(), subject.images, subject.labels, subject.ids)  # type: ignore[attr-defined]
+        attack.run(model(subject.net).eval(), subject.images.clone(), subject.labels, subject.ids)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -161,8 +161,8 @@ class Defends(Around):
 @pytest.mark.parametrize("switches", [True, False])
 def test_a_model_that_differentiates_within_its_pass_is_attacked(subject: Subject, switches: bool) -> None:
     model = Defends(subject.net, switches).eval()
-    eps, steps = 4 / 255, 10
-    found = make_pgd("linf", EPS / 2, steps, EPS / 8, random_start=False).run(
+    eps, steps = 8 / 255, 10
+    found = make_pgd("linf", EPS, steps, EPS / 4, random_start=False).run(
         model, subject.images, subject.labels, subject.ids
     )
     x = subject.images.clone()
@@ -178,5 +178,5 @@ def test_a_model_that_differentiates_within_its_pass_is_attacked(subject: Subjec
 
 def test_apgd_attacks_it_too(subject: Subject) -> None:
     model = Defends(subject.net, switches=False).eval()
-    found = apgd("linf", EPS, steps=10).run(model, subject.images, subject.labels, subject.ids)
+    found = apgd("linf", 2 * EPS, steps=10).run(model, subject.images, subject.labels, subject.ids)
     assert found.robust.sum() < 24
