@@ -104,7 +104,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Cell:
-    """One model variant under one protocol with one seed; `fingerprint` is the hash of its weights (and source)."""
+    """One model variant under one protocol with one seed; `fingerprint` is what it is (`bench.known_models`)."""
 
     model: str
     fingerprint: str

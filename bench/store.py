@@ -6,6 +6,7 @@
     DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
     DIR/cells/CELL/START-STOP.measurement.CHECKSUM.parquet   what was measured of the unit as a whole, if anything
     DIR/cells/CELL/reliability.json                under attack: whether the number can be believed, and why
+    DIR/models/MODEL.json                          what each model is (`bench.known_models`)
     DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
 
 The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.

@@ -154,7 +154,8 @@ class ModelCard:
     method's own unless given."""
 
     def __post_init__(self) -> None:
-        if not self.name or any(c.isspace() or c in "@,/" for c in self.name):
+        typed = self.name.startswith("file:")  # which is a path, as the user has it
+        if not self.name or (not typed and any(c.isspace() or c in "@,/" for c in self.name)):
             raise CardError(f"card name {self.name!r} must be non-empty, without spaces, '@', ',' or '/'")
         if self.name.startswith(".") or not self.name.isprintable():
             raise CardError(f"card name {self.name!r} must be printable and not begin with a dot")

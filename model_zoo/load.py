@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import logging
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, cast
 
 import torch
@@ -28,6 +30,7 @@ from model_zoo.fit import (
 )
 from model_zoo.formats import safetensors_file
 from model_zoo.formats.checkpoint import Checkpoint, StateDict, read_checkpoint
+from model_zoo.identity import Identity, hidden_modules, identify
 from model_zoo.nets.normalisation import branch_names, select_branch
 from model_zoo.registry import find_card, split_branch
 from model_zoo.weights import Arrays
@@ -59,8 +62,12 @@ class Model(nn.Module):
         self.branch = branch
         self.remarks: tuple[str, ...] = ()
         """What its loading chose and left out, in words (`model_zoo.fit`)."""
+        self.origin: Mapping[str, str] = {}
+        """Where it is from, for people: the path and options of its name, its weights file. No part of what it is."""
         self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(card.input.std).view(1, 3, 1, 1), persistent=False)
+        if hidden := hidden_modules(net):
+            self.hidden = nn.ModuleList(hidden)  # in lists and closures, where neither `eval` nor `to` would find them
         if branch:
             select_branch(net, branch)
         self.eval().requires_grad_(False)
@@ -79,6 +86,11 @@ class Model(nn.Module):
     def code_sha256(self) -> str:
         """SHA-256 (hex) of the source of a `file:` model, which no card describes; empty for all others."""
         return str(self.card.build.get("code_sha256", ""))
+
+    def identity(self) -> Identity:
+        """What it computes (`model_zoo.identity`), which is what a measured number is a number of; probes it."""
+        use = (self.card.input.channels, self.card.input.mean, self.card.input.std, self.branch)
+        return identify(self.net, self, self.card.input.size, source=f"{self.code_sha256} {use}")
 
     def forward(self, images: Tensor) -> Tensor:
         x = (images - self.mean) / self.std
@@ -102,7 +114,7 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     if branch and card.branches and branch not in card.branches:
         raise UnknownModelError(f"model {card.name!r} has no branch {branch!r}: it has {', '.join(card.branches)}")
     if weights_file is None and card.weights.availability == "user":
-        return _model(build(card), card, branch)  # the user's factory fills its own network
+        return _model(build(card), card, branch, origin=_origin(card, None))  # the user's factory fills its own network
     path = weights_file or weights.locate(card)
     net = build(card)
     remarks = fill_from(net, card, read_checkpoint(path))
@@ -110,17 +122,28 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
         _log.warning(remark)
     if weights_file is None:
         keep_converted(net, card, path)
-    return _model(net, card, branch, remarks)
+    return _model(net, card, branch, remarks, _origin(card, weights_file))
 
 
 _log = logging.getLogger("model_zoo")
 """Tells which of a file's weights were taken; unless a program says else, Python prints it on the error stream."""
 
 
-def _model(net: nn.Module, card: ModelCard, branch: str, remarks: tuple[str, ...] = ()) -> Model:
+def _model(
+    net: nn.Module,
+    card: ModelCard,
+    branch: str,
+    remarks: tuple[str, ...] = (),
+    origin: Mapping[str, str] = MappingProxyType({}),
+) -> Model:
     model = Model(net, card, branch or (branch_names(net) or ("",))[0])
-    model.remarks = remarks
+    model.remarks, model.origin = remarks, dict(origin)
     return model
+
+
+def _origin(card: ModelCard, weights_file: Path | None) -> dict[str, str]:
+    found = {"weights": str(weights_file)} if weights_file else {}
+    return found | ({"path": str(card.build["path"])} if "code_sha256" in card.build else {})
 
 
 def fill_from(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -212,8 +235,8 @@ def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: what a measured number is a
-    number of."""
+    """SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: which weights were loaded.
+    What a measured number is a number of is `Model.identity`."""
     digest = hashlib.sha256(model.code_sha256.encode() if isinstance(model, Model) else b"")
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.board.columns import choose_columns, column_name, deciding, metric_of, places_of, rows_of
 from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
+from bench.known_models import name_of
 from bench.published.comparability import beside
 from bench.published.outside import of_model
 from bench.published.table import Published, published_table
@@ -50,7 +51,7 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     """The leaderboard of a folder that was read already."""
     rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
     others = [*outside, *published_table()]
-    known = {name: of_model(name, others) for name in rows}
+    known = {name: of_model(name_of(name), others) for name in rows}
     columns, notes = choose_columns(found)
     for column in columns:
         _measured(rows, column, found)
@@ -60,7 +61,7 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
 
 
 def _about(name: str, about: dict[str, Any]) -> dict[str, Any]:
-    card = cards().get(split_branch(name).base)
+    card = cards().get(split_branch(name_of(name)).base)
     row: dict[str, Any] = {"model": name, **{k: about.get(k) for k in ("method", "architecture", "parameters")}}
     row["resolution"] = (about.get("input") or {}).get("size")
     return row | {"extra_data": card.extra_data if card else ""}

@@ -55,6 +55,8 @@ class Job:
     surroundings: Mapping[str, str] = field(default_factory=_surroundings)
     cwd: str = field(default_factory=lambda: str(Path.cwd()))
     packages: Mapping[str, str] = field(default_factory=package_versions)
+    exact: tuple[str, ...] = ()
+    """The exact hash of each model."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,10 @@ class Worker:
                     f"data set {dataset.name} has manifest {dataset.manifest}, the driver's {cell.protocol.manifest}: "
                     "other pictures, names or sizes; `bench doctor DIR` looks closer"
                 )
-            found = self._subject(index).fingerprint
-            if found != cell.fingerprint:
+            found, wanted = self._subject(index).known.exact, self.job.exact[index]
+            if found != wanted:
                 raise UnfitError(
-                    f"model {cell.model} has weights or source {found[:16]}, the driver's {cell.fingerprint[:16]}; "
+                    f"model {cell.model} has weights or source {found[:16]}, the driver's {wanted[:16]}; "
                     f"`bench weights verify {cell.model}` looks closer"
                 )
         if isinstance(work, ReliabilityCheck) and work.surrogate is not None:

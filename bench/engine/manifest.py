@@ -33,6 +33,7 @@ PACKAGES = (
 def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
     """What was asked, what it came to, and every cell by suite, model and condition."""
     asked = {"models": [s.model.name for s in plan.subjects], "suites": [s.name for s in plan.suites]}
+    names = _unlike_names(plan)
     return {
         "format": 1,
         "given": {**asked, **plan.options.to_json()},
@@ -42,19 +43,20 @@ def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
         "precision": "float32",
         "suites": {suite.name: suite.version for suite in plan.suites},
         "models": {
-            s.model.name: {
+            names[i]: {
+                "name": s.model.name,
                 "fingerprint": s.fingerprint,
                 "method": s.model.card.method,
                 "architecture": s.model.card.architecture,
                 "parameters": sum(p.numel() for p in s.model.parameters()),
                 "input": dataclasses.asdict(s.spec),
             }
-            for s in plan.subjects
+            for i, s in enumerate(plan.subjects)
         },
         "entries": [
             {
                 "suite": e.suite,
-                "model": plan.subjects[e.subject].model.name,
+                "model": names[e.subject],
                 "condition": e.condition.name,
                 "cell": e.cell.id,
                 "images": e.images,
@@ -63,6 +65,15 @@ def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
             for e in plan.entries
         ],
     }
+
+
+def _unlike_names(plan: Plan) -> list[str]:
+    """A name for each subject: its own, with its fingerprint behind it where another is called so too."""
+    names = [subject.model.name for subject in plan.subjects]
+    return [
+        f"{name} [{subject.fingerprint[:12]}]" if names.count(name) > 1 else name
+        for name, subject in zip(names, plan.subjects, strict=True)
+    ]
 
 
 def environment(session: Session) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from bench.engine.manifest import environment, put_environment, put_manifest, ru
 from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
 from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
-from bench.engine.session import Session, Settings, Subject, settle_torch
+from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of
 from bench.errors import IncompleteError, UsageError
+from bench.known_models import put_known_model
 from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
 from bench.suites.registry import find_suite
@@ -77,14 +78,15 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed)
     session = settings.open()
     loaded = _models(models, options.weights)
-    subjects = [Subject.of(model, options.protocol) for model in loaded.values()]
-    plan = make_plan(subjects, wanted, options, session)
     store = Store(options.out)
+    subjects = subjects_of(loaded.values(), options.protocol, store)
+    plan = make_plan(subjects, wanted, options, session)
     todo = _share(list(units(plan)), options.shard)
     missing = {(u.condition.name, u.key): u for u in units(plan, store)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
     doubted = _share(attacked(plan), options.shard)
-    job = Job(tuple(loaded), options.weights, options.protocol, settings)
+    exact = tuple(subject.known.exact for subject in subjects)
+    job = Job(tuple(loaded), options.weights, options.protocol, settings, exact=exact)
     return Prepared(plan, session, store, todo, options, doubted, job, cluster)
 
 
@@ -100,6 +102,8 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
     settle_torch()
     where = environment(session)
     run_id = put_manifest(store, run_manifest(plan, session), where)
+    for subject in plan.subjects:
+        put_known_model(store, subject.known)
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
     queue = WorkQueue(

@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableEr
 from bench.datasets.preprocess import input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.readers import Readers
+from bench.known_models import KnownModel, read_known_models, recognise
 from bench.options.run import InputProtocol
+from bench.store import Store
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
-from model_zoo.load import Model, fingerprint
+from model_zoo.load import Model
 
 CACHE_BYTES = 1 << 30
 """Decoded pictures kept, at most: those of one unit serve all conditions and models that follow on it."""
@@ -26,16 +28,32 @@ CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Subject:
-    """A model about to be measured: the hash of its weights (and source), and its input under the run's protocol."""
+    """A model about to be measured: what it is, and its input under the run's protocol."""
 
     model: Model
-    fingerprint: str
+    known: KnownModel
     spec: InputSpec
 
     @classmethod
-    def of(cls, model: Model, protocol: InputProtocol) -> "Subject":
-        """`model` under the input protocol."""
-        return cls(model, fingerprint(model), input_spec(model.input, protocol))
+    def of(cls, model: Model, protocol: InputProtocol, known: Sequence[KnownModel] = ()) -> "Subject":
+        """`model` under the input protocol, called what a results folder calls it that has the models `known`."""
+        is_ = recognise(model.name, model.identity(), model.origin, known)
+        return cls(model, is_, input_spec(model.input, protocol))
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the model from all others; part of its cells."""
+        return self.known.fingerprint
+
+
+def subjects_of(models: Iterable[Model], protocol: InputProtocol, store: Store) -> list[Subject]:
+    """`models` about to be measured into `store`; one whose records lie there has the fingerprint that it has there."""
+    known = read_known_models(store)
+    found = []
+    for model in models:
+        found.append(Subject.of(model, protocol, known))
+        known.append(found[-1].known)
+    return found
 
 
 Subjects = Sequence[Subject] | Mapping[int, Subject]

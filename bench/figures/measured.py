@@ -11,6 +11,7 @@ import pandas as pd
 from bench.condition import AttackFields, Condition
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import results, suite_protocol
+from bench.known_models import name_of
 from bench.training.recipes import RECIPES, Recipe
 from model_zoo.card import ModelCard
 from model_zoo.registry import cards, split_branch
@@ -37,7 +38,7 @@ class Facts:
     @classmethod
     def of(cls, name: str) -> "Facts":
         """Look up what is known of a measured model."""
-        base, branch = split_branch(name)
+        base, branch = split_branch(name_of(name))
         return cls(name, branch, cards().get(base))
 
     @property
@@ -157,9 +158,9 @@ class Numbers:
     def records(self, column: Column) -> dict[str, pd.DataFrame]:
         """The records behind a column of one condition, by model."""
         chosen = {
-            c.model: cell_id
+            label: cell_id
             for cell_id, c in self.folder.cells.items()
-            if c.protocol.hash == column.protocol and c.model in column.numbers
+            if c.protocol.hash == column.protocol and (label := self.folder.label(c)) in column.numbers
         }
         return {model: self.folder.load(chosen[model]).records for model in sorted(chosen)}
 

@@ -11,6 +11,7 @@ from bench.condition import Condition
 from bench.errors import IncompleteError, UsageError
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import suite_protocol
+from bench.known_models import SHORT
 from bench.metrics.base import MissingConditionError
 from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
@@ -70,7 +71,7 @@ def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
 def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
     """Every pair of `models` (default: all of the folder). Raises as `compare_models`, but keeps refused pairs."""
     folder = ResultsFolder(str(directory))
-    names = list(models) or sorted({cell.model for cell in folder.cells.values()})
+    names = [_which(folder, model) for model in models] or sorted(set(folder.labels.values()))
     if len(set(names)) < 2:
         raise UsageError(f"{directory}: two models are needed to compare, found {', '.join(names) or 'none'}")
     cells = {name: _cells(folder, name) for name in names}
@@ -92,17 +93,30 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
 
 
 def _cells(folder: ResultsFolder, model: str) -> Cells:
-    """The model's cells by condition, the one with most images where there are several.
-
-    A `file:` model may be named as `bench run` was told it, with the options after `?`.
-    """
-    name = model.partition("?")[0]
-    ids = [cell_id for cell_id, cell in folder.cells.items() if cell.model == name]
-    if not ids:
-        held = ", ".join(sorted({cell.model for cell in folder.cells.values()})) or "no model"
-        raise UsageError(f"no results of {name!r} here; the folder holds {held}")
+    """The model's cells by condition, the one with most images where there are several."""
+    label = _which(folder, model)
+    ids = [cell_id for cell_id, cell in folder.cells.items() if folder.label(cell) == label]
     ids.sort(key=lambda cell_id: folder.cells[cell_id].protocol.images)
     return {folder.cells[cell_id].protocol.condition: folder.load(cell_id) for cell_id in ids}
+
+
+def _which(folder: ResultsFolder, asked: str) -> str:
+    """The model that is asked for by its label, its name, or the hash in its label. Raises `UsageError` where there is
+    none, and where there are several."""
+    held = sorted(set(folder.labels.values()))
+    named = {label for key, label in folder.labels.items() if asked in (key.name, key.name.partition("?")[0])}
+    hashed = {
+        label for key, label in folder.labels.items() if len(asked) >= SHORT and key.fingerprint.startswith(asked)
+    }
+    found = sorted({asked} & set(held) or named or hashed)
+    if not found:
+        raise UsageError(f"no results of {asked!r} here; the folder holds {', '.join(held) or 'no model'}")
+    if len(found) > 1:
+        raise UsageError(
+            f"which {asked}? The folder holds {len(found)} models of that name: {', '.join(map(repr, found))}; "
+            "name one in full"
+        )
+    return found[0]
 
 
 def _like(a: Cells, b: Cells) -> list[str]:

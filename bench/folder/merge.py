@@ -24,6 +24,7 @@ def merge(sources: Sequence[str], out: str) -> int:
 
 
 def _keys(store: Store) -> Iterator[str]:
+    yield from (f"models/{name}" for name in store.names("models"))
     for kind in ("cells", "runs"):
         for folder in store.names(kind):
             for name in store.names(f"{kind}/{folder}"):

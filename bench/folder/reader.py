@@ -1,5 +1,6 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from bench.condition import Condition
 from bench.errors import StoreError, UsageError
+from bench.known_models import ModelKey, labels, read_known_models
 from bench.options import RunOptions
 from bench.record import Cell, misfit
 from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
@@ -58,8 +60,8 @@ class LoadedCell:
 class SuiteRun:
     """What one run wanted of one model in one suite: its condition names and cells, and what the model was.
 
-    `version` is the suite's when the run was made, 0 in runs of older versions; `given` is what was asked for, None
-    where it is not told in the options of this version.
+    `model` is what the folder calls it, `name` its own name. `version` is the suite's when the run was made, 0 in runs
+    of older versions; `given` is what was asked for, None where it is not told in the options of this version.
     """
 
     suite: str
@@ -69,6 +71,7 @@ class SuiteRun:
     run: str
     version: int = 0
     given: RunOptions | None = None
+    name: str = ""
 
 
 class ResultsFolder:
@@ -77,11 +80,28 @@ class ResultsFolder:
     def __init__(self, address: str) -> None:
         self.store = Store(address)
         self.cells = {cell_id: read_cell(self.store, cell_id) for cell_id in cell_ids(self.store)}
+        self.labels = labels(map(self._key, self.cells.values()), read_known_models(self.store))
         if not self.cells:
             raise StoreError(
                 f"{address}: no results here (expected cells/ and runs/); "
                 f"`bench run --model MODEL --suite SUITE --out {address}` makes some"
             )
+
+    @functools.cached_property
+    def _several_seeds(self) -> set[tuple[str, str]]:
+        """Models, by name and fingerprint, that were measured twice alike but for the seed."""
+        seeds: dict[tuple[str, str, str], set[int]] = {}
+        for cell in self.cells.values():
+            seeds.setdefault((cell.model, cell.fingerprint, cell.protocol.hash), set()).add(cell.seed)
+        return {key[:2] for key, found in seeds.items() if len(found) > 1}
+
+    def _key(self, cell: Cell) -> ModelKey:
+        several = (cell.model, cell.fingerprint) in self._several_seeds
+        return ModelKey(cell.model, cell.fingerprint, cell.seed if several else None)
+
+    def label(self, cell: Cell) -> str:
+        """What this folder calls the model of a cell: its name, and what tells it from others of that name."""
+        return self.labels[self._key(cell)]
 
     @property
     def run_names(self) -> list[str]:
@@ -137,11 +157,14 @@ class ResultsFolder:
             manifest = self._manifest(run)
             for (suite, model), cells in _by_suite(manifest.entries).items():
                 version = manifest.suites.get(suite, 0)
-                key = (suite, version, model, tuple(sorted(cells.values())))
+                about = manifest.models[model]
+                there = next((self.cells[cell] for cell in cells.values() if cell in self.cells), None)
+                label = self.label(there) if there else about.name or model
+                key = (suite, version, label, tuple(sorted(cells.values())))
                 if key not in seen:
                     seen.add(key)
-                    about = asdict(manifest.models[model])
-                    yield SuiteRun(suite, model, about, cells, run, version, manifest.options)
+                    given = manifest.options
+                    yield SuiteRun(suite, label, asdict(about), cells, run, version, given, about.name or model)
 
     def _manifest(self, run: str) -> "_Manifest":
         key = f"runs/{run}/run.json"
@@ -180,6 +203,7 @@ class _Input:
 class _Model:
     """What a report says of a model without knowing its card."""
 
+    name: str = ""
     fingerprint: str = ""
     method: str = ""
     architecture: str = ""

@@ -37,7 +37,7 @@ class Recount:
 def verify(directory: str) -> Recount:
     """Recount a results folder. Raises `StoreError` where there are no results or a description is damaged."""
     folder, recount = ResultsFolder(directory), Recount()
-    wanted = {cell: (run.model, name) for run in folder.suite_runs() for name, cell in run.cells.items()}
+    wanted = {cell: (run.name, name) for run in folder.suite_runs() for name, cell in run.cells.items()}
     known: dict[str, str] = {}
     for cell_id, (model, condition) in wanted.items():
         recount.planned += 1

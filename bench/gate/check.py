@@ -137,10 +137,10 @@ def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec
         prepared = prepare_run(sharing, measure.suite, RunOptions.of({**measure.options, **where.changed()}))
         carry_out(prepared)
         stored, plan = ResultsFolder(where.out), prepared.plan
-        frame = results(where.out, cells=set(plan.cells))
         for index, model in enumerate(sharing):
             cells = {e.condition.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
-            runs[model.name, key] = Measured(cells, frame[frame["model"] == model.name])
+            mine = results(where.out, cells={cell.cell.id for cell in cells.values()})
+            runs[model.name, key] = Measured(cells, mine.assign(model=model.name))
     return runs
 
 

@@ -5,16 +5,21 @@ Its input and labels are options: ``?size=224&resize=256&interpolation=bicubic&m
 """
 
 import hashlib
-import importlib.util
+import importlib
+import os
 import sys
-from importlib.machinery import SourceFileLoader
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 from torch import nn
 
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import UnknownModelError
+from model_zoo.identity.code import is_users
+from model_zoo.standard.local_imports import local_imports, source_hash
 from model_zoo.standard.outside import OutsideName
 from model_zoo.weights import Arrays
 
@@ -33,7 +38,7 @@ def card(asked: OutsideName) -> ModelCard:
         raise UnknownModelError(f"file:{asked.name}: no file {path}")
     return parse_card(
         {
-            "name": f"file:{source.name}:{factory}",
+            "name": _name(asked, path, factory),
             "method": "standard",
             "room": "standard.from_file",
             "architecture": factory,
@@ -49,10 +54,16 @@ def card(asked: OutsideName) -> ModelCard:
             "build": {
                 "path": str(source),
                 "factory": factory,
-                "code_sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+                "code_sha256": source_hash(source, local_imports(source)),
             },
         }
     )
+
+
+def _name(asked: OutsideName, path: str, factory: str) -> str:
+    """As typed, with its directory and options: typed again, it is this model."""
+    options = "&".join(f"{k}={quote(v.replace(',', ':'), safe=':')}" for k, v in sorted(asked.options.items()))
+    return f"file:{os.path.normpath(path)}:{factory}" + (f"?{options}" if options else "")
 
 
 def _existing(path: str) -> Path | None:
@@ -88,21 +99,36 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def _import(path: Path) -> Any:
+    """The module of the file as it is now: no bytecode of an older one counts, its own or of what it imports."""
     name = f"_bench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    loader = SourceFileLoader(name, str(path))
-    spec = importlib.util.spec_from_loader(name, loader)
-    if spec is None:
-        raise UnknownModelError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    _forget_others(local_imports(path))
     sys.modules[name] = module  # dataclasses and pickles look their module up by name
     sys.path.insert(0, str(path.parent))
+    importlib.invalidate_caches()
     try:
-        loader.exec_module(module)
-    except Exception as error:
+        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except (Exception, SystemExit) as error:
         raise UnknownModelError(f"{path} failed on import: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+_imported: dict[str, str] = {}
+"""SHA-256 of each module that a user's file imported, as it was then."""
+
+
+def _forget_others(imports: Mapping[str, Path]) -> None:
+    """Make Python read anew what has the name of one of `imports` and is another file's, or was edited since."""
+    for name, file in imports.items():
+        known, now = sys.modules.get(name), hashlib.sha256(file.read_bytes()).hexdigest()
+        if known is not None and is_users(known):
+            other = Path(str(getattr(known, "__file__", ""))).resolve() != file.resolve()
+            if other or _imported.get(str(file), now) != now:
+                del sys.modules[name]
+        _imported[str(file)] = now
 
 
 def convert(_card: ModelCard, arrays: Arrays) -> Arrays:

@@ -13,6 +13,7 @@ from bench.board.site.view import SHORT, Head, Row, figure
 from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
 from bench.folder.tables import suite_protocol
+from bench.known_models import name_of
 from bench.published.comparability import beside
 from bench.published.table import Published
 from bench.suites.registry import SUITES
@@ -93,7 +94,7 @@ def model_page(board: Board, heads: list[Head], row: Row, table: pd.DataFrame, r
     order = [head.column.suite for head in heads]
     runs = sorted(runs, key=lambda run: order.index(run.suite) if run.suite in order else len(order))
     sections = _unique([_section(found, run, table, shown) for run in runs])
-    card = cards().get(split_branch(row.model).base)
+    card = cards().get(split_branch(name_of(row.model)).base)
     reported = [_reported(number, board, heads, row) for number in board.known.get(row.model, [])]
     problems = [p.removeprefix(f"{row.model}, ") for p in found.problems if p.startswith(f"{row.model}, ")]
     return ModelPage(row, card, runs[0].about if runs else {}, sections, reported, problems, runs, table)
@@ -137,7 +138,7 @@ def _section(found: Survey, run: SuiteRun, table: pd.DataFrame, shown: set[str])
         protocol in shown,
         protocol,
         [asdict(cell.protocol) | {"hash": cell.protocol.hash, "seed": cell.seed} for cell in cells],
-        repeat(run.model, run.suite, run.given),
+        repeat(run.name, run.suite, run.given),
         run.run,
         heat_map(conditions, run.suite),
         curves(conditions),

@@ -1,0 +1,62 @@
+"""Whose code something is, and what a function's code computes: its bytecode, constants and the names it uses."""
+
+import functools
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+
+@functools.cache
+def _library_roots() -> tuple[str, ...]:
+    """Folders of the standard library, of installed packages, and of this package and `bench`."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    here = Path(__file__).resolve().parents[1]
+    places = [*(Path(sysconfig.get_paths()[name]) for name in names), here, here.parent / "bench"]
+    return tuple(f"{place.resolve()}/" for place in places)
+
+
+def is_users(module: ModuleType | None) -> bool:
+    """Whether a module is the user's own: in no library, as a script, a notebook or a checkout are."""
+    if module is None or module.__name__ in sys.builtin_module_names:
+        return False
+    file = getattr(module, "__file__", None)
+    if not file:
+        return module.__name__ == "__main__"
+    return not str(Path(file).resolve()).startswith(_library_roots())
+
+
+def home_of(thing: Any) -> ModuleType | None:
+    """The module in which a class or function was defined."""
+    return sys.modules.get(str(getattr(thing, "__module__", "")))
+
+
+def title(thing: Any) -> str:
+    """`module.Class.method`, without the name under which a user's file happens to be imported."""
+    name = getattr(thing, "__qualname__", type(thing).__qualname__)
+    return str(name) if is_users(home_of(thing)) else f"{getattr(thing, '__module__', '')}.{name}"
+
+
+def code_bytes(code: CodeType) -> bytes:
+    """What the interpreter runs; no line numbers and no file names."""
+    constants = [_constant(value) for value in code.co_consts]
+    names = (code.co_names, code.co_varnames, code.co_freevars)
+    return code.co_code + repr((names, constants)).encode()
+
+
+def _constant(value: object) -> object:
+    if isinstance(value, CodeType):
+        return code_bytes(value)
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))  # strings hash unlike in every process
+    return value
+
+
+def names_used(code: CodeType) -> Iterator[str]:
+    """Global names and attributes that the code mentions, those of functions within it too."""
+    yield from code.co_names
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from names_used(value)

@@ -1,0 +1,149 @@
+"""A model's identity: the exact hash of all that it computes from, and its answers to a fixed probe.
+
+The hash is the same on every machine. The answers are not (AVX2, AVX-512 and GPUs add in unlike orders), and no
+rounding mends that: a value at the rounding's edge falls to either side. So the answers enter no hash by themselves;
+they are kept beside the records and compared within a tolerance, and only two models that have the same hash and answer
+unlike (a network behind a C extension, a file read in `forward`) are told apart by them.
+"""
+
+import contextlib
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model_zoo.identity.code import code_bytes
+from model_zoo.identity.reach import Reach
+
+PROBES = 2
+"""Pictures of the probe."""
+
+CLASSES = 64
+"""Logits kept of each, spread over the classes."""
+
+TOLERANCE = 0.02
+"""By which answers of one model may differ, as a share of their standard deviation: float32 differs by 1e-5 to 1e-3
+between machines, half precision by 1e-2."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a model is. `exact` is a SHA-256 (hex); `probe` its logits, one after the other, empty where it gives none
+    or never the same."""
+
+    exact: str
+    probe: tuple[float, ...]
+
+
+def identify(net: nn.Module, answer: nn.Module, size: int, *, source: str = "") -> Identity:
+    """The identity of `net`, as `answer` uses it on float32 [n, 3, size, size] in [0, 1], on the device where it is.
+
+    `source` tells what else made it: its source code, its normalisation. What a forward pass changes by itself (a
+    counter, the features it saw last) is no part of it, but for parameters and buffers.
+    """
+    first = _answers(answer, size)
+    before = Reach(net)
+    again = _answers(answer, size)
+    after = Reach(net)
+    kept = {path: value for path, value in after.leaves.items() if _outlived(path, before, after)}
+    return Identity(_hash(kept, source), first if alike(first, again) else ())
+
+
+def hidden_modules(net: nn.Module) -> list[nn.Module]:
+    """Networks that `net` reaches and torch does not know of: in lists, closures, globals. Outermost ones only."""
+    known = set(net.modules())
+    hidden = [module for module in Reach(net).modules if module not in known]
+    within = {inner for module in hidden for inner in module.modules() if inner is not module}
+    return [module for module in hidden if module not in within]
+
+
+def alike(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two probes' answers may be one model's on two machines."""
+    if len(a) != len(b):
+        return False
+    one, other = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    spread = max(one.std(), other.std()) if len(one) else 0.0
+    return bool((np.abs(one - other) <= TOLERANCE * spread).all())
+
+
+def probe_images(size: int) -> Tensor:
+    """Two pictures by whole-number formulas, the same everywhere: a smooth one and a rough one, [2, 3, size, size]."""
+    y, x, c = np.ogrid[:size, :size, :3]
+    smooth = (x * 256 // size + (c + 1) * (y * 128 // size)) % 256
+    rough = (x * 73 + y * 151 + c * 59 + x * y * 7 + (x // 8) * (y // 8) * 31) % 256
+    pictures = torch.from_numpy(np.stack([smooth, rough])).permute(0, 3, 1, 2)
+    return pictures.float().div(255)
+
+
+def _answers(net: nn.Module, size: int) -> tuple[float, ...]:
+    """Logits of the probe; none where the model fails on it: then its cells will say why."""
+    place = next((p.device for p in (*net.parameters(), *net.buffers())), torch.device("cpu"))
+    try:
+        with torch.no_grad(), _seeded(place):
+            logits = net(probe_images(size).to(place))
+        answers = logits.detach().double().cpu().reshape(PROBES, -1)
+    except (Exception, SystemExit):
+        return ()
+    chosen = torch.linspace(0, answers.shape[1] - 1, min(CLASSES, answers.shape[1])).round().long()
+    values = answers[:, chosen].flatten().tolist()
+    return tuple(float(f"{v:.6g}") for v in values) if np.isfinite(values).all() else ()
+
+
+@contextlib.contextmanager
+def _seeded(place: torch.device) -> Iterator[None]:
+    """Every global random draw from a fixed seed, and as it was afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = [place] if place.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(0)
+            random.seed(0)
+            np.random.seed(0)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _outlived(path: str, before: Reach, after: Reach) -> bool:
+    """Whether a leaf is as it was before a forward pass: a tensor that was written to, or made anew, is not."""
+    if path in after.registered:
+        return True
+    was, is_ = before.leaves.get(path), after.leaves[path]
+    if isinstance(is_, (Tensor, np.ndarray)):
+        return was is is_ and before.versions.get(path) == after.versions.get(path)
+    return was is is_ or (type(was) is type(is_) and bool(was == is_))
+
+
+def _hash(leaves: dict[str, Any], source: str) -> str:
+    digest = hashlib.sha256(source.encode())
+    for path in sorted(leaves):
+        digest.update(f"\n{path} ".encode("utf-8", "surrogatepass"))
+        digest.update(_bytes(leaves[path]))
+    return digest.hexdigest()
+
+
+def _bytes(value: Any) -> Any:
+    if isinstance(value, CodeType):
+        return code_bytes(value)
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {tuple(value.shape)} ".encode() + _data(value)
+    if isinstance(value, np.ndarray):
+        data = repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()
+        return f"{value.dtype} {value.shape} ".encode() + data
+    return f"{type(value).__name__} {value!r}".encode("utf-8", "surrogatepass")
+
+
+def _data(tensor: Tensor) -> bytes:
+    if tensor.is_meta:
+        return b""
+    plain = tensor.detach().cpu()
+    plain = plain.dequantize() if plain.is_quantized else plain
+    plain = plain.to_dense() if plain.layout != torch.strided else plain
+    return bytes(plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

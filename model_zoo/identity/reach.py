@@ -1,0 +1,167 @@
+"""Everything that a network computes from, wherever it is held: attributes, lists, closures, globals, class bodies.
+
+A network in a Python list, in a closure or in a global of the user's file is no member as torch counts them: it is not
+in `state_dict()`, and `eval()` and `to()` pass it by. Here it is found, by following what the module can reach.
+"""
+
+import enum
+import functools
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model_zoo.identity.code import home_of, is_users, names_used, title
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+_OF_TORCH = frozenset(vars(nn.Module())) - {"training"}
+_WORDS = (torch.device, torch.dtype, torch.Size, PurePath, enum.Enum, np.dtype, np.generic, range, slice, type(...))
+_STRANGE = (torch.Generator, np.random.Generator, np.random.RandomState)
+"""Where a random draw stands is no part of what a model is; `bench` asks models for answers that repeat."""
+
+
+class Reach:
+    """What `root` reaches. `leaves` are values by the path on which each is first met; `registered` the paths of
+    parameters and buffers; `versions` how often each tensor was written to; `modules` all networks, those that torch
+    does not know of too."""
+
+    def __init__(self, root: nn.Module) -> None:
+        self.leaves: dict[str, Any] = {}
+        self.versions: dict[str, int] = {}
+        self.registered: set[str] = set()
+        self.modules: list[nn.Module] = []
+        self._first: dict[int, str] = {}
+        self._alive: list[Any] = []
+        waiting: list[tuple[str, Any, bool]] = [("", root, True)]
+        while waiting:
+            path, value, counts = waiting.pop()
+            waiting += self._visit(path, value, counts)
+
+    def _visit(self, path: str, value: Any, counts: bool) -> list[tuple[str, Any, bool]]:
+        """Note `value`, and give what it leads to. Plain values count but within objects of libraries, whose names,
+        dates and folders say nothing of a network."""
+        if isinstance(value, (*PLAIN, *_WORDS)):
+            if counts:
+                self.leaves[path] = value if isinstance(value, PLAIN) else str(value)
+            return []
+        if id(value) in self._first:
+            if counts:
+                self.leaves[path] = f"as {self._first[id(value)]}"
+            return []
+        self._first[id(value)] = path
+        self._alive.append(value)  # so that no other object takes its id
+        if isinstance(value, (Tensor, np.ndarray, CodeType)):
+            self.leaves[path] = value
+            if isinstance(value, Tensor) and not value.is_inference():
+                self.versions[path] = value._version
+            return []
+        if isinstance(value, nn.Module):
+            self.modules.append(value)
+            self.registered |= {f"{path}.{name}" for name in (*value._parameters, *value._buffers)}
+            counts = True
+        if counts:
+            self.leaves[f"{path}:"] = title(value if hasattr(value, "__qualname__") else type(value))
+        counts = counts and (isinstance(value, _HOLDERS) or is_users(home_of(type(value))))
+        return [(f"{path}{name}", inner, counts) for name, inner in _members(value)]
+
+
+_HOLDERS = (nn.Module, Mapping, list, tuple, set, frozenset, FunctionType, MethodType, functools.partial, type)
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    """What is one step from `value`, by name."""
+    match value:
+        case nn.Module():
+            yield from _of_module(value)
+        case Mapping():
+            yield from ((f"[{key!r}]" if isinstance(key, PLAIN) else f"[#{n}]", v) for n, (key, v) in _items(value))
+        case list() | tuple():
+            yield from ((f"[{n}]", inner) for n, inner in enumerate(value))
+        case set() | frozenset():
+            yield from ((f"{{{n}}}", inner) for n, inner in enumerate(sorted(value, key=repr)))
+        case FunctionType():
+            yield from _of_function(value)
+        case MethodType():
+            yield from ((".function", value.__func__), (".self", value.__self__))
+        case functools.partial():
+            yield from ((".function", value.func), (".args", value.args), (".keywords", value.keywords))
+        case type():
+            yield from _of_class(value)
+        case ModuleType():
+            return
+        case BuiltinFunctionType():
+            if not isinstance(value.__self__, (ModuleType, type)):
+                yield ".self", value.__self__
+        case _ if isinstance(value, _STRANGE) or _of_the_standard_library(value):
+            return
+        case _:
+            yield ".class", type(value)
+            yield from _attributes(value)
+
+
+def _of_the_standard_library(value: Any) -> bool:
+    """A logger, a thread, a file: they lead to the whole interpreter, and never to a network."""
+    root = type(value).__module__.partition(".")[0]
+    return root in sys.stdlib_module_names - {"argparse", "types", "__main__"}
+
+
+def _items(value: Mapping[Any, Any]) -> Iterator[tuple[int, tuple[Any, Any]]]:
+    return enumerate(list(value.items()))
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    held = getattr(value, "__dict__", None)
+    yield from ((f".{name}", inner) for name, inner in list((held or {}).items()) if isinstance(name, str))
+    for kind in type(value).__mro__:
+        names = vars(kind).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else tuple(names):
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                yield f".{name}", getattr(value, name)
+
+
+def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    yield ".class", type(module)
+    for held in (module._parameters, module._buffers, module._modules):
+        yield from ((f".{name}", inner) for name, inner in held.items())
+    for name in HOOKS:
+        yield from ((f".{name}[{n}]", hook) for n, hook in enumerate(vars(module).get(name, {}).values()))
+    yield from ((f".{name}", inner) for name, inner in list(vars(module).items()) if name not in _OF_TORCH)
+    if isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
+        yield ".code", str(module.code)
+
+
+def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """Its code, what it encloses and defaults to, and, of a user's own, the globals that it names."""
+    for n, cell in enumerate(function.__closure__ or ()):
+        try:
+            yield f".closure[{n}]", cell.cell_contents
+        except ValueError:  # not yet bound
+            continue
+    yield ".defaults", function.__defaults__
+    yield ".keywords", function.__kwdefaults__
+    if not is_users(home_of(function)):
+        return
+    yield ".code", function.__code__
+    names = list(dict.fromkeys(names_used(function.__code__)))
+    for name in names:
+        found = function.__globals__.get(name)
+        if isinstance(found, ModuleType) and is_users(found):
+            yield from ((f".{name}.{inner}", vars(found)[inner]) for inner in names if inner in vars(found))
+        elif name in function.__globals__:
+            yield f".{name}", found
+
+
+def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
+    """The body of a class of the user's own, and of those that it is made from."""
+    for base in kind.__mro__ if is_users(home_of(kind)) else ():
+        if is_users(home_of(base)):
+            for name, value in vars(base).items():
+                inner = getattr(value, "__func__", getattr(value, "fget", value))
+                if not (name.startswith("__") and name.endswith("__") and not isinstance(inner, FunctionType)):
+                    yield f".{base.__qualname__}.{name}", inner
