@@ -24,6 +24,9 @@ from bench.folder.merge import merge
 FLOATS = ("confidence", "margin")
 
 
+UNCHECKED = ("--reliability", "0")
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to run the same thing."""
@@ -61,7 +64,7 @@ def run(job: Job, way: Way, folder: Path) -> Path:
     for number in range(1, way.shards + 1):
         out = folder / f"part{number}"
         shard = ("--shard", f"{number}/{way.shards}") if way.shards > 1 else ()
-        command = [sys.executable, "-m", "bench", "run", *job.given, *way.options, *shard, "--reliability", "0"]
+        command = [sys.executable, "-m", "bench", "run", *job.given, *way.options, *shard]
         done = subprocess.run(
             [*command, "--out", str(out)],
             check=False,
@@ -106,13 +109,13 @@ def main() -> None:
     own = ("--model", options.model, "--limit", str(options.limit))
     jobs = [
         Job(f"`{options.model}`, clean and 75 corruptions", (*own, "--suite", "tiny,tiny-c")),
-        Job(f"`{options.model}`, PGD-20", (*own, "--suite", "tiny-pgd")),
-        Job(f"`{options.model}`, aa-fast at 8/255", (*own, "--suite", "aa-fast", "--eps", "8/255")),
+        Job(f"`{options.model}`, PGD-20", (*own, "--suite", "tiny-pgd", *UNCHECKED)),
+        Job(f"`{options.model}`, aa-fast at 8/255", (*own, "--suite", "aa-fast", "--eps", "8/255", *UNCHECKED)),
     ]
     if options.lite:
         lite = ("--model", "efficientnet_lite0", "--dataset", "sample", "--suite")
         jobs.append(Job("`efficientnet_lite0`, clean photographs", (*lite, "clean"), (1, 7)))
-        jobs.append(Job("`efficientnet_lite0`, the same and under PGD-10 at 4/255", (*lite, "pgd"), (1, 7)))
+        jobs.append(Job("`efficientnet_lite0`, the same and under PGD-10 at 4/255", (*lite, "pgd", *UNCHECKED), (1, 7)))
     for job in jobs[options.first :]:
         first: pd.DataFrame | None = None
         print(f"\n{job.title}:\n\n| run | predictions that differ | confidences | at most | margins | at most |")

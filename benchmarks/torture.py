@@ -140,7 +140,10 @@ def disturb(
 def torture(folder: Path, options: argparse.Namespace, start: Callable[[list[str], Path], int]) -> bool:
     limit, pause, kills = options.limit, options.pause, options.kills
     extra = ["--workers", str(options.workers)] if options.workers else []
-    suite = [options.suite, "--reliability", "0", *(["--eps", options.eps] if options.eps else [])]
+    from bench.suites.registry import find_suite
+
+    unchecked = ["--reliability", "0"] if "reliability" in find_suite(options.suite).uses else []
+    suite = [options.suite, *unchecked, *(["--eps", options.eps] if options.eps else [])]
     rng, hit, equal, log = random.Random(options.seed), Counter[str](), True, folder / "log"
     whole = folder / "whole"
     disturb(start(arguments(limit, whole, *suite), log), whole, rng, 0, pause, workers=False)

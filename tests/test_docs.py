@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli import build_parser
+from bench.options import RunOptions
+from bench.options.command import typed
+from bench.suites.registry import check_used, find_suite
 from tools.reference import PAGE, reference
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +28,10 @@ def test_every_command_of_a_page_parses(page: str) -> None:
     commands = [words[1:] for words in lines if words[:1] == ["bench"]]
     assert len(commands) >= 5
     for words in commands:
-        assert build_parser().parse_args(words).command == words[0]
+        arguments = build_parser().parse_args(words)
+        assert arguments.command == words[0]
+        if words[0] == "run":
+            check_used([find_suite(name) for name in arguments.suite.split(",")], RunOptions.of(typed(arguments)))
 
 
 def test_the_makefile_has_the_readmes_targets() -> None:

@@ -22,7 +22,7 @@ from bench.errors import IncompleteError, UsageError
 from bench.known_models import put_known_model
 from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
-from bench.suites.registry import find_suite
+from bench.suites.registry import check_used, find_suite
 from model_zoo.load import Model, load_model
 
 Models = str | Model | Sequence[str | Model]
@@ -74,6 +74,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     """Load the models, open the data and find what is missing, without measuring anything."""
     _known_dataset(options.dataset)
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
+    check_used(wanted, options)
     cluster = Cluster.wanted(options.ray, options.workers)
     settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed)
     session = settings.open()

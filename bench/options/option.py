@@ -10,6 +10,9 @@ OptionRole = Literal["number", "file", "work"]
 a file of this machine. `work`: where and how fast the work is done; it changes no number."""
 OPTION_ROLES: tuple[OptionRole, ...] = get_args(OptionRole)
 
+ATTACKS = "attacks"
+"""The group of options that only suites with an attack can use."""
+
 Given = TypeVar("Given", contravariant=True)
 Kept = TypeVar("Kept", covariant=True)
 
@@ -17,7 +20,8 @@ Kept = TypeVar("Kept", covariant=True)
 class Option(Generic[Given, Kept]):
     """A data descriptor: `Given` is what may be passed, `Kept` what is read back.
 
-    `None` always stands for the default. `group` is the heading in `bench run --help`.
+    `None` always stands for the default. `group` is the heading in `bench run --help`. An option `by_suite` is used
+    by the suites that say so, and refused where none of those named does.
     """
 
     def __init__(
@@ -30,9 +34,11 @@ class Option(Generic[Given, Kept]):
         choices: tuple[str, ...] = (),
         group: str = "",
         role: OptionRole = "number",
+        by_suite: bool = False,
     ) -> None:
         self.default, self.read, self.help = default, read, help
         self.metavar, self.choices, self.group, self.role = metavar, choices, group, role
+        self.by_suite = by_suite or group == ATTACKS
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self.name = name

@@ -10,15 +10,13 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_args
 
 from bench.errors import UnknownOptionError, UsageError
 from bench.options import values
-from bench.options.option import Option
+from bench.options.option import ATTACKS, Option
 from bench.options.values import Number, Scalar, Shard
 from model_zoo.errors import suggestion
 
 InputProtocol = Literal["canonical", "published"]
 NormName = Literal["linf", "l2"]
 AttackEngine = Literal["native", "reference"]
-
-ATTACKS = "attacks"
 
 
 def _one_of(kind: Any) -> Any:
@@ -31,7 +29,11 @@ class RunOptions:
     """What a run was asked for besides its models and suites. Raises `UsageError` for a value that cannot be meant."""
 
     dataset: Option[str | None, str | None] = Option(
-        None, values.text, "data set of the suites that run on any; default the model's home set", metavar="NAME"
+        None,
+        values.text,
+        "data set of the suites that run on any; default the model's home set",
+        metavar="NAME",
+        by_suite=True,
     )
     data: Option[str | Path | None, str | None] = Option(
         None, values.text, "data root like BENCH_DATA, or one set's own folder", metavar="DIR|NAME=DIR,...", role="work"

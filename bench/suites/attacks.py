@@ -8,7 +8,7 @@ from bench.attacks.base import Attack
 from bench.attacks.budget import Norm, check_budget
 from bench.errors import UsageError
 from bench.options import RunOptions
-from bench.suites.base import Setup, Suite
+from bench.suites.base import Setup, Suite, refuse
 from bench.suites.clean import home
 from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
@@ -21,11 +21,11 @@ Ensemble = Callable[[Norm, Fraction], Attack]
 
 def _conditions(ensemble: Ensemble, card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget."""
-    if options.steps or options.step_size or options.targeted or options.restarts != 1:
-        raise UsageError(
-            "an ensemble's steps, step size, restarts and targets are part of its name: choose only "
-            "--eps and --norm, or use --suite pgd"
-        )
+    refuse(
+        options,
+        ("steps", "step_size", "restarts", "targeted"),
+        "part of an ensemble's name: choose only --eps and --norm, or use --suite pgd",
+    )
     norm, dataset = check_budget(options.norm, Fraction(0)), home(card, options)
     attacks = [ensemble(norm, eps) for eps in options.eps or (DEFAULT_EPS[norm],)]
     return [Setup(dataset), *(Setup(dataset, attack=attack) for attack in attacks)]
@@ -46,7 +46,15 @@ def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 
 SUITES = (
-    Suite("autoattack", "accuracy under AutoAttack's standard ensemble", 1, _autoattack, METRICS, "robust_accuracy"),
+    Suite(
+        "autoattack",
+        "accuracy under AutoAttack's standard ensemble",
+        1,
+        _autoattack,
+        METRICS,
+        "robust_accuracy",
+        uses=("dataset", "eps", "norm", "attack_engine", "reliability"),
+    ),
     Suite(
         "aa-fast",
         "accuracy under a cheaper ensemble, comparable only with itself",
@@ -54,5 +62,6 @@ SUITES = (
         _aa_fast,
         METRICS,
         "robust_accuracy",
+        uses=("dataset", "eps", "norm", "reliability"),
     ),
 )

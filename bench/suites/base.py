@@ -1,15 +1,16 @@
 """What a suite declares. It runs nothing."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bench.attacks.base import Attack
 from bench.condition import Condition
 from bench.corruptions import Corruption
 from bench.diagnostics.probe import Probe
+from bench.errors import UsageError
 from bench.metrics.base import Measure, Metric
-from bench.options import RunOptions
+from bench.options import OPTIONS, RunOptions
 from model_zoo.card import ModelCard
 
 UNIT_IMAGES = 200
@@ -68,11 +69,18 @@ class Setup:
         return ATTACK_UNIT_IMAGES if self.attack else UNIT_IMAGES
 
 
+def refuse(options: RunOptions, names: Iterable[str], why: str) -> None:
+    """Raise `UsageError` if one of the options called `names` was given: what is ignored must not look heeded."""
+    if found := [OPTIONS[name].flag for name in names if name in options.changed()]:
+        raise UsageError(f"{', '.join(found)}: {why}")
+
+
 @dataclass(frozen=True)
 class Suite:
     """A named set of conditions and the metrics made of them, of records or (`measures`) of measurements.
 
-    `version` is raised whenever a number may move.
+    `version` is raised whenever a number may move. `uses` names the options, among those that are `by_suite`, that its
+    conditions follow.
     """
 
     name: str
@@ -82,6 +90,7 @@ class Suite:
     metrics: tuple[Metric, ...]
     headline: str
     measures: tuple[Measure, ...] = ()
+    uses: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> tuple[Metric | Measure, ...]:

@@ -31,5 +31,6 @@ SUITES = (
         conditions,
         pgd.METRICS,
         "robust_accuracy",
+        uses=pgd.USES,
     ),
 )

@@ -24,7 +24,15 @@ def home(card: ModelCard, options: RunOptions) -> str:
 
 def clean_suite(name: str, title: str, dataset: str | None = None) -> Suite:
     """Accuracy on one data set, or on the model's home set."""
-    return Suite(name, title, 1, lambda card, options: [Setup(dataset or home(card, options))], (ACCURACY,), "accuracy")
+    return Suite(
+        name,
+        title,
+        1,
+        lambda card, options: [Setup(dataset or home(card, options))],
+        (ACCURACY,),
+        "accuracy",
+        uses=() if dataset else ("dataset",),
+    )
 
 
 SUITES = (

@@ -104,6 +104,7 @@ SUITES = (
         _live(85),
         (*METRICS, RELATIVE),
         "mce",
+        uses=("dataset",),
     ),
     Suite(
         "imagenet-c-live-nojpeg",
@@ -112,5 +113,6 @@ SUITES = (
         _live(None),
         (*METRICS, RELATIVE),
         "mce",
+        uses=("dataset",),
     ),
 )

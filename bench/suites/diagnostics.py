@@ -26,7 +26,7 @@ from bench.diagnostics.smoothness import COLUMNS, SmoothnessProbe
 from bench.metrics.base import Measure, Metric
 from bench.options import RunOptions
 from bench.suites import pgd
-from bench.suites.base import Setup, Suite
+from bench.suites.base import Setup, Suite, refuse
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -47,11 +47,16 @@ SHIFT = "arXiv 1906.03787 and 1911.09665 compare the domains' statistics"
 CURVE = "arXiv 1705.07263 and later: accuracy against eps from minimum-norm distances"
 
 
+ATTACK = ("eps", "norm", "steps", "step_size")
+
+
 def _tiny(dataset: str) -> bool:
     return dataset.startswith("tiny")
 
 
 def _eps(dataset: str, options: RunOptions) -> Fraction:
+    if len(options.eps) > 1:
+        refuse(options, ("eps",), "diagnostics look at one radius; run them once for each")
     return options.eps[0] if options.eps else TINY_EPS if _tiny(dataset) else pgd.DEFAULT_EPS
 
 
@@ -71,6 +76,8 @@ def batchnorm(card: ModelCard, options: RunOptions) -> list[Setup]:
     cross: tuple[Probe, ...] = (CrossProbe(),) if len(card.branches) > 1 else ()
     deep = replace(moments, probes=(MomentsProbe(), ConsistencyProbe(), *cross))
     whole = not SETS[dataset].labels.endswith("200")  # attacks need all of the model's classes
+    if not whole:
+        refuse(options, ATTACK, f"{dataset} has some of a model's classes: batchnorm attacks nothing there")
     return [
         deep,
         *(replace(deep, attack=attack) for attack in (attacks(card, options) if whole else ())),
@@ -87,8 +94,10 @@ def _corrupted(moments: Setup) -> Iterator[Setup]:
 
 
 def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
-    """The clean images; the ball's radius is the first `--eps`."""
+    """The clean images; the ball's radius is `--eps`, in Linf."""
     dataset = home(card, options)
+    if options.norm != "linf":
+        refuse(options, ("eps",), "the radius that smoothness looks at is one of Linf: leave out --norm, or --eps")
     return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
 
 
@@ -125,6 +134,7 @@ SUITES = (
             Measure("between_domain", metrics.measured(metrics.share_between, "adversarial"), False, "share", SHIFT),
             Measure("dead_channels", metrics.measured(metrics.dead_share), False, "share", "variance below 1e-5"),
         ),
+        uses=("dataset", *ATTACK),
     ),
     Suite(
         "smoothness",
@@ -136,6 +146,7 @@ SUITES = (
             for name in COLUMNS
         ),
         "gradient_cosine",
+        uses=("dataset", "eps"),
     ),
     Suite(
         "margin",
@@ -148,5 +159,6 @@ SUITES = (
             Metric("median_margin", metrics.median_of("margin"), True, "logits", "logit margin of right images"),
         ),
         "area",
+        uses=("dataset", "norm", "steps"),
     ),
 )

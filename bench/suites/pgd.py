@@ -10,7 +10,7 @@ from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.options import RunOptions
-from bench.suites.base import Setup, Suite
+from bench.suites.base import Setup, Suite, refuse
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -20,10 +20,15 @@ DEFAULT_STEP_SIZE = Fraction(1, 255)
 """SAT's evaluation: eps 4/255, step 1/255 (arXiv 2006.14536); the repository's README reports 10, 20 and 50 steps."""
 
 
+ATTACK = ("eps", "norm", "steps", "step_size", "restarts", "targeted")
+USES = ("dataset", *ATTACK, "reliability")
+
+
 def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
+        refuse(options, ATTACK, "--protocol published takes the attack of the model's own paper; to choose, name --eps")
         attacks = [published(card)]
     else:
         attacks = [
@@ -83,4 +88,6 @@ METRICS = (
     ),
 )
 
-SUITES = (Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy"),)
+SUITES = (
+    Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy", uses=USES),
+)

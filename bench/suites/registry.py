@@ -1,6 +1,9 @@
 """All suites by name. Adding one: write it in a file of this room and name it here."""
 
+from collections.abc import Sequence
+
 from bench.errors import UsageError
+from bench.options import OPTIONS, RunOptions
 from bench.suites import attacks, branches, clean, corruption, cue_conflict, diagnostics, pgd, robustbench, shift, tiny
 from bench.suites.base import Suite
 
@@ -9,6 +12,15 @@ SUITES: dict[str, Suite] = {
     for room in (clean, corruption, shift, cue_conflict, pgd, branches, attacks, robustbench, diagnostics, tiny)
     for suite in room.SUITES
 }
+
+
+def check_used(suites: Sequence[Suite], options: RunOptions) -> None:
+    """Raise `UsageError` for an option that none of `suites` uses: it would be ignored, and look heeded."""
+    for name in options.changed():
+        if OPTIONS[name].by_suite and not any(name in suite.uses for suite in suites):
+            users = ", ".join(suite.name for suite in SUITES.values() if name in suite.uses)
+            asked = ", ".join(suite.name for suite in suites)
+            raise UsageError(f"{OPTIONS[name].flag}: not used by {asked}; suites that use it: {users}")
 
 
 def find_suite(name: str) -> Suite:

@@ -24,5 +24,6 @@ SUITES = (
         _conditions,
         _AUTOATTACK.metrics,
         _AUTOATTACK.headline,
+        uses=tuple(name for name in _AUTOATTACK.uses if name != "dataset"),
     ),
 )

@@ -101,6 +101,7 @@ SUITES = (
         lambda card, options: [Setup(home(card, options))],
         CALIBRATION,
         "ece",
+        uses=("dataset",),
     ),
     Suite(
         "effective-robustness",

@@ -36,6 +36,7 @@ SUITES = (
         lambda _card, _options: [Setup("tiny"), Setup("tiny", attack=PGD20)],
         pgd.METRICS,
         "robust_accuracy",
+        uses=("reliability",),
     ),
     Suite(
         "tiny-c",

@@ -102,7 +102,7 @@ def test_results_hold_the_numbers_of_records_and_of_measurements(imagenet: Path,
 
 
 def test_margin_and_smoothness_are_columns_of_records(imagenet: Path, tmp_path: Path) -> None:
-    run(tmp_path, imagenet, "margin,smoothness", steps=5)
+    bench.run(fake_model(), "margin,smoothness", data=imagenet, out=tmp_path, quiet=True, eps="8/255", steps=5)
     records = bench.records(tmp_path)
     margin = records[records["suite"] == "margin"]
     assert len(margin) == 36

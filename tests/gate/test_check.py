@@ -194,7 +194,6 @@ def test_the_authors_protocols_become_runs() -> None:
     assert attack.options == {
         "protocol": "published",
         "dataset": "imagenet",
-        "norm": "linf",
         "eps": "4/255",
         "steps": 10,
         "step_size": "1/255",
