@@ -14,7 +14,7 @@ PYTEST ?= --numprocesses=2 --dist=worksteal
 # With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
 HASHES ?= --require-hashes
 
-.PHONY: demo test test-cluster check format docs install lock sbom
+.PHONY: demo test test-cluster check format docs install lock sbom input-parity
 
 install: $(STAMP)
 
@@ -56,6 +56,10 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.catalogue > docs/models.md
 	$(BIN)/python -m tools.figures_page
 	$(BIN)/python -m tools.published
+
+# Every ImageNet entry of timm, torchvision and RobustBench: is its input its owner's, bit for bit? CI takes a sample.
+input-parity: $(STAMP)
+	$(BIN)/python -W ignore -m tools.input_parity
 
 # The versions and hashes that `install` holds packages to; LOCK=--upgrade brings them up to date.
 lock: $(UV)

@@ -40,6 +40,7 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
     source = "arXiv 2006.14536, abstract"
 """
 
+import dataclasses
 import math
 import tomllib
 import typing
@@ -55,13 +56,18 @@ from model_zoo.schema import SchemaError, parse
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
 
-Interpolation = Literal["bilinear", "bicubic", "cv2_cubic", "tf1_bicubic", "tf1_bilinear"]
-"""`bilinear` and `bicubic` are Pillow's (antialiased); `cv2_cubic` is OpenCV's INTER_CUBIC on uint8 (tensorpack);
+Interpolation = Literal[
+    "bilinear", "bicubic", "nearest", "box", "hamming", "lanczos", "cv2_cubic", "tf1_bicubic", "tf1_bilinear"
+]
+"""The first six are Pillow's (antialiased but for `nearest`); `cv2_cubic` is OpenCV's on uint8 (tensorpack);
 `tf1_bicubic` and `tf1_bilinear` are TensorFlow 1's, without half-pixel centres (the original EfficientNet code)."""
 
-Geometry = Literal["resize_crop", "crop_resize", "none"]
+Geometry = Literal["resize_crop", "crop_resize", "squash", "border", "centre_crop", "none"]
 """`resize_crop`: short side to `resize`, then a centre crop of `size`. `crop_resize`: a centre crop of
-size / (size + crop_padding) of the short side, then a resize to `size`. `none`: the picture is used as it is."""
+size / (size + crop_padding) of the short side, then a resize to `size`. `squash`: both sides to `resize`, whatever the
+picture's shape, then the crop. `border`: long side to `resize`, a border in the mean's colour, then the crop.
+`centre_crop`: the crop alone. `none`: the picture is used as it is. A crop larger than the picture is padded with
+black, as torchvision does."""
 
 Availability = Literal["embedded", "package", "public", "on request", "not released", "user"]
 
@@ -81,18 +87,29 @@ class InputSpec:
     channels: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    stored: Literal["fit", "again"] = "fit"
+    """Pictures that come at a fixed size (ImageNet-C): brought to `size` where theirs differs, or, as some authors
+    did, prepared a second time like photographs, which enlarges and crops them."""
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 4096:
             raise CardError(f"input.size must lie in 8..4096 pixels, found {self.size}")
-        if self.geometry == "resize_crop" and self.resize < self.size:
+        if self.geometry in ("resize_crop", "squash", "border") and 2 * self.resize < self.size:
             raise CardError(
-                f"input.resize is the short side before the crop: at least size ({self.size}), found {self.resize}"
+                f"input.resize is a side before the crop of size {self.size}: at least half of that (what lacks is "
+                f"padded), found {self.resize}"
             )
         if not all(math.isfinite(value) for value in (*self.mean, *self.std)):
             raise CardError(f"input.mean and input.std must be finite, found {self.mean}, {self.std}")
         if not all(s > 0 for s in self.std):
             raise CardError(f"input.std must be positive, found {self.std}")
+
+    def record(self) -> dict[str, Any]:
+        """The fields as a record of results keeps them; one added since is left out at its default."""
+        fields = dataclasses.asdict(self)
+        if self.stored == "fit":
+            del fields["stored"]
+        return fields
 
 
 @dataclass(frozen=True)

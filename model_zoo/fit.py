@@ -201,15 +201,17 @@ def _is_constant(name: str, tensor: Tensor) -> bool:
     return name.rpartition(".")[2] in _CONSTANTS and tensor.numel() == 3
 
 
-def refuse_other_constants(path: Path, left_out: Arrays, spec: InputSpec) -> None:
-    """Raise `WeightsError` where constants of a normalisation left out are not the card's, on 0..1 or on 0..255."""
+def refuse_other_constants(path: Path, left_out: Arrays, spec: InputSpec, net: nn.Module) -> None:
+    """Raise `WeightsError` where constants of a normalisation left out are neither the card's, on 0..1 or on 0..255,
+    nor the network's own."""
+    own = [tensor.double().flatten() for name, tensor in net.state_dict().items() if _is_constant(name, tensor)]
     for name, tensor in left_out.items():
         if not _is_constant(name, tensor):
             continue
         leaf = name.rpartition(".")[2]
         what = "std" if leaf.endswith(("std", "sigma")) else "mean"
         found, wanted = tensor.double().flatten(), torch.tensor(getattr(spec, what), dtype=torch.float64)
-        if not any(torch.allclose(found, wanted * scale, rtol=1e-3, atol=1e-3 * scale) for scale in (1.0, 255.0)):
+        if not any(torch.allclose(found, one, rtol=1e-3, atol=1e-3) for one in (wanted, wanted * 255, *own)):
             raise WeightsError(
                 f"{path}: {name} is {[round(v, 4) for v in found.tolist()]}, so its network normalises its input by "
                 f"another {what} than {list(wanted.tolist())} of the card; next: name the right input (file:...?mean="

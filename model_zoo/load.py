@@ -33,7 +33,7 @@ from model_zoo.formats.checkpoint import Checkpoint, StateDict, read_checkpoint
 from model_zoo.identity import Identity, hidden_modules, identify
 from model_zoo.nets.normalisation import branch_names, select_branch
 from model_zoo.registry import find_card, split_branch
-from model_zoo.weights import Arrays
+from model_zoo.weights import Arrays, FileStatus
 
 
 class Room(Protocol):
@@ -115,14 +115,34 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
         raise UnknownModelError(f"model {card.name!r} has no branch {branch!r}: it has {', '.join(card.branches)}")
     if weights_file is None and card.weights.availability == "user":
         return _model(build(card), card, branch, origin=_origin(card, None))  # the user's factory fills its own network
-    path = weights_file or weights.locate(card)
+    file = weights_file or weights.converted(card)
+    statuses = () if file else weights.verify(card)
     net = build(card)
-    remarks = fill_from(net, card, read_checkpoint(path))
+    remarks = fill_from(net, card, read_checkpoint(file)) if file else _fill_verified(net, card, statuses)
     for remark in remarks:
         _log.warning(remark)
-    if weights_file is None:
-        keep_converted(net, card, path)
     return _model(net, card, branch, remarks, _origin(card, weights_file))
+
+
+def confirm(card: ModelCard) -> tuple[FileStatus, ...]:
+    """Verify the card's files, and hold their tensors against the network before a hash is recorded."""
+    statuses = weights.verify(card)
+    if any(len(status.expected) < len(status.digest) for status in statuses):
+        _fill_verified(build(card), card, statuses)
+    return statuses
+
+
+def _fill_verified(net: nn.Module, card: ModelCard, statuses: tuple[FileStatus, ...]) -> tuple[str, ...]:
+    """Fill `net` from verified files; what fits is recorded, so that no wrong file becomes the one held to."""
+    join = getattr(room_of(card), "join", None)
+    if join is None or len(statuses) == 1:
+        remarks = fill_from(net, card, read_checkpoint(statuses[0].path))
+    else:  # an ensemble: one file a member
+        remarks = ()
+        fill(net, join(card, [without_wrappers(read_checkpoint(s.path).largest()) for s in statuses]), card.name)
+    weights.record(card, statuses)
+    keep_converted(net, card, statuses[0].path)
+    return remarks
 
 
 _log = logging.getLogger("model_zoo")
@@ -153,7 +173,7 @@ def fill_from(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[
     """
     fits = fitting(net, checkpoint) or _converted(net, card, checkpoint)
     fit = chosen(checkpoint, fits)
-    refuse_other_constants(checkpoint.path, fit.left_out, card.input)
+    refuse_other_constants(checkpoint.path, fit.left_out, card.input, net)
     fill(net, fit.arrays, card.name)
     return said(net, checkpoint, fit, fits)
 
@@ -184,7 +204,7 @@ def network_state(net: nn.Module, card: ModelCard, arrays: Arrays) -> Arrays:
 
 def keep_converted(net: nn.Module, card: ModelCard, source: Path) -> None:
     """Keep the state read from a TensorFlow checkpoint in the cache as safetensors, where the cache can be written."""
-    if card.weights.format != "tf_checkpoint" or source.name == weights.CONVERTED:
+    if card.weights.format != "tf_checkpoint":
         return
     with contextlib.suppress(OSError):
         save_state(net, card, source.with_name(weights.CONVERTED))

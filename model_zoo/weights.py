@@ -1,12 +1,12 @@
 """Where a checkpoint's weights lie, and whether they are what its card says: fetch, verify, where.
 
 Weights are in this package, in another one, in the cache, or in a file of the user's own. Nothing here reads what is
-inside them (`formats` does) and nothing is loaded before its SHA-256 was held against the card's, or, where its
-authors publish none, against the one recorded when the file was first verified.
+inside them (`formats` does) and nothing is loaded before its SHA-256 was held against the card's. Where its authors
+publish none, the hash is recorded at first use, once the tensors were seen to fit, and later use is held to it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,16 +27,30 @@ CONVERTED = "converted.safetensors"
 
 @dataclass(frozen=True)
 class FileStatus:
-    """One file of a checkpoint: where it belongs, whether it is there, and what its SHA-256 should be."""
+    """One file of a checkpoint: where it belongs, what its SHA-256 should be, and, once it was read, what it is."""
 
     file: WeightFile
     path: Path
     expected: str
+    digest: str = ""
 
     @property
     def present(self) -> bool:
         """Whether there is such a file, whatever is in it."""
         return self.path.is_file()
+
+    @property
+    def verdict(self) -> str:
+        """What the file was held against: a published hash, a part of one, or none but that of its first use."""
+        if not self.digest:
+            return "not looked at"
+        if len(self.file.sha256) == len(self.digest):
+            return "verified"
+        if self.file.sha256:
+            return f"verified by the first {len(self.file.sha256)} digits, which are published"
+        if self.expected:
+            return "as recorded at first use (no hash is published)"
+        return "recorded (no hash is published): its tensors fit the network, and later use is held to this file"
 
 
 def where(card: ModelCard) -> tuple[FileStatus, ...]:
@@ -52,7 +66,7 @@ def where(card: ModelCard) -> tuple[FileStatus, ...]:
 
 
 def fetch(card: ModelCard, progress: Progress | None = None) -> tuple[FileStatus, ...]:
-    """Bring the card's files into the cache, verified; files that are there are verified only."""
+    """Bring the card's files into the cache; files that are there are held against what is known of them only."""
     for status in where(card):
         if status.present:
             continue
@@ -75,32 +89,41 @@ def _drop_what_is_no_weights(card: ModelCard, status: FileStatus) -> None:
 
 
 def verify(card: ModelCard) -> tuple[FileStatus, ...]:
-    """Hold every file against its SHA-256; record the hash of one that is verified for the first time.
+    """Hold every file against its size and SHA-256, as far as they are known. Records nothing: `record` does.
 
-    Raises `WeightsError` for a file that is missing, is not weights, or has another hash.
+    Raises `WeightsError` for a file that is missing, is not weights, or has another size or hash.
     """
-    for status in where(card):
-        if not status.present:
-            raise _missing(card, status)
-        _check_format(card, status)
-        digest = sha256_of(status.path)
-        if not digest.startswith(status.expected):
-            raise WeightsError(
-                f"{status.path}: expected SHA-256 {status.expected}, found {digest}: damaged, or changed at its "
-                f"source; next: remove it, then: bench weights fetch {card.name}"
-            )
-        if _is_fetched(card) and len(status.expected) < len(digest):
-            cache.record(_folder(card), status.file.name, digest)
-    return where(card)
+    return tuple(_verified(card, status) for status in where(card))
 
 
-def locate(card: ModelCard) -> Path:
-    """The verified file to read the card's weights from: their converted state where there is one, or the first."""
-    converted = _folder(card) / CONVERTED if card.weights.files else Path()
-    sums = cache.recorded(converted.parent) if _is_fetched(card) else {}
-    if CONVERTED in sums and converted.is_file() and sha256_of(converted) == sums[CONVERTED]:
-        return converted
-    return verify(card)[0].path
+def _verified(card: ModelCard, status: FileStatus) -> FileStatus:
+    if not status.present:
+        raise _missing(card, status)
+    again = f"damaged, or changed at its source; next: remove it, then: bench weights fetch {card.name}"
+    size = status.path.stat().st_size
+    if status.file.size and size != status.file.size:
+        raise WeightsError(f"{status.path}: expected {status.file.size} bytes, found {size}: {again}")
+    _check_format(card, status)
+    digest = sha256_of(status.path)
+    if not digest.startswith(status.expected):
+        raise WeightsError(f"{status.path}: expected SHA-256 {status.expected}, found {digest}: {again}")
+    return replace(status, digest=digest)
+
+
+def record(card: ModelCard, statuses: tuple[FileStatus, ...]) -> None:
+    """Write down the hashes of verified files whose tensors fit the network, so that later use is held to them."""
+    for status in statuses:
+        if _is_fetched(card) and len(status.expected) < len(status.digest):
+            cache.record(_folder(card), status.file.name, status.digest)
+
+
+def converted(card: ModelCard) -> Path | None:
+    """The network's own state beside a TensorFlow checkpoint, where there is one as it was written."""
+    if not card.weights.files or not _is_fetched(card):
+        return None
+    path = _folder(card) / CONVERTED
+    recorded = cache.recorded(path.parent).get(CONVERTED)
+    return path if recorded and path.is_file() and sha256_of(path) == recorded else None
 
 
 def _folder(card: ModelCard) -> Path:

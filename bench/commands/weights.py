@@ -32,16 +32,18 @@ def _each(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(card: "ModelCard", _arguments: argparse.Namespace) -> None:
+    from model_zoo.load import confirm
     from model_zoo.weights import fetch
 
     print(f"{card.name}: licence {card.weights.licence}")
-    _print(fetch(card, _show_progress if sys.stderr.isatty() else None))
+    fetch(card, _show_progress if sys.stderr.isatty() else None)
+    _print(confirm(card))
 
 
 def _verify(card: "ModelCard", _arguments: argparse.Namespace) -> None:
-    from model_zoo.weights import verify
+    from model_zoo.load import confirm
 
-    _print(verify(card))
+    _print(confirm(card))
 
 
 def _where(card: "ModelCard", _arguments: argparse.Namespace) -> None:
@@ -61,7 +63,7 @@ def _convert(card: "ModelCard", arguments: argparse.Namespace) -> None:
 
 def _print(statuses: "tuple[FileStatus, ...]") -> None:
     for status in statuses:
-        print(f"{status.path}  verified, SHA-256 {status.expected}")
+        print(f"{status.path}  {status.verdict}; SHA-256 {status.digest}")
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -70,8 +72,8 @@ def _show_progress(done: int, total: int) -> None:
 
 
 _ACTIONS: dict[str, tuple[str, Callable[["ModelCard", argparse.Namespace], None]]] = {
-    "fetch": ("bring the released files into the cache, verified", _fetch),
-    "verify": ("hold the files in the cache against their SHA-256", _verify),
+    "fetch": ("bring the released files into the cache, held against their published hashes and their network", _fetch),
+    "verify": ("hold the files in the cache against their SHA-256, or that of their first use", _verify),
     "where": ("say where the files belong and where they come from", _where),
     "convert": ("write the weights as safetensors under the network's own names", _convert),
 }

@@ -2,10 +2,12 @@
 
 `published`: as the checkpoint's authors did it (the card's `InputSpec`). `canonical`: the same rule for all models:
 short side to size / 0.875 by Pillow's antialiased bicubic, centre crop of the model's own size. Corrupted and other
-pictures that come at a fixed size are never cropped again: they are resized to the model's size where that differs.
+pictures that come at a fixed size are never cropped again: they are resized to the model's size where that differs;
+but for authors who did, under `published` (`InputSpec.stored`).
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -24,6 +26,10 @@ _PILLOW = {
     "bilinear": Image.Resampling.BILINEAR,
     "tf1_bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+    "lanczos": Image.Resampling.LANCZOS,
 }
 
 
@@ -32,29 +38,38 @@ def input_spec(spec: InputSpec, protocol: InputProtocol) -> InputSpec:
     if protocol == "published" or spec.geometry == "none":
         return spec
     resize = round(spec.size / CANONICAL_CROP)
-    return dataclasses.replace(spec, geometry="resize_crop", resize=resize, interpolation="bicubic")
+    return dataclasses.replace(spec, geometry="resize_crop", resize=resize, interpolation="bicubic", stored="fit")
 
 
 def rule(spec: InputSpec, protocol: InputProtocol) -> str:
     """What goes into the protocol's hash: one word for all models, or the card's values."""
     if protocol == "canonical":
         return CANONICAL_RULE
-    return f"published: {spec.geometry} {spec.size} {spec.resize or spec.crop_padding} {spec.interpolation}"
+    border = f" {_colour(spec)}" if spec.geometry == "border" else ""
+    return f"published: {spec.geometry} {spec.size} {spec.resize or spec.crop_padding} {spec.interpolation}{border}"
+
+
+def stored_rule(spec: InputSpec, protocol: InputProtocol) -> str:
+    """What goes into the protocol's hash for pictures that come at a fixed size."""
+    again = protocol == "published" and spec.stored == "again"
+    return f"as stored, then {rule(spec, protocol)}" if again else "as stored"
 
 
 def prepare(image: Image.Image, spec: InputSpec) -> Picture:
     """A photograph of any size becomes uint8 [size, size, 3]."""
     if spec.interpolation in ORIGINAL:
         return ORIGINAL[spec.interpolation](np.asarray(image), spec)
-    if spec.geometry == "resize_crop":
-        return np.asarray(_centre_crop(_short_side(image, spec.resize, _filter(spec)), spec.size))
-    if spec.geometry == "crop_resize":
-        return np.asarray(_crop_then_resize(image, spec))
-    return fit(np.asarray(image), spec)
+    if spec.geometry == "none":
+        return _resized(np.asarray(image), spec)
+    return np.asarray(_GEOMETRIES[spec.geometry](image, spec))
 
 
 def fit(picture: Picture, spec: InputSpec) -> Picture:
-    """A picture of fixed size, resized to the model's where that differs; never cropped."""
+    """A picture of fixed size, resized to the model's where that differs and never cropped; or prepared again."""
+    return prepare(Image.fromarray(picture), spec) if spec.stored == "again" else _resized(picture, spec)
+
+
+def _resized(picture: Picture, spec: InputSpec) -> Picture:
     if picture.shape[:2] == (spec.size, spec.size):
         return picture
     return np.asarray(Image.fromarray(picture).resize((spec.size, spec.size), _filter(spec)))
@@ -80,10 +95,45 @@ def _short_side(image: Image.Image, size: int, resampling: Image.Resampling) -> 
 
 
 def _centre_crop(image: Image.Image, size: int) -> Image.Image:
-    """Crop the centre as torchvision does: offsets rounded half to even."""
+    """Crop the centre as torchvision does: too small a picture is padded with black, offsets are rounded half to even."""
+    image = _padded(image, size, (0, 0, 0))
     w, h = image.size
     left, top = round((w - size) / 2.0), round((h - size) / 2.0)
     return image.crop((left, top, left + size, top + size))
+
+
+def _padded(image: Image.Image, size: int, colour: tuple[int, ...]) -> Image.Image:
+    """`image` amid a ground of `colour` where it is smaller than `size`; the odd pixel goes right and below."""
+    w, h = image.size
+    if w >= size and h >= size:
+        return image
+    ground = Image.new("RGB", (max(w, size), max(h, size)), colour)
+    ground.paste(image, (max(size - w, 0) // 2, max(size - h, 0) // 2))
+    return ground
+
+
+def _resize_crop(image: Image.Image, spec: InputSpec) -> Image.Image:
+    return _centre_crop(_short_side(image, spec.resize, _filter(spec)), spec.size)
+
+
+def _squash(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """Resize as timm's squash does: both sides to `resize`; a picture of that size already is left as it is."""
+    both = (spec.resize, spec.resize)
+    return _centre_crop(image if image.size == both else image.resize(both, _filter(spec)), spec.size)
+
+
+def _border(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """Resize as timm's border does: the long side to `resize`, the rest in the mean's colour."""
+    w, h = image.size
+    ratio = max(h / spec.resize, w / spec.resize)
+    side = (round(w / ratio), round(h / ratio))
+    fitted = image if image.size == side else image.resize(side, _filter(spec))
+    return _centre_crop(_padded(fitted, spec.size, _colour(spec)), spec.size)
+
+
+def _colour(spec: InputSpec) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * level) for level in spec.mean)
+    return red, green, blue
 
 
 def _crop_then_resize(image: Image.Image, spec: InputSpec) -> Image.Image:
@@ -92,3 +142,12 @@ def _crop_then_resize(image: Image.Image, spec: InputSpec) -> Image.Image:
     side = int(spec.size / (spec.size + spec.crop_padding) * min(w, h))
     left, top = (w - side + 1) // 2, (h - side + 1) // 2
     return image.crop((left, top, left + side, top + side)).resize((spec.size, spec.size), _filter(spec))
+
+
+_GEOMETRIES: dict[str, Callable[[Image.Image, InputSpec], Image.Image]] = {
+    "resize_crop": _resize_crop,
+    "crop_resize": _crop_then_resize,
+    "squash": _squash,
+    "border": _border,
+    "centre_crop": lambda image, spec: _centre_crop(image, spec.size),
+}

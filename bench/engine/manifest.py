@@ -1,6 +1,5 @@
 """`run.json`: everything from which a run can be repeated and understood."""
 
-import dataclasses
 import json
 import platform
 import subprocess
@@ -49,7 +48,7 @@ def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
                 "method": s.model.card.method,
                 "architecture": s.model.card.architecture,
                 "parameters": sum(p.numel() for p in s.model.parameters()),
-                "input": dataclasses.asdict(s.spec),
+                "input": s.spec.record(),
             }
             for i, s in enumerate(plan.subjects)
         },

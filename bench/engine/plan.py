@@ -1,7 +1,6 @@
 """The plan: from models, suites and options to cells and units. The plan alone fixes the units, never batch or
 machine."""
 
-import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from bench import corruptions
 from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
-from bench.datasets.preprocess import rule
+from bench.datasets.preprocess import rule, stored_rule
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError
 from bench.options import RunOptions
@@ -101,10 +100,10 @@ def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOpti
         images=len(dataset),
         labels=dataset.labels,
         condition=condition.name,
-        preprocessing="as stored" if dataset.as_stored else rule(subject.model.input, options.protocol),
+        preprocessing=(stored_rule if dataset.as_stored else rule)(subject.model.input, options.protocol),
         implementation=_implementation(condition),
     )
-    spec = dataclasses.asdict(subject.spec)
+    spec = subject.spec.record()
     return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)
 
 

@@ -1,141 +1,166 @@
-"""``robustbench:NAME``: RobustBench's ImageNet Linf zoo (arXiv 2010.09670), built by robustbench itself.
+"""``robustbench:NAME``: RobustBench's ImageNet zoos (arXiv 2010.09670), built by robustbench itself.
+
+A name is looked for in all of them (Linf, corruptions; its 3D corruptions are run on the latter's models).
 
 robustbench 1.1.1 imports AutoAttack under a name that PyPI no longer serves and looks for `pkg_resources`; the extra
-`robustbench` brings what it needs, and `_robustbench` gives AutoAttack its old name for the length of the import.
+`robustbench` brings what it needs, and the module `autoattack` beside these packages is that old name.
 """
 
+import dataclasses
 import functools
 import importlib
-import sys
+import math
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, suggestion
+from model_zoo.nets.with_timm import import_timm
 from model_zoo.standard.outside import OutsideName
+from model_zoo.transforms import input_of
 from model_zoo.weights import Arrays
 
 _INSTALL = "robustbench: models need the extra: pip install 'robust-imagenet-bench[robustbench]'"
 _PAPER = "RobustBench, arXiv 2010.09670; the entry's own paper on robustbench.github.io"
-_UNIT_MEAN, _UNIT_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # robustbench's networks normalise their own input
-_PREPROCESSING: dict[str | None, tuple[int, int, str]] = {
-    # robustbench.data.PREPROCESSINGS: size, resize, interpolation. Its Crop288 crops without, and its Res224 resizes
-    # without regard to shape; here both keep the shape and crop the centre.
-    "Res256Crop224": (224, 256, "bilinear"),
-    "BicubicRes256Crop224": (224, 256, "bicubic"),
-    "Crop288": (288, 329, "bilinear"),
-    "Res224": (224, 224, "bilinear"),
-    None: (224, 256, "bicubic"),
-}
 
 
 def card(asked: OutsideName) -> ModelCard:
     """The entry's address and preprocessing. Raises `UnknownModelError` without the extra or for an unknown entry."""
     asked.check_options()
     entry = _entry(asked.name)
-    size, resize, interpolation = _PREPROCESSING[entry["preprocessing"]]
     return ModelCard(
         name=f"robustbench:{asked.name}",
         method="standard",
         room="standard.from_robustbench",
         architecture=asked.name,
-        input=InputSpec(
-            size=size,
-            resize=resize,
-            interpolation="bicubic" if interpolation == "bicubic" else "bilinear",
-            mean=_UNIT_MEAN,
-            std=_UNIT_STD,
-        ),
-        weights=WeightsSpec("torch", "public", "see robustbench", _files(asked.name, entry)),
+        input=_input(entry),  # robustbench's networks normalise their own input
+        weights=WeightsSpec("torch", "public", "see robustbench", _files(entry)),
         paper=_PAPER,
         build={"robustbench": asked.name},
     )
 
 
-def _entry(name: str) -> Mapping[str, Any]:
-    entries = _zoo()
-    if name not in entries:
-        hint = suggestion(name, entries)
-        raise UnknownModelError(f"robustbench has no ImageNet Linf model {name!r}{hint}; it has {', '.join(entries)}")
-    if isinstance(entries[name].get("gdrive_id"), list):
-        raise UnknownModelError(f"robustbench:{name} is an ensemble of several files, which this zoo does not load")
-    return entries[name]
+@dataclass(frozen=True)
+class _RobustBenchEntry:
+    """One line of one of robustbench's ImageNet zoos."""
+
+    name: str
+    threat: str
+    about: Mapping[str, Any]
+
+    @property
+    def timm(self) -> str:
+        """The name under which robustbench registers its own networks with timm; empty for those that it does not."""
+        name = f"{self.name.lower().replace('-', '_')}_imagenet_{self.threat.lower()}"
+        return name if import_timm().is_model(name) else ""
 
 
-def _files(name: str, entry: Mapping[str, Any]) -> tuple[WeightFile, ...]:
-    drive = entry.get("gdrive_id")
-    if drive:
-        return (WeightFile(f"{name}.pt", f"https://drive.google.com/uc?id={drive}"),)
-    import timm
-
-    if not timm.is_model(_timm_name(name)):
-        return ()
-    cfg: Any = timm.get_pretrained_cfg(_timm_name(name))
-    return (WeightFile(f"{name}.pt", cfg.url or ""),)
+def _entry(name: str) -> _RobustBenchEntry:
+    known_zoos = zoos()
+    for threat, entries in known_zoos.items():
+        if name in entries:
+            return _RobustBenchEntry(name, threat, entries[name])
+    known = list(dict.fromkeys(entry for entries in known_zoos.values() for entry in entries))
+    hint = suggestion(name, known)
+    raise UnknownModelError(f"robustbench has no ImageNet model {name!r}{hint}; it has {', '.join(known)}")
 
 
-def _timm_name(name: str) -> str:
-    """The name under which robustbench registers an entry with timm, where it does."""
-    return f"{name.lower().replace('-', '_')}_imagenet_linf"
+def _input(entry: _RobustBenchEntry) -> InputSpec:
+    """Prepare as robustbench's `get_preprocessing` does: its own networks' by timm's configuration, all others' by name."""
+    if entry.timm:
+        cfg: Any = import_timm().get_pretrained_cfg(entry.timm)
+        spec = InputSpec(
+            size=cfg.input_size[1], resize=math.floor(cfg.input_size[1] / cfg.crop_pct), interpolation=cfg.interpolation
+        )
+    else:
+        spec = input_of(importlib.import_module("robustbench.data").PREPROCESSINGS[entry.about["preprocessing"]])
+    return dataclasses.replace(spec, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+def _files(entry: _RobustBenchEntry) -> tuple[WeightFile, ...]:
+    """The entry's released files: an ensemble has one a member, a network of timm's or torchvision's theirs."""
+    name, drive = entry.name, entry.about.get("gdrive_id")
+    if name in _OF_TORCHVISION:
+        return (_OF_TORCHVISION[name],)
+    if entry.timm:
+        url = import_timm().get_pretrained_cfg(entry.timm).url or ""
+        return (WeightFile(f"{name}.pt", url),)
+    if isinstance(drive, list):
+        return tuple(WeightFile(f"{name}.pt_m{i}.pt", _drive(one)) for i, one in enumerate(drive))
+    return (WeightFile(f"{name}.pt", _drive(drive)),) if drive else ()
+
+
+def _drive(key: str) -> str:
+    return f"https://drive.google.com/uc?id={key}"
+
+
+_OF_TORCHVISION = {
+    "Standard_R50": WeightFile(
+        "resnet50-0676ba61.pth", "https://download.pytorch.org/models/resnet50-0676ba61.pth", "0676ba61"
+    )
+}
+"""What robustbench takes from torchvision (`resnet50(pretrained=True)`: the first weights)."""
+
+
+_ALIKE = {"Standard_R50": "Salman2020Do_R50"}
+"""Entries whose own constructor would fetch weights, and one that has the same network without."""
 
 
 def build(card: ModelCard) -> nn.Module:
-    """robustbench's own network; its input is RGB in [0, 1]."""
-    import timm
-
+    """robustbench's own network; its input is RGB in [0, 1]. Nothing is fetched."""
     name = card.build["robustbench"]
-    entry = _entry(name)
-    if timm.is_model(_timm_name(name)):
-        net: nn.Module = timm.create_model(_timm_name(name), num_classes=1000)
+    entry = _entry(_ALIKE.get(name, name))
+    if entry.timm:
+        net: nn.Module = import_timm().create_model(entry.timm, num_classes=1000)
         return net
-    made: nn.Module = entry["model"]()
+    made: nn.Module = entry.about["model"]()
     return made
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Rename as robustbench does: wrappers' prefixes off, the prefix of its own normalising wrapper on where it has
-    one."""
-    state = build(card).state_dict()
+    """Rename as robustbench does: wrappers' prefixes off, timm's renaming of Swin, its normalising wrapper's prefix on."""
+    return _for(build(card), arrays)
+
+
+def _for(net: nn.Module, arrays: Arrays) -> Arrays:
+    state, inner = net.state_dict(), getattr(net, "model", net)
     bare = {key.removeprefix("module.").removeprefix("model."): value for key, value in arrays.items()}
+    if type(inner).__name__ == "SwinTransformer":
+        bare = import_timm("timm.models.swin_transformer").checkpoint_filter_fn(bare, inner)
     wrapped = {f"model.{key}": value for key, value in bare.items() if f"model.{key}" in state}
     constants = {key: value for key, value in state.items() if key in _CONSTANTS}
     rest = {key: value for key, value in bare.items() if f"model.{key}" not in state}
     return {**constants, **rest, **wrapped}
 
 
+def join(card: ModelCard, members: Sequence[Arrays]) -> Arrays:
+    """The state of an ensemble (MixedNUTS: an accurate and a robust member) from its members' files, in order."""
+    net = build(card)
+    state = dict(net.state_dict())
+    for name, arrays in zip(_MEMBERS, members, strict=True):
+        found = _for(net.get_submodule(name), arrays)
+        state |= {f"{name}.{key}": value for key, value in found.items()}
+    return state
+
+
+_MEMBERS = ("std_model", "rob_model")
+
 _CONSTANTS = frozenset({"mu", "sigma", "mean", "std", "normalize.mean", "normalize.std"})
 """Buffers of robustbench's normalising wrappers, which its files lack."""
 
 
 @functools.cache
-def _zoo() -> Mapping[str, Mapping[str, Any]]:
-    with _autoattack_by_its_old_name(), warnings.catch_warnings():
+def zoos() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """robustbench's ImageNet zoos by threat model."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pkg_resources announces its own end
         try:
             models = importlib.import_module("robustbench.model_zoo.models")
             enums = importlib.import_module("robustbench.model_zoo.enums")
         except ImportError as error:
             raise UnknownModelError(f"{_INSTALL} ({error})") from None
-    zoo: Mapping[str, Mapping[str, Any]] = models.model_dicts[enums.BenchmarkDataset.imagenet][enums.ThreatModel.Linf]
-    return zoo
-
-
-@contextmanager
-def _autoattack_by_its_old_name() -> Iterator[None]:
-    aliases = {}
-    for suffix in ("", ".state"):
-        try:
-            aliases[f"autoattack{suffix}"] = importlib.import_module(f"pyautoattack{suffix}")
-        except ImportError:
-            break
-    added = {key: module for key, module in aliases.items() if key not in sys.modules}
-    sys.modules.update(added)
-    try:
-        yield
-    finally:
-        for key in added:
-            del sys.modules[key]
+    return {threat.value: zoo for threat, zoo in models.model_dicts[enums.BenchmarkDataset.imagenet].items()}

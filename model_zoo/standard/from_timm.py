@@ -2,11 +2,11 @@
 
 import math
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from torch import nn
 
-from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
+from model_zoo.card import Geometry, InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, WeightsError, suggestion
 from model_zoo.nets.with_timm import import_timm
 from model_zoo.standard.outside import OutsideName
@@ -44,16 +44,32 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def input_spec(cfg: Any) -> InputSpec:
-    """Return the input of timm's own validation: short side to size / crop_pct, centre crop; the test size where there
-    is one."""
-    size = (cfg.test_input_size or cfg.input_size)[-1]
+    """Return the input of timm's own `validate.py`: the size and crop for tests where there are such.
+
+    Raises `UnknownModelError` for what has no equal here: other channels than three, or a picture that is no square.
+    """
+    channels, height, size = cfg.test_input_size or cfg.input_size
+    if channels != 3 or height != size:
+        raise UnknownModelError(f"timm:{cfg.architecture} takes inputs of {channels} x {height} x {size}, not squares")
+    interpolation: Any = cfg.interpolation or "bicubic"
+    if interpolation not in get_args(Interpolation):
+        raise UnknownModelError(f"timm:{cfg.architecture}: its interpolation {interpolation!r} is not known here")
     return InputSpec(
         size=size,
-        resize=max(size, math.floor(size / (cfg.test_crop_pct or cfg.crop_pct))),
-        interpolation="bicubic" if cfg.interpolation == "bicubic" else "bilinear",
-        mean=cfg.mean,
-        std=cfg.std,
+        geometry=_GEOMETRIES.get(cfg.crop_mode or "center", "resize_crop"),
+        resize=math.floor(size / (cfg.test_crop_pct or cfg.crop_pct or _CROP_PCT)),
+        interpolation=interpolation,
+        mean=tuple(cfg.mean or _IMAGENET_MEAN),
+        std=tuple(cfg.std or _IMAGENET_STD),
     )
+
+
+_CROP_PCT = 0.875
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""timm's own where a configuration says nothing (timm/data/constants.py)."""
+
+_GEOMETRIES: dict[str, Geometry] = {"center": "resize_crop", "squash": "squash", "border": "border"}
+"""By `crop_mode`; what timm does not know is taken for `center` there too."""
 
 
 def _weights(cfg: Any) -> WeightsSpec:

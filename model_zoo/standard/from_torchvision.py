@@ -8,10 +8,11 @@ from typing import Any
 from torch import nn
 from torchvision import models
 
-from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
+from model_zoo.card import ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, WeightsError, suggestion
 from model_zoo.formats.checkpoint import StateDict, versions_of
 from model_zoo.standard.outside import OutsideName
+from model_zoo.transforms import input_of
 from model_zoo.weights import Arrays
 
 
@@ -30,20 +31,9 @@ def card(asked: OutsideName) -> ModelCard:
         method="standard",
         room="standard.from_torchvision",
         architecture=asked.name,
-        input=_input(known[choice]),
+        input=input_of(known[choice].transforms()),
         weights=_weights(known[choice]),
         build={"torchvision": asked.name},
-    )
-
-
-def _input(weights: Any) -> InputSpec:
-    preset = weights.transforms()
-    return InputSpec(
-        size=preset.crop_size[0],
-        resize=preset.resize_size[0],
-        interpolation="bicubic" if preset.interpolation.value == "bicubic" else "bilinear",
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
     )
 
 

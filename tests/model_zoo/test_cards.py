@@ -148,7 +148,7 @@ def test_a_reported_number_is_refused_by_its_field(change: dict[str, Any], messa
         ({"classes": True}, "card.classes must be a int"),
         ({"branches": "adv"}, "card.branches must be an array"),
         ({"input": {"size": 4, "resize": 256}}, "8..4096"),
-        ({"input": {"size": 224, "resize": 100}}, "at least size"),
+        ({"input": {"size": 224, "resize": 100}}, "at least half of that"),
         ({"input": {"size": 224, "resize": 256, "std": [1.0, 0.0, 1.0]}}, "positive"),
         ({"input": {"size": 224, "resize": 256, "mean": [1.0, 0.0]}}, "3 values"),
         ({"weights": {"format": "torch", "availability": "soon", "licence": "-"}}, "availability must be one of"),

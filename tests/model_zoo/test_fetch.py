@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model_zoo import cache, fetch, weights
+from model_zoo import cache, fetch, load, weights
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import WeightsError
 from model_zoo.fetch import Expected, direct_address, download
@@ -256,8 +256,17 @@ def test_google_drives_question_is_answered_in_the_address(url: str) -> None:
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(load, "build", lambda _card: Net())
     spec = WeightsSpec("torch", "public", "MIT", (WeightFile("w.pth", "http://127.0.0.1:9/w.pth"),))
     return ModelCard("some_model", "standard", "resnet50", InputSpec(224, resize=256), spec)
+
+
+class Net(torch.nn.Module):
+    """One weight, `w [3]`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(3))
 
 
 def served(card: ModelCard, url: str, sha256: str = "") -> ModelCard:
@@ -269,23 +278,65 @@ def saved(path: Path, value: float) -> bytes:
     return path.read_bytes()
 
 
-def test_the_first_verified_fetch_records_the_hash_and_later_ones_are_held_to_it(
+def fetched(card: ModelCard) -> weights.FileStatus:
+    """As `bench weights fetch` does."""
+    weights.fetch(card)
+    return load.confirm(card)[0]
+
+
+def test_a_file_without_a_published_hash_is_recorded_at_first_use_and_held_to_afterwards(
     card: ModelCard, serve: Callable[..., Server], tmp_path: Path
 ) -> None:
     content = saved(tmp_path / "first", 1.0)
     server = serve(content, whole)
     card = served(card, server.url)
-    (status,) = weights.fetch(card)
-    assert status.expected == hashlib.sha256(content).hexdigest()
-    assert cache.recorded(status.path.parent) == {"w.pth": status.expected}
-    weights.fetch(card)
-    assert len(server.ranges) == 1, "what is there and verified is not fetched again"
+    status = fetched(card)
+    assert status.digest == hashlib.sha256(content).hexdigest()
+    assert status.verdict.startswith("recorded (no hash is published)")
+    assert cache.recorded(status.path.parent) == {"w.pth": status.digest}
+    assert fetched(card).verdict == "as recorded at first use (no hash is published)"
+    assert len(server.ranges) == 1, "what is there is not fetched again"
 
     server.content = saved(tmp_path / "second", 2.0)
     status.path.unlink()
-    with pytest.raises(WeightsError, match=f"expected SHA-256 {status.expected}, found .*changed at its source"):
-        weights.fetch(card)
+    with pytest.raises(WeightsError, match=f"expected SHA-256 {status.digest}, found .*changed at its source"):
+        fetched(card)
     assert not status.path.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"w": torch.zeros(4)}, {"v": torch.zeros(3)}, {"w": torch.zeros(3, dtype=torch.int8)}]
+)
+def test_a_file_that_does_not_fit_its_network_is_not_recorded(
+    card: ModelCard, serve: Callable[..., Server], tmp_path: Path, wrong: dict[str, torch.Tensor]
+) -> None:
+    torch.save(wrong, tmp_path / "w")
+    card = served(card, serve((tmp_path / "w").read_bytes(), whole).url)
+    with pytest.raises(WeightsError, match="the weights do not fit some_model"):
+        fetched(card)
+    assert not cache.recorded(weights.where(card)[0].path.parent)
+
+
+def test_the_size_on_the_card_is_held_to(card: ModelCard) -> None:
+    (status,) = weights.where(card)
+    status.path.parent.mkdir(parents=True)
+    content = saved(status.path, 1.0)
+    for size in (len(content), len(content) + 1):
+        file = replace(card.weights.files[0], size=size)
+        sized = replace(card, weights=replace(card.weights, files=(file,)))
+        if size == len(content):
+            assert load.confirm(sized)
+        else:
+            with pytest.raises(WeightsError, match=f"expected {size} bytes, found {len(content)}"):
+                load.confirm(sized)
+
+
+def test_only_a_whole_published_hash_is_called_verified(card: ModelCard) -> None:
+    (status,) = weights.where(card)
+    status.path.parent.mkdir(parents=True)
+    digest = hashlib.sha256(saved(status.path, 1.0)).hexdigest()
+    verdicts = [weights.verify(served(card, "", sha))[0].verdict for sha in (digest, digest[:8])]
+    assert verdicts == ["verified", "verified by the first 8 digits, which are published"]
 
 
 def test_the_first_digits_that_authors_publish_are_enough_to_refuse(
@@ -296,7 +347,8 @@ def test_the_first_digits_that_authors_publish_are_enough_to_refuse(
     server = serve(content, whole)
     with pytest.raises(WeightsError, match="expected SHA-256 00000000, found"):
         weights.fetch(served(card, server.url, "00000000"))
-    assert weights.fetch(served(card, server.url, digest[:8]))[0].expected == digest
+    assert fetched(served(card, server.url, digest[:8])).digest == digest
+    assert cache.recorded(weights.where(card)[0].path.parent) == {"w.pth": digest}
 
 
 def test_a_file_cut_short_by_a_server_that_says_it_is_whole_is_not_kept(
@@ -318,10 +370,10 @@ def test_a_file_put_in_place_by_hand_is_verified_and_recorded(card: ModelCard) -
         weights.verify(card)
     status.path.parent.mkdir(parents=True)
     content = saved(status.path, 1.0)
-    assert weights.verify(card)[0].expected == hashlib.sha256(content).hexdigest()
+    assert load.confirm(card)[0].digest == hashlib.sha256(content).hexdigest()
     saved(status.path, 2.0)
     with pytest.raises(WeightsError, match=r"damaged, or changed.*remove it"):
-        weights.locate(card)
+        weights.verify(card)
 
 
 def test_another_format_than_the_cards_is_refused(card: ModelCard) -> None:
@@ -337,6 +389,6 @@ def test_another_format_than_the_cards_is_refused(card: ModelCard) -> None:
 
 def test_weights_that_nobody_released_say_so(card: ModelCard) -> None:
     card = replace(card, weights=WeightsSpec("torch", "not released", "-", note="see the README"))
-    for act in (weights.where, weights.fetch, weights.verify, weights.locate):
+    for act in (weights.where, weights.fetch, weights.verify, load.confirm):
         with pytest.raises(WeightsError, match=r"no weights \(see the README\); next: .*--weights FILE"):
             act(card)

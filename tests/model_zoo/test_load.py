@@ -332,7 +332,7 @@ def test_robustbench_without_its_extra_says_what_to_install(monkeypatch: pytest.
         monkeypatch.setitem(sys.modules, module, None)
     from model_zoo.standard import from_robustbench
 
-    from_robustbench._zoo.cache_clear()
+    from_robustbench.zoos.cache_clear()
     with pytest.raises(UnknownModelError, match=r"pip install 'robust-imagenet-bench\[robustbench\]'"):
         registry.find_card("robustbench:Salman2020Do_R50")
     assert "autoattack" not in sys.modules

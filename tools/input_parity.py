@@ -1,0 +1,136 @@
+"""`make input-parity`: does a picture reach the network as its owner's own transform makes it, bit for bit?
+
+Every ImageNet entry of timm, torchvision and RobustBench (where it is installed): the tensor that `published` hands to
+the network beside the owner's, on two pictures of different shape. Prints a table of equal, refused and why.
+"""
+
+import argparse
+import collections
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.datasets.preprocess import input_spec, prepare
+from bench.engine.execute import to_images
+from model_zoo.card import InputSpec
+from model_zoo.errors import ZooError
+from model_zoo.nets.with_timm import import_timm
+from model_zoo.registry import find_card
+
+Transform = Callable[[Image.Image], Tensor]
+
+SHAPES = ((500, 375), (281, 430))
+"""Width and height of the two pictures: wide, and tall with sides shorter than the largest crops."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of an owner, and how the owner's code makes the transform under which it is evaluated."""
+
+    name: str
+    owner: Callable[[], Transform]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What comparing one entry gave: `equal`, `refused` with the reason, or `different` with the largest difference."""
+
+    entry: str
+    verdict: str
+    why: str = ""
+
+
+def timm_entries() -> Iterator[Entry]:
+    """All pretrained ImageNet-1k classifiers, with the transform of timm's `validate.py`."""
+    timm, data = import_timm(), import_timm("timm.data")
+    for name in timm.list_models(pretrained=True):
+        cfg: Any = timm.get_pretrained_cfg(name)
+        if cfg.num_classes - (cfg.label_offset or 0) == 1000:
+            config = data.resolve_data_config(pretrained_cfg=cfg.to_dict(), use_test_size=True)
+            yield Entry(f"timm:{name}", functools.partial(data.create_transform, **config))
+
+
+def torchvision_entries() -> Iterator[Entry]:
+    """All weights of all classifiers, with the transform beside them."""
+    from torchvision import models
+
+    for name in models.list_models(module=models):
+        for choice in models.get_model_weights(name):
+            yield Entry(f"torchvision:{name}?weights={choice.name}", choice.transforms)
+
+
+def robustbench_entries() -> Iterator[Entry]:
+    """All entries of all ImageNet threat models, with robustbench's own choice of preprocessing."""
+    from model_zoo.standard.from_robustbench import zoos
+
+    known = zoos()  # first: it is what makes robustbench importable
+    data, enums = import_module("robustbench.data"), import_module("robustbench.model_zoo.enums")
+    for threat, entries in known.items():
+        for name in entries:
+            asked = (enums.BenchmarkDataset.imagenet, enums.ThreatModel(threat), name, None)
+            yield Entry(f"robustbench:{name}", functools.partial(data.get_preprocessing, *asked))
+
+
+OWNERS = {"timm": timm_entries, "torchvision": torchvision_entries, "robustbench": robustbench_entries}
+
+
+def pictures() -> list[Image.Image]:
+    """Two pictures of noise, in which every pixel tells."""
+    rng = np.random.default_rng(17)
+    return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for width, height in SHAPES]
+
+
+def compare(entry: Entry, shown: list[Image.Image]) -> Finding:
+    """The tensors of `entry` on both sides."""
+    try:
+        spec = input_spec(find_card(entry.name).input, "published")
+    except ZooError as error:
+        return Finding(entry.name, "refused", str(error).partition("; ")[0])
+    theirs = entry.owner()
+    largest = max(_difference(_ours(spec, image), theirs(image)) for image in shown)
+    return Finding(entry.name, "equal") if largest == 0 else Finding(entry.name, "different", f"by {largest:.3g}")
+
+
+def _difference(ours: Tensor, theirs: Tensor) -> float:
+    return (ours - theirs).abs().max().item() if ours.shape == theirs.shape else float("inf")
+
+
+def _ours(spec: InputSpec, image: Image.Image) -> Tensor:
+    """What `Model` hands to its network, [3, size, size]."""
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
+    made: Tensor = (to_images(np.stack([prepare(image, spec)])) - mean) / std
+    return made[0]
+
+
+def main() -> int:
+    """The table; exit code 1 where one differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("owners", nargs="*", default=list(OWNERS), help="timm, torchvision, robustbench")
+    shown, different = pictures(), 0
+    print(f"{'owner':12} {'entries':>8} {'equal':>6} {'refused':>8} {'different':>10}")
+    for owner in parser.parse_args().owners:
+        try:
+            findings = [compare(entry, shown) for entry in OWNERS[owner]()]
+        except (ImportError, ZooError) as error:
+            print(f"{owner:12} not installed ({error})")
+            continue
+        count = collections.Counter(f.verdict for f in findings)
+        numbers = f"{count['equal']:6} {count['refused']:8} {count['different']:10}"
+        print(f"{owner:12} {len(findings):8} {numbers}")
+        for finding in findings:
+            if finding.verdict != "equal":
+                print(f"    {finding.verdict}: {finding.entry} {finding.why}")
+        different += count["different"]
+    return int(different > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
