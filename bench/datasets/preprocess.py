@@ -95,7 +95,7 @@ def _short_side(image: Image.Image, size: int, resampling: Image.Resampling) -> 
 
 
 def _centre_crop(image: Image.Image, size: int) -> Image.Image:
-    """Crop the centre as torchvision does: too small a picture is padded with black, offsets are rounded half to even."""
+    """Crop the centre as torchvision does: padding with black, offsets rounded half to even."""
     image = _padded(image, size, (0, 0, 0))
     w, h = image.size
     left, top = round((w - size) / 2.0), round((h - size) / 2.0)

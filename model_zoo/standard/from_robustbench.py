@@ -70,7 +70,7 @@ def _entry(name: str) -> _RobustBenchEntry:
 
 
 def _input(entry: _RobustBenchEntry) -> InputSpec:
-    """Prepare as robustbench's `get_preprocessing` does: its own networks' by timm's configuration, all others' by name."""
+    """Prepare as robustbench's `get_preprocessing` does: its own networks' by timm's configuration, others' by name."""
     if entry.timm:
         cfg: Any = import_timm().get_pretrained_cfg(entry.timm)
         spec = InputSpec(
@@ -122,7 +122,7 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Rename as robustbench does: wrappers' prefixes off, timm's renaming of Swin, its normalising wrapper's prefix on."""
+    """Rename as robustbench does: wrappers' prefixes off, Swin's names timm's, its normalising wrapper's on."""
     return _for(build(card), arrays)
 
 
