@@ -18,7 +18,7 @@ from bench.folder.tables import records
 from bench.metrics.accuracy import correct
 from bench.metrics.estimate import Z
 from bench.metrics.paired import holm, mcnemar, newcombe
-from bench.suites.tiny import PGD20
+from bench.suites.tiny import pgd20
 
 PAGE = Path("docs/claims.md")
 BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
@@ -29,8 +29,8 @@ ADVPROP = "AdvProp (1911.09665)"
 NOFROST = "NoFrost (2207.01156)"
 OPEN = "What the papers leave open"
 
-PGD = f"tiny/{PGD20.name}"
-AA = f"tiny/{autoattack('linf', PGD20.eps).name}"
+PGD = f"tiny/{pgd20().name}"
+AA = f"tiny/{autoattack('linf', pgd20().eps).name}"
 CLEAN, STYLISED, A, C = "tiny/clean", "tiny-stylized/clean", "tiny-a/clean", "tiny-c"
 WHAT = {PGD: "PGD-20", AA: "AutoAttack", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
 

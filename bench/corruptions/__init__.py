@@ -7,19 +7,19 @@ corrupt, save as JPEG at quality 85.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from bench.corruptions import blur, digital, noise, spatter, weather
 from bench.corruptions.constants import family
-from bench.corruptions.digital import jpeg
-from bench.corruptions.method import Draws, Method, Setting
-from bench.corruptions.stream import Keys, Stream, image_keys
+from bench.corruptions.keys import Keys, image_keys
 from bench.errors import UsageError
+
+if TYPE_CHECKING:  # torch takes a second, which tables of names and results should not wait for
+    from torch import Tensor
+
+    from bench.corruptions.method import Draws, Setting
 
 __all__ = ["EXTRA", "NAMES", "SEVERITIES", "VERSION", "Corruption", "Keys", "corrupt", "image_keys"]
 
@@ -50,11 +50,6 @@ EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
-METHODS: dict[str, Method] = {**noise.METHODS, **blur.METHODS, **weather.METHODS, **digital.METHODS, **spatter.METHODS}
-
-_CHUNK = 8
-"""Images at a time on a CPU: enough to share one linear map, few enough to stay in its cache."""
-
 
 @dataclass(frozen=True)
 class Corruption:
@@ -69,8 +64,8 @@ class Corruption:
     jpeg_quality: int | None = 85
 
     def __post_init__(self) -> None:
-        if self.name not in METHODS:
-            raise UsageError.unknown("corruption", self.name, METHODS)
+        if self.name not in (*NAMES, *EXTRA):
+            raise UsageError.unknown("corruption", self.name, (*NAMES, *EXTRA))
         if type(self.severity) is not int or self.severity not in SEVERITIES:
             raise UsageError(f"severity of {self.name}: expected a whole number of 1..5, found {self.severity!r}")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
@@ -81,28 +76,27 @@ class Corruption:
 
     def __call__(self, images: NDArray[np.uint8], keys: Keys) -> NDArray[np.uint8]:
         """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
+        from bench.corruptions import methods
+
         _check(images, keys)
-        batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
-        parts = [self.on(batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in range(0, len(batch), _CHUNK)]
-        whole = parts[0] if len(parts) == 1 else torch.cat([batch[:0], *parts])
-        return np.asarray(whole.numpy(), dtype=np.uint8)
+        return methods.corrupt_array(self, images, keys)
 
-    @torch.no_grad()
-    def on(self, images: Tensor, keys: Keys) -> Tensor:
+    def on(self, images: "Tensor", keys: Keys) -> "Tensor":
         """The same for a uint8 tensor [n, h, w, 3] in one go, on its device."""
-        setting = self.setting(images.shape[1], images.shape[2])
-        out = self.apply(images, METHODS[self.name].draw(Stream(keys, images.device), setting))
-        return out if self.jpeg_quality is None else jpeg(out, self.jpeg_quality)
+        from bench.corruptions import methods
 
-    @torch.no_grad()
-    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+        return methods.corrupt_tensor(self, images, keys)
+
+    def apply(self, images: "Tensor", draws: "Draws") -> "Tensor":
         """The pixel function alone, with given draws and without the JPEG: uint8 [n, h, w, 3] to the same."""
-        setting = self.setting(images.shape[1], images.shape[2])
-        out = METHODS[self.name].apply(images, setting, **draws)
-        return out if out.dtype == torch.uint8 else out.clamp_(0, 255).to(torch.uint8)
+        from bench.corruptions import methods
 
-    def setting(self, height: int, width: int) -> Setting[Any]:
+        return methods.apply_draws(self, images, draws)
+
+    def setting(self, height: int, width: int) -> "Setting[Any]":
         """The published constants for an image size."""
+        from bench.corruptions.method import Setting
+
         constants = family(height, width)
         return Setting(height, width, constants, constants.strengths[self.name][self.severity - 1])
 

@@ -4,7 +4,6 @@ Every image owns a Philox counter-based generator (Salmon et al. 2011) keyed by 
 order, worker and machine change nothing. Uniform words are the only primitive.
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 
@@ -13,16 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Keys = NDArray[np.uint64]
-"""uint64 [n]: one key per image."""
-
-
-def image_keys(seed: int, image_ids: Sequence[str], condition: str) -> Keys:
-    """uint64 [n]: BLAKE2b of (seed, image id, condition)."""
-    texts = (f"{seed}\0{image_id}\0{condition}" for image_id in image_ids)
-    return np.array(
-        [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "little") for t in texts], dtype=np.uint64
-    )
+from bench.corruptions.keys import Keys
 
 
 class Stream:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.diagnosis.read import Diagnosis
-from bench.diagnostics.batchnorm import BATCH, cross_column
 from bench.diagnostics.branches import PARTS, branch_differences
+from bench.diagnostics.columns import BATCH, cross_column
 from bench.metrics.accuracy import accuracy
 
 BARS = 20

@@ -13,8 +13,8 @@ from bench.diagnosis.findings import mixture_shares
 from bench.diagnosis.matched import matched_difference, verdict
 from bench.diagnosis.read import Diagnosis
 from bench.diagnostics.adapt import buffers, reestimated
-from bench.diagnostics.batchnorm import cross_column
 from bench.diagnostics.branches import branch_differences, branch_parameters
+from bench.diagnostics.columns import cross_column
 from bench.diagnostics.points import active, find_points
 from bench.engine.execute import to_images
 from bench.metrics.estimate import Estimate

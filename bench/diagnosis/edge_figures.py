@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.diagnosis.read import Diagnosis
+from bench.diagnostics.columns import COLUMNS
 from bench.diagnostics.metrics import LARGEST, norm_of, of_right
 from bench.diagnostics.plane import Plane
-from bench.diagnostics.smoothness import COLUMNS
 
 TITLES = dict(
     zip(

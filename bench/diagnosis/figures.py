@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.diagnosis.read import QUANTITIES, Diagnosis, layer_curves
-from bench.diagnostics.batchnorm import BATCHES, PRIORS, SAMPLES, adapted_column
+from bench.diagnostics.columns import BATCHES, PRIORS, SAMPLES, adapted_column
 from bench.diagnostics.metrics import DEAD, values
 from bench.metrics.accuracy import accuracy
 from bench.suites.diagnostics import ADAPTED

@@ -8,11 +8,10 @@ import pandas as pd
 
 from bench.diagnosis.figures import adaptation_table, dead_channels
 from bench.diagnosis.read import Diagnosis, layer_curves
-from bench.diagnostics.batchnorm import BATCHES
 from bench.diagnostics.branches import branch_differences
+from bench.diagnostics.columns import BATCHES, COLUMNS
 from bench.diagnostics.distances import between_share
 from bench.diagnostics.metrics import LARGEST, accuracy_at, area, median_estimate, norm_of, of_right, values
-from bench.diagnostics.smoothness import COLUMNS
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import MissingConditionError
 

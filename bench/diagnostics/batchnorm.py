@@ -10,22 +10,13 @@ from torch import Tensor, nn
 from bench.diagnostics.adapt import adaptable, adapted, reestimated
 from bench.diagnostics.branches import hybrid
 from bench.diagnostics.collect import collecting
+from bench.diagnostics.columns import BATCH, BATCHES, PRIORS, SAMPLES, adapted_column, cross_column
 from bench.diagnostics.probe import Found, Probe, Sight
 from bench.diagnostics.table import to_table
 from model_zoo.card import ModelCard
 
-BATCHES = (256, 64, 16)
-"""Batch sizes of the train/test consistency (Nado et al., arXiv 2006.10963, vary the same)."""
-
-SAMPLES = (1, 4, 16, 64, 256, 512)
-PRIORS = (0, 16)
-"""n and N of the adaptation curves: the range of Schneider et al., arXiv 2006.16971, Figures 2 and 3."""
-
 REESTIMATED_FROM = 512
 """Images, in batches of `BATCHES[0]`."""
-
-BATCH = "batch"
-"""Statistics of the batch at hand, in the cross table."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +96,6 @@ class CrossProbe(Probe):
             answers = predict_by_batch(sight, mixed, BATCHES[0], 0) if statistics == BATCH else sight.predict(mixed)
             columns[cross_column(statistics, affine)] = answers
         return Found(columns)
-
-
-def adapted_column(n: int, prior: int) -> str:
-    """Where the prediction under n adaptation images and prior N stands."""
-    return f"prediction_n{n}_prior{prior}"
-
-
-def cross_column(statistics: str, affine: str) -> str:
-    """Where the prediction of a cell of the cross table stands."""
-    return f"prediction_statistics-{statistics}_affine-{affine}"
 
 
 def predict_by_batch(sight: Sight, model: nn.Module, size: int, prior: float) -> list[int]:

@@ -7,7 +7,7 @@ import pandas as pd
 from torch import nn
 
 from bench.diagnostics.adapt import buffers
-from bench.diagnostics.moments import Channels
+from bench.diagnostics.distances import Channels
 from bench.diagnostics.points import stored
 from model_zoo.nets.normalisation import BranchedBatchNorm2d, select_branch
 

@@ -7,8 +7,10 @@ constant channel has a finite distance.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.diagnostics.moments import Channels
+Channels = NDArray[np.float64]
+"""One float64 a channel: [c]."""
 
 EPS = 1e-5
 """Epsilon of torch's normalisation layers; used where a network has none."""

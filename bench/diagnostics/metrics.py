@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from bench.condition import Condition
-from bench.diagnostics.distances import between_share, standardised_shift
-from bench.diagnostics.moments import Channels
+from bench.diagnostics.distances import Channels, between_share, standardised_shift
 from bench.diagnostics.table import merged
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import Frames, Measurements, MissingConditionError
@@ -162,7 +161,7 @@ def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
         return Estimate(value, float("nan"), float("nan"), images)
     left = np.array([statistic(*([u for j, u in enumerate(c) if j != i] for c in conditions)) for i in range(g)])
     error = np.sqrt((g - 1) / g * ((left - left.mean()) ** 2).sum())
-    half = float(student.ppf(0.5 + LEVEL / 2, g - 1) * error)
+    half = float(stdtrit(g - 1, 0.5 + LEVEL / 2) * error)
     return Estimate(value, value - half, value + half, images)
 
 

@@ -4,13 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Channels = NDArray[np.float64]
-"""One float64 a channel: [c]."""
+from bench.diagnostics.distances import Channels
 
 CANCELLATION = 1e-2
 """Below this ratio of variance to squared mean, a variance from float32 sums would lose digits: it is taken anew in

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from bench.diagnostics.distances import EPS
-from bench.diagnostics.moments import Channels
+from bench.diagnostics.distances import EPS, Channels
 from bench.errors import UsageError
 from model_zoo.nets.normalisation import BranchedBatchNorm2d
 

@@ -16,10 +16,10 @@ from bench.attacks.network import Network, freeze
 from bench.attacks.norms import per_image, project
 from bench.attacks.randomness import generator, uniform
 from bench.condition import spell
+from bench.diagnostics.columns import COLUMNS
 from bench.diagnostics.probe import Found, Probe, Sight
 from model_zoo.card import ModelCard
 
-COLUMNS = ("gradient_l1", "gradient_l2", "lipschitz", "linearity_error", "gradient_cosine", "curvature")
 STEPS = 10
 CURVATURE_STEP = 1.5
 """h of the finite difference, in the L2 norm of pictures (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""

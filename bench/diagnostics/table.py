@@ -4,15 +4,17 @@ The order of rows is the order of execution, so that depth can be read off it.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from bench.diagnostics.collect import Collected
-from bench.diagnostics.moments import Channels
-from bench.diagnostics.points import stored
+from bench.diagnostics.distances import Channels
 from bench.errors import StoreError
+
+if TYPE_CHECKING:
+    from bench.diagnostics.collect import Collected
 
 SCHEMA = pa.schema(
     [
@@ -39,8 +41,10 @@ MERGED = ["images", "count", "mean", "m2"]
 OWN = ("stored_mean", "stored_variance", "gamma", "beta")
 
 
-def to_table(found: Collected) -> pa.Table:
+def to_table(found: "Collected") -> pa.Table:
     """What was collected, as Arrow."""
+    from bench.diagnostics.points import stored  # imports torch, which reading a table needs not
+
     parts = []
     for depth, (layer, moments) in enumerate(found.moments.items()):
         c, kept = len(moments.mean), stored(found.points[layer].module)

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.condition import Condition
+from bench.diagnostics.table import SCHEMA
 from bench.errors import StoreError, UsageError
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.options import RunOptions
@@ -189,8 +190,6 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 
 def _no_measurement(table: pa.Table) -> str:
-    from bench.diagnostics.table import SCHEMA  # imports torch, which few folders need
-
     return misfit(table, SCHEMA)
 
 

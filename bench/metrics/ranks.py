@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
-from bench.metrics.paired import holm
+from bench.metrics.paired import holm, mcnemar_p
 
 LEVEL = 0.05
 """Probability of parting any two models of a column that are equally good, at most."""
@@ -45,16 +46,12 @@ def paired_p(shares: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mcnemar(right: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.stats import binom
-
     both = np.rint(right.T @ right)
     alone = np.diag(both)[:, None] - both  # alone[i, j]: images right under i and not under j
-    return np.asarray(np.minimum(2 * binom.cdf(np.minimum(alone, alone.T), alone + alone.T, 0.5), 1.0))
+    return mcnemar_p(alone, alone.T)
 
 
 def _t_test(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.stats import t
-
     n, models = shares.shape
     if n < 2:
         return np.ones((models, models))
@@ -66,4 +63,4 @@ def _t_test(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     mean = np.abs(shares.mean(0)[:, None] - shares.mean(0))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(mean < 1e-12, 0.0, mean / np.sqrt(variance / n))
-    return np.asarray(2 * t.sf(statistic, n - 1))
+    return np.asarray(2 * stdtr(n - 1, -statistic))

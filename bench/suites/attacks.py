@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from bench.attacks.autoattack import aa_fast, autoattack
-from bench.attacks.base import Attack
 from bench.attacks.budget import Norm, check_budget
 from bench.errors import UsageError
 from bench.options import RunOptions
@@ -13,10 +12,13 @@ from bench.suites.clean import home
 from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
 
+if TYPE_CHECKING:
+    from bench.attacks.base import Attack
+
 DEFAULT_EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(3)}
 """RobustBench's budget for ImageNet in Linf (arXiv 2010.09670), and that of Salman et al. (arXiv 2007.08489) in L2."""
 
-Ensemble = Callable[[Norm, Fraction], Attack]
+Ensemble = Callable[[Norm, Fraction], "Attack"]
 
 
 def _conditions(ensemble: Ensemble, card: ModelCard, options: RunOptions) -> list[Setup]:
@@ -36,12 +38,16 @@ def _autoattack(card: ModelCard, options: RunOptions) -> list[Setup]:
         from bench.attacks.reference import reference
 
         return _conditions(reference, card, options)
+    from bench.attacks.autoattack import autoattack
+
     return _conditions(autoattack, card, options)
 
 
 def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
     if options.attack_engine == "reference":
         raise UsageError("aa-fast has no reference engine: it is this package's own; use --suite autoattack")
+    from bench.attacks.autoattack import aa_fast
+
     return _conditions(aa_fast, card, options)
 
 

@@ -1,17 +1,20 @@
-"""What a suite declares. It runs nothing."""
+"""What a suite declares. It runs nothing, and is there without torch: conditions import attacks as they are made."""
 
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bench.attacks.base import Attack
 from bench.condition import Condition
 from bench.corruptions import Corruption
-from bench.diagnostics.probe import Probe
 from bench.errors import UsageError
 from bench.metrics.base import Measure, Metric
 from bench.options import OPTIONS, RunOptions
 from model_zoo.card import ModelCard
+
+if TYPE_CHECKING:  # attacks and probes import torch, which a table of suites or of results should not wait for
+    from bench.attacks.base import Attack
+    from bench.diagnostics.probe import Probe
 
 UNIT_IMAGES = 200
 ATTACK_UNIT_IMAGES = 100
@@ -30,8 +33,8 @@ class Setup:
     split: str = ""
     files: str = ""
     corruption: Corruption | None = None
-    attack: Attack | None = None
-    probes: tuple[Probe, ...] = ()
+    attack: "Attack | None" = None
+    probes: "tuple[Probe, ...]" = ()
     optional: bool = False
 
     @functools.cached_property

@@ -3,15 +3,19 @@
 The model's own branch predicts (`tiny_mbn@adv`), so the full table is a run over all of its variants.
 """
 
-from bench.attacks.base import Attack
+from typing import TYPE_CHECKING
+
 from bench.errors import UsageError
 from bench.options import RunOptions
 from bench.suites import pgd
 from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
+if TYPE_CHECKING:
+    from bench.attacks.base import Attack
 
-def _through(attack: Attack | None, branch: str) -> Attack | None:
+
+def _through(attack: "Attack | None", branch: str) -> "Attack | None":
     return attack.made_through(branch) if attack else None
 
 

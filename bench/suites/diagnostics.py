@@ -3,32 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from bench.attacks.base import Attack
 from bench.attacks.budget import check_budget
-from bench.attacks.presets import make_pgd
 from bench.corruptions import NAMES, Corruption
 from bench.datasets.table import SETS
 from bench.diagnostics import metrics
-from bench.diagnostics.batchnorm import (
-    BATCHES,
-    PRIORS,
-    SAMPLES,
-    AdaptationProbe,
-    ConsistencyProbe,
-    CrossProbe,
-    MomentsProbe,
-    adapted_column,
-)
-from bench.diagnostics.margin import STEPS, MarginProbe
-from bench.diagnostics.probe import Probe
-from bench.diagnostics.smoothness import COLUMNS, SmoothnessProbe
+from bench.diagnostics.columns import BATCHES, COLUMNS, PRIORS, SAMPLES, adapted_column
 from bench.metrics.base import Measure, Metric
 from bench.options import RunOptions
 from bench.suites import pgd
 from bench.suites.base import Setup, Suite, refuse
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
+
+if TYPE_CHECKING:
+    from bench.attacks.base import Attack
+    from bench.diagnostics.probe import Probe
 
 SEVERITY = 3
 ADAPTED = ("gaussian_noise", "defocus_blur", "fog", "contrast")
@@ -60,8 +51,10 @@ def _eps(dataset: str, options: RunOptions) -> Fraction:
     return options.eps[0] if options.eps else TINY_EPS if _tiny(dataset) else pgd.DEFAULT_EPS
 
 
-def attacks(card: ModelCard, options: RunOptions) -> list[Attack]:
+def attacks(card: ModelCard, options: RunOptions) -> "list[Attack]":
     """PGD through the model's own batch norm, or through each branch where there are several."""
+    from bench.attacks.presets import make_pgd
+
     dataset = home(card, options)
     steps = options.steps or (20 if _tiny(dataset) else pgd.DEFAULT_STEPS)
     step_size = options.step_size or pgd.DEFAULT_STEP_SIZE
@@ -71,6 +64,8 @@ def attacks(card: ModelCard, options: RunOptions) -> list[Attack]:
 
 def batchnorm(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, adversarial, 15 corruptions, and the other domains that are at hand."""
+    from bench.diagnostics.batchnorm import ConsistencyProbe, CrossProbe, MomentsProbe
+
     dataset = home(card, options)
     moments = Setup(dataset, probes=(MomentsProbe(),))
     cross: tuple[Probe, ...] = (CrossProbe(),) if len(card.branches) > 1 else ()
@@ -87,6 +82,8 @@ def batchnorm(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 
 def _corrupted(moments: Setup) -> Iterator[Setup]:
+    from bench.diagnostics.batchnorm import AdaptationProbe
+
     quality = None if _tiny(moments.dataset) else 85
     for name in NAMES:
         more: tuple[Probe, ...] = (AdaptationProbe(),) if name in ADAPTED else ()
@@ -95,6 +92,8 @@ def _corrupted(moments: Setup) -> Iterator[Setup]:
 
 def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
     """The clean images; the ball's radius is `--eps`, in Linf."""
+    from bench.diagnostics.smoothness import SmoothnessProbe
+
     dataset = home(card, options)
     if options.norm != "linf":
         refuse(options, ("eps",), "the radius that smoothness looks at is one of Linf: leave out --norm, or --eps")
@@ -103,6 +102,8 @@ def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 def margin(card: ModelCard, options: RunOptions) -> list[Setup]:
     """The clean images; `--norm` and `--steps` are the attack's."""
+    from bench.diagnostics.margin import STEPS, MarginProbe
+
     norm = check_budget(options.norm, Fraction(0))
     return [Setup(home(card, options), probes=(MarginProbe(norm, options.steps or STEPS),))]
 

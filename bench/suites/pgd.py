@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import pandas as pd
 
-from bench.attacks.presets import make_pgd, published
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric, MissingConditionError
@@ -26,6 +25,8 @@ USES = ("dataset", *ATTACK, "reliability")
 
 def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
+    from bench.attacks.presets import make_pgd, published
+
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
         refuse(options, ATTACK, "--protocol published takes the attack of the model's own paper; to choose, name --eps")

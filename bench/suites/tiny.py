@@ -1,8 +1,8 @@
 """The tiny world's suites, each the namesake of one on ImageNet: they need no data and take seconds."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from bench.attacks.presets import make_pgd
 from bench.datasets import tiny
 from bench.metrics.base import Metric
 from bench.metrics.corruption import CORRUPTIONS, error_per_image, mean_error, plain_error
@@ -12,8 +12,16 @@ from bench.suites.clean import clean_suite
 from bench.suites.corruption import live
 from bench.suites.cue_conflict import cue_metrics
 
-PGD20 = make_pgd("linf", Fraction(8, 255), 20, Fraction(1, 255))
-"""The attack of all tiny models: eps 8/255, 20 steps of eps / 8, one random start."""
+if TYPE_CHECKING:
+    from bench.attacks.base import Attack
+
+
+def pgd20() -> "Attack":
+    """The attack of all tiny models: eps 8/255, 20 steps of eps / 8, one random start."""
+    from bench.attacks.presets import make_pgd
+
+    return make_pgd("linf", Fraction(8, 255), 20, Fraction(1, 255))
+
 
 CORRUPTION_METRICS = (
     Metric(
@@ -33,7 +41,7 @@ SUITES = (
         "tiny-pgd",
         "PGD-20 at eps 8/255 on the tiny pictures",
         1,
-        lambda _card, _options: [Setup("tiny"), Setup("tiny", attack=PGD20)],
+        lambda _card, _options: [Setup("tiny"), Setup("tiny", attack=pgd20())],
         pgd.METRICS,
         "robust_accuracy",
         uses=("reliability",),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import bench
-from bench.corruptions import EXTRA, METHODS, NAMES, SEVERITIES, Corruption, image_keys
+from bench.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
 from bench.corruptions.constants import CIFAR, IMAGENET, TINY, family
 from bench.corruptions.digital import _nearest
+from bench.corruptions.methods import METHODS
 from bench.corruptions.transform import Corrupt
 from bench.errors import UsageError
 from bench.metrics.corruption import CORRUPTIONS

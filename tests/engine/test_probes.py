@@ -10,6 +10,7 @@ from rounding import assert_same_moments
 
 import bench
 from bench.condition import Condition
+from bench.diagnostics import batchnorm
 from bench.diagnostics.collect import collecting
 from bench.diagnostics.table import merged
 from bench.engine.execute import to_images
@@ -27,7 +28,7 @@ OPTIONS = {"eps": "8/255", "steps": 2, "step_size": "4/255"}
 
 @pytest.fixture(autouse=True)
 def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    for probe in (diagnostics.MomentsProbe, diagnostics.ConsistencyProbe, diagnostics.AdaptationProbe):
+    for probe in (batchnorm.MomentsProbe, batchnorm.ConsistencyProbe, batchnorm.AdaptationProbe):
         monkeypatch.setattr(probe, "unit_images", 10)
     monkeypatch.setattr(diagnostics, "NAMES", ("fog",))
 

@@ -1,0 +1,58 @@
+"""Commands that print what is known answer at once: they never import torch, which takes seconds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.testing import write_pictures
+
+COMMANDS = (
+    "--help", "run --help", "list models", "list suites", "list attacks", "list datasets", "show tiny_mbn",
+    "results DIR", "leaderboard DIR", "compare tiny_std tiny_at DIR", "verify DIR", "doctor PICTURES", "data list",
+)  # fmt: skip
+
+SCRIPT = """
+import contextlib, io, json, sys
+from bench.cli import main
+found = {}
+for command in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        try:
+            code = main(command.split())
+        except SystemExit as stop:
+            code = stop.code
+    heavy = [name for name in ("torch", "torchvision", "timm", "numba", "scipy.stats") if name in sys.modules]
+    found[command] = [code, heavy, out.getvalue()[-300:]]
+    for name in [m for m in sys.modules if m.partition(".")[0] in ("torch", "torchvision", "timm")]:
+        del sys.modules[name]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, list[str], str]]:
+    """Of each command its exit code, the heavy packages that it imported, and the end of what it printed."""
+    root = tmp_path_factory.mktemp("start")
+    bench.run(["tiny_std", "tiny_at"], "tiny,tiny-pgd", out=root / "runs", limit=4, reliability=0, quiet=True)
+    write_pictures(root / "pictures", ["n01440764", "n01443537"])
+    commands = [c.replace("DIR", str(root / "runs")).replace("PICTURES", str(root / "pictures")) for c in COMMANDS]
+    path = os.pathsep.join([str(Path(bench.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(zip(COMMANDS, json.loads(done.stdout).values(), strict=True))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_table_does_not_wait_for_torch(seen: dict[str, tuple[int, list[str], str]], command: str) -> None:
+    code, heavy, printed = seen[command]
+    assert code == 0, printed
+    assert heavy == []
