@@ -138,4 +138,14 @@ def write(value: Any) -> Scalar:
     """A value as a file or a command line holds it; every reader reads its own back."""
     if value is None or isinstance(value, bool | int):
         return value
-    return ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(str(write(item)) for item in value)
+    return _spell(value) if isinstance(value, Fraction) else str(value)
+
+
+def _spell(value: Fraction) -> str:
+    """`0.5`, `1.6/255` where that is exact, else `2/7`."""
+    for number, unit in ((value, ""), (value * 255, "/255")):
+        if Fraction(f"{float(number):g}") == number:
+            return f"{float(number):g}{unit}"
+    return str(value)

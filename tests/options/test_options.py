@@ -146,6 +146,11 @@ def test_a_value_that_cannot_be_meant_is_refused_in_plain_words(given: dict[str,
         RunOptions.of(given)
 
 
+@pytest.mark.parametrize("typed", ["4/255", "5/255", "1.6/255", "0.5", "3", "0", "1/7", "16/255,0.25"])
+def test_a_budget_is_written_as_people_write_it(typed: str) -> None:
+    assert RunOptions(eps=typed, norm="l2").to_json()["eps"] == typed
+
+
 def test_large_budgets_are_meant_in_l2() -> None:
     assert RunOptions(eps=3, norm="l2").eps == (Fraction(3),)
 
