@@ -30,7 +30,8 @@ from model_zoo.fit import (
 )
 from model_zoo.formats import safetensors_file
 from model_zoo.formats.checkpoint import Checkpoint, StateDict, read_checkpoint
-from model_zoo.identity import Identity, hidden_modules, identify
+from model_zoo.identity import Identity
+from model_zoo.identity.model import hidden_modules, identify
 from model_zoo.nets.normalisation import branch_names, select_branch
 from model_zoo.registry import find_card, split_branch
 from model_zoo.weights import Arrays, FileStatus

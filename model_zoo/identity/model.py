@@ -9,8 +9,7 @@ unlike (a network behind a C extension, a file read in `forward`) are told apart
 import contextlib
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
@@ -20,25 +19,13 @@ from torch import Tensor, nn
 
 from model_zoo.identity.code import code_bytes
 from model_zoo.identity.reach import Reach
+from model_zoo.identity.record import Identity, alike
 
 PROBES = 2
 """Pictures of the probe."""
 
 CLASSES = 64
 """Logits kept of each, spread over the classes."""
-
-TOLERANCE = 0.02
-"""By which answers of one model may differ, as a share of their standard deviation: float32 differs by 1e-5 to 1e-3
-between machines, half precision by 1e-2."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a model is. `exact` is a SHA-256 (hex); `probe` its logits, one after the other, empty where it gives none
-    or never the same."""
-
-    exact: str
-    probe: tuple[float, ...]
 
 
 def identify(net: nn.Module, answer: nn.Module, size: int, *, source: str = "") -> Identity:
@@ -61,15 +48,6 @@ def hidden_modules(net: nn.Module) -> list[nn.Module]:
     hidden = [module for module in Reach(net).modules if module not in known]
     within = {inner for module in hidden for inner in module.modules() if inner is not module}
     return [module for module in hidden if module not in within]
-
-
-def alike(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether two probes' answers may be one model's on two machines."""
-    if len(a) != len(b):
-        return False
-    one, other = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    spread = max(one.std(), other.std()) if len(one) else 0.0
-    return bool((np.abs(one - other) <= TOLERANCE * spread).all())
 
 
 def probe_images(size: int) -> Tensor:
