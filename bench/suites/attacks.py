@@ -8,15 +8,13 @@ from bench.attacks.budget import Norm, check_budget
 from bench.errors import UsageError
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite, refuse
+from bench.suites.budgets import usual_eps
 from bench.suites.clean import home
 from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
 
 if TYPE_CHECKING:
     from bench.attacks.base import Attack
-
-DEFAULT_EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(3)}
-"""RobustBench's budget for ImageNet in Linf (arXiv 2010.09670), and that of Salman et al. (arXiv 2007.08489) in L2."""
 
 Ensemble = Callable[[Norm, Fraction], "Attack"]
 
@@ -29,7 +27,7 @@ def _conditions(ensemble: Ensemble, card: ModelCard, options: RunOptions) -> lis
         "part of an ensemble's name: choose only --eps and --norm, or use --suite pgd",
     )
     norm, dataset = check_budget(options.norm, Fraction(0)), home(card, options)
-    attacks = [ensemble(norm, eps) for eps in options.eps or (DEFAULT_EPS[norm],)]
+    attacks = [ensemble(norm, eps) for eps in options.eps or (usual_eps(norm, card),)]
     return [Setup(dataset), *(Setup(dataset, attack=attack) for attack in attacks)]
 
 

@@ -31,7 +31,7 @@ SUITES = (
     Suite(
         "pgd-branches",
         "PGD through each normalisation branch, judged by the model's own",
-        1,
+        2,
         conditions,
         pgd.METRICS,
         "robust_accuracy",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.attacks.budget import check_budget
+from bench.attacks.budget import Norm, check_budget
 from bench.corruptions import NAMES, Corruption
 from bench.datasets.table import SETS
 from bench.diagnostics import metrics
@@ -14,6 +14,7 @@ from bench.metrics.base import Measure, Metric
 from bench.options import RunOptions
 from bench.suites import pgd
 from bench.suites.base import Setup, Suite, refuse
+from bench.suites.budgets import usual_eps
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
@@ -32,7 +33,7 @@ ELSEWHERE = {
 """Other domains of a home data set, looked at where they are at hand."""
 
 TINY_EPS = Fraction(8, 255)
-"""Radius on the tiny pictures, at which their networks were trained; on all others `pgd.DEFAULT_EPS`."""
+"""Linf radius on the tiny pictures, at which their networks were trained; elsewhere the field's (`usual_eps`)."""
 
 SHIFT = "arXiv 1906.03787 and 1911.09665 compare the domains' statistics"
 CURVE = "arXiv 1705.07263 and later: accuracy against eps from minimum-norm distances"
@@ -45,10 +46,12 @@ def _tiny(dataset: str) -> bool:
     return dataset.startswith("tiny")
 
 
-def _eps(dataset: str, options: RunOptions) -> Fraction:
+def _eps(dataset: str, card: ModelCard, options: RunOptions, norm: Norm = "linf") -> Fraction:
     if len(options.eps) > 1:
         refuse(options, ("eps",), "diagnostics look at one radius; run them once for each")
-    return options.eps[0] if options.eps else TINY_EPS if _tiny(dataset) else pgd.DEFAULT_EPS
+    if options.eps:
+        return options.eps[0]
+    return TINY_EPS if _tiny(dataset) and norm == "linf" else usual_eps(norm, card)
 
 
 def attacks(card: ModelCard, options: RunOptions) -> "list[Attack]":
@@ -57,8 +60,7 @@ def attacks(card: ModelCard, options: RunOptions) -> "list[Attack]":
 
     dataset = home(card, options)
     steps = options.steps or (20 if _tiny(dataset) else pgd.DEFAULT_STEPS)
-    step_size = options.step_size or pgd.DEFAULT_STEP_SIZE
-    attack = make_pgd(options.norm, _eps(dataset, options), steps, step_size)
+    attack = make_pgd(options.norm, _eps(dataset, card, options, options.norm), steps, options.step_size)
     return [attack.made_through(branch) for branch in card.branches] or [attack]
 
 
@@ -97,7 +99,7 @@ def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
     dataset = home(card, options)
     if options.norm != "linf":
         refuse(options, ("eps",), "the radius that smoothness looks at is one of Linf: leave out --norm, or --eps")
-    return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, options)),))]
+    return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, card, options)),))]
 
 
 def margin(card: ModelCard, options: RunOptions) -> list[Setup]:

@@ -4,19 +4,19 @@ from fractions import Fraction
 
 import pandas as pd
 
+from bench.attacks.budget import check_budget
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite, refuse
+from bench.suites.budgets import usual_eps
 from bench.suites.clean import home
 from model_zoo.card import ModelCard
 
-DEFAULT_EPS = Fraction(4, 255)
 DEFAULT_STEPS = 10
-DEFAULT_STEP_SIZE = Fraction(1, 255)
-"""SAT's evaluation: eps 4/255, step 1/255 (arXiv 2006.14536); the repository's README reports 10, 20 and 50 steps."""
+"""SAT's evaluation is 10 steps of 1/255 within 4/255 (arXiv 2006.14536; its README reports 20 and 50, too)."""
 
 
 ATTACK = ("eps", "norm", "steps", "step_size", "restarts", "targeted")
@@ -24,7 +24,11 @@ USES = ("dataset", *ATTACK, "reliability")
 
 
 def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
-    """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper."""
+    """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper.
+
+    Where they are not typed, eps is the field's for the norm and the pictures' size, and the step follows from norm,
+    eps and steps. Raises `UsageError` where a paper's attack is asked for and changed at once.
+    """
     from bench.attacks.presets import make_pgd, published
 
     dataset = home(card, options)
@@ -32,16 +36,11 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
         refuse(options, ATTACK, "--protocol published takes the attack of the model's own paper; to choose, name --eps")
         attacks = [published(card)]
     else:
+        norm = check_budget(options.norm, Fraction(0))
+        steps = options.steps or DEFAULT_STEPS
         attacks = [
-            make_pgd(
-                options.norm,
-                eps,
-                options.steps or DEFAULT_STEPS,
-                options.step_size or DEFAULT_STEP_SIZE,
-                options.restarts,
-                bool(options.targeted),
-            )
-            for eps in options.eps or (DEFAULT_EPS,)
+            make_pgd(norm, eps, steps, options.step_size, options.restarts, bool(options.targeted))
+            for eps in options.eps or (usual_eps(norm, card),)
         ]
     return [Setup(dataset), *(Setup(dataset, attack=attack) for attack in attacks)]
 
@@ -90,5 +89,5 @@ METRICS = (
 )
 
 SUITES = (
-    Suite("pgd", "accuracy under projected gradient descent", 1, conditions, METRICS, "robust_accuracy", uses=USES),
+    Suite("pgd", "accuracy under projected gradient descent", 2, conditions, METRICS, "robust_accuracy", uses=USES),
 )

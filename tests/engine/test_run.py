@@ -174,7 +174,7 @@ def test_run_json_says_everything_needed_to_repeat(imagenet: Path, tmp_path: Pat
     (path,) = tmp_path.glob("runs/*/run.json")
     manifest = json.loads(path.read_text())
     assert manifest["given"]["eps"] == "8/255"
-    assert (manifest["seed"], manifest["limit"], manifest["suites"]) == (3, 12, {"pgd": 1})
+    assert (manifest["seed"], manifest["limit"], manifest["suites"]) == (3, 12, {"pgd": 2})
     assert len(manifest["models"]["fake"]["fingerprint"]) == 64
     assert manifest["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
     assert {e["condition"].split("/")[1].split("-")[0] for e in manifest["entries"]} == {"clean", "pgd"}
