@@ -28,10 +28,37 @@ def imagenet_index() -> dict[str, int]:
 
 def _timm_list(file: str) -> tuple[str, ...]:
     """One of the lists that timm ships, read without importing timm, which takes seconds."""
+    return tuple(_timm_text(file).split())
+
+
+def _timm_text(file: str) -> str:
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise DataError(f"the package timm, which carries {file}, is not installed; pip install timm")
-    return tuple((Path(spec.origin).parent / "data" / "_info" / file).read_text(encoding="utf-8").split())
+    return (Path(spec.origin).parent / "data" / "_info" / file).read_text(encoding="utf-8")
+
+
+@functools.cache
+def imagenet_names() -> tuple[str, ...]:
+    """The first WordNet name of each of the 1000 classes (`tench`), by class index."""
+    pairs = (line.split("\t", 1) for line in _timm_text("imagenet_synset_to_lemma.txt").splitlines())
+    names = {wnid: names.split(",")[0].strip() for wnid, names in pairs}
+    return tuple(names[wnid] for wnid in imagenet_wnids())
+
+
+@functools.cache
+def class_names(space: str) -> tuple[str, ...]:
+    """What people call the classes of a label space, by index; empty for a folder's own classes."""
+    if space == "tiny10":
+        from bench.datasets.tiny import CLASSES
+
+        return tuple(CLASSES)
+    if space == "categories16":
+        return tuple(CATEGORIES)
+    if space == "imagenet1k":
+        return imagenet_names()
+    members = label_space(space).members
+    return tuple(imagenet_names()[member[0]] for member in members)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from made_up import HOSTILE, write_folder
 
@@ -216,8 +217,8 @@ def test_names_of_controls_and_table_for_a_screen_reader(view: Any) -> None:
         "e.textContent.trim() || (e.labels && e.labels.length))).map((e) => e.outerHTML)"
     )
     assert nameless == []
-    assert page.locator("#board").get_by_role("columnheader").count() == 2 + 3
-    assert page.locator("#board").get_by_role("row").count() == 1 + 5
+    assert page.locator("#board").get_by_role("columnheader").count() == 2 + 3 + 2  # two data sets above the columns
+    assert page.locator("#board").get_by_role("row").count() == 2 + 5
 
 
 def test_print_leaves_the_controls_out(view: Any) -> None:
@@ -225,3 +226,106 @@ def test_print_leaves_the_controls_out(view: Any) -> None:
     page.emulate_media(media="print")
     assert not page.get_by_role("searchbox").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_columns_stand_under_their_data_set_and_say_how_they_were_attacked(view: Any) -> None:
+    page = view("index.html")
+    above = page.locator("#board .groups th")
+    assert above.all_inner_texts() == ["ImageNet validation set (ILSVRC 2012)", "ImageNet-C, the official JPEG files"]
+    assert [above.nth(i).get_attribute("colspan") for i in (0, 1)] == ["2", "1"]
+    assert "10 steps, eps 2, 4, 8/255" in page.locator("#board th", has_text="PGD").inner_text()
+    assert "n 120" in page.locator("#board th", has_text="PGD").inner_text()
+
+
+def test_a_column_without_a_number_in_view_folds_away(view: Any) -> None:
+    page = view("index.html")
+    pgd = page.locator("#board th", has_text="PGD")
+    assert pgd.is_visible()
+    page.get_by_role("searchbox").fill("zz_other")
+    assert not pgd.is_visible()
+    assert page.locator("#folded").inner_text() == "2 hidden"
+    assert page.locator("#board .groups th:visible").count() == 1
+    page.get_by_role("searchbox").fill("")
+    assert pgd.is_visible()
+
+
+def test_a_column_is_switched_off_and_the_address_keeps_the_view(view: Any, site: Path) -> None:
+    page = view("index.html")
+    page.locator("#columns summary").click()
+    page.locator("#columns label", has_text="PGD").locator("input").uncheck()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent").startswith("Columns")
+    page.get_by_role("searchbox").fill("e")
+    page.locator("#board th", has_text="Clean").get_by_role("button").click()
+    page.locator("#board th", has_text="Clean").get_by_role("button").click()
+    before, address = models(page), page.url
+    assert "hide=pgd_robust_accuracy" in address
+    assert "q=e" in address
+    again = view(f"index.html#{address.partition('#')[2]}")
+    assert models(again) == before
+    assert not again.locator("#board th", has_text="PGD").is_visible()
+    assert again.locator("#board th", has_text="Clean").get_attribute("aria-sort") == "ascending"
+    dark = view("index.html#theme=dark")
+    assert dark.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_nothing_matches_and_the_way_back(view: Any) -> None:
+    page = view("index.html")
+    assert not page.locator("#nothing").is_visible()
+    page.get_by_role("searchbox").fill("nobody")
+    assert page.locator("#nothing").inner_text().startswith("No model matches this filter")
+    page.locator("#nothing button").click()
+    assert len(models(page)) == 5
+
+
+def test_the_view_is_saved_as_it_is_seen(view: Any, results: Path, tmp_path: Path) -> None:
+    page = view("index.html", accept_downloads=True)
+    page.get_by_role("searchbox").fill("resnet50")
+    page.get_by_text("Copy or save").click()
+    with page.expect_download() as saved:
+        page.get_by_text("Download CSV").click()
+    saved.value.save_as(tmp_path / "table.csv")
+    found = pd.read_csv(tmp_path / "table.csv")
+    board = leaderboard(results).set_index("model").loc["sat_resnet50"]
+    assert found["Model"].tolist() == ["sat_resnet50"]
+    name = "PGD (pgd, 10 steps, eps 2, 4, 8/255)"
+    values = (board["pgd_robust_accuracy"], board["pgd_robust_accuracy_low"], board["pgd_robust_accuracy_high"])
+    assert found.loc[0, [name, f"{name} low", f"{name} high"]].tolist() == [pytest.approx(v, abs=0.05) for v in values]
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("markdown", "| Model | Method |"), ("latex", "\\begin{tabular}{llrrr}")])
+def test_the_view_is_copied_for_a_paper(view: Any, kind: str, begins: str) -> None:
+    page = view("index.html")
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    page.get_by_text("Copy or save").click()
+    page.locator(f"[data-copy={kind}]").click()
+    text = page.evaluate("window.copied")
+    assert text.startswith(begins)
+    assert "tiny\\_mbn@adv" in text if kind == "latex" else "tiny_mbn@adv" in text
+    assert "\\toprule" in text if kind == "latex" else text.count("\n") == 2 + 5
+
+
+def test_published_numbers_come_a_page_at_a_time(view: Any) -> None:
+    page = view("published.html")
+    listed = page.locator("#board tbody tr:visible")
+    assert listed.count() == 30
+    assert page.evaluate("document.documentElement.scrollHeight") < 6000
+    page.locator("#more button").first.click()
+    assert listed.count() == 60
+    page.locator("#among").select_option(label="NoFrost (2207.01156)")
+    assert 0 < listed.count() <= 30
+    assert set(page.locator("#board tbody tr:visible td:nth-child(5)").all_inner_texts()) == {"NoFrost (2207.01156)"}
+    page.locator("#board th", has_text="Value").get_by_role("button").click()
+    shown = [float(text.split()[0]) for text in page.locator("#board tbody tr:visible td.num").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["index.html", "compare.html", "published.html", "models/sat_resnet50.html"])
+def test_axe_finds_nothing_serious(view: Any, path: str, width: int, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = view(path, width=width, color_scheme=scheme)
+    found = axe.Axe().run(page).response["violations"]
+    serious = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == []

@@ -15,12 +15,12 @@ from markupsafe import Markup
 
 from bench.board.columns import deciding
 from bench.board.leaderboard import make_board
-from bench.board.site.charts import HEIGHT, WIDTH, kind_of, scatter
+from bench.board.site.charts import HEIGHT, WIDTH, kind_of, scatter, short
 from bench.board.site.findings import findings, sentences
 from bench.board.site.model_page import ModelPage, model_page
 from bench.board.site.pairs import payload
 from bench.board.site.thumbnails import worst_pictures
-from bench.board.site.view import Head, Row, heads, rows
+from bench.board.site.view import Head, Row, groups, heads, rows
 from bench.datasets.table import DataRoots
 from bench.errors import UsageError
 from bench.folder.survey import survey
@@ -28,6 +28,7 @@ from bench.published.table import Published, published_table
 from bench.text import escape_unprintable
 
 HERE = Path(__file__).parent
+SCRIPTS = ("site.js", "table.js")
 MARK = '<meta name="generator" content="bench report">'
 """What tells a page of ours, which may be removed when its model is gone, from anybody else's file."""
 
@@ -56,7 +57,7 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     frame = {"title": options.title, "made": datetime.now(UTC), "folder": Path(directory).name}
     site = _Site(Path(out), _environment(), frame | {"version": version("robust-imagenet-bench")})
     first = deciding(board.columns)
-    common = {"heads": columns, "rows": models, "notes": board.notes, "first": first}
+    common = {"heads": columns, "groups": groups(columns), "rows": models, "notes": board.notes, "first": first}
     site.write("index.html", "index.html", "", scatter=scatter(columns, models), **common)
     maps = {page.row.model: [s.heat for s in page.sections if s.heat and s.shown] for page in pages}
     data = payload(board.survey, columns, models, maps)
@@ -87,7 +88,7 @@ class _Site:
 
     def __init__(self, out: Path, templates: jinja2.Environment, frame: dict[str, Any]) -> None:
         self.out, self.templates, self.written = out, templates, list[Path]()
-        script = (HERE / "site.js").read_text(encoding="utf-8")
+        script = "".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         self.frame = frame | {
             "style": (HERE / "style.css").read_text(encoding="utf-8"),
@@ -129,5 +130,6 @@ def _environment() -> jinja2.Environment:
         finalize=_shown,
     )
     templates.filters["quoted"] = shlex.quote
+    templates.filters["short"] = short
     templates.globals |= {"kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
     return templates

@@ -103,18 +103,23 @@ def scatter(heads: list[Head], rows: list[Row]) -> Scatter | None:
     return Scatter(across, up, heads[x], heads[y], _labelled(marks), methods)
 
 
+def short(name: str, length: int = 28) -> str:
+    """Cut a long name in its middle."""
+    return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
+
+
 def _labelled(marks: list[Mark]) -> list[Mark]:
     """The highest marks first, each with its name to the right or left of it where nothing stands yet."""
     taken = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     found = []
     for mark in sorted(marks, key=lambda m: m.y):
-        width = 7.0 * len(mark.row.model)
+        width = 7.0 * len(short(mark.row.model))
         right, left = (mark.x + 9, mark.x + 9 + width), (mark.x - 9 - width, mark.x - 9)
         for turned, (start, end) in ((False, right), (True, left)):
             box = (start, mark.y - 14, end, mark.y + 1)
             if start >= LEFT and end <= WIDTH and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                mark = replace(mark, label=mark.row.model, turned=turned)
+                mark = replace(mark, label=short(mark.row.model), turned=turned)
                 break
         found.append(mark)
     return found

@@ -17,7 +17,8 @@
     $("theme").lastElementChild.textContent = theme[0].toUpperCase() + theme.slice(1);
     $("theme").setAttribute("aria-label", "Colours: " + (theme === "auto" ? "as the system" : theme));
   };
-  let theme = remembered();
+  const asked = new URLSearchParams(location.hash.slice(1)).get("theme");
+  let theme = themes.includes(asked) ? asked : remembered();
   dress(theme);
   $("theme").addEventListener("click", () => {
     theme = themes[(themes.indexOf(theme) + 1) % themes.length];
@@ -36,74 +37,6 @@
       });
     });
   }
-
-  // Sorting and filtering. What was not measured stays last, whichever way the others run.
-  const board = $("board");
-  const body = board && board.tBodies[0];
-  const rows = board ? [...body.rows] : [];
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    if (column < 2) return (column ? cell.textContent : row.querySelector("a").textContent).trim().toLowerCase();
-    return "v" in cell.dataset ? Number(cell.dataset.v) : null;
-  };
-  const sortBy = (column, descending) => {
-    const keyed = rows.map((row) => [key(row, column), row]);
-    keyed.sort(([a], [b]) => {
-      if (a === null || b === null) return (a === null) - (b === null);
-      const order = typeof a === "string" ? a.localeCompare(b) : a - b;
-      return descending ? -order : order;
-    });
-    body.append(...keyed.map(([, row]) => row));
-    [...board.tHead.rows[0].cells].forEach((head, index) => {
-      if (index === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
-    });
-  };
-  const bestFirst = (head, column) => column > 1 && head.dataset.lower === "0";
-  if (board) {
-    [...board.tHead.rows[0].cells].forEach((head, column) => {
-      const button = head.querySelector("button");
-      if (!button) return;
-      button.addEventListener("click", () => {
-        const now = head.getAttribute("aria-sort");
-        sortBy(column, now ? now === "ascending" : bestFirst(head, column));
-      });
-    });
-    const select = $("sort");
-    if (select) {
-      select.addEventListener("change", () => {
-        const column = Number(select.value);
-        sortBy(column, bestFirst(board.tHead.rows[0].cells[column], column));
-      });
-    }
-  }
-  const search = $("search");
-  if (search && board) {
-    const texts = rows.map((row) => (row.querySelector(".model") ? row.cells[0].textContent + " " + row.cells[1].textContent
-      : row.textContent).toLowerCase());
-    const chosen = new Set();
-    const noun = $("count").textContent.split(" ").pop();
-    const filter = () => {
-      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      rows.forEach((row, index) => {
-        const fits = words.every((word) => texts[index].includes(word)) && (!chosen.size || chosen.has(row.dataset.method));
-        row.hidden = !fits;
-        shown += fits;
-      });
-      $("count").textContent = shown + " of " + rows.length + " " + noun;
-    };
-    search.addEventListener("input", filter);
-    for (const chip of document.querySelectorAll(".chips button")) {
-      chip.addEventListener("click", () => {
-        const method = chip.dataset.method;
-        if (!chosen.delete(method)) chosen.add(method);
-        chip.setAttribute("aria-pressed", chosen.has(method));
-        filter();
-      });
-    }
-  }
-  if ($("others")) $("others").addEventListener("change", () => board.classList.toggle("no-others", !$("others").checked));
 
   // Two chosen models lead to the comparison.
   const tray = $("tray");

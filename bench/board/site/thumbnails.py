@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from bench.condition import Condition
+from bench.datasets.labels import class_names
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import BenchError
 from bench.folder.reader import SuiteRun
@@ -51,12 +52,18 @@ def _of_cell(records: pd.DataFrame, dataset: str, roots: DataRoots, count: int) 
         Thumbnail(
             _uri(pictures.read(index[row["image_id"]])),
             row["image_id"],
-            str(row["label"]),
-            f"{row['prediction']:.0f}",
+            _class_name(pictures.labels, row["label"]),
+            _class_name(pictures.labels, row["prediction"]),
             f"{100 * row['confidence']:.0f} %",
         )
         for row in worst.to_dict("records")
     ]
+
+
+def _class_name(space: str, index: float) -> str:
+    """The class by its name, where it has one, else by its number."""
+    names = class_names(space)
+    return names[int(index)] if 0 <= index < len(names) else f"{index:.0f}"
 
 
 def _uri(picture: Image.Image) -> str:

@@ -3,14 +3,16 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
 from bench.board.columns import column_name, metric_of
 from bench.board.leaderboard import Board
+from bench.condition import Condition
 from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn
 from bench.metrics.base import Metric
@@ -65,6 +67,8 @@ class Head:
     lower_is_better: bool
     source: str
     most: int
+    dataset: str
+    setting: str
 
     @property
     def id(self) -> str:
@@ -88,15 +92,68 @@ class Row:
 
 def heads(board: Board) -> list[Head]:
     """The columns of a leaderboard."""
-    return [_head(column, board.frame) for column in board.columns]
+    return [_head(column, board) for column in board.columns]
 
 
-def _head(column: BoardColumn, frame: pd.DataFrame) -> Head:
+@dataclass(frozen=True)
+class HeadGroup:
+    """Neighbouring columns of one data set: `count` of them from number `start`."""
+
+    title: str
+    start: int
+    count: int
+
+
+def groups(columns: Sequence[Head]) -> list[HeadGroup]:
+    """The data sets over the columns, from left to right."""
+    found: list[HeadGroup] = []
+    for start, head in enumerate(columns):
+        if found and found[-1].title == head.dataset:
+            found[-1] = HeadGroup(head.dataset, found[-1].start, found[-1].count + 1)
+        else:
+            found.append(HeadGroup(head.dataset, start, 1))
+    return found
+
+
+def setting_of(conditions: Iterable[Condition]) -> str:
+    """What is said of attacks in a column's head: `10 steps, eps 2, 4, 8/255`; nothing where there is none."""
+    attacks = [condition.attack for condition in conditions if condition.attack]
+    if not attacks:
+        return ""
+    steps = sorted({attack.steps for attack in attacks if attack.steps})
+    pieces = [f"{', '.join(map(str, steps))} steps"] if steps and attacks[0].family.startswith("pgd") else []
+    for norm in sorted({attack.norm for attack in attacks}, reverse=True):
+        budgets = sorted({attack.eps for attack in attacks if attack.norm == norm})
+        name = "" if norm == "linf" else f"{norm.upper()} "
+        pieces.append(f"{name}eps {_budgets(budgets, norm)}")
+    return ", ".join(pieces)
+
+
+def _budgets(budgets: Sequence[Fraction], norm: str) -> str:
+    if norm == "linf":
+        return ", ".join(f"{float(255 * eps):g}" for eps in budgets) + "/255"
+    return ", ".join(f"{float(eps):g}" for eps in budgets)
+
+
+def _head(column: BoardColumn, board: Board) -> Head:
+    frame = board.frame
+    conditions = [Condition.parse(cell.protocol.condition) for cell in board.survey.cells_of(column.protocol)]
+    sets = list(dict.fromkeys(SETS[c.dataset].title if c.dataset in SETS else c.dataset for c in conditions))
     number, suite, name = metric_of(column), SUITES[column.suite], column_name(column)
     title = "Clean" if column.metric == "clean_accuracy" else SHORT.get(column.suite, column.suite)
     most = frame[f"{name}_n"].max() if f"{name}_n" in frame else 0
     unit = "%" if number.unit in ("share", "%") else number.unit
-    return Head(column, title, suite.title, unit, not number.higher_is_better, number.source, int(most))
+    return Head(
+        column,
+        title,
+        suite.title,
+        unit,
+        not number.higher_is_better,
+        number.source,
+        int(most),
+        sets[0] if len(sets) == 1 else " and ".join(sets),
+        "" if column.metric == "clean_accuracy" else setting_of(conditions),
+    )
 
 
 def rows(board: Board, columns: list[Head]) -> list[Row]:
@@ -143,7 +200,7 @@ def _number(row: dict[Any, Any], head: Head, scale: float, frame: pd.DataFrame) 
         int((frame[f"{name}_rank"] == place).sum()) if place else 0,
         round(left, 1),
         max(round(right - left, 1), 0.6),
-        _text(row.get(f"{head.column.suite}_reliability")),
+        "" if head.column.metric == "clean_accuracy" else _text(row.get(f"{head.column.suite}_reliability")),
         figure(row.get(f"{name}_claimed"), head.unit, ""),
         figure(row.get(f"{name}_outside"), head.unit, ""),
         _text(row.get(f"{name}_claimed_source")),
