@@ -102,7 +102,7 @@ def name_of(label: str) -> str:
 
 
 def _told(origins: list[Mapping[str, str]]) -> list[list[str]]:
-    """In what the origins of models of one name differ: the file's name where that suffices, else its path."""
+    """Name what tells apart the origins of models of one name: the file's name where that suffices, else its path."""
     words: list[list[str]] = [[] for _ in origins]
     for key in sorted({key for origin in origins for key in origin}):
         values = [origin.get(key, "") for origin in origins]

@@ -22,7 +22,7 @@ from bench.attacks.checks import (
 )
 from bench.attacks.losses import margin
 from bench.attacks.network import Network, device_of
-from bench.attacks.prepared import PROBE, Prepared, prepare
+from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.result import CLEAN, AttackResult
 
@@ -72,7 +72,7 @@ class Evaluation:
         self._check_function(images)
         check_classes(spec.name, max(trial.classes for trial in spec.trials), self.logits.shape[1])
         self.load = Workload(images, labels, ids, self.logits.clone())
-        self.model, self.prepared = model, Prepared(model, model, False, "")
+        self.model, self.prepared = model, PreparedModel(model, model, False, "")
         self.queues: list[Queue] = []
         self.adversarial = images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(ids)

@@ -36,7 +36,7 @@ NOISE = 8 / 255
 
 
 @dataclass
-class Prepared:
+class PreparedModel:
     """`model` stands in the place of `original`; `because` says why it is no folded copy, empty where it is one."""
 
     original: nn.Module
@@ -70,12 +70,12 @@ class Prepared:
         self.model, self.channels_last, self.because = self.original, False, because
 
 
-def prepare(model: nn.Module, images: Tensor, branch: str = "") -> Prepared:
+def prepare(model: nn.Module, images: Tensor, branch: str = "") -> PreparedModel:
     """The fastest of a folded copy and two plain ones that is the model at and around `images` [n, 3, h, w]; else the
     model itself. Through `branch`, where one is named."""
     original = freeze(model, branch) if branch else model
     reasons: list[str] = []
-    prepared = Prepared(original, original, False, "")
+    prepared = PreparedModel(original, original, False, "")
     points = probe_points(images[:PROBE])
     for make, channels_last in _candidates(original):
         try:

@@ -61,7 +61,7 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def _name(asked: OutsideName, path: str, factory: str) -> str:
-    """As typed, with its directory and options: typed again, it is this model."""
+    """Name as typed, with its directory and options: typed again, it is this model."""
     options = "&".join(f"{k}={quote(v.replace(',', ':'), safe=':')}" for k, v in sorted(asked.options.items()))
     return f"file:{os.path.normpath(path)}:{factory}" + (f"?{options}" if options else "")
 
