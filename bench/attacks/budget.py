@@ -7,7 +7,7 @@ from bench.errors import UsageError
 from bench.options.values import fraction
 
 Norm = Literal["linf", "l2", "l1"]
-NORMS: tuple[Norm, ...] = ("linf", "l2")
+NORMS: tuple[Norm, ...] = ("linf", "l2", "l1")
 
 
 def parse_eps(text: str | float | Fraction) -> Fraction:

@@ -13,7 +13,7 @@ from bench.attacks.plane import fab_step
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 BETA = 0.9
-"""Backward step: section 3.1 of the paper, its Linf and L2 value."""
+"""Backward step: section 3.1 of the paper, for all three norms."""
 
 
 @dataclass

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+CW_CONFIDENCE = 50.0
+
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -43,5 +45,21 @@ def dlr_targeted(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
     return -(take(logits, label) - take(logits, target)) / (scale + 1e-12)
 
 
-LOSSES: dict[str, Loss] = {"ce": ce, "ce-targeted": ce_targeted, "dlr": dlr, "dlr-targeted": dlr_targeted}
-CLASSES_NEEDED = {"ce": 2, "ce-targeted": 2, "dlr": 3, "dlr-targeted": 4}
+def pm(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
+    """Probability margin: the highest probability of another class less the label's (arXiv 2411.15210, eq. 3)."""
+    return -margin(logits.softmax(1), label)
+
+
+def cw(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
+    """Carlini and Wagner's hinge with confidence 50, as NoFrost's `test.py` has it: flat once another class leads by
+    50."""
+    return -(margin(logits, label) + CW_CONFIDENCE).clamp(min=0)
+
+
+LOSSES: dict[str, Loss] = {
+    "ce": ce,
+    "ce-targeted": ce_targeted, "dlr": dlr, "dlr-targeted": dlr_targeted,
+    "pm": pm,
+    "cw": cw,
+}
+CLASSES_NEEDED = {"ce": 2, "ce-targeted": 2, "dlr": 3, "dlr-targeted": 4, "pm": 2, "cw": 2}

@@ -13,7 +13,7 @@ from bench.attacks.norms import per_image
 
 ALPHA_MAX = 0.1
 ETA = 1.05
-"""Bias towards the image and overshoot: arXiv 1907.02044, section 3.1, Linf and L2 values."""
+"""Bias towards the image and overshoot: arXiv 1907.02044, section 3.1, the values for all three norms."""
 
 _ROUNDS = 64
 """Bound on Newton steps of the projection, far above the handful that it takes."""
@@ -59,6 +59,8 @@ def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
     weight = normal.abs()
     way = -gap.sign()[:, None] * normal.sign()
     room = torch.where(way > 0, 1 - x, x)
+    if norm == "l1":
+        return (way * _fill(weight, room, gap.abs())).view(shape)
     speed = torch.ones_like(weight) if norm == "linf" else weight
     pull, reach = weight * speed, weight * room
     free, time = weight > 0, torch.zeros_like(gap)[:, None]
@@ -70,3 +72,14 @@ def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
             break
         free = still
     return (way * torch.where(free, time * speed, room)).view(shape)
+
+
+def _fill(weight: Tensor, room: Tensor, gap: Tensor) -> Tensor:
+    """How far each coordinate moves so that L1 is least: those of the greatest weight first, each up to its `room`,
+    until `gap` is covered; weight, room: [n, d], gap: [n]."""
+    weight, order = weight.sort(dim=1, descending=True)
+    room = room.gather(1, order)
+    reach = weight * room
+    left = (gap[:, None] - (reach.cumsum(1) - reach)).clamp(min=0)
+    moved = torch.minimum(room, (left / weight).nan_to_num(nan=0.0, posinf=0.0))
+    return torch.zeros_like(moved).scatter(1, order, moved)

@@ -12,7 +12,7 @@ from bench.attacks.losses import margin
 from bench.attacks.randomness import signs, uniform
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 from bench.attacks.squares import Squares, paint
-from bench.attacks.windows import Bumps, Windows, bumps, move, tiles
+from bench.attacks.windows import Bumps, Windows, bumps, move, settle, tiles
 
 P_INIT = 0.8
 SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -34,7 +34,7 @@ class SquareBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Square(Search[SquareBatch]):
-    """`queries` random squares (Linf) or pairs of windows (L2), each kept if it lowers the margin. Ends at the first
+    """`queries` random squares (Linf) or pairs of windows (L2, L1), each kept if it lowers the margin. Ends at the first
     misclassification. The schedule of sizes is that of 10,000 queries whatever their number, as in AutoAttack, unless
     `rescale` spreads it over the queries that there are."""
 
@@ -49,7 +49,7 @@ class Square(Search[SquareBatch]):
         if self.norm == "linf":
             first = new.image + self.eps * signs(new.generators, c, 1, w).to(new.image)
         else:
-            first = new.image + self.eps * norms.unit(tiles(new.generators, c, h, w, self.norm), "l2").to(new.image)
+            first = settle(new.image, tiles(new.generators, c, h, w, self.norm).to(new.image), self.eps, self.norm)
         at = new.at(first, norms.box(new.image, self.eps, self.norm))
         draws = uniform(new.generators, self.queries, 2 + c if self.norm == "linf" else 5 + c)
         lowest = torch.full_like(at["x"][:, 0, 0, 0], torch.inf)

@@ -79,7 +79,7 @@ def torch_move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps
     spare = (eps ** _power(norm) - _mass(delta, norm).sum(1, keepdim=True)).clamp(min=0)
     wanted = (spare / c + mass).sqrt() if norm == "l2" else spare + c * mass
     moved = torch.where(here, _shares(shape * here, norm) * wanted, delta.masked_fill(there, 0.0))
-    return _settle(image, moved, eps, norm)
+    return settle(image, moved, eps, norm)
 
 
 def _window(top: Tensor, left: Tensor, side: Tensor, h: int, w: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
@@ -106,7 +106,7 @@ def _shares(delta: Tensor, norm: Norm) -> Tensor:
     return delta / (_TINY + (mass.sqrt() if norm == "l2" else mass))
 
 
-def _settle(image: Tensor, delta: Tensor, eps: float, norm: Norm) -> Tensor:
+def settle(image: Tensor, delta: Tensor, eps: float, norm: Norm) -> Tensor:
     """`image` moved by eps in the direction of `delta` (L2), or into the ball and [0, 1] at once (L1)."""
     if norm == "l1":
         return norms.into_l1(image + delta, image, eps)
@@ -122,7 +122,7 @@ def _compiled_move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps,
     places = torch.stack([windows.side, *here, *there, shapes.place(windows.side), windows.turned], 1)
     arrays = places.numpy(), windows.colour.numpy(), shapes.shape.numpy()
     move_windows(norms.array(delta), norms.array(image), *arrays, eps, norm == "l2", best.shape[-1])
-    return delta if norm == "l2" else _settle(image, delta, eps, norm)
+    return delta if norm == "l2" else settle(image, delta, eps, norm)
 
 
 @cache
