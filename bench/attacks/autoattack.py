@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from bench.attacks.apgd import Apgd
+from bench.attacks.apgd_l1 import ApgdL1
 from bench.attacks.base import Attack, Trial
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.fab import Fab
@@ -13,17 +14,29 @@ STEPS = 100
 QUERIES = 5000
 """The standard ensemble: section 4 and table 2 of the paper; one restart of each part."""
 
+L1_TARGETS = 5
+L1_RESTARTS = 5
+"""For L1 (arXiv 2103.01208, section 5.2): five starts of Auto-PGD on cross-entropy, and five targets of its targeted
+form; FAB and Square as for the other norms."""
+
+
+def _auto_pgd(norm: Norm, eps: Fraction, loss: str, steps: int, name: str) -> Apgd | ApgdL1:
+    radius = float(eps)
+    if check_budget(norm, eps) == "l1":
+        return ApgdL1(radius, loss, steps, name)
+    return Apgd(norm, radius, loss, steps, name)
+
 
 def apgd(norm: Norm, eps: Fraction, loss: str = "ce", steps: int = STEPS, restarts: int = 1) -> Attack:
-    """Untargeted Auto-PGD on "ce" or "dlr"."""
-    search = Apgd(check_budget(norm, eps), float(eps), loss, steps, f"apgd-{loss}")
+    """Untargeted Auto-PGD on "ce", "dlr" or "pm" (arXiv 2411.15210)."""
+    search = _auto_pgd(norm, eps, loss, steps, f"apgd-{loss}")
     trials = tuple(Trial(search, restart) for restart in range(restarts))
     return Attack(search.name, norm, eps, trials, f"k{steps}-r{restarts}")
 
 
 def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS) -> Attack:
     """Auto-PGD on the targeted DLR loss, towards each of the `targets` most likely wrong classes."""
-    search = Apgd(check_budget(norm, eps), float(eps), "dlr-targeted", steps, "apgd-t")
+    search = _auto_pgd(norm, eps, "dlr-targeted", steps, "apgd-t")
     return Attack(
         search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
     )
@@ -45,9 +58,9 @@ def square(norm: Norm, eps: Fraction, queries: int = QUERIES, rescale: bool = Fa
 
 def autoattack(norm: Norm, eps: Fraction) -> Attack:
     """The standard ensemble, with its own numbers of steps, targets and queries; there are no others of this name."""
-    return ensemble(
-        "autoattack", apgd(norm, eps), apgd_t(norm, eps), fab_t(norm, eps), square(norm, eps), choices="standard"
-    )
+    restarts, targets = (L1_RESTARTS, L1_TARGETS) if norm == "l1" else (1, TARGETS)
+    first, second = apgd(norm, eps, restarts=restarts), apgd_t(norm, eps, targets)
+    return ensemble("autoattack", first, second, fab_t(norm, eps), square(norm, eps), choices="standard")
 
 
 def ensemble(family: str, *parts: Attack, choices: str) -> Attack:

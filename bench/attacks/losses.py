@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CW_CONFIDENCE = 50.0
-
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+CW_CONFIDENCE = 50.0
+"""By how much another class must lead before Carlini and Wagner's loss is content, as in NoFrost's `test.py`."""
 
 
 def take(logits: Tensor, classes: Tensor) -> Tensor:
@@ -51,14 +52,15 @@ def pm(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
 
 
 def cw(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
-    """Carlini and Wagner's hinge with confidence 50, as NoFrost's `test.py` has it: flat once another class leads by
-    50."""
+    """Carlini and Wagner's hinge (arXiv 1608.04644, f6): flat once another class leads by `CW_CONFIDENCE`."""
     return -(margin(logits, label) + CW_CONFIDENCE).clamp(min=0)
 
 
 LOSSES: dict[str, Loss] = {
     "ce": ce,
-    "ce-targeted": ce_targeted, "dlr": dlr, "dlr-targeted": dlr_targeted,
+    "ce-targeted": ce_targeted,
+    "dlr": dlr,
+    "dlr-targeted": dlr_targeted,
     "pm": pm,
     "cw": cw,
 }

@@ -104,11 +104,11 @@ def l1_threshold(way: Tensor, room: Tensor, eps: float) -> Tensor:
     """[n]: the least t >= 0 with sum(min(max(way - t, 0), room)) <= eps, of way, room [n, d]: Newton's steps, and
     halving where they leave the interval that holds the root."""
     low, high = torch.zeros_like(way[:, 0]), way.amax(1)
-    at = low
+    at, exact = low, 10 * torch.finfo(way.dtype).eps * eps
     for _ in range(_ROUNDS):
         left = (way - at[:, None]).clamp(min=0)
         over = torch.minimum(left, room).sum(1) - eps
-        if not (over.abs() > 1e-6 * eps).logical_and((over > 0) | (at > 0)).any():
+        if not (over.abs() > exact).logical_and((over > 0) | (at > 0)).any():
             break
         low, high = torch.where(over > 0, at, low), torch.where(over > 0, high, at)
         free = ((left > 0) & (left <= room)).sum(1)

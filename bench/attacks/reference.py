@@ -30,7 +30,7 @@ CLASSES_NEEDED = 10
 STEPS_UNKNOWN = -1
 """What stands in a record's `steps`: pyautoattack does not say when an image broke."""
 
-NORMS: dict[Norm, str] = {"linf": "Linf", "l2": "L2"}
+NORMS: dict[Norm, str] = {"linf": "Linf", "l2": "L2", "l1": "L1"}
 
 
 class Counted(nn.Module):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyautoattack.fab_projections import projection_l2, projection_linf
+from pyautoattack.fab_projections import projection_l1, projection_l2, projection_linf
 from torch import nn
 
 from bench.attacks.autoattack import fab_t
@@ -24,7 +24,7 @@ def test_the_projection_is_the_reference_s(seed: int, scale: float, norm: Norm) 
     gap = scale * torch.randn(5, generator=random)
     ours = onto_plane(x, normal, gap, norm)
     offset = (normal * x).flatten(1).sum(1) - gap
-    project = projection_linf if norm == "linf" else projection_l2
+    project = {"linf": projection_linf, "l2": projection_l2, "l1": projection_l1}[norm]
     torch.testing.assert_close(ours, project(x.flatten(1), normal.flatten(1), offset).view_as(x), atol=2e-5, rtol=0)
     torch.testing.assert_close((normal * ours).flatten(1).sum(1), -gap, atol=1e-4, rtol=0)
 
@@ -64,7 +64,7 @@ def linear_distance(net: nn.Linear, images: torch.Tensor, labels: torch.Tensor, 
     logits, weight = net(images.flatten(1)), net.weight
     gaps = logits.gather(1, labels[:, None]) - logits
     normals = weight[labels][:, None] - weight[None]
-    sizes = normals.abs().sum(2) if norm == "linf" else normals.norm(dim=2)
+    sizes = {"linf": normals.abs().sum(2), "l2": normals.norm(dim=2), "l1": normals.abs().amax(2)}[norm]
     return (gaps / sizes.clamp(min=1e-9)).scatter(1, labels[:, None], torch.inf).amin(1)
 
 
