@@ -7,6 +7,7 @@ from bench.attacks.apgd_l1 import ApgdL1
 from bench.attacks.base import Attack, Trial
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.fab import Fab
+from bench.attacks.losses import CLASSES_NEEDED
 from bench.attacks.square import Square
 
 TARGETS = 9
@@ -34,9 +35,9 @@ def apgd(norm: Norm, eps: Fraction, loss: str = "ce", steps: int = STEPS, restar
     return Attack(search.name, norm, eps, trials, f"k{steps}-r{restarts}")
 
 
-def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS) -> Attack:
+def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS, loss: str = "dlr-targeted") -> Attack:
     """Auto-PGD on the targeted DLR loss, towards each of the `targets` most likely wrong classes."""
-    search = _auto_pgd(norm, eps, "dlr-targeted", steps, "apgd-t")
+    search = _auto_pgd(norm, eps, loss, steps, "apgd-t")
     return Attack(
         search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
     )
@@ -56,11 +57,27 @@ def square(norm: Norm, eps: Fraction, queries: int = QUERIES, rescale: bool = Fa
     return Attack(search.name, norm, eps, (Trial(search),), f"q{queries}{'-rescaled' if rescale else ''}")
 
 
-def autoattack(norm: Norm, eps: Fraction) -> Attack:
-    """The standard ensemble, with its own numbers of steps, targets and queries; there are no others of this name."""
-    restarts, targets = (L1_RESTARTS, L1_TARGETS) if norm == "l1" else (1, TARGETS)
-    first, second = apgd(norm, eps, restarts=restarts), apgd_t(norm, eps, targets)
-    return ensemble("autoattack", first, second, fab_t(norm, eps), square(norm, eps), choices="standard")
+def autoattack(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
+    """The standard ensemble, with its own numbers of steps, targets and queries.
+
+    Where there are fewer than ten classes all wrong ones are targets, and the name says how many (`t2-standard`).
+    """
+    restarts, most = (L1_RESTARTS, L1_TARGETS) if norm == "l1" else (1, TARGETS)
+    first, second = apgd(norm, eps, restarts=restarts), apgd_t(norm, eps, *_aims(most, classes))
+    third = fab_t(norm, eps, _aims(TARGETS, classes)[0])
+    choices = standard(classes)
+    return ensemble("autoattack", first, second, third, square(norm, eps), choices=choices)
+
+
+def standard(classes: int) -> str:
+    """The choices that the standard ensemble's name says."""
+    return "standard" if classes > TARGETS else f"t{classes - 1}-standard"
+
+
+def _aims(most: int, classes: int, steps: int = STEPS) -> tuple[int, int, str]:
+    """How many targets, how many steps, and the targeted loss, of a model of `classes` classes."""
+    enough = classes >= CLASSES_NEEDED["dlr-targeted"]
+    return min(most, classes - 1), steps, "dlr-targeted" if enough else "margin-targeted"
 
 
 def ensemble(family: str, *parts: Attack, choices: str) -> Attack:
@@ -76,13 +93,14 @@ FAST_QUERIES = 1000
 ensemble's 8,800 and more."""
 
 
-def aa_fast(norm: Norm, eps: Fraction) -> Attack:
+def aa_fast(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
     """A cheaper ensemble, comparable with itself alone: half the steps, the six likeliest targets, no FAB, and
     Square with a fifth of the queries and its schedule of sizes rescaled to them. Square stays because it is what
     finds models whose gradients mislead the other two."""
     parts = (
         apgd(norm, eps, steps=FAST_STEPS),
-        apgd_t(norm, eps, FAST_TARGETS, FAST_STEPS),
+        apgd_t(norm, eps, *_aims(FAST_TARGETS, classes, FAST_STEPS)),
         square(norm, eps, FAST_QUERIES, rescale=True),
     )
-    return ensemble("aa-fast", *parts, choices="v1")
+    few = f"t{classes - 1}-" if classes <= FAST_TARGETS else ""
+    return ensemble("aa-fast", *parts, choices=f"{few}v1")

@@ -56,12 +56,19 @@ def cw(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
     return -(margin(logits, label) + CW_CONFIDENCE).clamp(min=0)
 
 
+def margin_targeted(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
+    """Logit of the target less the label's: in place of the targeted DLR, which needs four classes, where there are
+    fewer. Auto-PGD's steps do not depend on a loss's scale."""
+    return take(logits, target) - take(logits, label)
+
+
 LOSSES: dict[str, Loss] = {
     "ce": ce,
     "ce-targeted": ce_targeted,
     "dlr": dlr,
     "dlr-targeted": dlr_targeted,
+    "margin-targeted": margin_targeted,
     "pm": pm,
     "cw": cw,
 }
-CLASSES_NEEDED = {"ce": 2, "ce-targeted": 2, "dlr": 3, "dlr-targeted": 4, "pm": 2, "cw": 2}
+CLASSES_NEEDED = {"ce": 2, "ce-targeted": 2, "dlr": 3, "dlr-targeted": 4, "margin-targeted": 2, "pm": 2, "cw": 2}

@@ -26,7 +26,7 @@ QUERIES = 1000
 AGREEMENT = 0.9
 """Cosine between the gradients in float32 and float64 below which they disagree."""
 
-UNBOUNDED: Mapping[Norm, Fraction] = {"linf": Fraction(254, 255), "l2": Fraction(1000)}
+UNBOUNDED: Mapping[Norm, Fraction] = {"linf": Fraction(254, 255), "l2": Fraction(1000), "l1": Fraction(10_000)}
 """Budgets within which any picture is reached from any other (nearly, for Linf: eps 1 would be refused)."""
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bench.attacks import norms
 from bench.attacks.budget import Norm
-from bench.attacks.losses import LOSSES
+from bench.attacks.losses import CLASSES_NEEDED, LOSSES
 from bench.attacks.norms import per_image
 from bench.attacks.randomness import normal, uniform
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
@@ -43,10 +43,15 @@ class Pgd(Search[PgdBatch]):
     random_start: bool = True
     keep: Literal["final", "best"] = "final"
     name: str = "pgd"
+    loss: str = "ce"
 
     @property
     def stream(self) -> str:
         return "pgd"
+
+    @property
+    def classes(self) -> int:
+        return CLASSES_NEEDED[self.loss]
 
     def start(self, new: NewImages) -> PgdBatch:
         at = new.at(new.image + self._noise(new), norms.box(new.image, self.eps, self.norm))
@@ -73,7 +78,7 @@ class Pgd(Search[PgdBatch]):
         return batch.step < self.steps
 
     def objective(self, batch: PgdBatch, logits: Tensor) -> Tensor:
-        return LOSSES["ce-targeted" if self.targeted else "ce"](logits, batch.label, batch.target)
+        return LOSSES["ce-targeted" if self.targeted else self.loss](logits, batch.label, batch.target)
 
     def update(self, batch: PgdBatch, output: ModelOutput) -> Tensor:
         if self.keep == "best":

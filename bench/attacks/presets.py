@@ -5,6 +5,7 @@ from typing import Literal
 
 from bench.attacks.base import Attack, Trial
 from bench.attacks.budget import check_budget
+from bench.attacks.nofrost import step_size as nofrost_step
 from bench.attacks.pgd import Pgd
 from bench.condition import spell
 from bench.errors import UsageError
@@ -38,6 +39,8 @@ def make_pgd(
     `keep="best"` judges all iterates: `pgdbest-...`. Steps that cannot cross the ball are marked `-short` in the name.
     """
     checked = check_budget(norm, eps)
+    if checked == "l1":
+        raise UsageError("PGD of a fixed step is no attack in L1: use --suite apgd-ce or autoattack (arXiv 2103.01208)")
     step_size = default_step(eps, max(steps, 1)) if step_size is None else step_size
     if steps < 1 or restarts < 1 or step_size <= 0:
         raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
@@ -75,7 +78,7 @@ def nofrost(steps: int = 20) -> Attack:
     """NoFrost (arXiv 2207.01156; README and `test.py`): untargeted, eps 8/255, step min(1.25 eps, eps + 4/255) / steps,
     which is 0.5/255 for its 20 steps."""
     eps = 8 * PIXEL
-    return make_pgd("linf", eps, steps, min(eps * Fraction(5, 4), eps + 4 * PIXEL) / steps)
+    return make_pgd("linf", eps, steps, nofrost_step(eps, steps))
 
 
 def advprop(eps: int = 4) -> Attack:

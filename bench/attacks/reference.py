@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
+from bench.attacks.autoattack import TARGETS, standard
 from bench.attacks.base import Attack, AttackResult, Progress
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_call, check_classes, check_logits
@@ -24,8 +25,8 @@ from bench.attacks.network import Cost, freeze
 COMPONENTS = ("apgd-ce", "apgd-t", "fab-t", "square")
 """The standard ensemble, in its order."""
 
-CLASSES_NEEDED = 10
-"""Nine targets and the label."""
+CLASSES_NEEDED = 4
+"""What the targeted DLR loss is defined for."""
 
 STEPS_UNKNOWN = -1
 """What stands in a record's `steps`: pyautoattack does not say when an image broke."""
@@ -84,7 +85,7 @@ class ReferenceAttack(Attack):
         run = _Run(self, model, batch_size, seed)
         clean = run.score(images)
         check_logits(clean, labels)
-        check_classes(self.family, CLASSES_NEEDED, clean.shape[1])
+        check_classes(self.family, max(CLASSES_NEEDED, (self.fields.targets or TARGETS) + 1), clean.shape[1])
         broken_by = ["clean" if wrong else None for wrong in (clean.argmax(1) != labels).tolist()]
         adversarial = images.clone()
         for component in COMPONENTS:
@@ -111,9 +112,10 @@ class ReferenceAttack(Attack):
         )
 
 
-def reference(norm: str, eps: Fraction) -> ReferenceAttack:
-    """pyautoattack's standard ensemble. Raises `UsageError` for a norm or a budget that cannot be meant."""
-    return ReferenceAttack("autoattack", check_budget(norm, eps), eps, (), "standard")
+def reference(norm: str, eps: Fraction, classes: int = TARGETS + 1) -> ReferenceAttack:
+    """pyautoattack's standard ensemble, with as many targets as the classes suffice for. Raises `UsageError` for a
+    norm or a budget that cannot be meant."""
+    return ReferenceAttack("autoattack", check_budget(norm, eps), eps, (), standard(classes))
 
 
 class _Run:
@@ -132,6 +134,8 @@ class _Run:
             device=self.device,
         )
         self.runner.verbose = False
+        for part in (self.runner.apgd_targeted, self.runner.fab):
+            part.n_target_classes = min(part.n_target_classes, attack.fields.targets or TARGETS)
 
     def component(self, name: str, images: Tensor, labels: Tensor) -> Tensor:
         """The pictures [n, 3, h, w] that one component hands back, the clean one where it failed."""

@@ -34,9 +34,9 @@ class SquareBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Square(Search[SquareBatch]):
-    """`queries` random squares (Linf) or pairs of windows (L2, L1), each kept if it lowers the margin. Ends at the first
-    misclassification. The schedule of sizes is that of 10,000 queries whatever their number, as in AutoAttack, unless
-    `rescale` spreads it over the queries that there are."""
+    """`queries` random squares (Linf) or pairs of windows (L2, L1), each kept if it lowers the margin. Ends at
+    the first misclassification. The schedule of sizes is that of 10,000 queries whatever their number, as in
+    AutoAttack, unless `rescale` spreads it over the queries that there are."""
 
     norm: Norm
     eps: float

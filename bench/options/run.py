@@ -15,7 +15,7 @@ from bench.options.values import Number, Scalar, Shard
 from model_zoo.errors import suggestion
 
 InputProtocol = Literal["canonical", "published"]
-NormName = Literal["linf", "l2"]
+NormName = Literal["linf", "l2", "l1"]
 AttackEngine = Literal["native", "reference"]
 
 

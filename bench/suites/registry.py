@@ -4,12 +4,24 @@ from collections.abc import Sequence
 
 from bench.errors import UsageError
 from bench.options import OPTIONS, RunOptions
-from bench.suites import attacks, branches, clean, corruption, cue_conflict, diagnostics, pgd, robustbench, shift, tiny
+from bench.suites import (
+    attacks,
+    branches,
+    clean,
+    corruption,
+    cue_conflict,
+    diagnostics,
+    pgd,
+    robustbench,
+    shift,
+    tiny,
+    union,
+)
 from bench.suites.base import Suite
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for room in (clean, corruption, shift, cue_conflict, pgd, branches, attacks, robustbench, diagnostics, tiny)
+    for room in (clean, corruption, shift, cue_conflict, pgd, branches, attacks, union, robustbench, diagnostics, tiny)
     for suite in room.SUITES
 }
 

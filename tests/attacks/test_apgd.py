@@ -136,6 +136,25 @@ def test_more_targets_break_no_less(subject: Subject, norm: Norm) -> None:
     assert 0 < nine.robust.sum() < one.robust.sum() < 24 or norm != "linf"
 
 
+def test_in_l1_a_linear_model_s_verdicts_are_exact() -> None:
+    """Two classes: the distance to the plane is the gap over the largest weight, since [0, 1] is out of reach."""
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(1, 48, generator=random)
+    linear = nn.Linear(48, 2)
+    linear.weight.data, linear.bias.data = torch.cat([weight, -weight]), torch.zeros(2)
+    net = nn.Sequential(nn.Flatten(), linear).eval()
+    images = 0.5 + 0.01 * torch.randn(40, 3, 4, 4, generator=random)
+    linear.bias.data[0] -= 2 * (images.flatten(1) @ weight.T).median()
+    logits = net(images).detach()
+    distance = (logits[:, 0] - logits[:, 1]).abs() / (2 * weight.abs().max())
+    eps = Fraction(float(distance.median())).limit_denominator(10_000)
+    result = apgd("l1", eps).run(net, images, logits.argmax(1), [str(i) for i in range(40)])
+    clear = (distance - float(eps)).abs() > 0.01 * float(eps)
+    assert torch.equal(result.robust[clear], (distance > float(eps))[clear])
+    assert clear.sum() > 35
+    assert float(result.distance.max()) <= float(eps) * (1 + 1e-5)
+
+
 def test_the_image_leaves_at_its_first_misclassified_iterate(subject: Subject) -> None:
     result = apgd("linf", Fraction(64, 255)).run(subject.net, subject.images, subject.labels, subject.ids)
     assert set(result.broken_by) == {"apgd-ce"}

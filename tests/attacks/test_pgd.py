@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.attacks.base import Attack
-from bench.attacks.budget import NORMS
 from bench.attacks.pgd import Pgd
 from bench.attacks.presets import make_pgd
 from bench.attacks.search import NewImages
@@ -75,7 +74,7 @@ def test_a_cycle_is_noticed_whatever_its_length() -> None:
         assert asked < 60
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_random_starts_fill_the_ball_and_belong_to_the_image(subject: Subject, norm: str) -> None:
     eps = Fraction(1, 10)
     attack = make_pgd(norm, eps, 1, Fraction(1, 10**9))

@@ -105,3 +105,11 @@ def test_bad_input_is_refused_before_the_first_pass(net: nn.Module, images: Tens
     few = nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).eval()
     with pytest.raises(UsageError, match="at least 10 classes, found 4"):
         reference("linf", EPS).run(few, images, labels % 4, IDS)
+    with pytest.raises(UsageError, match="at least 4 classes, found 3"):
+        reference("linf", EPS, 3).run(nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).eval(), images, labels % 3, IDS)
+
+
+def test_fewer_classes_have_fewer_targets(images: Tensor) -> None:
+    few = nn.Sequential(nn.Flatten(), nn.Linear(192, 5)).eval()
+    result = reference("linf", EPS, 5).run(few, images, few(images).argmax(1), IDS)
+    assert "apgd-t" in result.broken_by

@@ -144,7 +144,7 @@ def test_windows_are_the_reference_s(norm: Norm, eps: float, made: Callable[...,
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_queries_are_counted_and_end_at_the_first_success(subject: Subject, norm: Norm) -> None:
-    eps = Fraction(30, 255) if norm == "linf" else Fraction(1)
+    eps = {"linf": Fraction(30, 255), "l2": Fraction(1), "l1": Fraction(6)}[norm]
     result = square(norm, eps, 150).run(subject.net, subject.images, subject.labels, subject.ids)
     assert result.cost.backward == 0
     assert (result.steps[result.robust] == 151).all()

@@ -130,7 +130,7 @@ def test_a_budget_is_what_was_meant(value: Any) -> None:
         ({"batch_size": 0}, "--batch-size: expected a whole number of at least 1"),
         ({"workers": 0}, "--workers: expected a whole number of at least 1"),
         ({"reliability": -1}, "--reliability: expected a whole number of at least 0"),
-        ({"norm": "linff"}, "--norm: expected linf or l2, found 'linff' .did you mean linf"),
+        ({"norm": "linff"}, "--norm: expected linf or l2 or l1, found 'linff' .did you mean linf"),
         ({"protocol": "Canonical"}, "--protocol: expected canonical or published"),
         ({"attack_engine": ""}, "--attack-engine: expected native or reference"),
         ({"shard": "4/3"}, "--shard: i must lie in 1..n"),
@@ -156,7 +156,7 @@ def test_large_budgets_are_meant_in_l2() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--eps -1/255", "--eps=-1/255", "--seed -1", "--limit 0", "--norm l1", "--step-size -1/255"]
+    "words", ["--eps -1/255", "--eps=-1/255", "--seed -1", "--limit 0", "--norm l3", "--step-size -1/255"]
 )
 def test_the_command_line_refuses_before_anything_is_loaded(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--model", "no_such_model", "--suite", "no-such-suite", *words.split()]) == 2

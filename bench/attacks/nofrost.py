@@ -1,0 +1,54 @@
+"""The attacks that NoFrost evaluates with besides PGD and Auto-PGD (arXiv 2207.01156; `test.py` of its code).
+
+All are in Linf, untargeted, from `steps` steps of min(1.25 eps, eps + 4/255) / steps, and judged at their final
+iterate; eps is 8/255 there, and there are 20 steps.
+"""
+
+from fractions import Fraction
+
+from bench.attacks.base import Attack, Trial
+from bench.attacks.budget import check_budget
+from bench.attacks.momentum import MomentumPgd
+from bench.attacks.pgd import Pgd
+from bench.attacks.queue import AnySearch
+from bench.condition import spell
+
+EPS = Fraction(8, 255)
+STEPS = 20
+
+
+def step_size(eps: Fraction, steps: int) -> Fraction:
+    """Step of `steps` steps: 0.5/255 for 20 of them at eps 8/255."""
+    return min(eps * Fraction(5, 4), eps + Fraction(4, 255)) / steps
+
+
+def bim(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
+    """The basic iterative method (arXiv 1607.02533): PGD from the image itself."""
+    step = step or step_size(eps, steps)
+    return _attack(Pgd("linf", float(eps), steps, float(step), random_start=False, name="bim"), eps, steps, step)
+
+
+def mi_fgsm(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
+    """The momentum iterative method (arXiv 1710.06081) from the image itself."""
+    step = step or step_size(eps, steps)
+    return _attack(MomentumPgd(float(eps), steps, float(step), False, "mi-fgsm"), eps, steps, step)
+
+
+def mi_pgd(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
+    """The momentum iterative method from a random start."""
+    step = step or step_size(eps, steps)
+    return _attack(MomentumPgd(float(eps), steps, float(step), True, "mi-pgd"), eps, steps, step)
+
+
+def cw_pgd(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
+    """PGD on Carlini and Wagner's loss (arXiv 1608.04644) of confidence 50."""
+    step = step or step_size(eps, steps)
+    return _attack(Pgd("linf", float(eps), steps, float(step), loss="cw", name="cw-pgd"), eps, steps, step)
+
+
+def _attack(search: AnySearch, eps: Fraction, steps: int, step: Fraction) -> Attack:
+    choices = f"k{steps}-a{spell(step)}-untargeted"
+    return Attack(search.name, check_budget("linf", eps), eps, (Trial(search),), choices)
+
+
+NOFROST = {"bim": bim, "mi-fgsm": mi_fgsm, "mi-pgd": mi_pgd, "cw-pgd": cw_pgd}
