@@ -1,6 +1,7 @@
 """Several norms at once: an image counts that stands against Linf, L2 and L1."""
 
 from functools import partial
+
 from bench.attacks.budget import NORMS
 from bench.metrics import union
 from bench.metrics.accuracy import accuracy, correct

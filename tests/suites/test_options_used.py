@@ -29,7 +29,7 @@ OTHER: dict[str, Any] = {
     "eps": "3/255",
     "norm": "l2",
     "steps": 7,
-    "step_size": "0.5/255",
+    "step_size": "0.7/255",
     "restarts": 2,
     "targeted": True,
     "attack_engine": "reference",
