@@ -24,6 +24,10 @@ class WeightsError(ZooError):
     exit_code = 5
 
 
+class OutputError(ZooError):
+    """A network returned something else than logits."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`` (did you mean a, b?)`` with up to three known names nearest to `name`, or nothing."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from model_zoo import cache, weights
 from model_zoo.card import InputSpec, ModelCard
-from model_zoo.errors import UnknownModelError, WeightsError
+from model_zoo.errors import OutputError, UnknownModelError, WeightsError
 from model_zoo.fetch import sha256_of
 from model_zoo.fit import (
     Fit,
@@ -97,7 +97,28 @@ class Model(nn.Module):
         x = (images - self.mean) / self.std
         if self.card.input.channels == "bgr":
             x = x.flip(1)
-        return cast(Tensor, self.net(x))
+        return logits_of(self.net(x))
+
+
+def logits_of(output: object) -> Tensor:
+    """The logits that a network returned: a tensor, or what Hugging Face's networks return around one.
+
+    Raises `OutputError` for anything else, with what to return instead.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(logits := getattr(output, "logits", None), Tensor):
+        return logits
+    kind = type(output).__name__
+    if output is None:
+        raise OutputError("returns nothing: let forward end in `return logits`")
+    if isinstance(output, Mapping):
+        keys = ", ".join(repr(key) for key in list(output)[:4])
+        name = "logits" if "logits" in output else next(iter(output), "logits")
+        raise OutputError(f"returns a {kind} ({keys}): return out[{name!r}]")
+    if isinstance(output, tuple | list):
+        raise OutputError(f"returns a {kind} of {len(output)}: return out[0]")
+    raise OutputError(f"returns a {kind}: return its logits, a tensor [n, classes]")
 
 
 def load_model(name: str, *, weights_file: Path | None = None) -> Model:

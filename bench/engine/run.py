@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from bench.datasets.table import SETS
+from bench.engine.contract import check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
@@ -112,6 +113,7 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
     )
     if not queue:
         return  # and nothing is written: a finished run may lie in a folder that is read only
+    refused = _look_at_models(prepared, run_id, queue)
     if prepared.cluster is None:
         put_environment(store, run_id, where)
     with (
@@ -137,7 +139,21 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
             )
             if on_unit and isinstance(outcome.work, Unit):
                 on_unit(outcome.work)
-    tally.check()
+    tally.check(refused)
+
+
+def _look_at_models(prepared: Prepared, run_id: str, queue: WorkQueue) -> list[str]:
+    """Take out of `queue` what a model that breaks the contract was to do; why each does.
+
+    Raises `UsageError` where no model is left.
+    """
+    plan = prepared.plan
+    seen, refused = check_subjects(prepared.session, plan.subjects, queue.first_of_each())
+    if refused and not seen:
+        raise UsageError("\n".join(refused.values()))
+    put_contracts(prepared.store, run_id, plan.subjects, seen)
+    queue.without(refused)
+    return list(refused.values())
 
 
 def _executor(
@@ -166,8 +182,12 @@ class Tally:
         if not self.done and len(self.given_up) == HOPELESS:
             self.check()
 
-    def check(self) -> None:
-        """Raise `IncompleteError` if anything was given up."""
+    def check(self, refused: Sequence[str] = ()) -> None:
+        """Raise `IncompleteError` if anything was given up, or models were `refused`."""
+        if refused:
+            raise IncompleteError(
+                f"{len(refused)} models were refused, the others are done and stored:\n" + "\n".join(refused)
+            )
         if self.given_up:
             first = self.given_up[0]
             raise IncompleteError(

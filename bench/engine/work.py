@@ -2,8 +2,8 @@
 
 import traceback
 from collections import Counter, deque
-from collections.abc import Generator, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Hashable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from bench.engine.reliability import ReliabilityCheck, assess_cell, put_verdict
 from bench.engine.session import Session, Subjects
 from bench.errors import BenchError
 from bench.store import Store, put_part
+from bench.suites.base import Setup
 from model_zoo.errors import ZooError
 
 ATTEMPTS = 3
@@ -61,6 +62,23 @@ class WorkQueue:
         """Behind the rest of its block."""
         self._blocks.setdefault(work.block, deque()).append(work)
 
+    def first_of_each(self) -> dict[int, Setup]:
+        """What is to be done first with each model, by index."""
+        found: dict[int, Setup] = {}
+        for works in self._blocks.values():
+            for work in works:
+                for index, _ in work.cells:
+                    found.setdefault(index, work.condition)
+        return found
+
+    def without(self, subjects: Collection[int]) -> None:
+        """Leave out what was to be done with these models."""
+        for block, works in list(self._blocks.items()):
+            kept = [left for work in works if (left := _without(work, subjects)) is not None]
+            self._blocks[block] = deque(kept)
+            if not kept:
+                del self._blocks[block]
+
     def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
         """The next work for a worker that did block `last`, away from the blocks of `others` where that is possible."""
         if not self._blocks:
@@ -80,6 +98,14 @@ class WorkQueue:
         if not failure.final:
             self.put(work)
         return failure
+
+
+def _without(work: Work, subjects: Collection[int]) -> Work | None:
+    if isinstance(work, ReliabilityCheck):
+        surrogate = None if work.surrogate in subjects else work.surrogate
+        return None if work.entry.subject in subjects else replace(work, surrogate=surrogate)
+    cells = tuple(cell for cell in work.cells if cell[0] not in subjects)
+    return replace(work, cells=cells) if cells else None
 
 
 def perform(session: Session, subjects: Subjects, work: Work) -> Result:

@@ -63,7 +63,8 @@ class Reach:
             return []
         if isinstance(value, nn.Module):
             self.modules.append(value)
-            self.registered |= {f"{path}.{name}" for name in (*value._parameters, *value._buffers)}
+            named = (*value.named_parameters(recurse=False), *value.named_buffers(recurse=False))
+            self.registered |= {f"{path}.{name}" for name, _ in named}
             counts = True
         if counts:
             self.leaves[f"{path}:"] = title(value if hasattr(value, "__qualname__") else type(value))
@@ -134,6 +135,18 @@ def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
     yield from ((f".{name}", inner) for name, inner in list(vars(module).items()) if name not in _OF_TORCH)
     if isinstance(module, (torch.jit.ScriptModule, torch.fx.GraphModule)):
         yield ".code", str(module.code)
+    if isinstance(module, torch.jit.ScriptModule):
+        yield from _frozen(module)
+
+
+def _frozen(module: torch.jit.ScriptModule) -> Iterator[tuple[str, Any]]:
+    """Weights that `torch.jit.freeze` made constants of the graph, where no parameter is left."""
+    try:
+        nodes = module.inlined_graph.findAllNodes("prim::Constant")
+    except (RuntimeError, AttributeError):  # a part without a forward pass of its own
+        return
+    tensors = [node.t("value") for node in nodes if node.hasAttribute("value") and node.kindOf("value") == "t"]
+    yield from ((f".constant[{n}]", tensor) for n, tensor in enumerate(tensors))
 
 
 def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,175 @@
+"""What every suite asks of a model, looked at once on its first pictures, before anything is measured.
+
+Logits [n, classes], finite, the same on a second look, and for each picture its own: whatever stands beside it in a
+batch. A model that fails is refused with what to change; what was seen of one that passes stands in the run's record.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.checks import REPEATABLE_RTOL, looks_like_probabilities, relative_change
+from bench.attacks.forward import answer
+from bench.engine.execute import read_sample, to_images
+from bench.engine.session import Session, Subject
+from bench.errors import UsageError
+from bench.store import Store
+from bench.suites.base import Setup
+from model_zoo.errors import OutputError
+from model_zoo.identity.model import probe_images
+
+PICTURES = 4
+"""Pictures that a model is shown; each alone, beside others, and beside other others."""
+
+LOOKS = 2
+"""Times that a model is looked at before it is refused: a device's hiccup is not the model's fault."""
+
+HALF_RTOL = 3e-2
+"""By which a logit may move, of the largest, where the numbers within are of half precision and only the batch's size
+differs: kernels are chosen by it. Among batches of one size `REPEATABLE_RTOL` holds for all."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What was seen of a model: changes are of the largest logit, `alone` against a batch, `beside` other pictures."""
+
+    pictures: int
+    classes: int
+    dtype: str
+    again: float
+    beside: float
+    alone: float
+    probabilities: bool
+    constant: bool
+    """Whether all pictures got one answer, as of a network without weights."""
+
+
+def check_model(model: nn.Module, images: Tensor, classes: int) -> Contract:
+    """Look at `model` on `images` float32 [n, 3, h, w] in [0, 1]. Raises `UsageError` with what to change."""
+    _refuse_training(model)
+    kept = images.clone()
+    first = _logits(model, images, classes)
+    if not torch.equal(images, kept):
+        raise UsageError("writes into its input: begin its forward pass with x = x.clone(), or work out of place")
+    again = relative_change(first, _logits(model, kept, classes))
+    if again > REPEATABLE_RTOL:
+        raise UsageError(
+            f"answers the same pictures unlike on a second look (a logit moved by {again:.2g} of the largest): "
+            "dropout left on (F.dropout without training=self.training), noise, or state kept between calls"
+        )
+    beside, alone = _neighbours(model, kept, first, classes)
+    dtypes = {p.dtype for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()}
+    half = bool(dtypes & {torch.float16, torch.bfloat16}) or first.dtype in (torch.float16, torch.bfloat16)
+    if beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL):
+        raise UsageError(
+            f"answers a picture by the others of its batch (a logit moved by {max(beside, alone):.2g} of the largest): "
+            "batch norm without running statistics (track_running_stats=False), normalisation over the batch, or "
+            "int8 scales taken from it; a number would depend on the batch size"
+        )
+    dtype = str(first.dtype).removeprefix("torch.")
+    constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
+    return Contract(len(images), first.shape[1], dtype, again, beside, alone, looks_like_probabilities(first), constant)
+
+
+def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:
+    """How far the first picture's logits move with its neighbours (negatives in place of pictures), and alone."""
+    others = torch.cat([images[:1], 1 - images[1:]])
+    beside = relative_change(first[:1], _logits(model, others, classes)[:1]) if len(images) > 1 else 0.0
+    return beside, relative_change(first[:1], _logits(model, images[:1], classes))
+
+
+def _refuse_training(model: nn.Module) -> None:
+    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
+    if training:
+        raise UsageError(f"has {len(training)} modules in training mode ({', '.join(training[:3])}): call model.eval()")
+
+
+def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
+    """Finite logits [n, classes] of `images`, or a `UsageError` that says what came instead."""
+    try:
+        found = answer(model, images)
+    except torch.OutOfMemoryError:
+        raise
+    except OutputError as error:
+        raise UsageError(str(error)) from None
+    except Exception as error:
+        raise UsageError(_failure(model, images, error)) from error
+    n = len(images)
+    if not found.is_floating_point():
+        raise UsageError(f"returns {_spell(found)}: logits are floating point; return them before argmax or rounding")
+    if found.ndim != 2 or len(found) != n:
+        raise UsageError(
+            f"returns {_spell(found)} for {n} pictures: expected [{n}, {classes}]; return logits.flatten(1)"
+        )
+    if found.shape[1] != classes:
+        raise UsageError(
+            f"returns {found.shape[1]} logits, {classes} declared: name the classes that it has (file:...?classes="
+            f"{found.shape[1]}, or `classes` of its card) or give the network the right head"
+        )
+    strange = int((~found.isfinite().all(1)).sum())
+    if strange:
+        raise UsageError(
+            f"returns NaN or infinite logits on {strange} of {n} pictures: repair the model or its weights"
+        )
+    return found
+
+
+def _failure(model: nn.Module, images: Tensor, error: Exception) -> str:
+    """What a failed forward pass means, where that can be told."""
+    odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
+    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+    if odd:
+        return f"has weights of {', '.join(odd)} and fails on float32 pictures: call model.float() ({reason})"
+    if len(images) > 1:
+        try:
+            answer(model, images[:1])
+        except Exception:
+            return f"fails on pictures {list(images.shape)}: {reason}"
+        return f"answers one picture and fails on {len(images)}: export it with a batch size that may vary ({reason})"
+    return f"fails on pictures {list(images.shape)}: {reason}"
+
+
+def _spell(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+
+
+def check_subjects(
+    session: Session, subjects: Sequence[Subject], conditions: Mapping[int, Setup]
+) -> tuple[dict[int, Contract], dict[int, str]]:
+    """Look at models, by index, on the first pictures of their conditions: what was seen, or why they are refused."""
+    seen: dict[int, Contract] = {}
+    refused: dict[int, str] = {}
+    for index, condition in conditions.items():
+        model = subjects[index].model.to(session.device)
+        images = _pictures(session, subjects[index], condition)
+        for _ in range(LOOKS):
+            try:
+                seen[index] = check_model(model, images, model.card.classes)
+                refused.pop(index, None)
+                break
+            except UsageError as error:
+                refused[index] = f"{model.name}: {error}"
+    return seen, refused
+
+
+def _pictures(session: Session, subject: Subject, condition: Setup) -> Tensor:
+    """The first pictures of the condition, as the model is shown them; made ones where none can be read."""
+    dataset, first = session.dataset_of(condition), list(range(PICTURES))
+    batch = read_sample(session, dataset, condition, first[: len(dataset)], subject.spec)
+    shown = to_images(batch.pictures[subject.spec]) if batch.readable else probe_images(subject.spec.size)
+    shown = shown if len(shown) > 1 else torch.cat([shown, 1 - shown])
+    return shown.to(session.device)
+
+
+def put_contracts(store: Store, run_id: str, subjects: Sequence[Subject], seen: dict[int, Contract]) -> None:
+    """Write what was seen of each model beside `run.json`, by fingerprint."""
+    found: dict[str, Any] = {
+        subjects[i].fingerprint: {"model": subjects[i].model.name, **asdict(c)} for i, c in seen.items()
+    }
+    name = f"runs/{run_id}/contracts.json"
+    if found and "contracts.json" not in store.names(f"runs/{run_id}"):
+        store.put(name, json.dumps(found, indent=1, sort_keys=True).encode())

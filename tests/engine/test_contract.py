@@ -1,0 +1,221 @@
+"""What a module may be: each oddity works as it should or is refused on the first pictures with what to change."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import bench
+from bench.engine.contract import Contract, check_model
+from bench.errors import IncompleteError, UsageError
+from bench.testing import fake_model
+from model_zoo.load import Model
+
+IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+class Wrapped(nn.Module):
+    """A small network of 10 classes whose output `change` makes odd."""
+
+    def __init__(self, change: Callable[[Tensor], Any] = lambda out: out, *, seed: int = 0) -> None:
+        super().__init__()
+        self.inner = fake_model(classes=10, seed=seed).net
+        self.change = change
+
+    def forward(self, x: Tensor) -> Any:
+        return self.change(self.inner(x))
+
+
+class BatchNormed(nn.Module):
+    """Batch norm of the batch's own statistics, in eval mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3, track_running_stats=False)
+        self.inner = Wrapped()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(self.norm(x))
+
+
+class DroppedOut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Wrapped()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(F.dropout(x))
+
+
+class Counting(nn.Module):
+    """Keeps a running mean of what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.mean = Wrapped(), torch.zeros(())
+
+    def forward(self, x: Tensor) -> Any:
+        self.mean = 0.5 * self.mean + x.mean()
+        return self.inner(x - self.mean)
+
+
+class Writing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Wrapped()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.inner(x.mul_(0.5))
+
+
+class QuantisedRange(nn.Module):
+    """Eight bits with one scale for the whole batch, as dynamic int8 takes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = Wrapped()
+
+    def forward(self, x: Tensor) -> Any:
+        scale = x.abs().amax() / 127
+        return self.inner((x / scale).round() * scale)
+
+
+@dataclass
+class Output:
+    """As Hugging Face's networks return their logits."""
+
+    logits: Tensor
+    hidden_states: None = None
+
+
+def model_of(net: nn.Module, classes: int = 10) -> Model:
+    return Model(net, fake_model(classes=classes).card)
+
+
+REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "more logits than classes": (lambda: fake_model(classes=11).net, "returns 11 logits, 10 declared"),
+    "one logit": (lambda: fake_model(classes=1).net, "returns 1 logits, 10 declared"),
+    "a tuple": (lambda: Wrapped(lambda out: (out, out)), r"returns a tuple of 2: return out\[0\]"),
+    "a list": (lambda: Wrapped(lambda out: [out]), r"returns a list of 1: return out\[0\]"),
+    "a dict": (lambda: Wrapped(lambda out: {"aux": out, "out": out}), r"dict \('aux', 'out'\): return out\['aux'\]"),
+    "a dict of logits": (lambda: Wrapped(lambda out: {"loss": 0, "logits": out}), r"return out\['logits'\]"),
+    "nothing": (lambda: Wrapped(lambda _: None), "returns nothing"),
+    "a number": (lambda: Wrapped(lambda _: 3), "returns a int"),
+    "predictions": (lambda: Wrapped(lambda out: out.argmax(1)), "before argmax"),
+    "a map": (lambda: Wrapped(lambda out: out[:, :, None, None]), r"\[4, 10, 1, 1\] for 4 pictures"),
+    "a mean over the batch": (lambda: Wrapped(lambda out: out.mean(0)), r"\[10\] for 4 pictures"),
+    "NaN": (lambda: Wrapped(lambda out: out * float("nan")), "NaN or infinite logits on 4 of 4"),
+    "infinity": (lambda: Wrapped(lambda out: out / 0), "NaN or infinite"),
+    "dropout left on": (DroppedOut, "answers the same pictures unlike on a second look"),
+    "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "unlike on a second look"),
+    "state": (Counting, "state kept between calls"),
+    "batch norm without statistics": (BatchNormed, "batch norm without running statistics"),
+    "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "by the others of its batch"),
+    "a scale of the batch": (QuantisedRange, "int8 scales taken from it"),
+    "half precision": (lambda: Wrapped().half(), r"has weights of float16 .*call model.float\(\)"),
+    "bfloat16": (lambda: Wrapped().bfloat16(), r"has weights of bfloat16"),
+    "float64": (lambda: Wrapped().double(), r"has weights of float64"),
+    "a fixed batch": (lambda: Wrapped(lambda out: out.reshape(1, 10)), "answers one picture and fails on 4"),
+    "another size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(7, 10)), r"fails on pictures \[4, 3, 32, 32\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("oddity", REFUSED)
+def test_an_oddity_is_refused_with_what_to_change(oddity: str) -> None:
+    make, says = REFUSED[oddity]
+    with pytest.raises(UsageError, match=says):
+        check_model(model_of(make()), IMAGES.clone(), 10)
+
+
+def test_a_module_that_writes_into_its_pictures_is_refused() -> None:
+    with pytest.raises(UsageError, match="writes into its input"):
+        check_model(Writing().eval(), IMAGES.clone(), 10)
+    assert check_model(model_of(Writing()), IMAGES.clone(), 10), "behind a normalisation it writes into its own copy"
+
+
+def in_training() -> nn.Module:
+    model = model_of(Wrapped())
+    model.net.train()
+    return model
+
+
+def test_a_module_left_in_training_mode_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"modules in training mode \(net, .*call model.eval\(\)"):
+        check_model(in_training(), IMAGES, 10)
+
+
+SERVED: dict[str, Callable[[], nn.Module]] = {
+    "plain": Wrapped,
+    "Hugging Face": lambda: Wrapped(Output),
+    "autocast": lambda: Wrapped(lambda out: out.bfloat16()),
+    "TorchScript": lambda: traced(),
+    "frozen": lambda: torch.jit.freeze(traced()),
+    "batch norm with statistics": lambda: nn.Sequential(nn.BatchNorm2d(3), Wrapped()),
+    "group norm": lambda: nn.Sequential(nn.GroupNorm(3, 3), Wrapped()),
+    "dropout": lambda: nn.Sequential(nn.Dropout(), Wrapped()),
+}
+
+
+def traced() -> Any:
+    return torch.jit.trace(fake_model(classes=10).net.eval(), IMAGES)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+@pytest.mark.parametrize("kind", SERVED)
+def test_what_answers_each_picture_for_itself_works(kind: str) -> None:
+    seen = check_model(model_of(SERVED[kind]()), IMAGES, 10)
+    assert isinstance(seen, Contract)
+    assert (seen.pictures, seen.classes, seen.again, seen.beside) == (4, 10, 0, 0)
+    assert not seen.constant
+    assert not seen.probabilities
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_frozen_graphs_of_unlike_weights_are_unlike_models() -> None:
+    """Frozen, weights are constants of the graph and no parameters."""
+    frozen = [torch.jit.freeze(torch.jit.trace(Wrapped(seed=seed).eval(), IMAGES)) for seed in (0, 0, 1)]
+    one, same, other = (model_of(net).identity().exact for net in frozen)
+    assert one == same != other
+
+
+def test_probabilities_and_a_constant_answer_are_seen() -> None:
+    assert check_model(model_of(Wrapped(lambda out: out.softmax(1))), IMAGES, 10).probabilities
+    assert check_model(model_of(Wrapped(lambda out: out * 0 + 1)), IMAGES, 10).constant
+
+
+@pytest.mark.parametrize("suite", ["tiny", "tiny-c", "pgd", "smoothness"])
+def test_every_suite_asks_the_same_before_it_measures(tmp_path: Path, suite: str) -> None:
+    """A dummy class in the head scored 0.00 % with exit code 0."""
+    model = Model(fake_model(classes=11).net, tiny_card())
+    with pytest.raises(UsageError, match="fake: returns 11 logits, 10 declared"):
+        bench.run(model, suite, out=tmp_path, limit=20, quiet=True, **({"dataset": "tiny"} if suite[0] != "t" else {}))
+    assert not (tmp_path / "cells").exists() or not list((tmp_path / "cells").rglob("*.parquet"))
+
+
+def tiny_card() -> Any:
+    from dataclasses import replace
+
+    return replace(fake_model(classes=10).card, dataset="tiny", labels="tiny10")
+
+
+def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
+    good, bad = (Model(net, tiny_card()) for net in (fake_model(classes=10).net, BatchNormed()))
+    bad.card = type(bad.card)(**{**vars(bad.card), "name": "odd"})
+    with pytest.raises(
+        IncompleteError, match=r"1 models were refused, the others are done and stored:\nodd: answers a picture by"
+    ):
+        bench.run([good, bad], "tiny", out=tmp_path, limit=20, quiet=True)
+    table = bench.results(tmp_path)
+    assert set(table["model"]) == {"fake"}
+    assert table["n"].max() == 20
+    (kept,) = tmp_path.glob("runs/*/contracts.json")
+    (seen,) = json.loads(kept.read_text()).values()
+    assert seen["model"] == "fake"
+    assert seen["beside"] == 0
+    assert seen["classes"] == 10
