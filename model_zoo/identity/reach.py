@@ -142,7 +142,8 @@ def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
 def _frozen(module: torch.jit.ScriptModule) -> Iterator[tuple[str, Any]]:
     """Weights that `torch.jit.freeze` made constants of the graph, where no parameter is left."""
     try:
-        nodes = module.inlined_graph.findAllNodes("prim::Constant")
+        graph: Any = module.inlined_graph
+        nodes = graph.findAllNodes("prim::Constant")
     except (RuntimeError, AttributeError):  # a part without a forward pass of its own
         return
     tensors = [node.t("value") for node in nodes if node.hasAttribute("value") and node.kindOf("value") == "t"]
