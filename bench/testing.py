@@ -1,6 +1,5 @@
 """Public fakes: a model and pictures small enough to run everything in seconds, to test what builds on `bench`."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from bench.condition import Condition
+from bench.manifest import RunEntry, RunManifest, RunModel, put_manifest
 from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
 from bench.store import Store, put_cell, put_part
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
@@ -75,16 +75,12 @@ def write_results(
             cell = Cell(model, digest(model), {"size": 224}, protocol)
             put_cell(store, cell)
             put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng).table())
-            entries.append({"suite": suite, "model": model, "condition": condition, "cell": cell.id, "images": n})
-    about = {"fingerprint": digest(model), "method": "standard", "architecture": "fake", "parameters": 1000}
-    manifest = {
-        "format": 1,
-        "given": {"models": [model], "suites": list(suites)},
-        "suites": dict.fromkeys(suites, version),
-        "models": {model: {**about, "input": {"size": 224}}},
-        "entries": entries,
-    }
-    store.put(f"runs/{digest(manifest)}/run.json", json.dumps(manifest).encode())
+            entries.append(RunEntry(suite, model, condition, cell.id, n))
+    about = RunModel(digest(model), "standard", "fake", 1000, {"size": 224})
+    versions = dict.fromkeys(suites, version)
+    put_manifest(
+        store, RunManifest({model: about}, tuple(entries), versions, {"models": [model], "suites": list(suites)})
+    )
 
 
 def _made_up(accuracy: float, n: int, images: str, rng: np.random.Generator) -> RecordColumns:

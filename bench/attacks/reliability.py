@@ -113,10 +113,6 @@ class Reliability:
             return f"reliable: {len(self.findings)} checks on {self.images} images found nothing against it"
         return f"{self.level}, because {reasons}"
 
-    def to_dict(self) -> dict[str, object]:
-        """Return what is stored beside the number."""
-        return {"level": self.level, "because": self.because, **dataclasses.asdict(self)}
-
 
 def assess(
     model: nn.Module,

@@ -11,6 +11,7 @@ from bench.board.columns import choose_columns, column_name, deciding, metric_of
 from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
 from bench.known_models import name_of
+from bench.manifest import RunModel
 from bench.published.comparability import beside
 from bench.published.outside import of_model
 from bench.published.table import Published, published_table
@@ -60,10 +61,10 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     return Board(_in_order(pd.DataFrame(list(rows.values())), columns), columns, found.problems + notes, found, known)
 
 
-def _about(name: str, about: dict[str, Any]) -> dict[str, Any]:
+def _about(name: str, about: RunModel) -> dict[str, Any]:
     card = cards().get(split_branch(name_of(name)).base)
-    row: dict[str, Any] = {"model": name, **{k: about.get(k) for k in ("method", "architecture", "parameters")}}
-    row["resolution"] = (about.get("input") or {}).get("size")
+    row: dict[str, Any] = {"model": name, **{k: getattr(about, k) for k in ("method", "architecture", "parameters")}}
+    row["resolution"] = about.input.get("size")
     return row | {"extra_data": card.extra_data if card else ""}
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError
 from bench.options import RunOptions
-from bench.options.command import add_arguments, read_config, typed
+from bench.options.command import add_arguments, typed
 
 if TYPE_CHECKING:
     from bench.engine.run import Prepared
@@ -46,6 +46,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:
     """Models, suites and options: those typed, before those of `--config`."""
+    from bench.manifest import read_config
+
     typed_names = {"models": arguments.model, "suites": arguments.suite}
     told = {name: value for name, value in typed_names.items() if value}
     given = (read_config(arguments.config, told) if arguments.config else {}) | told | typed(arguments)

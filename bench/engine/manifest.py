@@ -1,8 +1,9 @@
-"""`run.json`: everything from which a run can be repeated and understood."""
+"""What `run.json` says of a plan, and where its numbers were made."""
 
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 
 from bench.engine.plan import Plan
-from bench.engine.session import Session
+from bench.engine.session import Session, Subject
+from bench.manifest import RunEntry, RunManifest, RunModel
 from bench.record import digest
 from bench.store import Store
 
@@ -29,41 +31,35 @@ PACKAGES = (
 )
 
 
-def run_manifest(plan: Plan, session: Session) -> dict[str, Any]:
+def run_manifest(plan: Plan, session: Session) -> RunManifest:
     """What was asked, what it came to, and every cell by suite, model and condition."""
     asked = {"models": [s.model.name for s in plan.subjects], "suites": [s.name for s in plan.suites]}
     names = _unlike_names(plan)
-    return {
-        "format": 1,
-        "given": {**asked, **plan.options.to_json()},
-        "protocol": plan.options.protocol,
-        "seed": session.seed,
-        "limit": session.limit,
-        "precision": "float32",
-        "suites": {suite.name: suite.version for suite in plan.suites},
-        "models": {
-            names[i]: {
-                "name": s.model.name,
-                "fingerprint": s.fingerprint,
-                "method": s.model.card.method,
-                "architecture": s.model.card.architecture,
-                "parameters": sum(p.numel() for p in s.model.parameters()),
-                "input": s.spec.record(),
-            }
-            for i, s in enumerate(plan.subjects)
-        },
-        "entries": [
-            {
-                "suite": e.suite,
-                "model": names[e.subject],
-                "condition": e.condition.name,
-                "cell": e.cell.id,
-                "images": e.images,
-                "unit_images": e.condition.unit_images,
-            }
+    return RunManifest(
+        {name: _described(subject) for name, subject in zip(names, plan.subjects, strict=True)},
+        tuple(
+            RunEntry(e.suite, names[e.subject], e.condition.name, e.cell.id, e.images, e.condition.unit_images)
             for e in plan.entries
-        ],
-    }
+        ),
+        {suite.name: suite.version for suite in plan.suites},
+        {**asked, **plan.options.to_json()},
+        plan.options.protocol,
+        session.seed,
+        session.limit,
+        environment=environment(session),
+    )
+
+
+def _described(subject: Subject) -> RunModel:
+    card = subject.model.card
+    return RunModel(
+        subject.fingerprint,
+        card.method,
+        card.architecture,
+        sum(p.numel() for p in subject.model.parameters()),
+        subject.spec.record(),
+        subject.model.name,
+    )
 
 
 def _unlike_names(plan: Plan) -> list[str]:
@@ -93,24 +89,11 @@ def package_versions() -> dict[str, str]:
     return {name: _version(name) for name in PACKAGES}
 
 
-def put_manifest(store: Store, manifest: dict[str, Any], where: dict[str, Any]) -> str:
-    """Write `run.json` under the run's id, which is the same for the same plan, unless it is there; returns the id."""
-    planned = {key: value for key, value in manifest.items() if key != "given"}
-    run_id = digest(planned)
-    if "run.json" not in store.names(f"runs/{run_id}"):
-        store.put(f"runs/{run_id}/run.json", _json({**manifest, "environment": where}))
-    return run_id
-
-
-def put_environment(store: Store, run_id: str, where: dict[str, Any]) -> None:
+def put_environment(store: Store, run_id: str, where: Mapping[str, Any]) -> None:
     """Write where units of the run were done, one file for each unlike place."""
     name = f"environment-{digest(where, 8)}.json"
     if name not in store.names(f"runs/{run_id}"):
-        store.put(f"runs/{run_id}/{name}", _json(where))
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, indent=1, sort_keys=True, default=str).encode()
+        store.put(f"runs/{run_id}/{name}", json.dumps(where, indent=1, sort_keys=True, default=str).encode())
 
 
 def _version(package: str) -> str:

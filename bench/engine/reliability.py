@@ -4,10 +4,8 @@ It is made on a fixed sample of the cell's images, spread over the data set, at 
 shard can make it. It lies whole as `cells/CELL/reliability.json`; where that stands, nothing is computed again.
 """
 
-import json
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
@@ -16,8 +14,9 @@ from bench.engine.plan import Plan, PlanEntry
 from bench.engine.session import Session, Subjects
 from bench.errors import UsageError
 from bench.record import Cell
-from bench.store import RELIABILITY, Store
+from bench.store import Store
 from bench.suites.base import Setup
+from bench.verdict import Verdict, has_verdict
 
 
 def attacked(plan: Plan) -> list[PlanEntry]:
@@ -62,16 +61,11 @@ class ReliabilityCheck:
 def reliability_checks(plan: Plan, store: Store, cells: Sequence[PlanEntry], sample: int) -> Iterator[ReliabilityCheck]:
     """The verdicts that `cells` lack."""
     for entry in cells if sample else ():
-        if RELIABILITY not in store.names(f"cells/{entry.cell.id}"):
+        if not has_verdict(store, entry.cell.id):
             yield ReliabilityCheck(entry, sample, _surrogate(plan, entry.subject))
 
 
-def put_verdict(store: Store, check: ReliabilityCheck, verdict: dict[str, Any]) -> None:
-    """Write the verdict beside the records."""
-    store.put(f"cells/{check.entry.cell.id}/{RELIABILITY}", json.dumps(verdict, indent=1).encode())
-
-
-def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> dict[str, Any]:
+def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> Verdict:
     """Can the number of the cell be believed? `bench.attacks.reliability` says what is looked at."""
     from bench.attacks.reliability import assess
 
@@ -85,16 +79,18 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
     )
     batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
     other = None if check.surrogate is None else subjects[check.surrogate].model
-    about = {
-        "eps": str(attack.eps),
-        "norm": attack.norm,
-        "sample": len(batch.readable),
-        "surrogate": other and other.name,
-    }
+    unknown = Verdict(
+        "not assessed",
+        ("no image of the sample could be read",),
+        str(attack.eps),
+        attack.norm,
+        len(batch.readable),
+        surrogate=None if other is None else other.name,
+    )
     if not batch.readable:
-        return {"level": "not assessed", "because": ["no image of the sample could be read"], **about}
+        return unknown
     try:
-        verdict = assess(
+        found = assess(
             subject.model.to(session.device),
             to_images(batch.pictures[subject.spec]),
             torch.tensor([dataset.targets[i] for i in batch.readable]),
@@ -106,8 +102,15 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
             surrogate=other and other.to(session.device),
         )
     except UsageError as error:
-        return {"level": "not assessed", "because": [str(error)], **about}
-    return {**verdict.to_dict(), **about}
+        return replace(unknown, because=(str(error),))
+    return replace(
+        unknown,
+        level=found.level,
+        because=tuple(found.because),
+        images=found.images,
+        findings=tuple(asdict(finding) for finding in found.findings),
+        skipped=found.skipped,
+    )
 
 
 def _surrogate(plan: Plan, index: int) -> int | None:

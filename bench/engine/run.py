@@ -13,7 +13,7 @@ from bench.datasets.table import SETS
 from bench.engine.contract import check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
-from bench.engine.manifest import environment, put_environment, put_manifest, run_manifest
+from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
 from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
@@ -21,6 +21,7 @@ from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of
 from bench.errors import IncompleteError, UsageError
 from bench.known_models import put_known_model
+from bench.manifest import put_manifest
 from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
 from bench.suites.registry import check_used, find_suite
@@ -102,8 +103,8 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
     """
     plan, session, store = prepared.plan, prepared.session, prepared.store
     settle_torch()
-    where = environment(session)
-    run_id = put_manifest(store, run_manifest(plan, session), where)
+    manifest = run_manifest(plan, session)
+    run_id = put_manifest(store, manifest)
     for subject in plan.subjects:
         put_known_model(store, subject.known)
     for entry in plan.cells.values():
@@ -115,7 +116,7 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
         return  # and nothing is written: a finished run may lie in a folder that is read only
     refused = _look_at_models(prepared, run_id, queue)
     if prepared.cluster is None:
-        put_environment(store, run_id, where)
+        put_environment(store, run_id, manifest.environment)
     with (
         sole_driver(store, run_id, prepared.options.shard),
         reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,

@@ -5,22 +5,22 @@ from collections import Counter, deque
 from collections.abc import Collection, Generator, Hashable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bench.engine.execute import Part, execute
 from bench.engine.plan import Unit
-from bench.engine.reliability import ReliabilityCheck, assess_cell, put_verdict
+from bench.engine.reliability import ReliabilityCheck, assess_cell
 from bench.engine.session import Session, Subjects
 from bench.errors import BenchError
 from bench.store import Store, put_part
 from bench.suites.base import Setup
+from bench.verdict import Verdict, put_verdict
 from model_zoo.errors import ZooError
 
 ATTEMPTS = 3
 """Times that a work is tried which raises an error."""
 
 Work = Unit | ReliabilityCheck
-Result = list[Part] | dict[str, Any]
+Result = list[Part] | Verdict
 """The parts of a unit, one a model, or a verdict."""
 
 
@@ -133,8 +133,8 @@ def keep(store: Store, done: Done) -> None:
     if isinstance(done.work, Unit) and isinstance(done.result, list):
         for (_, cell), part in zip(done.work.cells, done.result, strict=True):
             put_part(store, cell, done.work.key, part.records, part.measurement)
-    elif isinstance(done.work, ReliabilityCheck) and isinstance(done.result, dict):
-        put_verdict(store, done.work, done.result)
+    elif isinstance(done.work, ReliabilityCheck) and isinstance(done.result, Verdict):
+        put_verdict(store, done.work.entry.cell.id, done.result)
 
 
 def notes_of(done: Done) -> list[str]:

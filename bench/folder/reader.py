@@ -1,41 +1,20 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import pandas as pd
 import pyarrow as pa
 
-from bench.condition import Condition
 from bench.diagnostics.table import SCHEMA
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError
 from bench.known_models import ModelKey, labels, read_known_models
+from bench.manifest import RunEntry, RunModel, read_manifest
 from bench.options import RunOptions
 from bench.record import Cell, misfit
-from bench.store import RELIABILITY, BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
-from model_zoo.schema import SchemaError, loads, parse
-
-FORMAT = 1
-"""Version of `run.json`."""
-
-LEVELS = ("reliable", "not assessed", "doubtful", "unreliable")
-"""What a robust accuracy can be, from the best to the worst."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a robust accuracy can be believed, and why not; empty where nobody asked or nothing was attacked."""
-
-    level: str = ""
-    because: str = ""
-
-    @classmethod
-    def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """The worst of several conditions'."""
-        asked = [verdict for verdict in verdicts if verdict.level]
-        return max(asked, key=lambda verdict: LEVELS.index(verdict.level), default=cls())
+from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
+from bench.verdict import Verdict, read_verdict
 
 
 @dataclass(frozen=True)
@@ -67,7 +46,7 @@ class SuiteRun:
 
     suite: str
     model: str
-    about: dict[str, Any]
+    about: RunModel
     cells: dict[str, str]
     run: str
     version: int = 0
@@ -137,25 +116,13 @@ class ResultsFolder:
         records = _frame(pa.concat_tables(tables)) if tables else pd.DataFrame()
         if len(records) < cell.protocol.images:
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
-        return LoadedCell(cell, records, tuple(problems), self._reliability(cell_id), tuple(measured))
-
-    def _reliability(self, cell_id: str) -> Verdict:
-        key = f"cells/{cell_id}/{RELIABILITY}"
-        if RELIABILITY not in self.store.names(f"cells/{cell_id}"):
-            return Verdict()
-        try:
-            stored = parse(_StoredVerdict, loads(self.store.get(key)), "verdict", strict=False)
-            return Verdict(LEVELS[LEVELS.index(stored.level)], "; ".join(stored.because))
-        except ValueError as error:
-            raise StoreError(
-                f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
-            ) from None
+        return LoadedCell(cell, records, tuple(problems), read_verdict(self.store, cell_id), tuple(measured))
 
     def suite_runs(self) -> Iterator[SuiteRun]:
         """Every (suite, model) that a run of this folder wanted, each set of cells once."""
         seen = set()
         for run in self.run_names:
-            manifest = self._manifest(run)
+            manifest = read_manifest(self.store, run)
             for (suite, model), cells in _by_suite(manifest.entries).items():
                 version = manifest.suites.get(suite, 0)
                 about = manifest.models[model]
@@ -165,22 +132,7 @@ class ResultsFolder:
                 if key not in seen:
                     seen.add(key)
                     given = manifest.options
-                    yield SuiteRun(suite, label, asdict(about), cells, run, version, given, about.name or model)
-
-    def _manifest(self, run: str) -> "_Manifest":
-        key = f"runs/{run}/run.json"
-        try:
-            data = loads(self.store.get(key))
-            if isinstance(data, dict) and (found := data.get("format", FORMAT)) != FORMAT:
-                raise StoreError(
-                    f"{self.store.address}/{key}: written by another version of bench (format {found}; this one reads "
-                    f"{FORMAT}); read it with the version that wrote it"
-                )
-            return cast(_Manifest, parse(_Manifest, data, "run", strict=False))
-        except ValueError as error:
-            raise StoreError(
-                f"{self.store.address}/{key}: damaged ({error}); delete it and repeat the run's command"
-            ) from None
+                    yield SuiteRun(suite, label, about, cells, run, version, given, about.name or model)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
@@ -193,63 +145,7 @@ def _no_measurement(table: pa.Table) -> str:
     return misfit(table, SCHEMA)
 
 
-@dataclass(frozen=True)
-class _Input:
-    size: int = 0
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What a report says of a model without knowing its card."""
-
-    name: str = ""
-    fingerprint: str = ""
-    method: str = ""
-    architecture: str = ""
-    parameters: int = 0
-    input: _Input = field(default_factory=_Input)
-
-
-@dataclass(frozen=True)
-class _Entry:
-    suite: str
-    model: str
-    condition: str
-    cell: str
-
-    def __post_init__(self) -> None:
-        Condition.parse(self.condition)
-
-
-@dataclass(frozen=True)
-class _Manifest:
-    """What is read of a `run.json`, which holds more."""
-
-    models: Mapping[str, _Model]
-    entries: tuple[_Entry, ...]
-    suites: Mapping[str, int] = field(default_factory=dict)
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if strangers := {entry.model for entry in self.entries} - self.models.keys():
-            raise SchemaError(f"nothing is said of the model {min(strangers)!r}")
-
-    @property
-    def options(self) -> RunOptions | None:
-        """What was asked for besides models and suites."""
-        try:
-            return RunOptions.of({k: v for k, v in self.given.items() if k not in ("models", "suites")})
-        except UsageError:
-            return None
-
-
-@dataclass(frozen=True)
-class _StoredVerdict:
-    level: str
-    because: tuple[str, ...]
-
-
-def _by_suite(entries: Iterable[_Entry]) -> dict[tuple[str, str], dict[str, str]]:
+def _by_suite(entries: Iterable[RunEntry]) -> dict[tuple[str, str], dict[str, str]]:
     grouped: dict[tuple[str, str], dict[str, str]] = {}
     for entry in entries:
         grouped.setdefault((entry.suite, entry.model), {})[entry.condition] = entry.cell

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import IncompleteError
-from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun, Verdict
+from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.record import Protocol, digest
 from bench.suites.base import Suite
 from bench.suites.registry import SUITES
+from bench.verdict import Verdict
 
 RESULT_COLUMNS = (
     "model",
@@ -195,6 +196,6 @@ def _row(
         "protocol": protocol,
         "subset": subset,
         "reliability": verdict.level,
-        "because": verdict.because,
+        "because": verdict.reasons,
         "version": wanted.version,
     }

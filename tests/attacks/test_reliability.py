@@ -1,6 +1,5 @@
 """The verdict on a robust accuracy: a linear model hides nothing; each way of hiding is found by its own criterion."""
 
-import json
 from fractions import Fraction
 
 import pytest
@@ -168,9 +167,3 @@ def test_few_images_make_a_number_doubtful_where_their_share_is_beyond_the_secon
     criterion = Criterion(masking.flat_loss, 0.1, 0.2, "")
     assert [criterion.level(1 / images, images) for images in (1, 3, 9)] == ["doubtful", "doubtful", "reliable"]
     assert criterion.level(2 / 2, 2) == "unreliable"
-
-
-def test_the_verdict_is_stored_with_its_evidence(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
-    stored = json.loads(json.dumps(assess(linear, images, labels, IDS, "linf", EPS).to_dict()))
-    assert stored["level"] == "reliable"
-    assert {"name", "value", "level", "says"} == set(stored["findings"][0])

@@ -13,8 +13,10 @@ from bench.attacks import masking, reliability
 from bench.board.leaderboard import readable
 from bench.engine.run import prepare
 from bench.errors import StoreError, UsageError
+from bench.store import Store
 from bench.terminal import print_results
 from bench.testing import fake_model
+from bench.verdict import read_verdict
 from model_zoo.load import Model
 
 PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
@@ -121,6 +123,11 @@ def test_another_model_of_the_run_lends_its_examples(imagenet: Path, tmp_path: P
     assert sorted(s["surrogate"] for s in stored) == ["constant", "other"]
     (assessed,) = [s for s in stored if s["surrogate"] == "other"]
     assert "transfer" not in assessed["skipped"]
+    assert {"name", "value", "level", "says"} == set(assessed["findings"][0])
+    read = read_verdict(
+        Store(tmp_path), next(f.parent.name for f in verdict_files(tmp_path) if '"other"' in f.read_text())
+    )
+    assert (read.level, list(read.because), read.sample) == (assessed["level"], assessed["because"], assessed["sample"])
 
 
 def test_a_damaged_verdict_is_named(directory: Path) -> None:

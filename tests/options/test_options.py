@@ -19,8 +19,9 @@ from bench.cli import build_parser, main
 from bench.diagnosis.run import diagnose
 from bench.engine.run import prepare
 from bench.errors import UnknownOptionError, UsageError
+from bench.manifest import read_config
 from bench.options import RunOptions, Shard
-from bench.options.command import add_arguments, read_config, typed
+from bench.options.command import add_arguments, typed
 from bench.options.run import OPTIONS
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -191,8 +192,12 @@ def test_a_config_is_a_toml_file(tmp_path: Path) -> None:
         ("a.toml", "limit = ", "cannot be read as TOML"),
         ("a.toml", "models = 3", "models: expected a name or a list of names"),
         ("a.json", "[1]", "cannot be read"),
-        ("a.json", "{}", "expected the options of a run"),
-        ("a.json", '{"given": {"models": ["file:evil.py:make"]}}', "if you trust it, name it"),
+        ("a.json", "{}", "missing field run.models"),
+        (
+            "a.json",
+            '{"models": {}, "entries": [], "given": {"models": ["file:evil.py:make"]}}',
+            "if you trust it, name it",
+        ),
     ],
 )
 def test_a_config_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:

@@ -14,6 +14,7 @@ from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
 from bench.folder.tables import suite_protocol
 from bench.known_models import name_of
+from bench.manifest import RunModel
 from bench.published.comparability import beside
 from bench.published.table import Published
 from bench.suites.registry import SUITES
@@ -79,7 +80,7 @@ class ModelPage:
 
     row: Row
     card: ModelCard | None
-    about: Mapping[str, Any]
+    about: RunModel
     sections: list[SuiteSection]
     reported: list[Reported]
     problems: list[str]
@@ -97,7 +98,7 @@ def model_page(board: Board, heads: list[Head], row: Row, table: pd.DataFrame, r
     card = cards().get(split_branch(name_of(row.model)).base)
     reported = [_reported(number, board, heads, row) for number in board.known.get(row.model, [])]
     problems = [p.removeprefix(f"{row.model}, ") for p in found.problems if p.startswith(f"{row.model}, ")]
-    return ModelPage(row, card, runs[0].about if runs else {}, sections, reported, problems, runs, table)
+    return ModelPage(row, card, runs[0].about if runs else RunModel(), sections, reported, problems, runs, table)
 
 
 def _unique(sections: list[SuiteSection | None]) -> list[SuiteSection]:

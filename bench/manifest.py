@@ -1,0 +1,162 @@
+"""`run.json`: what a run was asked for, what that came to, and where it began; one record, one writer, one reader."""
+
+import json
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from bench.condition import Condition
+from bench.errors import StoreError, UsageError
+from bench.options import RunOptions
+from bench.record import digest
+from bench.store import Store
+from model_zoo.schema import SchemaError, loads, parse
+
+FORMAT = 1
+"""Version of `run.json`."""
+
+NAMES = ("models", "suites")
+"""What a run is asked for besides its options; on the command line `--model` and `--suite`."""
+
+
+@dataclass(frozen=True)
+class RunModel:
+    """A model of a run, as a report shows it without knowing its card. `input` has at least a `size`."""
+
+    fingerprint: str = ""
+    method: str = ""
+    architecture: str = ""
+    parameters: int = 0
+    input: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.input.get("size", 0), int):
+            raise SchemaError(f"an input's size is a whole number, found {self.input['size']!r}")
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """A line of a run's plan: a suite wants this condition of this model, which is this cell."""
+
+    suite: str
+    model: str
+    condition: str
+    cell: str
+    images: int = 0
+    unit_images: int = 0
+
+    def __post_init__(self) -> None:
+        Condition.parse(self.condition)
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """A run: `given` is what was asked for, `models` and `entries` what that came to, `suites` their versions.
+
+    `protocol`, `seed`, `limit` and `precision` are all that numbers depend on beside the entries.
+    """
+
+    models: Mapping[str, RunModel]
+    entries: tuple[RunEntry, ...]
+    suites: Mapping[str, int] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str = "canonical"
+    seed: int = 0
+    limit: int | None = None
+    precision: str = "float32"
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if strangers := {entry.model for entry in self.entries} - self.models.keys():
+            raise SchemaError(f"nothing is said of the model {min(strangers)!r}")
+
+    @property
+    def id(self) -> str:
+        """Name of the run: the same for the same plan, however it was asked for and wherever it is done."""
+        content = self._content()
+        return digest({key: value for key, value in content.items() if key not in ("given", "environment")})
+
+    @property
+    def options(self) -> RunOptions | None:
+        """Options that were asked for; None where this version has other ones."""
+        try:
+            return RunOptions.of({name: value for name, value in self.given.items() if name not in NAMES})
+        except UsageError:
+            return None
+
+    def to_json(self) -> str:
+        """Text of `run.json`."""
+        return json.dumps(self._content(), indent=1, sort_keys=True, default=str)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "RunManifest":
+        """Read what `to_json` wrote, and more that later versions may write. Raises `ValueError` for any other text."""
+        data = loads(text)
+        if isinstance(data, dict) and (found := data.get("format", FORMAT)) != FORMAT:
+            raise OtherFormatError(
+                f"written by another version of bench (format {found}; this one reads {FORMAT}); "
+                "read it with the version that wrote it"
+            )
+        return cast(RunManifest, parse(cls, data, "run", strict=False))
+
+    def _content(self) -> dict[str, Any]:
+        return {"format": FORMAT, **asdict(self)}
+
+
+class OtherFormatError(ValueError):
+    """A `run.json` of another format, which is not damaged."""
+
+
+def put_manifest(store: Store, manifest: RunManifest) -> str:
+    """Write `run.json` under the run's id, unless it is there; returns the id."""
+    if "run.json" not in store.names(f"runs/{manifest.id}"):
+        store.put(f"runs/{manifest.id}/run.json", manifest.to_json().encode())
+    return manifest.id
+
+
+def read_manifest(store: Store, run: str) -> RunManifest:
+    """What the run called `run` was. Raises `StoreError` where it is damaged or of another format."""
+    key = f"runs/{run}/run.json"
+    try:
+        return RunManifest.from_json(store.get(key))
+    except OtherFormatError as error:
+        raise StoreError(f"{store.address}/{key}: {error}") from None
+    except ValueError as error:
+        raise StoreError(f"{store.address}/{key}: damaged ({error}); delete it and repeat the run's command") from None
+
+
+def read_config(path: str | Path, told: Collection[str] = ()) -> dict[str, Any]:
+    """What a TOML file or a `run.json` asks for: `models`, `suites` (each at commas or a list) and options by name.
+
+    Raises `UsageError` for a file that cannot be read, and for a name that is no option. A `file:` model of a
+    `run.json` is refused unless `models` are `told` otherwise: it would run code that somebody else may have named.
+    """
+    file = Path(path)
+    try:
+        content = file.read_text(encoding="utf-8")
+        found = RunManifest.from_json(content).given if file.suffix == ".json" else tomllib.loads(content)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {path}: cannot be read as TOML or as a run.json ({error})") from None
+    given = {_name(name): value for name, value in found.items()}
+    RunOptions.of({name: value for name, value in given.items() if name not in NAMES}, f"--config {path}: ")
+    for name in NAMES:
+        given[name] = _listed(given.get(name, []), f"--config {path}: {name}")
+    own = [m for m in given["models"] if m.startswith("file:")]
+    if file.suffix == ".json" and own and "models" not in told:
+        raise UsageError(f"--config {path}: {own[0]} runs a file's code; if you trust it, name it: --model {own[0]}")
+    return given
+
+
+def _name(name: str) -> str:
+    plain = name.replace("-", "_")
+    return f"{plain}s" if plain in ("model", "suite") else plain
+
+
+def _listed(value: Any, where: str) -> list[str]:
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise UsageError(f"{where}: expected a name or a list of names, found {value!r}")
+    return list(items)
