@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.condition import NORMS, AttackFields, Condition, spell, unspell
 from bench.errors import UsageError
-from bench.suites.base import Options
+from bench.options import RunOptions
 from bench.suites.registry import SUITES
 from model_zoo.registry import find_card
 
@@ -65,7 +65,7 @@ def test_a_fraction_is_read_back(norm: str, value: Fraction) -> None:
 @pytest.mark.parametrize("model", ["tiny_at", "tiny_mbn", "efficientnet_lite0"])
 def test_every_suite_s_conditions_are_read_back(suite: str, model: str) -> None:
     try:
-        setups = SUITES[suite].conditions(find_card(model), Options())
+        setups = SUITES[suite].conditions(find_card(model), RunOptions())
     except UsageError:
         assert suite == "pgd-branches"  # no branches
         return

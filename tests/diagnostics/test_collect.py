@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from rounding import assert_same_moments
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -13,6 +12,7 @@ from bench.diagnostics.points import stored
 from bench.errors import UsageError
 from model_zoo.nets.normalisation import BranchedBatchNorm2d, ScaledStdConv2d
 from model_zoo.nets.with_timm import import_timm
+from tests.rounding import assert_same_moments
 
 
 def look(model: nn.Module, *batches: Tensor) -> Collected:

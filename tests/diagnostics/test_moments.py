@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rounding import gamma, variance_error
 from scipy import integrate, stats
 
 from bench.diagnostics.distances import (
@@ -17,6 +16,7 @@ from bench.diagnostics.distances import (
     wasserstein2,
 )
 from bench.diagnostics.moments import CANCELLATION, Moments, channel_moments, merge_all
+from tests.rounding import gamma, variance_error
 
 GAUSSIANS = [(0.3, 1.7, -0.4, 0.6), (5.0, 0.01, 5.0, 0.02), (0.0, 1.0, 0.0, 1.0)]
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from rounding import assert_same_moments
 
 import bench
 from bench.condition import Condition
@@ -22,6 +21,7 @@ from bench.folder.tables import require_complete
 from bench.suites import diagnostics
 from bench.testing import fake_model, write_pictures
 from model_zoo.load import Model
+from tests.rounding import assert_same_moments
 
 OPTIONS = {"eps": "8/255", "steps": 2, "step_size": "4/255"}
 
