@@ -1,4 +1,4 @@
-"""Evaluate robust ImageNet models: ``run``, ``results``, ``records``, ``corrupt``.
+"""Evaluate robust ImageNet models: ``run``, ``attack``, ``results``, ``records``, ``corrupt``.
 
 Nothing heavy is imported until it is used, so that ``bench list`` answers at once.
 """
@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
+    "attack": "bench.attacks.call",
     "run": "bench.engine.run",
     "results": "bench.folder.tables",
     "records": "bench.folder.tables",
@@ -15,7 +16,7 @@ _PUBLIC = {
     "corrupt": "bench.corruptions",
 }
 
-__all__ = ["check", "corrupt", "leaderboard", "records", "results", "run"]
+__all__ = ["attack", "check", "corrupt", "leaderboard", "records", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:

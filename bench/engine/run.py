@@ -102,7 +102,7 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
     `quiet` overrides the option. Raises `IncompleteError` when works had to be given up; all others are stored.
     """
     plan, session, store = prepared.plan, prepared.session, prepared.store
-    settle_torch()
+    settle_torch(prepared.options.threads)
     manifest = run_manifest(plan, session)
     run_id = put_manifest(store, manifest)
     for subject in plan.subjects:

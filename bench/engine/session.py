@@ -186,8 +186,16 @@ def default_batch(device: torch.device) -> int:
 
 
 def settle_torch(threads: int | None = None) -> None:
-    """Full float32; `threads`, or on a CPU all cores but one, for reading, unless OMP_NUM_THREADS says otherwise."""
+    """Full float32; `threads`, or all cores that this process may use, unless OMP_NUM_THREADS says otherwise.
+
+    Decoding threads wait for the network most of the time: a core kept free for them was a core not used.
+    """
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     if threads is not None or "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
+        torch.set_num_threads(threads or usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a container or a job scheduler may have made fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

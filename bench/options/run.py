@@ -64,6 +64,13 @@ class RunOptions:
     batch_size: Option[int | None, int | None] = Option(
         None, values.whole(1), "images in a pass; changes speed and memory, no prediction", metavar="N", role="work"
     )
+    threads: Option[int | None, int | None] = Option(
+        None,
+        values.whole(1),
+        "threads of the network on a CPU; default OMP_NUM_THREADS, or all cores (a worker has one)",
+        metavar="N",
+        role="work",
+    )
     workers: Option[int | None, int | None] = Option(
         None,
         values.whole(1),

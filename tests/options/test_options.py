@@ -36,7 +36,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.integers(0, 2**40),
     "reliability": st.integers(0, 99),
     "restarts": st.integers(1, 9),
-    **dict.fromkeys(("limit", "batch_size", "workers", "steps"), st.none() | st.integers(1, 10**6)),
+    **dict.fromkeys(("limit", "batch_size", "threads", "workers", "steps"), st.none() | st.integers(1, 10**6)),
 }
 """What each option may be; all others are text."""
 

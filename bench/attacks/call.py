@@ -1,0 +1,110 @@
+"""`bench.attack`: an attack by name on somebody's own tensors."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks import ATTACKS
+from bench.attacks.autoattack import TARGETS, aa_fast, apgd, apgd_t, autoattack, fab_t, square
+from bench.attacks.base import Attack, AttackResult, parse_eps
+from bench.attacks.budget import Norm, check_budget
+from bench.attacks.checks import check_eval, check_images
+from bench.attacks.network import device_of
+from bench.attacks.nofrost import NOFROST
+from bench.attacks.presets import make_pgd
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BATCH = 64
+
+
+def attack(
+    model: nn.Module,
+    images: "Tensor | NDArray[Any]",
+    labels: "Tensor | NDArray[Any] | Sequence[int]",
+    name: str = "autoattack",
+    *,
+    eps: str | float | Fraction,
+    norm: str = "linf",
+    ids: Sequence[str] | None = None,
+    seed: int = 0,
+    batch_size: int = BATCH,
+    **choices: Any,
+) -> AttackResult:
+    """Attack `images` float [n, 3, h, w] in [0, 1], of `labels` [n], within `eps` of them in `norm`.
+
+    `model` takes such images to logits, is in eval mode, and has its normalisation inside. `name` is one of
+    `bench.attacks.ATTACKS`; `choices` are those of its maker (PGD's steps, step_size, restarts and targeted; Auto-PGD's
+    and FAB's steps and targets). Randomness belongs to `ids`, which are the pictures' hashes where none are given, so
+    that neither order nor batch size changes what is found.
+
+    The result has, for each image, the adversarial picture (`adversarial`), whether the image stands (`robust`), which
+    attack broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin of the picture; all
+    judged by the model itself in float32. Raises `UsageError` for what could only give a number without a meaning.
+    """
+    pictures = torch.as_tensor(images).detach().cpu()
+    pictures = pictures.float() if pictures.is_floating_point() else pictures
+    check_eval(model)
+    check_images(pictures)
+    if not len(pictures):
+        raise UsageError("no images to attack: expected float [n, 3, h, w] with n of 1 or more")
+    made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
+    answers = torch.as_tensor(labels).detach().cpu().long()
+    names = picture_ids(pictures) if ids is None else list(ids)
+    return made.run(model, pictures, answers, names, seed=seed, batch_size=batch_size, keep_adversarial=True)
+
+
+def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **choices: Any) -> Attack:
+    """The attack called `name` on a model of `classes` classes. Raises `UsageError` for a name or choice unknown."""
+    targets = {"targets": min(TARGETS, classes - 1)}
+    makers: dict[str, tuple[Callable[..., Attack], dict[str, Any]]] = {
+        "autoattack": (autoattack, {"classes": classes}),
+        "aa-fast": (aa_fast, {"classes": classes}),
+        "apgd-t": (apgd_t, targets),
+        "fab-t": (fab_t, targets),
+        "square": (square, {}),
+        "pgd": (make_pgd, {"steps": 10, "step_size": None}),
+        "pgdbest": (make_pgd, {"steps": 10, "step_size": None, "keep": "best"}),
+        **{f"apgd-{loss}": (apgd, {"loss": loss}) for loss in ("ce", "dlr", "pm")},
+    }
+    if name not in ATTACKS or not (name in makers or name in NOFROST):
+        raise UsageError.unknown("attack", name, [known for known in ATTACKS if known in makers or known in NOFROST])
+    if "step_size" in choices and choices["step_size"] is not None:
+        choices["step_size"] = parse_eps(choices["step_size"])
+    try:
+        if name in makers:
+            make, usual = makers[name]
+            return make(norm, eps, **(usual | choices))
+        if norm != "linf":
+            raise UsageError(f"{name} is an attack in Linf, found norm {norm}: use apgd-ce or autoattack")
+        if "step_size" in choices:
+            choices["step"] = choices.pop("step_size")
+        return NOFROST[name](eps, **choices)
+    except TypeError as error:
+        raise UsageError(f"{name} has no such choice: {error}") from None
+
+
+def _classes(model: nn.Module, pictures: Tensor) -> int:
+    with torch.no_grad():
+        logits = model(pictures[:1].to(device_of(model)))
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        raise UsageError(f"the model must return logits [n, classes], found {type(logits).__name__}")
+    return logits.shape[1]
+
+
+def picture_ids(pictures: Tensor) -> list[str]:
+    """A name for each picture [n, 3, h, w]: the hash of its values, and which of several equal ones it is."""
+    seen = Counter[str]()
+    names = []
+    for picture in pictures:
+        found = hashlib.blake2b(picture.contiguous().numpy().tobytes(), digest_size=16).hexdigest()
+        names.append(f"{found}-{seen[found]}" if seen[found] else found)
+        seen[found] += 1
+    return names

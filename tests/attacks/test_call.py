@@ -1,0 +1,101 @@
+"""`bench.attack` on tensors: what it returns, in whatever order, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import bench
+from bench.attacks import ATTACKS
+from bench.attacks.autoattack import apgd
+from bench.attacks.call import picture_ids
+from bench.errors import UsageError
+from tests.attacks.conftest import Subject
+
+
+def test_two_lines_give_pictures_verdicts_and_distances(subject: Subject) -> None:
+    found = bench.attack(subject.net, subject.images, subject.labels, "apgd-ce", eps="12/255")
+    assert found.adversarial is not None
+    predicted = subject.net(found.adversarial).argmax(1)
+    assert torch.equal(predicted == subject.labels, found.robust)
+    assert 0 < int(found.robust.sum()) < 24
+    moved = (found.adversarial - subject.images).flatten(1).abs().amax(1)
+    torch.testing.assert_close(found.distance, moved)
+    assert (moved <= 12 / 255 + 1e-6).all()
+
+
+def test_order_and_batch_size_change_nothing(subject: Subject) -> None:
+    """Without ids: the pictures themselves are what randomness belongs to."""
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
+    one = bench.attack(subject.net, subject.images, subject.labels, "pgd", eps="8/255", steps=3)
+    other = bench.attack(
+        subject.net,
+        subject.images[order].numpy(),
+        subject.labels[order].tolist(),
+        "pgd",
+        eps=8 / 255,
+        steps=3,
+        batch_size=5,
+    )
+    assert one.adversarial is not None
+    assert other.adversarial is not None
+    torch.testing.assert_close(one.adversarial[order], other.adversarial, atol=1e-6, rtol=0)
+
+
+def test_equal_pictures_have_ids_of_their_own() -> None:
+    names = picture_ids(torch.zeros(3, 3, 2, 2))
+    assert len(set(names)) == 3
+
+
+def test_ids_make_it_the_attack_of_a_run(subject: Subject) -> None:
+    from bench.attacks.budget import parse_eps
+
+    run = apgd("l2", parse_eps("0.5")).run(
+        subject.net, subject.images, subject.labels, subject.ids, keep_adversarial=True
+    )
+    call = bench.attack(
+        subject.net, subject.images, subject.labels, "apgd-ce", eps=0.5, norm="l2", ids=subject.ids, batch_size=32
+    )
+    assert run.adversarial is not None
+    assert call.adversarial is not None
+    assert torch.equal(run.adversarial, call.adversarial)
+
+
+@pytest.mark.parametrize("name", sorted(set(ATTACKS) - {"autoattack", "fab-t", "square", "aa-fast", "apgd-t"}))
+def test_every_attack_has_its_name(subject: Subject, name: str) -> None:
+    found = bench.attack(subject.net, subject.images[:3], subject.labels[:3], name, eps="64/255", steps=3)
+    assert set(found.broken_by) <= {None, "clean", name}
+
+
+def test_a_model_of_two_classes_is_attacked_by_all_parts() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 2)).eval()
+    images = torch.rand(6, 3, 4, 4)
+    found = bench.attack(net, images, net(images).argmax(1), eps="64/255")
+    assert not found.robust.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "agpd-ce"}, "apgd-ce"),
+        ({"eps": "4"}, "write 4/255"),
+        ({"norm": "l3"}, "norm"),
+        ({"stepz": 3}, "no such choice"),
+        ({"name": "bim", "norm": "l2", "eps": "0.5"}, "in Linf"),
+        ({"images": np.zeros((2, 3, 4, 4), np.uint8)}, "divide uint8"),
+        ({"images": torch.zeros(0, 3, 4, 4)}, "no images"),
+        ({"labels": [0, 11]}, "labels must lie in"),
+    ],
+)
+def test_what_means_nothing_is_refused(change: dict[str, object], message: str) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 10)).eval()
+    given = {"images": torch.rand(2, 3, 4, 4), "labels": [0, 1], "name": "apgd-ce", "eps": "4/255"} | change
+    with pytest.raises(UsageError, match=message):
+        bench.attack(net, given.pop("images"), given.pop("labels"), **given)  # type: ignore[arg-type]
+
+
+def test_a_model_in_training_mode_is_refused() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(48, 10))
+    with pytest.raises(UsageError, match="eval mode"):
+        bench.attack(net, torch.rand(2, 3, 4, 4), [0, 1], eps="4/255")
