@@ -14,6 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("data", help="what each data set is, and fetching those that may be downloaded")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
     listing = actions.add_parser("list", help="every set: pictures, licence, address, and how to place it")
+    listing.add_argument("--data", metavar="DIR", help="say instead which sets lie under DIR, where and how complete")
     listing.set_defaults(func=_list)
     fetching = actions.add_parser("fetch", help="download a set, verify it, unpack it; the same command continues")
     fetching.add_argument("set", metavar="SET")
@@ -24,13 +25,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     from bench.datasets.doctor import diagnose
 
-    diagnosis = diagnose(Path(arguments.dir))
-    for line in diagnosis.lines():
-        print(line)
-    return 5 if diagnosis.problems else 0
+    reports = diagnose(Path(arguments.dir))
+    for report in reports:
+        for line in report.lines():
+            print(line)
+    return 5 if any(report.problems for report in reports) else 0
 
 
-def _list(_arguments: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
+    if arguments.data:
+        return _survey(Path(arguments.data))
     from bench.datasets.known import SETS
 
     for info in SETS.values():
@@ -46,6 +50,18 @@ def _list(_arguments: argparse.Namespace) -> int:
         elif info.address:
             print(f"  from {info.address}")
     return 0
+
+
+def _survey(root: Path) -> int:
+    """Print which sets lie under `root`, and what a run will refuse."""
+    from bench.datasets.doctor import survey
+
+    reports = survey(root)
+    for report in reports:
+        print(report.summary)
+        for problem in report.problems:
+            print(f"  problem: {problem}")
+    return 5 if any(report.standing == "refused" for report in reports) else 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

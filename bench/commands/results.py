@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    from bench.folder.tables import require_complete, results
+    from bench.folder.tables import require_complete, require_headlines, results
     from bench.safe_csv import to_csv
     from bench.terminal import print_results
 
@@ -35,6 +35,7 @@ def _results(arguments: argparse.Namespace) -> int:
         Path(arguments.csv).write_text(to_csv(frame), encoding="utf-8")
     print_results(frame)
     require_complete(frame, arguments.dir)
+    require_headlines(frame)
     return 0
 
 

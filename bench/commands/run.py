@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from bench.engine.run import carry_out, prepare_run
-    from bench.folder.tables import results
+    from bench.folder.tables import require_headlines, results
     from bench.terminal import print_results
 
     models, suites, options = _asked(arguments)
@@ -41,6 +41,8 @@ def _run(arguments: argparse.Namespace) -> int:
     print_results(frame)
     if options.shard:
         print(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
+    else:
+        require_headlines(frame)
     return 0
 
 
@@ -66,6 +68,8 @@ def _announce(prepared: "Prepared") -> None:
     print(f"{models}: {conditions} conditions on {sets}")
     for subset in sorted({f"{e.cell.protocol.dataset}: {e.cell.subset}" for e in plan.entries if e.cell.subset}):
         print(f"  subset of {subset}")
+    for line in prepared.session.left_out:
+        print(f"  left out of {line}")
     print(f"  {len(prepared.todo)} units to do ({prepared.images} images), results in {prepared.store.address}")
 
 

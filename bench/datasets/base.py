@@ -3,6 +3,7 @@
 import functools
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.datasets.naming import picture_id
 from bench.record import digest
 
 Picture = NDArray[np.uint8]
@@ -35,7 +37,8 @@ class Dataset(ABC):
     """Ordered `(image_id, label)` with a reader.
 
     `labels` names the label space; `as_stored` says that pictures are already at the size at which they are to be
-    shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied.
+    shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied. `proof` says what labels them
+    (`bench.datasets.proof`), and `notes` what was left out, a line each kind.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Dataset(ABC):
     as_stored: bool = False
     subset: str = ""
     notes: tuple[str, ...] = ()
+    proof: str = ""
 
     def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
         self.ids = [_utf8(image_id) for image_id in ids]
@@ -50,6 +54,11 @@ class Dataset(ABC):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def stems(self) -> Sequence[str]:
+        """The pictures' own names, which may tell more than their ids."""
+        return self.ids
 
     @abstractmethod
     def read(self, index: int) -> Image.Image:
@@ -66,17 +75,13 @@ class Dataset(ABC):
 
 
 def names_of(paths: Sequence[PurePath]) -> list[str]:
-    """An id for each picture, the same in every layout: its stem; where stems are not unlike, with the folder before
-    it (ImageNet-R's `art_0`), and with the extension where that is not enough."""
-    for name in (_stem, _under_its_folder, _with_extension):
-        names = [name(path) for path in paths]
-        if len(set(names)) == len(names):
-            break
+    """An id for each picture, the same in every layout: its stem, without a wnid at its end. Those alone whose stems
+    clash are called with the folder before them (ImageNet-R's `art_0`), and with the extension where that clashes."""
+    names = [picture_id(path.stem) for path in paths]
+    for qualified in (_under_its_folder, _with_extension):
+        counts = Counter(names)
+        names = [qualified(path) if counts[n] > 1 else n for n, path in zip(names, paths, strict=True)]
     return names
-
-
-def _stem(path: PurePath) -> str:
-    return path.stem
 
 
 def _under_its_folder(path: PurePath) -> str:
@@ -102,6 +107,12 @@ class View(Dataset):
         super().__init__([whole.ids[i] for i in indices], targets or [whole.targets[i] for i in indices])
         self.name, self.labels = whole.name, labels or whole.labels
         self.as_stored, self.notes, self.subset = whole.as_stored, whole.notes, whole.subset
+        self.proof = whole.proof
+
+    @property
+    def stems(self) -> Sequence[str]:
+        stems = self.whole.stems
+        return [stems[i] for i in self.indices]
 
     def read(self, index: int) -> Image.Image:
         return self.whole.read(self.indices[index])

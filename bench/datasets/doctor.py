@@ -1,80 +1,139 @@
-"""A look at a data folder before any compute: layout, counts, unreadable files, sizes, unknown classes."""
+"""A look at a data folder before any compute: which sets lie there, how complete, and what `run` says to them."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench.datasets.base import UnreadableError
-from bench.datasets.checkup import check_set, known_set
-from bench.datasets.folder import FolderDataset, missing_classes, read_class_folders, read_folder
-from bench.datasets.images import EXTENSIONS, read_image
-from bench.datasets.labels import imagenet_index, imagenet_wnids
-from bench.datasets.mislabelled import mislabelled_folders
-from bench.datasets.report import SHOWN, DataReport
+from bench.datasets.base import Dataset, UnreadableError
+from bench.datasets.folder import missing_classes
+from bench.datasets.info import SetInfo, SetPlace
+from bench.datasets.labels import imagenet_wnids
+from bench.datasets.naming import TEST, TRAINING
+from bench.datasets.report import SHOWN, DataReport, some
+from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import DataError
 
+SAMPLE = 3
+"""Pictures opened of each part of a set that has many: ImageNet-C has nearly five million."""
 
-def diagnose(root: Path, *, readers: int = 4) -> DataReport:
-    """Open every picture under `root` once. Raises `DataError` where there is nothing to look at."""
+NEARLY = 0.9
+"""Share of ImageNet's pictures from which what is missing is taken to be lost, not left out on purpose."""
+
+
+def survey(root: Path) -> list[DataReport]:
+    """Survey the sets under `root`: where, in which layout, how complete, and what `run` refuses; no picture is read.
+
+    Raises `DataError` where there is nothing to look at.
+    """
+    return [report for report, _ in _examined(root)]
+
+
+def diagnose(root: Path, *, readers: int = 4) -> list[DataReport]:
+    """Survey the same, and open every picture once (of ImageNet-C's conditions, a few each)."""
+    reports = []
+    for report, datasets in _examined(root):
+        with ThreadPoolExecutor(readers) as pool:
+            for part, dataset in datasets:
+                _read(report, part, dataset, pool, SAMPLE if len(datasets) > SAMPLE else len(dataset))
+        reports.append(report)
+    return reports
+
+
+Parts = list[tuple[str, Dataset]]
+
+
+def _examined(root: Path) -> Iterator[tuple[DataReport, Parts]]:
     if not root.is_dir():
         raise DataError(f"doctor: {root} is not a folder")
-    if name := known_set(root.resolve()):
-        return check_set(name, root, readers)
-    base = root / "val" if (root / "val").is_dir() else root
-    dataset = _open(base)
-    found = DataReport(base, _layout(base, dataset), len(dataset), len(set(dataset.targets)))
-    found.problems += [*_folder_problems(base), *mislabelled_folders(dataset)]
-    with ThreadPoolExecutor(readers) as pool:
-        for item, size in zip(dataset.items, pool.map(_size, [i.path for i in dataset.items]), strict=True):
-            if isinstance(size, str):
-                found.problems.append(f"not scored, unreadable: {item.path.relative_to(base)}: {size}")
+    roots = DataRoots({}, root)
+    finds = roots.finds(root)
+    names = [name for name in SETS if any(f.name == name for f in finds) or (name == "imagenet" and roots.holds(name))]
+    if not names:
+        guess = "imagenet" if finds else "folder"
+        roots, names = DataRoots({guess: root}), [guess]
+    others = [f for f in finds if f.name not in names and "imagenet" not in names]
+    for name in names:
+        report, datasets = _examine(SETS[name], roots, root)
+        report.notes += [f"also here, not read: {found}" for found in others]
+        others = []
+        yield report, datasets
+
+
+def _examine(info: SetInfo, roots: DataRoots, root: Path) -> tuple[DataReport, Parts]:
+    """One set: every part of it opened, as `run` opens it."""
+    try:
+        place = roots.place(info.name)
+    except DataError as error:
+        return DataReport(info.name, info.title, root, "refused", "refused", problems=[str(error)]), []
+    report = DataReport(info.name, info.title, *_where(place))
+    report.notes += [f"also here, left out: {found}" for found in place.elsewhere if found.kind in (TRAINING, TEST)]
+    if info.all_parts:
+        report.notes += [f"no part of the set, left out: {found}" for found in place.found if not found.part]
+    datasets: Parts = []
+    absent = []
+    for part in (*info.all_parts, *info.extra_parts) or ("",):
+        if info.all_parts and not place.of_part(part) and not any(part in f.part for f in place.found):
+            absent.append(part)
+            continue
+        try:
+            datasets.append((part, open_dataset(info.name, roots, part)))
+        except DataError as error:
+            if part and f"{part}/ under" in str(error) and "several places" not in str(error):
+                absent.append(part)
             else:
-                found.sizes[size] += 1
-    if dataset.labels == "imagenet1k" and (missing := missing_classes(dataset, 1000)):
-        names = ", ".join(imagenet_wnids()[i] for i in missing[:SHOWN])
-        found.notes.append(
-            f"{len(missing)} of 1000 classes have no picture: {names}{' ...' if len(missing) > SHOWN else ''}"
-        )
-    if dataset.labels == "imagenet1k" and found.images != 50_000:
-        found.notes.append(f"a subset: {found.images} of the validation set's 50000 images; results are labelled so")
-    return found
+                report.problems.append(str(error))
+    _count(report, info, datasets, absent)
+    return report, datasets
 
 
-def _open(base: Path) -> FolderDataset:
-    try:
-        return read_folder(base, "doctor", "imagenet1k")
-    except DataError:
-        return read_class_folders(base, "doctor")
+def _where(place: SetPlace) -> tuple[Path, str]:
+    """The folder that holds all of a set, and its layouts."""
+    layouts = " and ".join(dict.fromkeys(f.layout for f in place.found))
+    folders = list(dict.fromkeys(f.folder for f in place.found))
+    return (folders[0] if len(folders) == 1 else place.root), layouts
 
 
-def _layout(base: Path, dataset: FolderDataset) -> str:
-    folders = [p for p in base.iterdir() if p.is_dir()]
-    if any(re.fullmatch(r"n\d{8}", p.name) for p in folders):
-        return "folders by wnid"
-    if folders and all(p.name.isdecimal() for p in folders):
-        return "folders 0..999, read as numbers"
-    return "one folder a class, by sorted name" if dataset.labels != "imagenet1k" else "flat folder with ground truth"
-
-
-def _folder_problems(base: Path) -> Iterator[str]:
-    folders = sorted(p for p in base.iterdir() if p.is_dir())
-    if any(re.fullmatch(r"n\d{8}", p.name) for p in folders):
-        unknown = [p.name for p in folders if p.name not in imagenet_index()]
-        if unknown:
-            yield f"{len(unknown)} folders are not ImageNet-1k wnids and are left out: {', '.join(unknown[:SHOWN])}"
-    for folder in folders:
-        files = [p for p in folder.iterdir() if p.is_file()]
-        if not any(p.suffix.lower() in EXTENSIONS for p in files):
-            yield f"no pictures in {folder.name}/"
-        if other := [p.name for p in files if p.suffix.lower() not in EXTENSIONS and not p.name.startswith(".")]:
-            yield f"not pictures, left out: {folder.name}/{other[0]}" + (
-                f" and {len(other) - 1} more" if other[1:] else ""
+def _count(report: DataReport, info: SetInfo, datasets: Parts, absent: Sequence[str]) -> None:
+    """Add up what is there, and say what is missing or left out."""
+    report.images = sum(len(dataset) for _, dataset in datasets)
+    report.classes = len({target for _, dataset in datasets for target in dataset.targets})
+    standing = []
+    if lacking := [part for part in absent if part in info.all_parts]:
+        standing.append(f"{len(lacking)} of {len(info.all_parts)} conditions missing: {some(lacking)}")
+        report.problems.append(standing[-1])
+    if extra := [part for part in absent if part in info.extra_parts]:
+        report.notes.append(f"{len(extra)} of the {len(info.extra_parts)} held-out conditions are absent")
+    for part, dataset in datasets:
+        at = f"{part}: " if part else ""
+        report.notes += [f"{at}left out: {line}" for line in dataset.notes]
+        if dataset.subset:
+            standing.append(f"{at}{dataset.subset}")
+            few = info.name == "imagenet" and len(dataset) < NEARLY * info.count
+            (report.notes if few else report.problems).append(
+                f"{at}a subset: {dataset.subset}; results are labelled so" if few else f"{at}{dataset.subset}"
             )
+        if dataset.labels == "imagenet1k" and not part and (missing := missing_classes(dataset, 1000)):
+            names = ", ".join(imagenet_wnids()[i] for i in missing[:SHOWN])
+            more = " ..." if len(missing) > SHOWN else ""
+            report.notes.append(f"{len(missing)} of 1000 classes have no picture: {names}{more}")
+    if report.problems and not datasets:
+        report.standing = "refused"
+    elif standing:
+        report.standing = standing[0] + (f" and {len(standing) - 1} more" if standing[1:] else "")
 
 
-def _size(path: Path) -> tuple[int, int] | str:
+def _read(report: DataReport, part: str, dataset: Dataset, pool: ThreadPoolExecutor, count: int) -> None:
+    count = min(count, len(dataset))
+    for index, size in zip(range(count), pool.map(_size, [dataset] * count, range(count)), strict=True):
+        if isinstance(size, str):
+            at = f"{part}: " if part else ""
+            report.problems.append(f"not scored, unreadable: {at}{dataset.ids[index]}: {size}")
+        else:
+            report.sizes[size] += 1
+
+
+def _size(dataset: Dataset, index: int) -> tuple[int, int] | str:
     try:
-        return read_image(path).size
+        return dataset.read(index).size
     except UnreadableError as error:
         return str(error)

@@ -1,19 +1,23 @@
-"""ImageNet and its kin on a disk: folders by wnid, by number, or the official flat archive with its ground truth."""
+"""ImageNet and its kin on a disk: folders by wnid, number or class name, or the flat archive with its ground truth."""
 
-import csv
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from bench.datasets.base import Dataset, Item, names_of
-from bench.datasets.images import EXTENSIONS, read_image
+from bench.datasets.classes import match_names, wnid_in
+from bench.datasets.images import read_image
 from bench.datasets.labels import imagenet_index
-from bench.datasets.matlab import read_structs
+from bench.datasets.listing import LeftOut, Listing, pictures_within
+from bench.datasets.naming import picture_id
+from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_POSITION, BY_WNIDS
+from bench.datasets.truth import EXPECTED, find_truth
 from bench.errors import DataError
 
-_WNID = re.compile(r"n\d{8}")
+SHOWN = 5
+"""Names shown of what was found instead."""
 
 
 class FolderDataset(Dataset):
@@ -23,6 +27,10 @@ class FolderDataset(Dataset):
         self.items = sorted(_unique_ids(items), key=lambda item: item.image_id)
         super().__init__([i.image_id for i in self.items], [i.label for i in self.items])
         self.name, self.labels, self.as_stored = name, labels, as_stored
+
+    @property
+    def stems(self) -> list[str]:
+        return [item.path.stem for item in self.items]
 
     def read(self, index: int) -> Image.Image:
         return read_image(self.items[index].path)
@@ -39,99 +47,125 @@ def _unique_ids(items: Sequence[Item]) -> Sequence[Item]:
     return [Item(name, item.label, item.path, item.size) for name, item in zip(names, items, strict=True)]
 
 
+@dataclass(frozen=True)
+class ClassFolders:
+    """What the folders' names say of classes: the label of each, by what (`proof`), and those that are no class."""
+
+    proof: str
+    labels: Mapping[str, int]
+    strangers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> "ClassFolders":
+        """Read wnids where there are any, numbers where all are, otherwise ImageNet's class names."""
+        index = imagenet_index()
+        if wnids := {name: wnid for name in names if (wnid := wnid_in(name))}:
+            known = {name: index[wnid] for name, wnid in wnids.items() if wnid in index}
+            return cls(BY_WNIDS, known, tuple(n for n in names if n not in known))
+        if names and all(name.isdecimal() and name.isascii() for name in names):
+            return cls(BY_NUMBERS, {name: int(name) for name in names}, ())
+        matched = dict(zip(names, match_names(names), strict=True))
+        known = {name: label for name, label in matched.items() if label is not None}
+        return cls(BY_NAMES, known, tuple(n for n in names if n not in known))
+
+
 def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) -> FolderDataset:
     """The set under `root` in whichever layout it has. Raises `DataError` naming what was expected and found.
 
-    Layouts: folders named by wnid (class order comes from the wnids); folders 0..999 read as numbers (ImageNet-V2);
-    the flat official validation folder with the devkit or Kaggle's LOC_val_solution.csv beside it or above it.
+    Layouts: folders named by wnid, by number or by ImageNet's class names; a flat folder with its ground truth (see
+    `truth`). What is left out is counted in `notes`; `judgement` decides whether the labels are proved.
     """
     if not root.is_dir():
         raise DataError(f"{name}: no folder {root}; name the set's folder with --data DIR, or see `bench data list`")
-    folders = sorted(p for p in root.iterdir() if p.is_dir())
-    if any(_WNID.fullmatch(p.name) for p in folders):
-        index = imagenet_index()
-        items = _class_items([p for p in folders if p.name in index], lambda folder: index[folder])
-    elif folders and all(p.name.isdecimal() for p in folders):
-        items = _class_items(folders, int)
-    elif truth := _ground_truth(root):
-        items = [Item(p.stem, truth[p.stem], p, p.stat().st_size) for p in _pictures(root) if p.stem in truth]
-    else:
-        raise DataError(
-            f"{name}: {root} has no folders by wnid (n01440764, ...), no folders 0..999, and no ground truth "
-            f"for a flat folder (LOC_val_solution.csv or ILSVRC2012_devkit_t12); found {_glimpse(root)}; "
-            f"`bench doctor {root}` looks closer"
-        )
+    look, left = Listing.at(root), LeftOut()
+    left.take(look.left_out)
+    classes = ClassFolders.of(look.folders)
+    items, proof = _class_items(root, classes, left), classes.proof
+    if look.pictures:
+        flat, source, by_number = _flat_items(look, left, sorted_too=bool(items), name=name)
+        proof = proof if items else BY_NUMBERS if by_number else source
+        items += flat
     if not items:
-        raise DataError(f"{name}: no pictures under {root}; `bench doctor {root}` looks closer")
-    return FolderDataset(name, labels, items, as_stored=as_stored)
+        raise DataError(_nothing(look, classes, name))
+    dataset = FolderDataset(name, labels, items, as_stored=as_stored)
+    dataset.proof, dataset.notes = proof, left.lines()
+    return dataset
+
+
+def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]:
+    """The pictures of class folders; folders of no class are left out, which is an error where classes go by name."""
+    items = []
+    for folder, label in classes.labels.items():
+        items += [_item(path, label) for path in pictures_within(root / folder, left)]
+    if strangers := [name for name in classes.strangers if items and any(pictures_within(root / name, LeftOut()))]:
+        if classes.proof == BY_NAMES:
+            raise DataError(
+                f"{root}: {len(strangers)} of {len(classes.labels) + len(strangers)} class folders have names that are "
+                f"not ImageNet's, or not one class's alone: {', '.join(strangers[:SHOWN])}; name them by wnid"
+            )
+        left.add("folders of pictures that are no wnid of ImageNet-1k", strangers[0], len(strangers))
+    return items
+
+
+def _item(path: Path, label: int) -> Item:
+    return Item(picture_id(path.stem), label, path, path.stat().st_size)
+
+
+def _flat_items(look: Listing, left: LeftOut, *, sorted_too: bool, name: str) -> tuple[list[Item], str, bool]:
+    """The labelled pictures of a flat folder, and the ground truth that labels them.
+
+    Raises `DataError` where there is none: some of a half-sorted set is not the set.
+    """
+    paths = [look.folder / picture for picture in look.pictures]
+    truth = find_truth(look.folder, [picture_id(path.stem) for path in paths])
+    if truth is None:
+        beside = " beside class folders (half-sorted?)" if sorted_too else ""
+        raise DataError(
+            f"{name}: {len(paths)} pictures lie flat{beside} in {look.folder} ({look.pictures[0]}, ...) and nothing "
+            f"labels them: put their ground truth there or above it ({EXPECTED}), or sort them into folders by wnid"
+        )
+    labelled = [path for path in paths if picture_id(path.stem) in truth.labels]
+    if unlabelled := [path for path in paths if picture_id(path.stem) not in truth.labels]:
+        left.add(f"pictures that {truth.file.name} does not label", unlabelled[0].name, len(unlabelled))
+    return [_item(p, truth.labels[picture_id(p.stem)]) for p in labelled], f"ground truth {truth.file}", truth.by_number
+
+
+def _nothing(look: Listing, classes: ClassFolders, name: str) -> str:
+    if classes.labels:
+        return f"{name}: no pictures under {look.folder}; `bench doctor {look.folder}` looks closer"
+    found = ", ".join(sorted((*look.folders, *look.others))[:SHOWN]) or "nothing"
+    return (
+        f"{name}: {look.folder} has no folders by wnid (n01440764, ...), no folders 0..999, none called as ImageNet's "
+        f"classes, and no ground truth for a flat folder ({EXPECTED}); found {found}; "
+        f"`bench doctor {look.folder}` looks closer"
+    )
 
 
 def read_class_folders(root: Path, name: str) -> FolderDataset:
-    """Any ImageFolder: by wnid if the folders are wnids, otherwise labels are positions among the sorted folders."""
-    folders = sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
-    if not folders:
-        raise DataError(f"{name}: expected one folder a class under {root}, found {_glimpse(root)}")
-    if all(_WNID.fullmatch(p.name) or p.name.isdecimal() for p in folders):
+    """Any ImageFolder. Labels are ImageNet's where the folders' names prove it (wnids, ImageNet's class names, or
+    numbers of which its pictures' names tell the same); otherwise the folders are the user's own classes, in
+    torchvision's order (numbers as numbers)."""
+    look = Listing.at(root) if root.is_dir() else None
+    if look is None or not look.folders:
+        found = ", ".join(sorted((*look.pictures, *look.others))[:SHOWN]) if look else "nothing"
+        raise DataError(f"{name}: expected one folder a class under {root}, found {found or 'nothing'}")
+    classes = ClassFolders.of(look.folders)
+    if classes.proof == BY_WNIDS or (classes.proof == BY_NAMES and not classes.strangers):
         return read_folder(root, name, "imagenet1k")
-    order = {folder.name: index for index, folder in enumerate(folders)}
-    return FolderDataset(name, f"folder{len(folders)}", _class_items(folders, order.__getitem__))
+    left = LeftOut()
+    left.take(look.left_out)
+    by_number = classes.proof == BY_NUMBERS
+    order = sorted(look.folders, key=int) if by_number else list(look.folders)
+    own = ClassFolders(BY_POSITION, {folder: label for label, folder in enumerate(order)}, ())
+    dataset = FolderDataset(name, f"folder{len(order)}", _class_items(root, own, left))
+    if look.pictures:
+        left.add("pictures beside the class folders", look.pictures[0], len(look.pictures))
+    if not len(dataset):
+        raise DataError(f"{name}: no pictures in the folders under {root}; `bench doctor {root}` looks closer")
+    dataset.proof, dataset.notes = BY_POSITION, left.lines()
+    return dataset
 
 
 def missing_classes(dataset: Dataset, classes: int) -> list[int]:
     """Classes of the label space that no picture has."""
     return sorted(set(range(classes)) - set(dataset.targets))
-
-
-def _class_items(folders: Sequence[Path], label: Callable[[str], int]) -> list[Item]:
-    return [Item(p.stem, label(d.name), p, p.stat().st_size) for d in folders for p in _pictures(d)]
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The files of a folder that look like pictures, sorted."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
-
-
-def _glimpse(root: Path) -> str:
-    names = sorted(p.name for p in root.iterdir())[:5] if root.is_dir() else []
-    return ", ".join(names) or "nothing"
-
-
-def _ground_truth(root: Path) -> dict[str, int]:
-    """Label by file stem, from Kaggle's csv or the devkit, in `root` or up to two folders above it."""
-    for place in (root, root.parent, root.parent.parent):
-        if (table := place / "LOC_val_solution.csv").is_file():
-            return _kaggle(table)
-        for devkit in (place / "ILSVRC2012_devkit_t12" / "data", place / "data", place):
-            truth, meta = devkit / "ILSVRC2012_validation_ground_truth.txt", devkit / "meta.mat"
-            if truth.is_file() and meta.is_file():
-                return _devkit(truth, meta)
-    return {}
-
-
-def _kaggle(table: Path) -> dict[str, int]:
-    index = imagenet_index()
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            return {row["ImageId"]: index[row["PredictionString"].split()[0]] for row in csv.DictReader(file)}
-    except (KeyError, IndexError, AttributeError, ValueError, csv.Error) as error:
-        raise DataError(
-            f"{table}: expected columns ImageId, PredictionString ('n03995372 85 1 499 272'): {error}"
-        ) from None
-
-
-def _devkit(truth: Path, meta: Path) -> dict[str, int]:
-    """The devkit numbers classes in its own order (ILSVRC2012_ID 1..1000), which meta.mat maps to wnids."""
-    wnid_of, order = _synsets(meta), imagenet_index()
-    try:
-        numbers = [int(line) for line in truth.read_text(encoding="utf-8").split()]
-        return {f"ILSVRC2012_val_{i:08d}": order[wnid_of[n]] for i, n in enumerate(numbers, 1)}
-    except (ValueError, KeyError) as error:
-        raise DataError(f"{truth}: expected one ILSVRC2012_ID of {meta.name} a line, found {error!r}") from None
-
-
-def _synsets(meta: Path) -> dict[int, str]:
-    try:
-        rows = [(s["ILSVRC2012_ID"], s["WNID"]) for s in read_structs(meta, "synsets")]
-        return {int(number[0]): wnid for number, wnid in rows if isinstance(number, tuple) and isinstance(wnid, str)}
-    except (ValueError, KeyError, IndexError, OverflowError) as error:
-        raise DataError(f"{meta}: expected the devkit's synsets, found {error}") from None

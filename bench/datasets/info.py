@@ -6,8 +6,52 @@ from pathlib import Path
 
 from bench.datasets.base import Dataset
 
-Opener = Callable[[Path, str], Dataset]
-"""Opens a set in its folder; the second argument is its part (`fog/3` of ImageNet-C), mostly empty."""
+
+@dataclass(frozen=True)
+class FoundPictures:
+    """Pictures that lie together in `folder` in a `layout`, and the set that they are of.
+
+    `name` is empty where nothing tells it; `part` is what of the set they are (`fog/3`); `kind` is what the pictures'
+    own names tell: a set's name, `training`, `test`, or empty.
+    """
+
+    folder: Path
+    layout: str
+    name: str = ""
+    part: str = ""
+    kind: str = ""
+
+    def __str__(self) -> str:
+        kind = f", pictures of the {self.kind} split" if self.kind in ("training", "test") else ""
+        return f"{self.name or 'pictures of no set known here'} in {self.folder} ({self.layout}{kind})"
+
+
+@dataclass(frozen=True)
+class SetPlace:
+    """Where a set lies under `root`: in one folder, or a folder a part. `elsewhere` is what else lies there."""
+
+    root: Path
+    found: tuple[FoundPictures, ...] = ()
+    elsewhere: tuple[FoundPictures, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a set that lies in one."""
+        return self.found[0].folder if self.found else self.root
+
+    def of_part(self, part: str) -> list[FoundPictures]:
+        """Where `part` lies by its folder's name, and the shards that may hold it."""
+        return [f for f in self.found if f.part == part] or [f for f in self.found if f.part == ANY_PART]
+
+
+ANY_PART = "*"
+"""Part of shards that hold several."""
+
+EMPTY = "empty folder"
+"""Layout of a folder that is called as a part and holds nothing."""
+
+Opener = Callable[[SetPlace, str], Dataset]
+"""Opens a set where it lies; the second argument is its part (`fog/3` of ImageNet-C), mostly empty."""
 
 RESEARCH = "research only, by registration"
 
@@ -54,6 +98,12 @@ class SetInfo:
     heading: str = ""
     headline: str = "accuracy"
     citation: str = ""
+    pictures: str = ""
+    parts: str = ""
+    scattered: bool = False
+    accepts: tuple[str, ...] = ()
+    all_parts: tuple[str, ...] = ()
+    extra_parts: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.datasets.categories import CATEGORIES
 from bench.errors import DataError
+from model_zoo.card import ModelCard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,21 +28,21 @@ def imagenet_index() -> dict[str, int]:
 
 
 def _timm_list(file: str) -> tuple[str, ...]:
-    """One of the lists that timm ships, read without importing timm, which takes seconds."""
-    return tuple(_timm_text(file).split())
+    return tuple(timm_file(file).read_text(encoding="utf-8").split())
 
 
-def _timm_text(file: str) -> str:
+def timm_file(file: str) -> Path:
+    """One of the lists that timm ships, found without importing timm, which takes seconds."""
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise DataError(f"the package timm, which carries {file}, is not installed; pip install timm")
-    return (Path(spec.origin).parent / "data" / "_info" / file).read_text(encoding="utf-8")
+    return Path(spec.origin).parent / "data" / "_info" / file
 
 
 @functools.cache
 def imagenet_names() -> tuple[str, ...]:
     """The first WordNet name of each of the 1000 classes (`tench`), by class index."""
-    pairs = (line.split("\t", 1) for line in _timm_text("imagenet_synset_to_lemma.txt").splitlines())
+    pairs = (line.split("\t", 1) for line in timm_file("imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines())
     names = {wnid: names.split(",")[0].strip() for wnid, names in pairs}
     return tuple(names[wnid] for wnid in imagenet_wnids())
 
@@ -102,13 +103,22 @@ def label_space(name: str) -> LabelSpace:
     return _SPACES[name]()
 
 
-def check_fit(space: LabelSpace, logits: int, model: str) -> None:
-    """Raises `DataError` when a model's `logits` cannot answer in `space`."""
+def check_fit(space: LabelSpace, card: ModelCard) -> None:
+    """Check that a model's logits answer in `space`.
+
+    Raises `DataError` where they count other classes: a thousand folders that are not called as ImageNet's classes are
+    not ImageNet's for being a thousand.
+    """
     needed = 1000 if space.members else space.classes
-    if logits != needed:
+    if card.classes != needed:
         raise DataError(
-            f"{model} has {logits} classes, but label space {space.name!r} needs {needed}; "
+            f"{card.name} has {card.classes} classes, but label space {space.name!r} needs {needed}; "
             "choose a suite of the model's own data set (`bench show MODEL`)"
+        )
+    if space.name == "folder1000" and card.labels == "imagenet1k":
+        raise DataError(
+            f"{card.name} counts ImageNet's classes, and the folders' names are not ImageNet's (wnids or class names): "
+            "labels by the order of folders would be wrong; name the folders by wnid"
         )
 
 

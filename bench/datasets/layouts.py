@@ -4,10 +4,15 @@ from pathlib import Path
 
 from bench.datasets.base import Dataset, FixedSize, UnreadableError
 from bench.datasets.folder import read_folder
+from bench.datasets.listing import LeftOut, Listing
+from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
 
 LIVE = "corrupt clean images on the fly: --suite imagenet-c-live"
 """What one does without the files of ImageNet-C."""
+
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".tar.zst", ".rar", ".7z")
+"""Archives that cannot be read in place."""
 
 
 def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, under: str = "") -> Dataset:
@@ -17,14 +22,21 @@ def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, und
     """
     if not root.is_dir():
         raise DataError(f"{name}: no folder {root}; name the set's folder with --data DIR, or see `bench data list`")
-    if not any(p.is_dir() for p in root.iterdir()):
+    look = Listing.at(root)
+    if not look.folders and not look.pictures:
         from bench.datasets.parquet import read_parquet  # pyarrow takes a while: `bench list` answers without it
         from bench.datasets.tar import read_tars
 
-        if parquet := sorted(root.glob("*.parquet")):
+        if parquet := look.files(".parquet"):
             return read_parquet(parquet, name, labels, as_stored=as_stored)
-        if tars := sorted(root.glob("*.tar")):
-            return read_tars(tars, name, labels, as_stored=as_stored, under=under)
+        if tars := look.files(".tar"):
+            left = LeftOut()
+            chosen = of_validation(tars, left)
+            dataset = read_tars(chosen, name, labels, as_stored=as_stored, under=under)
+            dataset.notes = (*dataset.notes, *left.lines(), *filter(None, [missing_shards(chosen)]))
+            return dataset
+        if packed := look.files(*COMPRESSED):
+            raise DataError(f"{name}: {packed[0]} is compressed and cannot be read in place: unpack it first")
     return read_folder(root, name, labels, as_stored=as_stored)
 
 

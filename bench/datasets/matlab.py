@@ -7,7 +7,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 HEADER = 128
 MOST_BYTES = 64 << 20
@@ -33,9 +32,11 @@ class _Element:
         return struct.unpack(f"<{count}{form}", self.data[: count * struct.calcsize(form)])
 
 
-def read_structs(path: Path, name: str) -> list[dict[str, Value]]:
-    """The elements of the struct array called `name`, by field. Raises `ValueError` for any other file."""
-    content = path.read_bytes()
+def read_structs(content: bytes, name: str) -> list[dict[str, Value]]:
+    """Read the elements of the struct array called `name` in a file's content, by field.
+
+    Raises `ValueError` for any other file.
+    """
     if content[126:128] != b"IM":
         raise ValueError("no little-endian MATLAB file of level 5")
     try:

@@ -1,8 +1,11 @@
-"""Parquet as on Hugging Face: an `image` column of {bytes, path}, and an integer `label`."""
+"""Parquet as on Hugging Face: an `image` column of {bytes, path}, and a `label` that the file's metadata names."""
 
 import io
+import json
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -10,41 +13,79 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from bench.datasets.base import Dataset, UnreadableError
+from bench.datasets.base import Dataset, UnreadableError, names_of
+from bench.datasets.classes import match_names, wnid_in
 from bench.datasets.images import read_image
+from bench.datasets.labels import imagenet_index
+from bench.datasets.listing import HIDDEN, LeftOut, is_hidden
+from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_WNIDS
+from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
+
+NO_LABEL = -1
+"""What Hugging Face writes for pictures without a label, as the test set's."""
+
+
+@dataclass(frozen=True)
+class ParquetRow:
+    """One picture: its row group and row, its path in the set, and its label by ImageNet's order."""
+
+    place: int
+    row: int
+    path: PurePosixPath
+    label: int
 
 
 class ParquetDataset(Dataset):
     """Pictures in row groups, of which the last one read is kept: reading in order reads each once."""
 
     def __init__(self, files: Sequence[Path], name: str, labels: str, *, as_stored: bool) -> None:
+        left = LeftOut()
+        files = of_validation(files, left)
         self._files = [_open(file, name) for file in files]
-        self._groups = [
-            (file, group) for file, opened in enumerate(self._files) for group in range(opened.num_row_groups)
-        ]
-        stems: list[str] = []
-        targets: list[int] = []
-        self._places: list[tuple[int, int]] = []
+        self._groups = [(f, group) for f, opened in enumerate(self._files) for group in range(opened.num_row_groups)]
+        rows: list[ParquetRow] = []
+        proofs: set[str] = set()
         for place, (file, group) in enumerate(self._groups):
-            for row, (path, label) in enumerate(_described(self._files[file], group, f"{name}: {files[file]}")):
-                stems.append(PurePosixPath(path or f"{len(stems):08d}").stem)
-                targets.append(label)
-                self._places.append((place, row))
-        unlike = len(set(stems)) == len(stems)
-        super().__init__(stems if unlike else [f"{n:08d}-{stem}" for n, stem in enumerate(stems)], targets)
+            numbered = ClassLabels.of(self._files[file], files[file], name)
+            proofs.add(numbered.proof)
+            described = _described(self._files[file], group, f"{name}: {files[file]}")
+            for row, (path, label) in enumerate(described):
+                where = PurePosixPath(path or f"{len(rows):08d}")
+                if is_hidden(PurePosixPath(where.name)):
+                    left.add(HIDDEN, where)
+                elif label == NO_LABEL:
+                    left.add("pictures without a label", where)
+                else:
+                    rows.append(ParquetRow(place, row, where, numbered.index(label)))
+        if not rows:
+            raise DataError(f"{name}: no pictures with a label in {', '.join(f.name for f in files[:3])}")
+        _refuse_paths_alone(self._files, files, name)
+        self._rows = rows
+        names = names_of([row.path for row in rows])
+        counts = Counter(names)
+        ids = [f"{n:08d}-{name}" if counts[name] > 1 else name for n, name in enumerate(names)]
+        super().__init__(ids, [row.label for row in rows])
         self.name, self.labels, self.as_stored = name, labels, as_stored
+        self.proof = BY_NUMBERS if BY_NUMBERS in proofs else next(iter(proofs))
+        self.notes = (*left.lines(), *filter(None, [missing_shards(files)]))
         self._sizes = [(file.name, file.stat().st_size) for file in files]
         self._lock = threading.Lock()
         self._held: tuple[int, list[dict[str, Any]]] = (-1, [])
 
+    @property
+    def stems(self) -> list[str]:
+        return [row.path.stem for row in self._rows]
+
     def read(self, index: int) -> Image.Image:
-        place, row = self._places[index]
+        row = self._rows[index]
         try:
-            content = self._group(place)[row]
+            content = self._group(row.place)[row.row] or {}
         except (pa.ArrowException, OSError, ValueError) as error:
             raise UnreadableError(f"{self.ids[index]}: damaged in its Parquet file: {error}") from None
-        return read_image(io.BytesIO((content or {}).get("bytes") or b""), self.ids[index])
+        if content.get("bytes") is None:
+            raise UnreadableError(f"{self.ids[index]}: its Parquet row has a path and no bytes")
+        return read_image(io.BytesIO(content["bytes"]), self.ids[index])
 
     def content(self) -> list[tuple[object, ...]]:
         return [*zip(self.ids, self.targets, strict=True), *self._sizes]
@@ -63,6 +104,53 @@ def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bo
     return ParquetDataset(files, name, labels, as_stored=as_stored)
 
 
+@dataclass(frozen=True)
+class ClassLabels:
+    """What a file's labels mean: `classes` by their number or text; empty where they are bare numbers."""
+
+    proof: str
+    classes: Mapping[int | str, int]
+
+    @classmethod
+    def of(cls, file: pq.ParquetFile, path: Path, name: str) -> "ClassLabels":
+        """Read the metadata's ClassLabel names, or the texts of the labels themselves.
+
+        Raises `DataError` where names are not ImageNet's.
+        """
+        if not pa.types.is_integer(file.schema_arrow.field("label").type):
+            texts = sorted({str(t) for t in file.read(columns=["label"]).column("label").to_pylist() if t is not None})
+            return cls._named(dict(zip(texts, texts, strict=True)), path, name)
+        names = _class_names(file.schema_arrow.metadata or {})
+        return cls._named(dict(enumerate(names)), path, name) if names else cls(BY_NUMBERS, {})
+
+    @classmethod
+    def _named(cls, names: Mapping[Any, str], path: Path, name: str) -> "ClassLabels":
+        found = match_names(list(names.values()))
+        if unknown := [n for n, label in zip(names.values(), found, strict=True) if label is None]:
+            raise DataError(
+                f"{name}: {path}: {len(unknown)} of its {len(names)} classes have names that are not ImageNet's, or "
+                f"not one class's alone: {', '.join(map(repr, unknown[:5]))}"
+            )
+        by_wnid = all(wnid_in(n) in imagenet_index() for n in names.values())
+        return cls(
+            BY_WNIDS if by_wnid else BY_NAMES, {k: c for k, c in zip(names, found, strict=True) if c is not None}
+        )
+
+    def index(self, label: int | str) -> int:
+        """The class index of a label as it stands in the file."""
+        return self.classes.get(label, int(label)) if self.proof == BY_NUMBERS else self.classes.get(label, -2)
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> list[str]:
+    """The names of the ClassLabel feature `label` in the metadata that Hugging Face writes; empty where none are."""
+    try:
+        about = json.loads(metadata.get(b"huggingface", b"{}"))
+        names = about["info"]["features"]["label"].get("names", [])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
 def _open(file: Path, name: str) -> pq.ParquetFile:
     try:
         opened = pq.ParquetFile(file)
@@ -71,14 +159,33 @@ def _open(file: Path, name: str) -> pq.ParquetFile:
         raise DataError(f"{name}: {file}: damaged or ends early ({error}); fetch it again") from None
     image, label = types.get("image"), types.get("label")
     fields = {inner.name: inner.type for inner in image} if image is not None and pa.types.is_struct(image) else {}
-    fits = label is not None and pa.types.is_integer(label) and fields.get("bytes") in (pa.binary(), pa.large_binary())
+    labelled = label is not None and (pa.types.is_integer(label) or label == pa.string())
+    fits = labelled and fields.get("bytes") in (pa.binary(), pa.large_binary(), pa.null())
     if not fits or fields.get("path", pa.string()) != pa.string() or len(types) < len(opened.schema_arrow):
         found = ", ".join(f"{name} ({kind})" for name, kind in types.items())
         raise DataError(f"{name}: {file}: expected the columns image (bytes, path) and label, found {found}")
     return opened
 
 
-def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str | None, int]]:
+def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], name: str) -> None:
+    """Raise `DataError` where no row has a picture's bytes, by the files' own statistics."""
+    rows, empty = 0, 0
+    for file in files:
+        for group in range(file.num_row_groups):
+            chunks = [file.metadata.row_group(group).column(i) for i in range(file.metadata.num_columns)]
+            chunk = next(c for c in chunks if c.path_in_schema == "image.bytes")
+            rows += chunk.num_values
+            counted = chunk.statistics is not None and chunk.statistics.has_null_count
+            all_null = pa.types.is_null(file.schema_arrow.field("image").type.field("bytes").type)
+            empty += chunk.num_values if all_null else chunk.statistics.null_count if counted else 0
+    if rows and empty == rows:
+        raise DataError(
+            f"{name}: {paths[0]}: its {rows} rows have paths and no bytes; the pictures lie elsewhere: write the set "
+            "with embedded pictures (datasets' push_to_hub does), or give the folder of the pictures themselves"
+        )
+
+
+def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str | None, int | str]]:
     """Path and label of each row. Raises `DataError` for rows without a label, or that cannot be read."""
     try:
         table = file.read_row_group(group, columns=["label", "image.path"])

@@ -1,4 +1,4 @@
-"""What the doctor says of a data folder."""
+"""What the doctor says of one set in a data folder."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,22 +11,41 @@ SHOWN = 10
 
 @dataclass
 class DataReport:
-    """What the doctor found. `problems` would lose images or labels; `notes` are worth knowing."""
+    """What was found of one set. `problems` would lose images or labels; `notes` are worth knowing.
 
-    root: Path
+    `standing` is `complete`, how it is incomplete, or `refused`.
+    """
+
+    name: str
+    title: str
+    folder: Path
     layout: str
+    standing: str = "complete"
     images: int = 0
     classes: int = 0
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """What lies where, in one line."""
+        return (
+            f"{self.folder}: {self.name} ({self.title}), {self.layout}, {self.images} images in {self.classes} classes"
+            f", {self.standing}"
+        )
+
     def lines(self) -> Iterator[str]:
         """The report, a line each."""
-        yield f"{self.root}: {self.layout}, {self.images} images in {self.classes} classes"
+        yield self.summary
         if self.sizes:
             common = ", ".join(f"{w}x{h} ({n})" for (w, h), n in self.sizes.most_common(3))
             yield f"  sizes (width x height): {len(self.sizes)} different, most common {common}"
         yield from (f"  problem: {p}" for p in self.problems)
         yield from (f"  note: {n}" for n in self.notes)
         yield "  healthy" if not self.problems else f"  {len(self.problems)} problems"
+
+
+def some(names: list[str]) -> str:
+    """The first few of a list."""
+    return ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")

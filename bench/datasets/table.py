@@ -1,14 +1,17 @@
 """Where the user's data lies, and how a set is opened there."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.datasets.base import Dataset
+from bench.datasets.info import FoundPictures, SetPlace
 from bench.datasets.known import SETS
 from bench.datasets.labels import label_space
-from bench.datasets.layouts import LIVE
+from bench.datasets.locate import find_sets, place_of
+from bench.datasets.proof import refusal
 from bench.errors import DataError, UsageError
 
 __all__ = ["SETS", "DataRoots", "open_dataset", "parse_roots"]
@@ -20,81 +23,97 @@ class DataRoots:
 
     own: Mapping[str, Path]
     common: Path | None = None
+    _finds: dict[Path, list[FoundPictures]] = field(default_factory=dict, compare=False, repr=False)
 
-    def folder(self, name: str) -> Path:
-        """The folder of set `name`. Raises `DataError` saying how to name it."""
-        if name in self.own:
-            return self.own[name]
-        if self.common is None:
+    def finds(self, root: Path) -> list[FoundPictures]:
+        """What lies under `root`, looked for once."""
+        if root not in self._finds:
+            self._finds[root] = find_sets(root)
+        return self._finds[root]
+
+    def place(self, name: str) -> SetPlace:
+        """Where set `name` lies. Raises `DataError` saying what lies there instead, and how to name it."""
+        folder = SETS[name].folder
+        root = self.own.get(folder, self.common)
+        if root is None:
             raise DataError(
-                f"{name}: no data folder given; add --data DIR (or --data {name}=DIR), "
-                f"or set BENCH_DATA to a folder that holds {name}/"
+                f"{folder}: no data folder given; add --data DIR (or --data {folder}=DIR), "
+                f"or set BENCH_DATA to a folder that holds {folder}/"
             )
-        inside = self.common / name
-        return inside if inside.is_dir() else own_folder(name, self.common)
+        return place_of(folder, root, self.finds(root), own=folder in self.own)
 
     def holds(self, name: str) -> bool:
-        """Whether set `name` has a folder of its own here, or needs none."""
-        inside = self.common is not None and (self.common / name).is_dir()
-        return name in self.own or inside or (name in SETS and SETS[name].generated)
-
-
-def own_folder(name: str, folder: Path) -> Path:
-    """`folder`, given as a data root that holds no `name`/, as the folder of set `name` itself.
-
-    Raises `DataError` where it is another set's by its name or files, or a root that lacks this one: ImageNet's
-    pictures read as sketches would be a wrong number under a right name.
-    """
-    if name == "folder":
-        return folder
-    placed = [known for known, info in SETS.items() if info.layout and known != "folder"]
-    if held := [known for known in placed if (folder / known).is_dir()]:
-        raise DataError(f"{name}: no {name}/ under {folder}, which holds {', '.join(held)}; {_place(name)}")
-    named = SETS[folder.name].folder if folder.name in SETS else ""
-    if named in placed and named != name:
-        raise DataError(f"{name}: {folder} is the folder of {named} by its name; {_place(name)}")
-    if name == "imagenet-sketch" and folder.name != name and not any(folder.rglob("sketch_*")):
-        raise DataError(f"{name}: no sketch_*.JPEG under {folder}; {_place(name)}")
-    return folder
-
-
-def _place(name: str) -> str:
-    layout = SETS[name].layout if name in SETS else ""
-    place = f"place it as {layout or name} under your data root, or name it: --data {name}=DIR"
-    return f"{place}; or {LIVE}" if name == "imagenet-c" else place
+        """Whether set `name` lies here, or needs no folder."""
+        if SETS[name].generated:
+            return True
+        try:
+            return bool(self.place(name).found)
+        except DataError:
+            return False
 
 
 def parse_roots(text: str | None, environment: str | None) -> DataRoots:
-    """`DIR` or `NAME=DIR,NAME=DIR` as typed after --data, with `BENCH_DATA` for what it does not name."""
+    """`DIR` or `NAME=DIR,NAME=DIR` as typed after --data, with `BENCH_DATA` for what it does not name.
+
+    A comma or an equals sign may be part of a path: a comma parts two entries where `NAME=` of a known set follows it,
+    or where the text before it is a folder; an equals sign where a known set's name stands before it.
+    Raises `UsageError` for an unknown set, `DataError` for what is no folder.
+    """
     own: dict[str, Path] = {}
     common = Path(environment) if environment else None
-    for part in filter(None, (text or "").split(",")):
+    for part in _entries(text or ""):
         name, equals, place = part.partition("=")
-        if not equals:
-            common = Path(part)
-        elif name in SETS:
+        if equals and name in SETS:
             own[name] = Path(place)
-        else:
+        elif equals and not Path(part).is_dir() and re.fullmatch(r"[\w.-]+", name):
             raise UsageError.unknown("dataset", name, SETS)
+        else:
+            common = Path(part)
     for folder_given in [*own.values(), *([common] if common else [])]:
         if not folder_given.is_dir():
             raise DataError(f"--data: {folder_given} is not a folder; `bench data list` says what goes where")
     return DataRoots(own, common)
 
 
+def _entries(text: str) -> list[str]:
+    """The entries of a --data text: pieces at commas, joined again where a comma is part of a path."""
+    entries: list[str] = []
+    for piece in text.split(","):
+        begins = piece.partition("=")[0] in SETS and "=" in piece
+        whole = f"{entries[-1]},{piece}" if entries else piece
+        if entries and not begins and (Path(_path_of(whole)).is_dir() or not Path(_path_of(entries[-1])).is_dir()):
+            entries[-1] = whole
+        else:
+            entries.append(piece)
+    return [entry for entry in entries if entry]
+
+
+def _path_of(entry: str) -> str:
+    name, equals, place = entry.partition("=")
+    return place if equals and name in SETS else entry
+
+
 def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
-    """The data set called `name` (or its `part`), from the user's folders. Raises `UsageError` or `DataError`."""
+    """The data set called `name` (or its `part`), from the user's folders.
+
+    Raises `UsageError`, or `DataError` where it is not there or its labels are not proved.
+    """
     if name not in SETS:
         raise UsageError.unknown("dataset", name, SETS)
     info = SETS[name]
-    dataset = info.open(Path() if info.generated else roots.folder(info.folder), part)
-    _check(dataset)
-    dataset.subset = dataset.subset or _incomplete(dataset, info.count)
+    dataset = info.open(SetPlace(Path()) if info.generated else roots.place(name), part)
+    check_labels(dataset)
+    if reason := refusal(dataset):
+        raise DataError(f"{name}: {f'{part}: ' if part else ''}{reason}")
+    dataset.subset = "; ".join(filter(None, [incomplete(dataset, info.count), dataset.subset]))
     return dataset
 
 
-def _check(dataset: Dataset) -> None:
-    """That every label is one of the label space, and every id is one picture's: a record is known by its id."""
+def check_labels(dataset: Dataset) -> None:
+    """Check that every label is one of the label space, and every id is one picture's: a record is known by its id.
+
+    Raises `DataError`.
+    """
     classes = label_space(dataset.labels).classes
     for image_id, target in zip(dataset.ids, dataset.targets, strict=True):
         if not 0 <= target < classes:
@@ -104,7 +123,7 @@ def _check(dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: several pictures are called {twice}; each needs a name of its own")
 
 
-def _incomplete(dataset: Dataset, expected: int) -> str:
+def incomplete(dataset: Dataset, expected: int) -> str:
     """How the set differs from the complete one; empty when it does not."""
     classes = label_space(dataset.labels).classes
     missing = classes - len(set(dataset.targets))

@@ -2,19 +2,32 @@
 
 import functools
 import io
+import json
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
 from bench.datasets.base import Dataset, names_of
+from bench.datasets.classes import match_names, wnid_in
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index
+from bench.datasets.listing import HIDDEN, NO_PICTURES, LeftOut, is_hidden
+from bench.datasets.naming import picture_id
+from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_WNIDS
+from bench.datasets.truth import EXPECTED, find_truth
 from bench.errors import DataError
 from model_zoo.formats.bounded import BoundedFile
+
+LABEL_BYTES = 1 << 16
+"""Of a label's file at most."""
+
+BESIDE = frozenset({".cls", ".json", ".txt", ".label", ".synset", ".class"})
+"""Endings of what lies beside a picture in WebDataset shards: labels, and what is said of the picture."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +39,15 @@ class Member:
     offset: int
     size: int
 
-    def read(self) -> bytes:
-        """Its bytes."""
+    @property
+    def key(self) -> tuple[Path, PurePosixPath]:
+        """What files of one WebDataset sample share."""
+        return self.tar, self.path.with_suffix("")
+
+    def read(self, most: int | None = None) -> bytes:
+        """Its bytes, or the first `most`."""
         with self.tar.open("rb") as file:
-            return os.pread(file.fileno(), self.size, self.offset)
+            return os.pread(file.fileno(), self.size if most is None else min(most, self.size), self.offset)
 
 
 class TarDataset(Dataset):
@@ -42,6 +60,10 @@ class TarDataset(Dataset):
         super().__init__([names[i] for i in order], [found[i][1] for i in order])
         self.name, self.labels, self.as_stored = name, labels, as_stored
 
+    @property
+    def stems(self) -> list[str]:
+        return [member.path.stem for member in self.members]
+
     def read(self, index: int) -> Image.Image:
         member = self.members[index]
         return read_image(io.BytesIO(member.read()), member.path.name)
@@ -51,49 +73,130 @@ class TarDataset(Dataset):
 
 
 def read_tars(tars: Sequence[Path], name: str, labels: str, *, as_stored: bool = False, under: str = "") -> TarDataset:
-    """The pictures of `tars` (those whose path holds the folders `under`), labelled by folder or by a `.cls` file.
+    """The pictures of `tars` (those whose path holds the folders `under`).
 
-    Layouts: WNID/*.JPEG at any depth, as the releases of ImageNet-A, -R and -C; WebDataset's key.jpg beside key.cls.
-    Raises `DataError` where a tar is damaged, or a picture has no label.
+    Layouts: WNID/*.JPEG at any depth, as the releases of ImageNet-A, -R and -C; WebDataset's key.jpg beside key.cls or
+    key.json; the official flat tar with its ground truth beside it or above it (`truth`). Names that begin with a dot
+    are no pictures. Raises `DataError` where a tar is damaged, or a picture has no label.
     """
-    members = [m for tar in tars for m in _index(tar, tar.stat().st_mtime_ns)]
-    inside = f"/{under.strip('/')}/" if under else ""
-    chosen = [m for m in members if inside in f"/{m.path}" and m.path.suffix.lower() in EXTENSIONS]
-    classes = {(m.tar, m.path.with_suffix("")): m for m in members if m.path.suffix == ".cls"}
+    members, left, inside = [m for tar in tars for m in index(tar)], LeftOut(), f"/{under.strip('/')}/" if under else ""
+    within = [m for m in members if inside in f"/{m.path}"]
+    for member in within:
+        if is_hidden(member.path):
+            left.add(HIDDEN, member.path)
+    within = [m for m in within if not is_hidden(m.path)]
+    chosen = [m for m in within if m.path.suffix.lower() in EXTENSIONS]
+    beside = {m.key: m for m in within if m.path.suffix.lower() in BESIDE}
+    beside |= {m.key: m for m in within if m.path.suffix.lower() == ".cls"}  # the label itself, where both are there
+    keys = {m.key for m in chosen}
+    for member in within:
+        suffix = member.path.suffix.lower()
+        if suffix not in EXTENSIONS and not (suffix in BESIDE and member.key in keys):
+            left.add(NO_PICTURES, member.path)
     if not chosen:
         raise DataError(
             f"{name}: no pictures{f' under {under}/' if under else ''} in {', '.join(t.name for t in tars)}"
         )
-    return TarDataset(name, labels, [(m, _label(m, classes, name)) for m in chosen], as_stored=as_stored)
+    labelled, proof = _labelled(chosen, beside, name)
+    dataset = TarDataset(name, labels, labelled, as_stored=as_stored)
+    dataset.proof, dataset.notes = proof, left.lines()
+    return dataset
 
 
-def _label(member: Member, classes: dict[tuple[Path, PurePosixPath], Member], name: str) -> int:
-    if beside := classes.get((member.tar, member.path.with_suffix(""))):
-        return _number(beside, name)
-    folder, index = member.path.parent.name, imagenet_index()
-    if folder in index:
-        return index[folder]
-    if folder.isdecimal():
-        return int(folder)
-    raise DataError(
-        f"{name}: {member.tar.name}: {member.path} lies in no folder by wnid or number, and has no .cls file"
-    )
+def _labelled(
+    chosen: Sequence[Member], beside: Mapping[tuple[Path, PurePosixPath], Member], name: str
+) -> tuple[list[tuple[Member, int]], str]:
+    """Each picture with its label, and the weakest of what tells them."""
+    folders = _of_folders(chosen)
+    found: list[tuple[Member, int]] = []
+    proofs: set[str] = set()
+    unlabelled: list[Member] = []
+    for member in chosen:
+        if (own := beside.get(member.key)) and (told := _told(own, name)):
+            label, proof = told
+        elif member.path.parent in folders:
+            label, proof = folders[member.path.parent]
+        else:
+            unlabelled.append(member)
+            continue
+        found.append((member, label))
+        proofs.add(proof)
+    if unlabelled:
+        found += _by_truth(unlabelled, name)
+        proofs.add("ground truth")
+    return found, next((p for p in (BY_NUMBERS, "ground truth", BY_NAMES, BY_WNIDS) if p in proofs), "")
 
 
-def _number(member: Member, name: str) -> int:
-    try:
-        return int(member.read())
-    except ValueError:
-        raise DataError(f"{name}: {member.tar.name}: expected a whole number in {member.path}") from None
+def _of_folders(chosen: Sequence[Member]) -> dict[PurePosixPath, tuple[int, str]]:
+    """Label, and what tells it, of each folder that a picture lies in."""
+    folders, index = list(dict.fromkeys(m.path.parent for m in chosen)), imagenet_index()
+    names = match_names([folder.name for folder in folders])
+    found: dict[PurePosixPath, tuple[int, str]] = {}
+    for folder, named in zip(folders, names, strict=True):
+        if wnid_in(folder.name) in index:
+            found[folder] = index[wnid_in(folder.name)], BY_WNIDS
+        elif folder.name.isdecimal() and folder.name.isascii():
+            found[folder] = int(folder.name), BY_NUMBERS
+        elif named is not None:
+            found[folder] = named, BY_NAMES
+    return found
+
+
+def _by_truth(members: Sequence[Member], name: str) -> list[tuple[Member, int]]:
+    """Labels of pictures in a flat tar. Raises `DataError` where nothing labels them."""
+    truth = find_truth(members[0].tar.parent, [picture_id(m.path.stem) for m in members])
+    if truth is None:
+        raise DataError(
+            f"{name}: {members[0].tar.name}: {members[0].path} lies in no folder by wnid or number, has no .cls file "
+            f"with a label, and no ground truth labels it ({EXPECTED})"
+        )
+    return [(m, truth.labels[picture_id(m.path.stem)]) for m in members if picture_id(m.path.stem) in truth.labels]
+
+
+def _told(member: Member, name: str) -> tuple[int, str] | None:
+    """The label in a file beside a picture: a number, a wnid, or a JSON with either. None where it tells none."""
+    text = member.read(LABEL_BYTES).decode("utf-8", "replace").strip()
+    values: list[object] = [text]
+    if member.path.suffix.lower() == ".json":
+        try:
+            about = json.loads(text)
+        except ValueError:
+            about = None
+        values = [about.get(k) for k in _JSON_KEYS] if isinstance(about, dict) else []
+    for value in values:
+        if isinstance(value, str) and wnid_in(value) in imagenet_index():
+            return imagenet_index()[wnid_in(value)], BY_WNIDS
+    for value in values:
+        if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdecimal()):
+            return int(value), BY_NUMBERS
+    if member.path.suffix.lower() == ".cls":
+        raise DataError(f"{name}: {member.tar.name}: expected a whole number in {member.path}")
+    return None
+
+
+_JSON_KEYS = ("class_name", "wnid", "synset", "label", "cls", "class")
+
+
+def index(tar: Path) -> tuple["Member", ...]:
+    """List the files of a tar, read once: 75 conditions share five tars. Raises `DataError` if it is damaged."""
+    return _index(tar, tar.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
 def _index(tar: Path, _modified: int) -> tuple[Member, ...]:
-    """The files of a tar, read once: 75 conditions of ImageNet-C share five tars."""
     try:
         return tuple(_members(tar))
     except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(f"{tar}: damaged or ends early ({error}); fetch it again") from None
+
+
+def first_paths(tar: Path, count: int) -> list[PurePosixPath]:
+    """The paths of the first `count` pictures: a peek that reads no further; empty for a damaged tar."""
+    try:
+        pictures = (m.path for m in _members(tar) if m.path.suffix.lower() in EXTENSIONS and not is_hidden(m.path))
+        return list(islice(pictures, count))
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError):
+        return []
 
 
 def _members(tar: Path) -> Iterator[Member]:

@@ -85,7 +85,7 @@ def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: Run
                     continue
                 dataset = session.dataset_of(condition)
                 space = label_space(dataset.labels)
-                check_fit(space, subject.model.card.classes, subject.model.name)
+                check_fit(space, subject.model.card)
                 if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
                     raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
                 cell = _cell(subject, condition, dataset, options, session.seed)

@@ -137,6 +137,11 @@ class Session:
         cut = self.limit is not None and self.limit < len(whole)
         return Subset(whole, int(self.limit or 0)) if cut else whole
 
+    @property
+    def left_out(self) -> list[str]:
+        """What the readers of the data sets left out, a line each."""
+        return [f"{name}: {line}" for (name, _, _), dataset in self._datasets.items() for line in dataset.notes]
+
     def keep(self, key: str, make: Callable[[], Any]) -> Any:
         """What `make` made when it was first asked for under `key`."""
         if key not in self._kept:

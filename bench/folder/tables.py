@@ -1,7 +1,7 @@
 """`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,34 @@ def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
     """The table of `results` from suites as they are loaded."""
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
+    unanswered: list[str] = []
     for suite in suites:
         problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
-        rows += _condition_rows(suite.wanted, suite.cells) + (_suite_rows(suite) if not suite.lacking else [])
+        rows += _condition_rows(suite.wanted, suite.cells)
+        if not suite.lacking:
+            rows += (numbers := _suite_rows(suite))
+            unanswered += _unanswered(suite.wanted, numbers)
     frame = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
-    frame.attrs["problems"] = problems
+    frame.attrs["problems"], frame.attrs["unanswered"] = problems, unanswered
     return frame
+
+
+def _unanswered(wanted: SuiteRun, numbers: list[dict[str, Any]]) -> list[str]:
+    """Why a suite that is measured has no headline; empty where it has one."""
+    if wanted.suite not in SUITES:
+        return []
+    headline = SUITES[wanted.suite].headline
+    found = [row for row in numbers if row["metric"] == headline]
+    if found and not math.isnan(found[0]["value"]):
+        return []
+    why = (found[0]["because"] if found else "") or "no image was scored"
+    return [f"{wanted.model}, {wanted.suite}: no {headline}: {why}"]
+
+
+def require_headlines(frame: pd.DataFrame) -> None:
+    """Raise `IncompleteError` naming the suites that are measured and still have no headline."""
+    if unanswered := frame.attrs["unanswered"]:
+        raise IncompleteError("\n".join(unanswered[:10]))
 
 
 def require_complete(frame: pd.DataFrame, address: str) -> None:
@@ -152,24 +174,33 @@ def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
             wanted,
             "all",
             number.name,
-            estimate,
+            estimate if isinstance(estimate, Estimate) else Estimate(math.nan, math.nan, math.nan, 0),
             number.unit,
             protocol,
             subset,
-            verdict if number.name == suite.headline else Verdict(),
+            Verdict(because=estimate)
+            if isinstance(estimate, str)
+            else verdict
+            if number.name == suite.headline
+            else Verdict(),
         )
         for number, estimate in _numbers(suite, frames, measured)
     ]
 
 
-def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate]]:
-    """Every number of the suite that its conditions suffice for."""
+def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
+    """Every number of the suite, or why it cannot be told; measurements that a model does not have are left out."""
     for metric in suite.metrics:
-        with suppress(MissingConditionError):
+        try:
             yield metric, metric.compute(frames)
+        except MissingConditionError as error:
+            yield metric, str(error)
     for measure in suite.measures:
-        with suppress(MissingConditionError):
+        try:
             yield measure, measure.compute(measured)
+        except MissingConditionError as error:
+            if measure.name == suite.headline:
+                yield measure, str(error)
 
 
 def _row(

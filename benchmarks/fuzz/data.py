@@ -214,7 +214,7 @@ def data_folder(place: Path, content: bytes) -> None:
     problems = []
     for read in (
         lambda: opened(root),
-        lambda: list(diagnose(root).lines()),
+        lambda: [line for report in diagnose(root) for line in report.lines()],
         lambda: folders.read_class_folders(root, "folder"),
     ):
         try:

@@ -5,10 +5,17 @@ from pathlib import Path
 from PIL import Image
 
 from bench.corruptions import NAMES
-from bench.datasets.doctor import diagnose
+from bench.datasets.doctor import diagnose as diagnose_all
 from bench.datasets.labels import imagenet_wnids, label_space
+from bench.datasets.report import DataReport
 from bench.metrics.real import real_labels
 from bench.testing import write_pictures
+
+
+def diagnose(root: Path) -> DataReport:
+    """The only report of a folder with one set."""
+    (report,) = diagnose_all(root)
+    return report
 
 
 def test_missing_conditions_strangers_and_sizes_of_imagenet_c(tmp_path: Path) -> None:
@@ -37,7 +44,7 @@ def test_199_of_200_classes(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "imagenet-r", wnids[1:], 1, size=8)
     found = diagnose(root)
     assert found.classes == 199
-    assert found.problems == ["imagenet-r: 199 of 30000 images, 1 of 200 classes missing"]
+    assert found.problems == ["199 of 30000 images, 1 of 200 classes missing"]
 
 
 def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
@@ -54,7 +61,8 @@ def test_two_swapped_class_folders_are_named_by_their_pictures_own_names(tmp_pat
     (root / "aside").rename(root / "n01443537")
     (problem,) = diagnose(root).problems
     assert problem == (
-        "2 class folders hold another class's pictures: n01440764/ holds n01443537's, n01443537/ holds n01440764's"
+        "imagenet: 2 class folders hold another class's pictures: n01440764/ holds n01443537's, "
+        "n01443537/ holds n01440764's (10 pictures, by the wnids in their names)"
     )
 
 
@@ -70,4 +78,4 @@ def test_swapped_class_folders_of_official_files_are_found_by_the_real_labels(tm
                 Image.new("RGB", (224, 224)).save(place / f"ILSVRC2012_val_{number + 1:08d}.JPEG")
     swapped = [problem for problem in diagnose(root).problems if "another class's" in problem]
     pairs = f"{wnids[0]}/ holds {wnids[1]}'s, {wnids[1]}/ holds {wnids[0]}'s"
-    assert swapped == [f"fog/2: 2 class folders hold another class's pictures: {pairs}"]
+    assert swapped == [f"imagenet-c: fog/2: 2 class folders hold another class's pictures: {pairs}"]

@@ -131,40 +131,48 @@ def test_partial_sets_are_labelled(by_wnid: Path) -> None:
 def test_roots_as_typed(tmp_path: Path) -> None:
     (tmp_path / "imagenet").mkdir()
     roots = parse_roots(f"imagenet-c={tmp_path},{tmp_path}", None)
-    assert roots.folder("imagenet") == tmp_path / "imagenet"
-    assert roots.folder("imagenet-c") == tmp_path
+    assert roots.common == tmp_path
+    assert roots.own == {"imagenet-c": tmp_path}
     with pytest.raises(UsageError, match="did you mean imagenet-c"):
         parse_roots(f"imagnet-c={tmp_path}", None)
     with pytest.raises(DataError, match="not a folder"):
         parse_roots(str(tmp_path / "nowhere"), None)
 
 
-def test_a_set_of_its_own_given_as_the_data_root_serves_no_other(tmp_path: Path) -> None:
-    sketches = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"])
-    assert DataRoots({}, sketches).folder("imagenet-sketch") == sketches
+def test_a_set_is_known_by_its_pictures_and_serves_no_other(tmp_path: Path) -> None:
+    def put(place: Path, stem: str) -> Path:
+        write_pictures(place, ["n01440764"], 1)
+        (place / "n01440764" / "n01440764_0.JPEG").rename(place / "n01440764" / f"{stem}.JPEG")
+        return place
+
+    sketches = put(tmp_path / "a" / "anything", "sketch_3")
+    assert DataRoots({}, sketches).place("imagenet-sketch").folder == sketches
+    assert DataRoots({}, tmp_path / "a").place("imagenet-sketch").folder == sketches
     for other in ("imagenet", "stylized", "imagenet-a"):
-        with pytest.raises(DataError, match="imagenet-sketch is the folder of imagenet-sketch by its name"):
-            DataRoots({}, sketches).folder(other)
-    with pytest.raises(DataError, match=r"no imagenet-c/ under .*, which holds imagenet-sketch; place it as"):
-        DataRoots({}, tmp_path).folder("imagenet-c")
-    photographs = write_pictures(tmp_path / "mine", ["n01440764"])
-    assert DataRoots({}, photographs).folder("imagenet") == photographs
-    with pytest.raises(DataError, match=r"no sketch_\*\.JPEG .* --data imagenet-sketch=DIR"):
-        DataRoots({}, photographs).folder("imagenet-sketch")
-    assert DataRoots({"imagenet-sketch": photographs}).folder("imagenet-sketch") == photographs
+        with pytest.raises(DataError, match=rf"{other}: not under .*, which holds imagenet-sketch \(folders by wnid\)"):
+            DataRoots({}, sketches).place(other)
+        with pytest.raises(DataError, match="which holds imagenet-sketch"):
+            DataRoots({other: sketches}).place(other)
+    photographs = put(tmp_path / "b" / "mine", "photograph")
+    assert DataRoots({}, photographs).place("imagenet").folder == photographs
+    with pytest.raises(DataError, match=r"imagenet-sketch: not under .* name it: --data imagenet-sketch=DIR"):
+        DataRoots({}, photographs).place("imagenet-sketch")
+    assert DataRoots({"imagenet-sketch": photographs}).place("imagenet-sketch").folder == photographs
+    with pytest.raises(DataError, match=r"imagenet-c: not under .* imagenet-c-live"):
+        DataRoots({}, photographs).place("imagenet-c")
 
 
 def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     (by_wnid / "n02123045" / "bad.JPEG").write_text("text")
     (by_wnid / "n02123045" / "readme.txt").write_text("text")
-    (by_wnid / "n99999999").mkdir()
-    report = "\n".join(diagnose(by_wnid).lines())
+    write_pictures(by_wnid, ["n99999999"], 1)
+    (found,) = diagnose(by_wnid)
+    report = "\n".join(found.lines())
     for part in (
         "folders by wnid, 7 images in 3 classes",
-        "unreadable: n02123045/bad.JPEG: not a picture",
-        "not ImageNet-1k wnids and are left out: n99999999",
-        "no pictures in n99999999/",
-        "left out: n02123045/readme.txt",
+        "unreadable: bad: not a picture",
+        "left out: 1 folders of pictures that are no wnid of ImageNet-1k (n99999999)",
+        "left out: 1 files that are no pictures (n02123045/readme.txt)",
         "997 of 1000 classes have no picture",
         "64x48 (6)",
     ):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.board.leaderboard import leaderboard
+from bench.cli import main
 from bench.diagnostics.table import SCHEMA, merged
 from bench.errors import StoreError, UsageError
 from bench.folder.reader import ResultsFolder
@@ -79,9 +80,8 @@ def test_a_run_that_lost_an_entry_has_no_number_made_of_it(folder: Path, lost: s
     (path,) = folder.glob("runs/*/run.json")
     change(path, lambda m: m.update(entries=[e for e in m["entries"] if e["condition"] != lost]))
     found = results(folder)
-    assert set(found.loc[found["condition"] == "all", "metric"]) == {
-        "robust_accuracy" if lost == "imagenet/clean" else "clean_accuracy"
-    }
+    measured = found[(found["condition"] == "all") & found["value"].notna()]
+    assert set(measured["metric"]) == {"robust_accuracy" if lost == "imagenet/clean" else "clean_accuracy"}
 
 
 @pytest.mark.parametrize(
@@ -268,3 +268,16 @@ def test_only_the_unit_of_a_damaged_part_is_done_again(tmp_path: Path) -> None:
 def unit_of(path: Path) -> UnitKey:
     start, stop = path.name.split(".")[0].split("-")
     return UnitKey(int(start), int(stop))
+
+
+def test_a_headline_that_cannot_be_computed_is_said_and_exits_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pictures without the validation set's names have no ReaL labels: the number stands there as missing."""
+    write_results(tmp_path, "a", {"imagenet-real": {"imagenet/clean": 0.5}})
+    table = results(tmp_path)
+    row = table[table["metric"] == "real_accuracy"].iloc[0]
+    assert math.isnan(row["value"])
+    assert "original names" in row["because"]
+    assert main(["results", str(tmp_path)]) == 3
+    assert "a, imagenet-real: no real_accuracy: ReaL labels" in capsys.readouterr().err

@@ -13,7 +13,7 @@ SETS = (
         0,
         "the user's",
         "",
-        lambda root, _part: read_class_folders(root, "folder"),
+        lambda place, _part: read_class_folders(place.folder, "folder"),
         "one folder a class",
     ),
     SetInfo(

@@ -4,21 +4,32 @@ import importlib.util
 from pathlib import Path
 
 from bench.datasets.base import Dataset, View
-from bench.datasets.info import RESEARCH, WNID_FOLDERS, SetInfo
+from bench.datasets.info import RESEARCH, WNID_FOLDERS, SetInfo, SetPlace
 from bench.datasets.layouts import read_set
+from bench.datasets.naming import TEST, TRAINING, picture_id, split_of
 from bench.errors import DataError
 
 
-def open_imagenet(root: Path, _part: str = "") -> Dataset:
-    """The validation set, in any layout of `layouts`."""
-    return read_set(root / "val" if (root / "val").is_dir() else root, "imagenet", "imagenet1k")
+def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
+    """The validation set, in any layout of `layouts`; training and test pictures among it are left out."""
+    whole = read_set(place.folder, "imagenet", "imagenet1k")
+    splits = [split_of(stem) for stem in whole.stems]
+    other = {split: splits.count(split) for split in (TRAINING, TEST) if split in splits}
+    if not other:
+        return whole
+    if sum(other.values()) == len(whole):
+        whole.subset = f"pictures of ImageNet's {splits[0]} split, not the validation set"
+        return whole
+    chosen = View(whole, [i for i, split in enumerate(splits) if not split])
+    chosen.notes = (*whole.notes, *(f"{count} pictures of the {split} split" for split, count in other.items()))
+    return chosen
 
 
-def open_robustbench(root: Path, _part: str = "") -> Dataset:
+def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
     """The 5,000 validation pictures of RobustBench's ImageNet leaderboards, by the list that robustbench ships."""
     wanted = robustbench_ids()
-    whole = open_imagenet(root)
-    dataset = View(whole, [i for i, name in enumerate(whole.ids) if name in wanted])
+    whole = open_imagenet(place)
+    dataset = View(whole, [i for i, stem in enumerate(whole.stems) if picture_id(stem) in wanted])
     if not len(dataset):
         raise DataError(
             "robustbench-5k: none of its pictures (ILSVRC2012_val_00015253, ...) is in your ImageNet folder; "
@@ -53,6 +64,7 @@ SETS = (
         f"imagenet/[val/]{WNID_FOLDERS}; or the flat official folder with its devkit or LOC_val_solution.csv",
         heading="Clean",
         citation="Russakovsky et al. 2015, arXiv 1409.0575",
+        pictures=r"ILSVRC2012_val_\d{8}",
     ),
     SetInfo(
         "robustbench-5k",

@@ -2,30 +2,52 @@
 
 from pathlib import Path
 
+from bench.corruptions import EXTRA, NAMES, SEVERITIES
 from bench.datasets.base import Dataset
-from bench.datasets.info import Archive, SetInfo
+from bench.datasets.info import ANY_PART, EMPTY, Archive, Opener, SetInfo, SetPlace
 from bench.datasets.layouts import LIVE, read_set, same_size
+from bench.datasets.listing import is_hidden
+from bench.datasets.tar import index, read_tars
 from bench.errors import DataError
 
 _ZENODO = "https://zenodo.org/records/2235448/files"
 
-GROUPS = ("noise", "blur", "weather", "digital", "extra")
-"""The archives of the release (zenodo 2235448), each of which unpacks into its own folder."""
-
 SIDE = 224
 
 
-def open_imagenet_c(root: Path, part: str) -> Dataset:
-    """Official layout: CORRUPTION/SEVERITY/WNID/*.JPEG, 224 px; the release's five archives may stay apart."""
-    for place in (root, *(root / group for group in GROUPS)):
-        if (place / part).is_dir():
-            return same_size(read_set(place / part, "imagenet-c", "imagenet1k", as_stored=True), SIDE, place)
-    if any(root.glob("*.tar")):
-        return same_size(read_set(root, "imagenet-c", "imagenet1k", as_stored=True, under=part), SIDE, root)
-    raise DataError(
-        f"imagenet-c: no {part}/ under {root} (official layout: CORRUPTION/SEVERITY/WNID/*.JPEG); "
-        f"fetch the files (`bench data fetch imagenet-c`), or {LIVE}"
-    )
+def corrupted(name: str, side: int = SIDE) -> Opener:
+    """The opener of a set of corrupted files: CORRUPTION/SEVERITY/WNID/*.JPEG, shown as stored, wherever each condition
+    lies: in folders, in the release's tars, or partly in both."""
+
+    def opened(place: SetPlace, part: str) -> Dataset:
+        found = [f for f in place.of_part(part) if f.layout != EMPTY]
+        whole = [f for f in place.found if f.part == ANY_PART]
+        if len(found) > 1 and found[0].part != ANY_PART:
+            raise DataError(f"{name}: {part}/ lies in several places: {', '.join(str(f.folder) for f in found[:5])}")
+        for lying in found or whole:
+            if lying.part != ANY_PART:
+                return same_size(read_set(lying.folder, name, "imagenet1k", as_stored=True), side, lying.folder)
+            tars = [tar for tar in sorted(lying.folder.glob("*.tar")) if holds(tar, part)]
+            if tars:
+                dataset = read_tars(tars, name, "imagenet1k", as_stored=True, under=part)
+                return same_size(dataset, side, lying.folder)
+        empty = "empty" if place.of_part(part) and place.of_part(part)[0].layout == EMPTY else "no"
+        way_out = f"; fetch the files (`bench data fetch {name}`), or {LIVE}" if name == "imagenet-c" else ""
+        raise DataError(
+            f"{name}: {empty} {part}/ under {place.root} (official layout: CORRUPTION/SEVERITY/WNID/*.JPEG){way_out}"
+        )
+
+    return opened
+
+
+def holds(tar: Path, part: str) -> bool:
+    """Whether a tar has pictures of a part."""
+    return any(f"/{part}/" in f"/{member.path}" and not is_hidden(member.path) for member in index(tar))
+
+
+def parts_of(*corruptions: str) -> str:
+    """The expression of the folders of conditions, `fog/3`."""
+    return f"(?:{'|'.join(corruptions)})/[1-5]"
 
 
 SETS = (
@@ -37,7 +59,7 @@ SETS = (
         50_000,
         "CC BY 4.0",
         "https://zenodo.org/records/2235448",
-        open_imagenet_c,
+        corrupted("imagenet-c"),
         "imagenet-c/[blur|...|extra/]CORRUPTION/SEVERITY/WNID/*.JPEG, or the tars as they are",
         archives=(  # MD5 as Zenodo shows them
             Archive(f"{_ZENODO}/blur.tar", md5="2d8e81fdd8e07fef67b9334fa635e45c"),
@@ -49,5 +71,8 @@ SETS = (
         heading="mCE",
         headline="mce",
         citation="Hendrycks & Dietterich 2019, arXiv 1903.12261",
+        parts=parts_of(*NAMES, *EXTRA),
+        all_parts=tuple(f"{name}/{severity}" for name in NAMES for severity in SEVERITIES),
+        extra_parts=tuple(f"{name}/{severity}" for name in EXTRA for severity in SEVERITIES),
     ),
 )

@@ -1,10 +1,9 @@
 """ImageNet-V2: three variants of 10,000 pictures, in folders 0..999 of the sorted wnids."""
 
-from pathlib import Path
-
 from bench.datasets.base import Dataset
-from bench.datasets.info import Archive, Opener, SetInfo
+from bench.datasets.info import Archive, Opener, SetInfo, SetPlace
 from bench.datasets.layouts import read_set
+from bench.datasets.proof import BY_NUMBERS, RELEASE
 from bench.errors import DataError
 
 _ADDRESS = "https://huggingface.co/datasets/vaishaal/ImageNetV2/resolve/main"
@@ -16,17 +15,25 @@ V2_VARIANTS = {
 }
 
 
-def _variant(name: str) -> Opener:
-    variant = V2_VARIANTS[name]
-    names = (f"imagenetv2-{variant}-format-val", f"imagenetv2-{variant}", variant)
+def opener(name: str) -> Opener:
+    """The opener of one variant; a part names another (`imagenetv2-top-images-format-val`)."""
 
-    def opened(root: Path, _part: str = "") -> Dataset:
-        places = [root / n for n in names if (root / n).is_dir()]
-        if not places and any((root / n).is_dir() for n in ("0", "999", "n01440764")):
-            places = [root] if variant == "matched-frequency" else []
-        if not places:
-            raise DataError(f"{name}: no {names[0]}/ under {root}; `bench data fetch imagenet-v2` places it")
-        return read_set(places[0], name, "imagenet1k")
+    def opened(place: SetPlace, part: str) -> Dataset:
+        variant = part or V2_VARIANTS[name]
+        called = [f for f in place.found if variant in f.part]
+        unnamed = [f for f in place.found if not f.part]
+        found = called or (unnamed if variant == V2_VARIANTS["imagenet-v2"] else [])
+        if len(found) != 1:
+            there = ", ".join(str(f.folder) for f in place.found)
+            raise DataError(
+                f"{name}: expected one folder imagenetv2-{variant}-format-val/ under {place.root}, found {there}; "
+                "`bench data fetch imagenet-v2` places it"
+            )
+        dataset = read_set(found[0].folder, name, "imagenet1k")
+        dataset.proof = RELEASE if dataset.proof == BY_NUMBERS else dataset.proof
+        if not called:
+            dataset.notes = (*dataset.notes, f"no folder names the variant: {found[0].folder} is taken as {variant}")
+        return dataset
 
     return opened
 
@@ -58,13 +65,16 @@ SETS = tuple(
         10_000,
         "MIT",
         "https://github.com/modestyachts/ImageNetV2",
-        _variant(name),
+        opener(name),
         "" if number else "imagenet-v2/imagenetv2-VARIANT-format-val/0..999/*.jpeg",
         source="imagenet-v2" if number else "",
         archives=() if number else _ARCHIVES,
         heading="" if number else "V2",
         headline="" if number else "accuracy_matched_frequency",
         citation="Recht et al. 2019, arXiv 1902.10811",
+        pictures="" if number else "[0-9a-f]{40}",
+        parts="" if number else r"(?:imagenetv2-[^/]+|matched-frequency|threshold0\.7|top-images)",
+        all_parts=() if number else tuple(V2_VARIANTS.values()),
     )
     for number, (name, variant) in enumerate(V2_VARIANTS.items())
 )

@@ -1,14 +1,32 @@
 """ImageNet-A and -R: 200 classes each, and the validation pictures of the same classes."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bench.datasets.base import Dataset, View
-from bench.datasets.info import RESEARCH, WNID_FOLDERS, Archive, Opener, SetInfo
+from bench.datasets.info import RESEARCH, WNID_FOLDERS, Archive, Opener, SetInfo, SetPlace
 from bench.datasets.known.imagenet import open_imagenet
 from bench.datasets.labels import label_space
 from bench.datasets.layouts import read_set
 from bench.errors import DataError
+
+RENDITIONS = (
+    "art",
+    "cartoon",
+    "deviantart",
+    "embroidery",
+    "graffiti",
+    "graphic",
+    "misc",
+    "origami",
+    "painting",
+    "sculpture",
+    "sketch",
+    "sticker",
+    "tattoo",
+    "toy",
+    "videogame",
+)
+"""What ImageNet-R's pictures are called."""
 
 _HENDRYCKS = "https://people.eecs.berkeley.edu/~hendrycks"
 
@@ -16,13 +34,13 @@ _HENDRYCKS = "https://people.eecs.berkeley.edu/~hendrycks"
 def of_200(name: str) -> Opener:
     """The opener of ImageNet-A or -R: folders by wnid, labels counted among the set's own 200 classes."""
 
-    def opened(root: Path, _part: str = "") -> Dataset:
-        dataset = read_set(root / name if (root / name).is_dir() else root, name, "imagenet1k")
+    def opened(place: SetPlace, _part: str = "") -> Dataset:
+        dataset = read_set(place.folder, name, "imagenet1k")
         chosen = of_classes(dataset, f"{name}-200")
         if strangers := len(dataset) - len(chosen):
             raise DataError(
-                f"{name}: {strangers} of the {len(dataset)} pictures under {root} are of none of its 200 classes; "
-                "is it another set's folder? `bench data list` says what goes where"
+                f"{name}: {strangers} of the {len(dataset)} pictures in {place.folder} are of none of its 200 classes;"
+                " is it another set's folder? `bench data list` says what goes where"
             )
         return chosen
 
@@ -32,8 +50,8 @@ def of_200(name: str) -> Opener:
 def same_classes(name: str) -> Opener:
     """The opener of ImageNet's validation pictures of the 200 classes of set `name`, labels counted among them."""
 
-    def opened(root: Path, _part: str = "") -> Dataset:
-        dataset = of_classes(open_imagenet(root), f"{name}-200")
+    def opened(place: SetPlace, _part: str = "") -> Dataset:
+        dataset = of_classes(open_imagenet(place), f"{name}-200")
         dataset.name = f"{name}-clean"
         return dataset
 
@@ -48,7 +66,7 @@ def of_classes(dataset: Dataset, space: str) -> View:
 
 
 def _records(
-    name: str, letter: str, title: str, order: int, count: int, archive: Archive, citation: str
+    name: str, letter: str, title: str, order: int, count: int, archive: Archive, citation: str, pictures: str
 ) -> Iterator[SetInfo]:
     """The set and the validation pictures of its classes."""
     address = f"https://github.com/hendrycks/{'natural-adv-examples' if letter == 'A' else name}"
@@ -66,6 +84,8 @@ def _records(
         heading=letter,
         headline="accuracy_200",
         citation=citation,
+        pictures=pictures,
+        accepts=("imagenet-sketch",) if letter == "R" else (),
     )
     yield SetInfo(
         f"{name}-clean",
@@ -96,6 +116,7 @@ SETS = (  # sizes and SHA-256: tensorflow/datasets, checksums.tsv
             "3bb3632277e6ba6392ea64c02ddbf4dd2266c9caffd6bc09c9656d28f012589e",
         ),
         "Hendrycks et al. 2021, arXiv 1907.07174",
+        r"\d+\.\d+_.+_\d+\.\d+",
     ),
     *_records(
         "imagenet-r",
@@ -109,5 +130,6 @@ SETS = (  # sizes and SHA-256: tensorflow/datasets, checksums.tsv
             "18c6bf493b39a0d975d48e587437f562caab9c52ae6327dcfa9dd8eb54aa1b52",
         ),
         "Hendrycks et al. 2021, arXiv 2006.16241",
+        f"(?:{'|'.join(RENDITIONS)})_\\d+",
     ),
 )

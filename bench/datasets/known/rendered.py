@@ -1,39 +1,41 @@
 """Sketches, stylised pictures and cue conflict."""
 
-from pathlib import Path
-
 from bench.datasets.base import Dataset, Item
 from bench.datasets.categories import CATEGORIES
 from bench.datasets.folder import FolderDataset
-from bench.datasets.info import WNID_FOLDERS, Archive, SetInfo
+from bench.datasets.info import WNID_FOLDERS, Archive, SetInfo, SetPlace
 from bench.datasets.layouts import read_set, same_size
+from bench.datasets.listing import LeftOut, pictures_within
 from bench.errors import DataError
 
 STYLIZED_SIDE = 224
 
 
-def open_sketch(root: Path, _part: str = "") -> Dataset:
-    """ImageNet's 1000 classes in the set's folder, or in `sketch/` as the release unpacks it."""
-    return read_set(root / "sketch" if (root / "sketch").is_dir() else root, "imagenet-sketch", "imagenet1k")
+def open_sketch(place: SetPlace, _part: str = "") -> Dataset:
+    """ImageNet's 1000 classes."""
+    return read_set(place.folder, "imagenet-sketch", "imagenet1k")
 
 
-def open_stylized(root: Path, _part: str = "") -> Dataset:
+def open_stylized(place: SetPlace, _part: str = "") -> Dataset:
     """rgeirhos/Stylized-ImageNet's layout: val/WNID/*.png or *.JPEG, already 224 px; every copy is its owner's own."""
-    root = root / "val" if (root / "val").is_dir() else root
-    return same_size(read_set(root, "stylized", "imagenet1k", as_stored=True), STYLIZED_SIDE, root)
+    return same_size(read_set(place.folder, "stylized", "imagenet1k", as_stored=True), STYLIZED_SIDE, place.folder)
 
 
-def open_cue_conflict(root: Path, _part: str = "") -> Dataset:
+def open_cue_conflict(place: SetPlace, _part: str = "") -> Dataset:
     """The stimuli in any layout: their file names tell shape (the label) and texture."""
-    files = [p for p in sorted(root.rglob("*.png")) if not p.name.startswith(".")]
+    left = LeftOut()
+    folders = [found.folder for found in place.found] or [place.root]
+    files = sorted({p for f in folders for p in pictures_within(f, left) if p.suffix.lower() == ".png"})
     names = [p.stem.rsplit("_", 1)[-1] for p in files]
     shapes = [name.split("-")[0].rstrip("0123456789") for name in names]
     order = {category: label for label, category in enumerate(CATEGORIES)}
     if not files or (strangers := [n for n, s in zip(names, shapes, strict=True) if s not in order]):
         found = f"{strangers[0]}.png" if files else "no PNG files"
-        raise DataError(f"cue-conflict: expected files such as cat7-elephant1.png under {root}, found {found}")
+        raise DataError(f"cue-conflict: expected files such as cat7-elephant1.png under {place.root}, found {found}")
     items = [Item(n, order[s], p, p.stat().st_size) for n, s, p in zip(names, shapes, files, strict=True)]
-    return FolderDataset("cue-conflict", "categories16", items)
+    dataset = FolderDataset("cue-conflict", "categories16", items)
+    dataset.notes = left.lines()
+    return dataset
 
 
 SETS = (
@@ -52,6 +54,7 @@ SETS = (
         ),
         heading="Sketch",
         citation="Wang et al. 2019, arXiv 1905.13549",
+        pictures=r"sketch_\d+",
     ),
     SetInfo(
         "stylized",
@@ -64,6 +67,7 @@ SETS = (
         open_stylized,
         "stylized/[val/]WNID/*, 224 px, rendered by rgeirhos/Stylized-ImageNet",
         heading="Stylised",
+        accepts=("imagenet",),
         citation="Geirhos et al. 2019, arXiv 1811.12231",
     ),
     SetInfo(
@@ -79,6 +83,8 @@ SETS = (
         archives=(Archive("https://github.com/bethgelab/model-vs-human/releases/download/v0.1/cue-conflict.tar.gz"),),
         heading="Shape bias",
         headline="shape_bias",
+        pictures=r"(?:.*_)?[a-z]+\d+-[a-z]+\d+",
+        scattered=True,
         citation="Geirhos et al. 2019, arXiv 1811.12231",
     ),
 )

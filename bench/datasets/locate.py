@@ -1,0 +1,250 @@
+"""Which sets lie under a folder, by what lies there: the one survey behind `run`, `doctor` and `data list`."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from bench.datasets.classes import match_names, wnid_in
+from bench.datasets.info import ANY_PART, EMPTY, FoundPictures, SetInfo, SetPlace
+from bench.datasets.known import SETS
+from bench.datasets.layouts import COMPRESSED, LIVE
+from bench.datasets.listing import Listing
+from bench.datasets.naming import TEST, TRAINING, picture_id, split_in, split_of
+from bench.errors import DataError
+
+DEEP = 7
+"""Folders below the root that are looked into: Kaggle's pictures lie four below, ImageNet-C's seven at most."""
+
+SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
+"""Class folders, and names in each, from which the kind of pictures is told."""
+
+BY_WNID, BY_NUMBER, BY_NAME = "folders by wnid", "folders by number", "folders by class name"
+FLAT, TARS, PARQUET, PACKED = "flat folder", "tar shards", "Parquet", "compressed archive"
+
+_SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "dev", "images"})
+_GENERIC = frozenset({"imagenet", "stylized", "folder"})
+"""Sets that a common root may hold under names that tell nothing."""
+
+
+def find_sets(root: Path) -> list[FoundPictures]:
+    """Every place under `root` where pictures lie together, with the set that they are of. Nothing is opened but the
+    first headers of tars. Links to folders are followed once."""
+    return list(_walk(root, root, DEEP, set()))
+
+
+def _walk(root: Path, folder: Path, deep: int, seen: set[Path]) -> Iterator[FoundPictures]:
+    real = folder.resolve()
+    if real in seen or not deep:
+        return
+    seen.add(real)
+    look = Listing.at(folder)
+    classes = _class_folders(look)
+    if found := _here(root, look, classes):
+        yield found
+    for name in look.folders:
+        if name not in classes:
+            yield from _walk(root, folder / name, deep - 1, seen)
+
+
+def _class_folders(look: Listing) -> set[str]:
+    """The names of the folders that are classes: by wnid, by number or by ImageNet's class names."""
+    wnids = {name for name in look.folders if wnid_in(name)}
+    if wnids:
+        return wnids
+    if look.folders and all(n.isdecimal() and n.isascii() for n in look.folders):
+        return (
+            set(look.folders) if any(Listing.at(look.folder / n).pictures for n in _spread(look.folders, 3)) else set()
+        )
+    if _SPLIT_WORDS & {name.lower() for name in look.folders}:
+        return set()
+    named = [n for n, label in zip(look.folders, match_names(look.folders), strict=True) if label is not None]
+    return set(look.folders) if 2 * len(named) > len(look.folders) else set()
+
+
+def _spread(names: Sequence[str], most: int) -> list[str]:
+    """Pick at most so many of `names`, from all of their range."""
+    return list(dict.fromkeys(names[i * (len(names) - 1) // max(1, most - 1)] for i in range(min(most, len(names)))))
+
+
+def _here(root: Path, look: Listing, classes: set[str]) -> FoundPictures | None:
+    """What lies directly in a folder, if anything does."""
+    path = look.folder
+    if classes:
+        stems = [PurePath(n).stem for c in _spread(sorted(classes), SAMPLE_FOLDERS) for n in _sample(path / c)]
+        layout = BY_WNID if any(map(wnid_in, classes)) else BY_NUMBER if next(iter(classes)).isdecimal() else BY_NAME
+        return _named(root, path, layout, stems) if stems or _part(path) else _empty(path)
+    if look.pictures:
+        return _named(root, path, FLAT, [PurePath(n).stem for n in _spread(look.pictures, 200)])
+    if shards := look.files(".parquet"):
+        return _named(root, path, PARQUET, [], [f.name for f in shards])
+    if tars := look.files(".tar"):
+        from bench.datasets.tar import first_paths
+
+        peeked = {tar.name: first_paths(tar, 20) for tar in _spread_paths(tars, 12)}
+        stems = [p.stem for paths in peeked.values() for p in paths]
+        found = _named(root, path, TARS, stems, [t.name for t in tars])
+        parents = {path.parent.parent for paths in peeked.values() for path in paths}
+        parts = [part for parent in parents if (part := _part(parent))]
+        return FoundPictures(path, TARS, parts[0][0], ANY_PART) if parts else found
+    if packed := look.files(*COMPRESSED):
+        return FoundPictures(path, PACKED, _hint(root, path / packed[0].name.split(".")[0]))
+    return _empty(path) if not look.folders else None
+
+
+def _spread_paths(paths: Sequence[Path], most: int) -> list[Path]:
+    by_name = {p.name: p for p in paths}
+    return [by_name[n] for n in _spread(sorted(by_name), most)]
+
+
+def _sample(folder: Path) -> list[str]:
+    look = Listing.at(folder)
+    inner = (
+        [name for sub in look.folders[:1] for name in Listing.at(folder / sub).pictures] if not look.pictures else []
+    )
+    return _spread(look.pictures or inner, SAMPLE_NAMES)
+
+
+def _empty(path: Path) -> FoundPictures | None:
+    """An empty folder counts where it is called as a part of a set."""
+    part = _part(path)
+    return FoundPictures(path, EMPTY, part[0], part[1]) if part else None
+
+
+def _part(path: PurePath) -> tuple[str, str] | None:
+    """The set, and its part, that a folder is by the last names of its path."""
+    for info in SETS.values():
+        if info.parts and (match := re.search(f"(?:^|/)({info.parts})$", path.as_posix())):
+            return info.name, match[1]
+    return None
+
+
+def _named(root: Path, path: Path, layout: str, stems: Sequence[str], shards: Sequence[str] = ()) -> FoundPictures:
+    """The set of pictures with such names at such a place: a part's folder first, then what the pictures'
+    names tell, then what a folder above is called."""
+    if part := _part(path):
+        return FoundPictures(path, layout, *part)
+    kind = kind_of(stems) or _split_kind(root, path, shards)
+    hint = _hint(root, path)
+    if hint and (not kind or kind in (hint, *SETS[hint].accepts, TRAINING, TEST)):
+        return FoundPictures(path, layout, hint, kind=kind)
+    if kind in (TRAINING, TEST):
+        return FoundPictures(path, layout, "imagenet" if split_of(stems[0] if stems else "") else "", kind=kind)
+    return FoundPictures(path, layout, kind, kind=kind)
+
+
+def kind_of(stems: Sequence[str]) -> str:
+    """The set, or the other split of ImageNet, that most of the pictures' names are of; empty where they tell none."""
+    counts = Counter(split for stem in stems if (split := split_of(stem)))
+    for info in reversed(SETS.values()):  # ImageNet-R has pictures that are called as ImageNet-Sketch's all are
+        if info.pictures:
+            counts[info.name] = sum(bool(re.fullmatch(info.pictures, picture_id(stem))) for stem in stems)
+    best, count = max(counts.items(), key=lambda item: item[1], default=("", 0))
+    return best if 2 * count > len(stems) else ""
+
+
+def _split_kind(root: Path, path: Path, shards: Sequence[str]) -> str:
+    """The split by the names of shards, or of the folders below the root; empty for validation."""
+    names = [split_in(PurePath(n).stem) for n in shards] or [
+        split_in(part) if part.lower() in _SPLIT_WORDS else "" for part in path.relative_to(root).parts
+    ]
+    told = {name for name in names if name}
+    return told.pop() if len(told) == 1 and told <= {TRAINING, TEST} else ""
+
+
+def _hint(root: Path, path: Path) -> str:
+    """The set that the nearest folder, the root last, is called as (`ImageNet-C`, `imagenet_a`)."""
+    inside = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    for name in (*reversed(inside), root.absolute().name):
+        if found := _CALLED.get(re.sub(r"[^a-z0-9]", "", name.lower())):
+            return found
+    return ""
+
+
+_CALLED = {re.sub(r"[^a-z0-9]", "", n): info.folder for n, info in SETS.items() if info.layout and n != "folder"}
+
+
+def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool) -> SetPlace:
+    """Where set `name` lies among what was found under `root`; `own`: the user named the folder as this set's.
+
+    Raises `DataError` in the doctor's words where it is not there, or in two places.
+    """
+    info = SETS[name]
+    if name == "folder":
+        return SetPlace(root, _any_classes(root, finds))
+    mine = [f for f in finds if f.name == name and f.layout != PACKED]
+    if info.parts:
+        mine = mine or [f for f in finds if own and not f.name and f.layout in (TARS, PARQUET)]
+        if mine:
+            return SetPlace(root, tuple(mine), tuple(f for f in finds if f not in mine))
+    else:
+        mine = _best([f for f in mine if f.layout != EMPTY], root, name)
+        if not mine:
+            mine = _best([f for f in finds if _may_be(f, info, root, own=own)], root, name)
+    if len(mine) > 1 and not info.scattered:
+        raise DataError(
+            f"{name}: it lies in several places: {'; '.join(str(f.folder) for f in mine[:5])}; "
+            f"name one: --data {name}=DIR"
+        )
+    if not mine:
+        raise DataError(not_there(name, root, finds))
+    return SetPlace(root, tuple(mine), tuple(f for f in finds if f not in mine))
+
+
+def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bool:
+    """Whether pictures that are not recognised as the set's may be it: the user says so, or it alone can be meant."""
+    if found.layout in (PACKED, EMPTY) or found.kind == TEST or found.part:
+        return False
+    if own and found.kind in ("", TRAINING):
+        return True
+    if found.name and found.kind not in (*info.accepts, TRAINING):
+        return False
+    return own or (info.name in _GENERIC and _hint(root, found.folder) in ("", info.name))
+
+
+def _best(finds: Sequence[FoundPictures], root: Path, name: str) -> list[FoundPictures]:
+    """Those whose pictures are surely the set's before unknown ones, and these before other splits; in the folder that
+    is called as the set, where there is one."""
+    for chosen in (
+        [f for f in finds if f.kind not in (TRAINING, TEST, "")],
+        [f for f in finds if not f.kind],
+        [f for f in finds if f.kind == TRAINING],
+    ):
+        named = [f for f in chosen if f.folder.is_relative_to(root / name)]
+        if named or chosen:
+            return named or chosen
+    return []
+
+
+def _any_classes(root: Path, finds: Sequence[FoundPictures]) -> tuple[FoundPictures, ...]:
+    """The class folders of any ImageFolder: the root's own, or those of its only inner folder, validation first."""
+    if any(Listing.at(root / name).pictures for name in Listing.at(root).folders):
+        return (FoundPictures(root, BY_NAME),)
+    inner = [f for f in finds if f.layout in (BY_WNID, BY_NUMBER, BY_NAME)]
+    if not inner:
+        look = Listing.at(root)
+        inner = [
+            FoundPictures(root / name, BY_NAME, kind=split_in(name) if split_in(name) != "validation" else "")
+            for name in look.folders
+            if any(Listing.at(root / name / sub).pictures for sub in Listing.at(root / name).folders)
+        ]
+    inner = _best(inner, root, "folder")
+    if len(inner) > 1:
+        raise DataError(
+            f"folder: {root} holds several: {', '.join(str(f.folder) for f in inner[:5])}; name one of them"
+        )
+    return tuple(inner) or (FoundPictures(root, BY_NAME),)
+
+
+def not_there(name: str, root: Path, finds: Sequence[FoundPictures]) -> str:
+    """Say that set `name` is not under `root`, what is, and how to place it."""
+    info = SETS[name]
+    held = Counter((f.name, f.layout) for f in finds if f.name)
+    others = [f for f in finds if not f.name]
+    found = [f"{name} ({layout}{f', {count} parts' if count > 1 else ''})" for (name, layout), count in held.items()]
+    found += [str(f) for f in others[:3]]
+    place = f"place it as {info.layout or name} under your data root, or name it: --data {name}=DIR"
+    live = f"; or {LIVE}" if name == "imagenet-c" else ""
+    return (
+        f"{name}: not under {root}, which holds {', '.join(found) or 'no pictures that are known here'}; {place}{live}"
+    )

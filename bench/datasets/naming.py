@@ -1,0 +1,54 @@
+"""What a picture's own name tells: its id, its class, and the set and split that it is of."""
+
+import re
+
+VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
+"""A picture of ImageNet's validation set, and its number from 1."""
+
+TRAINING, TEST = "training", "test"
+"""Kinds of pictures that are of no validation set."""
+
+_SPLITS = {TRAINING: re.compile(r"n\d{8}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
+_AFTER, _BEFORE = re.compile(r"(?<=.)[_-](n\d{8})$"), re.compile(r"(n\d{8})(?=[_.-])")
+
+
+def picture_id(stem: str) -> str:
+    """The id of a picture by its file's stem: without the wnid that some releases add at its end.
+
+    >>> picture_id("ILSVRC2012_val_00000262_n01443537")
+    'ILSVRC2012_val_00000262'
+    """
+    return _AFTER.sub("", stem)
+
+
+def told_wnid(stem: str) -> str:
+    """The wnid that a picture's name begins or ends with; empty where it tells none.
+
+    >>> told_wnid("n01443537_12"), told_wnid("ILSVRC2012_val_00000262_n01443537"), told_wnid("dog_1")
+    ('n01443537', 'n01443537', '')
+    """
+    found = _AFTER.search(stem) or _BEFORE.match(stem)
+    return found[1] if found else ""
+
+
+def split_of(stem: str) -> str:
+    """`training` or `test` where a picture's name is one of ImageNet's other splits; else empty.
+
+    >>> split_of("n01443537_12"), split_of("n01443537_goldfish"), split_of("ILSVRC2012_test_00000001")
+    ('training', '', 'test')
+    """
+    return next((split for split, form in _SPLITS.items() if form.fullmatch(picture_id(stem))), "")
+
+
+_SHARD = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|test|dev)(?=$|[^a-z])")
+_CALLED = {"train": TRAINING, "training": TRAINING, "test": TEST}
+
+
+def split_in(name: str) -> str:
+    """The split that a folder's or shard's name tells: `training`, `test`, `validation`, or empty.
+
+    >>> split_in("imagenet1k-train-0001.tar"), split_in("validation-00000-of-00014.parquet"), split_in("trainer.tar")
+    ('training', 'validation', '')
+    """
+    found = _SHARD.search(name.lower())
+    return _CALLED.get(found[1], "validation") if found else ""

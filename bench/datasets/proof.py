@@ -1,0 +1,135 @@
+"""What proves a set's labels, and what contradicts them: one judgement for `run`, `doctor` and `data list`.
+
+A label is proved by a wnid, a ground-truth file or a class name of ImageNet; a number, or the order of folders, proves
+nothing by itself. Whatever the pictures' own names tell has to agree: a wnid in them exactly, the reassessed labels of
+ImageNet's validation pictures (ReaL) as far as the official labels agree with them.
+"""
+
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.datasets.base import Dataset
+from bench.datasets.labels import imagenet_index, imagenet_wnids, label_space
+from bench.datasets.naming import VALIDATION, told_wnid
+
+BY_WNIDS, BY_NAMES, BY_NUMBERS, BY_POSITION = "folders by wnid", "class names", "numbers", "order of folders"
+
+RELEASE = "the release's own folders"
+"""Folders 0..999 as the authors gave them out, in the order of the sorted wnids."""
+
+SHOWN = 10
+"""Folders named of those that hold another class's pictures."""
+
+HALF = 0.5
+"""Official labels are among the ReaL ones of 90 % of the 46,837 pictures that have any: under half is another order."""
+ENOUGH = 10
+"""Pictures that a share is believed of."""
+
+OWN, OTHERS, ALONE, PAIRED = 0.1, 0.5, 20, 5
+OTHERS_ALONE = 0.7
+"""The official pictures of n04392985 are its own by ReaL in 17.5 %, another class's in 45 %; of no other class are they
+less its own. A folder of `PAIRED` pictures of which less than `OWN` are its own and `OTHERS` another class's is that
+class's where the other's folder is wrong too; alone, with `ALONE` pictures and `OTHERS_ALONE`."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What pictures' names tell of their classes: `wnids` for certain, `real` as reassessed; label -> classes each."""
+
+    wnids: dict[int, list[int]]
+    real: dict[int, list[frozenset[int]]]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Told":
+        """Labels count ImageNet's classes, whatever label space the set has."""
+        members = label_space(dataset.labels).members
+        wnids, real, index = defaultdict(list), defaultdict(list), imagenet_index()
+        for stem, target in zip(dataset.stems, dataset.targets, strict=True):
+            label = members[target][0] if members else target
+            if (wnid := told_wnid(stem)) in index:
+                wnids[label].append(index[wnid])
+            elif (match := VALIDATION.search(stem)) and (classes := _reassessed(int(match[1]))):
+                real[label].append(classes)
+        return cls(dict(wnids), dict(real))
+
+    @property
+    def right(self) -> int:
+        """Pictures whose names tell their own label."""
+        exact = sum(told.count(label) for label, told in self.wnids.items())
+        return exact + sum(label in classes for label, told in self.real.items() for classes in told)
+
+    @property
+    def count(self) -> int:
+        """Pictures whose names tell anything."""
+        return sum(map(len, self.wnids.values())) + sum(map(len, self.real.values()))
+
+
+def refusal(dataset: Dataset) -> str:
+    """Why the set's labels cannot be believed; empty where they can. `run` raises it, the doctor shows it."""
+    if not _counts_imagenet(dataset):
+        return ""
+    told = Told.of(dataset)
+    if wrong := _another_wnid(told):
+        return wrong
+    real = [(label, classes) for label, every in told.real.items() for classes in every]
+    agree = sum(label in classes for label, classes in real)
+    if pairs := swapped(told.real):
+        return _named(pairs)
+    if len(real) >= ENOUGH and agree < HALF * len(real):
+        return (
+            f"labels of another class order: of {len(real)} pictures of the validation set whose right classes are "
+            f"known (ReaL), {agree} have one of them; folders by number go by the sorted wnids, not the devkit's ids"
+        )
+    if dataset.proof == BY_NUMBERS and not told.right >= HALF * max(1, told.count):
+        return (
+            "classes are told by numbers alone, and no picture's name (ILSVRC2012_val_..., n01440764_...) confirms "
+            "their order: name classes by wnid, or keep class names beside the numbers"
+        )
+    return ""
+
+
+def _counts_imagenet(dataset: Dataset) -> bool:
+    space = label_space(dataset.labels)
+    return dataset.labels == "imagenet1k" or bool(space.members and all(len(m) == 1 for m in space.members))
+
+
+def _another_wnid(told: Told) -> str:
+    """Names that carry another wnid than their label's, exactly."""
+    wrong = {label: [c for c in classes if c != label] for label, classes in told.wnids.items()}
+    pictures = sum(map(len, wrong.values()))
+    if not pictures:
+        return ""
+    pairs = {label: Counter(classes).most_common(1)[0][0] for label, classes in sorted(wrong.items()) if classes}
+    return f"{_named(pairs)} ({pictures} pictures, by the wnids in their names)"
+
+
+def _named(pairs: dict[int, int]) -> str:
+    wnids = imagenet_wnids()
+    texts = [f"{wnids[folder]}/ holds {wnids[held]}'s" for folder, held in sorted(pairs.items())]
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return f"{len(texts)} class folders hold another class's pictures: {', '.join(texts[:SHOWN])}{more}"
+
+
+def swapped(real: dict[int, list[frozenset[int]]]) -> dict[int, int]:
+    """Class -> the class whose pictures its folder holds, by the reassessed labels."""
+    held, sure = {}, set()
+    for label, told in real.items():
+        counts = Counter(c for classes in told for c in classes)
+        other, most = counts.most_common(1)[0]
+        if len(told) >= PAIRED and counts[label] < OWN * len(told) and most >= OTHERS * len(told):
+            held[label] = other
+            sure |= {label} if len(told) >= ALONE and most >= OTHERS_ALONE * len(told) else set()
+    return {label: other for label, other in held.items() if label in sure or other in held}
+
+
+@functools.cache
+def _real() -> Sequence[frozenset[int]]:
+    from bench.metrics.real import real_labels  # pandas takes a while: `bench list` answers without it
+
+    return real_labels()
+
+
+def _reassessed(number: int) -> frozenset[int]:
+    return _real()[number - 1] if 0 < number <= len(_real()) else frozenset()
