@@ -42,7 +42,10 @@ def timm_file(file: str) -> Path:
 @functools.cache
 def imagenet_names() -> tuple[str, ...]:
     """The first WordNet name of each of the 1000 classes (`tench`), by class index."""
-    pairs = (line.split("\t", 1) for line in timm_file("imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines())
+    pairs = (
+        line.split("\t", 1)
+        for line in timm_file("imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines()
+    )
     names = {wnid: names.split(",")[0].strip() for wnid, names in pairs}
     return tuple(names[wnid] for wnid in imagenet_wnids())
 
