@@ -178,7 +178,7 @@ def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
             number.unit,
             protocol,
             subset,
-            Verdict(because=estimate)
+            Verdict(because=(estimate,))
             if isinstance(estimate, str)
             else verdict
             if number.name == suite.headline
