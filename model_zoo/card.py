@@ -27,6 +27,14 @@ A card is the only file that adding a checkpoint adds. An example, with every ta
     url = "https://..."
     sha256 = "..."
 
+    [traits]                            # what figures ask for: model_zoo/traits.py
+    family = "resnet"
+    depth = 50
+    activation = "silu"
+    normalisation = "batch"
+    images = ["adversarial"]
+    attacker = { eps = "4/255", steps = 1 }
+
     [[reported]]
     metric = "robust_accuracy"          # fields: model_zoo/reported.py
     value = 42.3
@@ -52,6 +60,7 @@ from typing import Any, Literal
 from model_zoo.errors import CardError
 from model_zoo.reported import ReportedNumber
 from model_zoo.schema import SchemaError, parse
+from model_zoo.traits import Traits
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
@@ -166,6 +175,7 @@ class ModelCard:
     build: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     reported: tuple[ReportedNumber, ...] = ()
+    traits: Traits = Traits()
     room: str = ""
     """The package of `model_zoo` whose `build.py` makes the network (with a dot in it: that very module); the
     method's own unless given."""
