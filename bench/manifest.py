@@ -12,7 +12,9 @@ from bench.errors import StoreError, UsageError
 from bench.options import RunOptions
 from bench.record import digest
 from bench.store import Store
+from model_zoo.errors import CardError
 from model_zoo.schema import SchemaError, loads, parse
+from model_zoo.traits import NO_TRAITS, Traits
 
 FORMAT = 1
 """Version of `run.json`."""
@@ -23,7 +25,10 @@ NAMES = ("models", "suites")
 
 @dataclass(frozen=True)
 class RunModel:
-    """A model of a run, as a report shows it without knowing its card. `input` has at least a `size`."""
+    """A model of a run, as a report shows it without knowing its card. `input` has at least a `size`.
+
+    traits: what the card said of the network and its training, and what the network itself shows
+    """
 
     fingerprint: str = ""
     method: str = ""
@@ -31,6 +36,7 @@ class RunModel:
     parameters: int = 0
     input: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    traits: Traits = NO_TRAITS
 
     def __post_init__(self) -> None:
         if not isinstance(self.input.get("size", 0), int):
@@ -77,6 +83,8 @@ class RunManifest:
     def id(self) -> str:
         """Name of the run: the same for the same plan, however it was asked for and wherever it is done."""
         content = self._content()
+        for model in content["models"].values():
+            del model["traits"]  # what is said of a model changes no number
         return digest({key: value for key, value in content.items() if key not in ("given", "environment")})
 
     @property
@@ -100,7 +108,10 @@ class RunManifest:
                 f"written by another version of bench (format {found}; this one reads {FORMAT}); "
                 "read it with the version that wrote it"
             )
-        return cast(RunManifest, parse(cls, data, "run", strict=False))
+        try:
+            return cast(RunManifest, parse(cls, data, "run", strict=False))
+        except CardError as error:
+            raise ValueError(str(error)) from None
 
     def _content(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}

@@ -60,7 +60,7 @@ from typing import Any, Literal
 from model_zoo.errors import CardError
 from model_zoo.reported import ReportedNumber
 from model_zoo.schema import SchemaError, parse
-from model_zoo.traits import Traits
+from model_zoo.traits import NO_TRAITS, Traits
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
@@ -175,7 +175,7 @@ class ModelCard:
     build: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     reported: tuple[ReportedNumber, ...] = ()
-    traits: Traits = Traits()
+    traits: Traits = NO_TRAITS
     room: str = ""
     """The package of `model_zoo` whose `build.py` makes the network (with a dot in it: that very module); the
     method's own unless given."""

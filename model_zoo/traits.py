@@ -27,7 +27,14 @@ class TrainingAttack:
             if fraction(self.eps) <= 0:
                 raise ValueError
         except (ValueError, ZeroDivisionError):
-            raise CardError(f'traits.attacker.eps must be a positive fraction such as "4/255", found {self.eps!r}') from None
+            raise CardError(
+                f'traits.attacker.eps must be a positive fraction such as "4/255", found {self.eps!r}'
+            ) from None
+
+    @property
+    def radius(self) -> float:
+        """`eps` in units of 1/255."""
+        return float(255 * fraction(self.eps))
 
     def __str__(self) -> str:
         kind = {"pgd": f"PGD-{self.steps}" if self.steps else "PGD", "gradient": "gradient", "noise": "noise"}
@@ -36,7 +43,7 @@ class TrainingAttack:
 
 @dataclass(frozen=True)
 class Traits:
-    """Each field is empty (0, None) where the card does not say; what asks for it then leaves the model out and says so.
+    """Each field is empty (0, None) where the card does not say; what asks for it leaves the model out and says so.
 
     family: what grows together (`resnet`, `resnext`, `efficientnet`); depth: layers with weights; width: times the
         family's usual one
@@ -91,5 +98,13 @@ class Traits:
         """`clean` or `adversarial` where training is on these images alone; empty otherwise."""
         return self.images[0] if len(self.images) == 1 and not self.clean_share else ""
 
+    def written(self) -> str:
+        """The fields that say something, for people: `family = resnet, depth = 50`."""
+        empty = Traits.__dataclass_fields__
+        told = {name: getattr(self, name) for name in empty if getattr(self, name) != empty[name].default}
+        return ", ".join(f"{k} = {' + '.join(v) if isinstance(v, tuple) else v}" for k, v in told.items())
+
 
 TRAITS: tuple[str, ...] = tuple(f.name for f in dataclasses.fields(Traits))
+
+NO_TRAITS = Traits()

@@ -10,15 +10,34 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("figures", help="the papers' figures from a results folder, as PNG, SVG and PDF")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.add_argument("--out", required=True, metavar="DIR", help="the figures' folder")
+    parser.add_argument("--only", metavar="NAME[,NAME]", help="draw these figures only; `bench list figures` shows all")
+    parser.add_argument("--models", metavar="A,B", help="draw these models only, of any zoo (as in `bench run`)")
+    parser.add_argument(
+        "--traits",
+        metavar="FILE",
+        help="a TOML file that says what models without a card are: a table a model, fields as in a card's [traits]",
+    )
     parser.set_defaults(func=_figures)
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    from bench.figures import write_figures
+    from bench.figures import read_traits, write_figures
 
-    written = write_figures(arguments.dir, Path(arguments.out))
+    written = write_figures(
+        arguments.dir,
+        Path(arguments.out),
+        only=_names(arguments.only),
+        models=_names(arguments.models),
+        traits=read_traits(Path(arguments.traits)) if arguments.traits else None,
+    )
     for path in written.files:
         print(path)
     for reason in written.missing:
         print(f"not drawn: {reason}")
+    for reason in written.left_out:
+        print(f"left out of {reason}")
     return 0
+
+
+def _names(text: str | None) -> list[str]:
+    return [name for name in (text or "").split(",") if name]

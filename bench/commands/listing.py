@@ -57,11 +57,18 @@ def _datasets() -> list[Row]:
     ]
 
 
+def _figures() -> list[Row]:
+    from bench.figures import FIGURES
+
+    return [{"name": f.name, "title": f.title, "follows": f.follows, "needs": ", ".join(f.needs)} for f in FIGURES]
+
+
 _KINDS: dict[str, Callable[[], list[Row]]] = {
     "models": _models,
     "suites": _suites,
     "attacks": _attacks,
     "datasets": _datasets,
+    "figures": _figures,
 }
 
 
@@ -99,6 +106,7 @@ def _show(arguments: argparse.Namespace) -> int:
         "branches": ", ".join(f"{card.name}@{branch}" for branch in card.branches),
         "build": ", ".join(f"{k} = {v}" for k, v in card.build.items()),
         "training": ", ".join(f"{k} = {v}" for k, v in card.training.items()),
+        "traits": card.traits.written(),
         "weights": f"{weights.availability}, {weights.format}, licence {weights.licence}",
         "note": weights.note,
     }

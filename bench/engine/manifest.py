@@ -15,6 +15,7 @@ from bench.engine.session import Session, Subject
 from bench.manifest import RunEntry, RunManifest, RunModel
 from bench.record import digest
 from bench.store import Store
+from model_zoo.inspect_network import traits_of
 
 PACKAGES = (
     "robust-imagenet-bench",
@@ -59,6 +60,7 @@ def _described(subject: Subject) -> RunModel:
         sum(p.numel() for p in subject.model.parameters()),
         subject.spec.record(),
         subject.model.name,
+        traits_of(card.traits, subject.model),
     )
 
 

@@ -4,6 +4,8 @@ Adding a figure: write its function in its paper's file and name it in that file
 """
 
 import contextlib
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +13,15 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from bench.errors import IncompleteError
+from bench.errors import IncompleteError, UsageError
 from bench.figures import advprop, intriguing, nofrost, sat, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.corruptions import heat_map
 from bench.figures.measured import Numbers
 from bench.suites.diagnostics import SUITES as DIAGNOSTICS
+from model_zoo.errors import CardError
+from model_zoo.schema import parse
+from model_zoo.traits import Traits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,30 +31,67 @@ FIGURES: tuple[FigureSpec, ...] = tuple(spec for paper in (intriguing, sat, advp
 
 @dataclass(frozen=True)
 class Written:
-    """The files, and what could not be drawn with the command that makes its measurements."""
+    """The files, what could not be drawn with the command that makes its measurements, and models that were left out
+    of a figure because a field that it asks for is missing."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
-def write_figures(directory: str, out: Path) -> Written:
-    """Draw all figures of the results folder into `out`, as PNG, SVG and PDF.
+def write_figures(
+    directory: str,
+    out: Path,
+    *,
+    only: Sequence[str] = (),
+    models: Sequence[str] = (),
+    traits: Mapping[str, Traits] | None = None,
+) -> Written:
+    """Draw figures of the results folder into `out`, as PNG, SVG and PDF.
 
-    Raises `StoreError` where there are no results.
+    only: names of the figures to draw, all where empty; models: names to which they are kept; traits: what is said of
+    models besides their cards. Raises `StoreError` where there are no results, `UsageError` for a name that there is
+    not, and `NotMeasuredError` where a figure of `only` cannot be drawn.
     """
+    chosen = find_figures(only)
+    data = Numbers(directory, models, traits)
     out.mkdir(parents=True, exist_ok=True)
-    data = Numbers(directory)
     files: list[Path] = []
     missing: list[str] = []
+    left_out: list[str] = []
     with style.styled():
-        for spec in FIGURES:
+        for spec in chosen:
             try:
                 files += style.save(spec.draw(spec, data), out / spec.name)
+                left_out += [f"{spec.name}: {text}" for text in data.silent(spec.needs)]
             except NotMeasuredError as error:
+                if only:
+                    raise
                 missing.append(str(error))
-        for name, figure in heat_maps(data.frame).items():
+        for name, figure in heat_maps(data.frame).items() if not only else ():
             files += style.save(figure, out / name)
-    return Written(tuple(files), tuple(missing))
+    return Written(tuple(files), tuple(missing), tuple(left_out))
+
+
+def find_figures(names: Sequence[str]) -> tuple[FigureSpec, ...]:
+    """The figures of these names, all where there are none. Raises `UsageError` with the nearest names."""
+    known = {spec.name: spec for spec in FIGURES}
+    for name in names:
+        if name not in known:
+            raise UsageError.unknown("figure", name, known)
+    return tuple(known[name] for name in names) or FIGURES
+
+
+def read_traits(path: Path) -> dict[str, Traits]:
+    """Read a TOML file that says traits of models, a table a model. Raises `UsageError` naming the place."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: parse(Traits, table, name) for name, table in tables.items()}
+    except (OSError, ValueError, CardError) as error:
+        raise UsageError(
+            f'{path}: expected a table of traits for each model, such as ["timm:resnet50.a1_in1k"] with '
+            f'images = ["clean"]; {error}'
+        ) from None
 
 
 def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:

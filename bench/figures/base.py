@@ -28,8 +28,9 @@ class NotMeasuredError(IncompleteError):
 class FigureSpec:
     """One figure: its file's name, the paper's figure or table that it follows, and what makes its measurements.
 
-    `command` is the run that measures what it shows on the tiny models; empty where it needs no data. `draw`
-    raises `NotMeasuredError` where there is nothing to draw.
+    `command` is the run that measures what it shows on the tiny models; empty where it needs no data. `needs` are the
+    traits (`bench.figures.facts`) that a model must say to enter it: any model that does, does. `draw` raises
+    `NotMeasuredError` where there is nothing to draw.
     """
 
     name: str
@@ -37,14 +38,17 @@ class FigureSpec:
     follows: str
     command: str
     draw: Callable[["FigureSpec", Numbers], "Figure"]
+    needs: tuple[str, ...] = ()
 
     def to_measure(self, directory: str) -> str:
         """The command, for this results folder."""
         return f"bench run {self.command} --out {directory}"
 
     def missing(self, data: Numbers) -> NotMeasuredError:
-        """The error that names the command."""
-        return NotMeasuredError(f"{self.name}: not measured; next: {self.to_measure(data.address)}")
+        """The error that names the fields that are missing, of which model, and the command that measures."""
+        silent = "".join(f"; {text}" for text in data.silent(self.needs))
+        traits = " (say it in the card's [traits], or with --traits FILE)" if silent else ""
+        return NotMeasuredError(f"{self.name}: not measured{silent}{traits}; next: {self.to_measure(data.address)}")
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def bars(
     labels = [style.plain(group) for group in groups]
     axes.set_xticks(range(len(groups)), labels)
     if sum(map(len, labels)) > LONGEST_ROW:
-        axes.tick_params(axis="x", rotation=20)
+        axes.set_xticks(range(len(groups)), labels, rotation=25, ha="right", rotation_mode="anchor")
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(y)
@@ -190,3 +194,22 @@ def of_column(
     """The numbers of `models` in a column, with their intervals."""
     numbers = [column.numbers[model] for model in models]
     return Series(label, x, [n.value for n in numbers], [(n.low, n.high) for n in numbers], names, line, index)
+
+
+def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], least: int = 2) -> "Figure":
+    """Two bars a model, clean and under attack, in the order of `names`."""
+    columns = [data.clean(names), data.robust(names)]
+    found = [c for c in columns if c]
+    shared = [name for name in dict.fromkeys(names) if len(found) == 2 and all(name in c.numbers for c in found)]
+    if len(shared) < least:
+        raise spec.missing(data)
+    figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(shared) > 4 else style.ONE_COLUMN)
+    labels = ("clean", "under attack")
+    series = [of_column(label, (), c, shared) for label, c in zip(labels, found, strict=True)]
+    bars(axes, shared, series, "accuracy (%)", "measured")
+    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    axes.set_title("")
+    style.caption(
+        figure, f"{spec.title}. Measured: {'; '.join(c.about() for c in found)}. Published: no number verified."
+    )
+    return figure

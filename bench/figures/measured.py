@@ -1,6 +1,6 @@
 """What a results folder holds, as figures ask for it: numbers by model, one condition and one protocol at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 
 from bench.condition import AttackFields, Condition
+from bench.errors import UsageError
+from bench.figures.facts import Facts
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import results, suite_protocol
 from bench.known_models import name_of
-from bench.training.recipes import RECIPES, Recipe
-from model_zoo.card import ModelCard
-from model_zoo.registry import cards, split_branch
+from model_zoo.errors import suggestion
+from model_zoo.registry import split_branch
+from model_zoo.traits import Traits
 
 
 @dataclass(frozen=True)
@@ -25,42 +27,6 @@ class Number:
     low: float
     high: float
     n: int
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a figure needs to know of a model: its card where it has one, and its recipe where it is tiny."""
-
-    name: str
-    branch: str
-    card: ModelCard | None
-
-    @classmethod
-    def of(cls, name: str) -> "Facts":
-        """Look up what is known of a measured model."""
-        base, branch = split_branch(name_of(name))
-        return cls(name, branch, cards().get(base))
-
-    @property
-    def method(self) -> str:
-        """`intriguing`, `sat`, ...; empty where unknown."""
-        return self.card.method if self.card else ""
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """How a tiny model was trained."""
-        return RECIPES.get(str(self.card.training.get("recipe", ""))) if self.card else None
-
-    @property
-    def first_seed(self) -> bool:
-        """Whether it is the first of its recipe's seeds, or has none."""
-        return not self.card or self.card.training.get("seed", 0) == 0
-
-    @property
-    def depth(self) -> int | None:
-        """Layers of weights in a tiny network; `[build] depth` of a larger one."""
-        build = self.card.build if self.card else {}
-        return 2 * sum(build["blocks"]) + 2 if "blocks" in build else build.get("depth")
 
 
 @dataclass(frozen=True)
@@ -89,6 +55,12 @@ class Column:
         return self.attack.family if self.attack else ""
 
     @property
+    def clean(self) -> bool:
+        """Whether it is of the pictures as they are, and of nothing but the predictions."""
+        condition = None if self.condition == "all" else Condition.parse(self.condition)
+        return condition is not None and condition.clean and not condition.probes and not condition.split
+
+    @property
     def steps(self) -> int:
         """Steps of the attack; 0 where it has none."""
         return (self.attack.steps or 0) if self.attack else 0
@@ -105,11 +77,26 @@ class Column:
 
 
 class Numbers:
-    """Reads a results folder once."""
+    """Reads a results folder once.
 
-    def __init__(self, directory: str | Path) -> None:
+    models: names to which figures are kept; empty for all
+    traits: what the user says of models, by name, besides their cards
+    """
+
+    def __init__(
+        self, directory: str | Path, models: Iterable[str] = (), traits: Mapping[str, Traits] | None = None
+    ) -> None:
         self.address = str(directory)
         self.frame = results(directory)
+        self.asked = tuple(models)
+        self.given = traits or {}
+        measured = set(self.frame["model"])
+        for name in (*self.asked, *self.given):
+            if name not in measured and not any(name in _names(m) for m in measured):
+                raise UsageError(
+                    f"no results of {name!r} in {directory}{suggestion(name, measured)}; "
+                    f"measured are {', '.join(sorted(measured))}"
+                )
 
     @cached_property
     def folder(self) -> ResultsFolder:
@@ -118,9 +105,28 @@ class Numbers:
 
     @cached_property
     def models(self) -> list[Facts]:
-        """Every measured model by name, of the first seed."""
-        every = (Facts.of(name) for name in sorted(set(self.frame["model"])))
-        return [facts for facts in every if facts.first_seed]
+        """Every measured model by name: those asked for, else the first of each training's seeds."""
+        about = {run.model: run.about for run in self.folder.suite_runs()}
+        names = sorted(name for name in set(self.frame["model"]) if self._asked(name))
+        every = [Facts.of(name, about.get(name), self._given(name)) for name in names]
+        return every if self.asked else [facts for facts in every if not facts.traits.seed]
+
+    def _asked(self, name: str) -> bool:
+        return not self.asked or bool(_names(name) & set(self.asked))
+
+    def _given(self, name: str) -> Traits | None:
+        return next(
+            (self.given[told] for told in sorted(_names(name), key=len, reverse=True) if told in self.given), None
+        )
+
+    def told(self, needs: Sequence[str]) -> list[Facts]:
+        """The models of which every field in `needs` is known."""
+        return [facts for facts in self.models if not facts.lacks(needs)]
+
+    def silent(self, needs: Sequence[str]) -> list[str]:
+        """What is not known of whom: `timm:resnet50.a1_in1k says no images`."""
+        found = ((facts.name, facts.lacks(needs)) for facts in self.models)
+        return [f"{name} says no {', '.join(fields)}" for name, fields in found if fields]
 
     @cached_property
     def columns(self) -> list[Column]:
@@ -165,8 +171,9 @@ class Numbers:
         return {model: self.folder.load(chosen[model]).records for model in sorted(chosen)}
 
     def clean(self, names: Iterable[str]) -> Column | None:
-        """Clean accuracy on the models' home data set."""
-        return self.best(names, lambda c: c.condition in ("tiny/clean", "imagenet/clean"))
+        """Clean accuracy on the models' home data set, or on a folder of pictures."""
+        homes = {facts.dataset for facts in self.models} | {"imagenet", "tiny", "folder"}
+        return self.best(names, lambda c: c.dataset in homes and c.clean)
 
     def robust(self, names: Iterable[str]) -> Column | None:
         """Accuracy under PGD (untargeted or not) of most steps."""
@@ -179,6 +186,12 @@ class Numbers:
             for suite in suites
         )
         return next((column for column in found if column), None)
+
+
+def _names(label: str) -> set[str]:
+    """What a model may be called: as results label it, by its name, and without its branch."""
+    name = name_of(label)
+    return {label, name, split_branch(name).base}
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Number]:

@@ -8,87 +8,93 @@ from numpy.typing import NDArray
 from bench.condition import spell
 from bench.figures import style
 from bench.figures.base import FigureSpec, Series, bars, beside, of_column
-from bench.figures.measured import Column, Facts, Numbers
+from bench.figures.facts import Facts, groups
+from bench.figures.intriguing import curves, iterations
+from bench.figures.measured import Column, Numbers
 from bench.published.papers import NOFROST, find, sources
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AXES = {
-    "clean": ((), "", False),
-    "PGD": ((), "", False),
-    "corruptions": (("tiny-c", "imagenet-c", "imagenet-c-live"), "mean_error", True),
-    "A": (("tiny-a", "imagenet-a"), "accuracy", False),
-    "R": (("imagenet-r",), "accuracy_200", False),
-    "Sketch": (("imagenet-sketch",), "accuracy", False),
-    "stylised": (("tiny-stylized", "stylized"), "accuracy", False),
-    "shape": (("tiny-cue-conflict", "cue-conflict"), "shape_accuracy", False),
-}
-"""The radar's axes: suites in order of preference, metric, and whether it counts errors."""
+Suites = tuple[tuple[str, str], ...]
 
-PUBLISHED = {
-    "nofrost_resnet50": "NoFrost",
-    "nofrost_resnet50_bn_at": "AT with BN",
-    "nofrost_resnet50_bn": "standard training with BN",
+AXES: dict[str, tuple[Suites, bool]] = {
+    "clean": ((), False),
+    "PGD": ((), False),
+    "corruptions": ((("imagenet-c", "mean_error"), ("imagenet-c-live", "mean_error"), ("tiny-c", "mean_error")), True),
+    "A": ((("imagenet-a", "accuracy_200"), ("tiny-a", "accuracy")), False),
+    "R": ((("imagenet-r", "accuracy_200"),), False),
+    "Sketch": ((("imagenet-sketch", "accuracy"),), False),
+    "stylised": ((("stylized", "accuracy"), ("tiny-stylized", "accuracy")), False),
+    "shape": ((("cue-conflict", "shape_accuracy"), ("tiny-cue-conflict", "shape_accuracy")), False),
 }
-"""The paper's models, by their cards."""
+"""The radar's axes: suites with their metrics in order of preference, and whether these count errors."""
 
 SMOOTHNESS = {"gradient_l2": "gradient norm (L2)", "lipschitz": "local Lipschitz", "gradient_cosine": "gradient cosine"}
 
-
-def rival(facts: Facts) -> bool:
-    """Standard training, adversarial training, and joint training with and without normalisation."""
-    recipe = facts.recipe
-    if recipe is None:
-        return facts.method in ("nofrost", "standard")
-    return recipe.name in ("std", "at", "mix", "gn", "nofrost", "mix_star", "nofrost_star")
+RIVALS = ("images", "share", "normalisation", "augmentation", "epochs", "attacker", "objective", "consistent")
+"""In what NoFrost's rivals may differ from it: how they are trained and normalised, not what network they are."""
 
 
-def rivals(data: Numbers) -> list[str]:
-    """Names of the models that these figures are about."""
-    return [facts.name for facts in data.models if rival(facts)]
+def training(facts: Facts) -> str:
+    """`NoFrost`, `adversarial training`, `standard training`, or empty: these look the same in both panels."""
+    if "adversarial" not in facts.traits.images:
+        return "standard training"
+    return "NoFrost" if facts.traits.normalisation == "none" else "adversarial training"
+
+
+def rivals(spec: FigureSpec, data: Numbers) -> list[str]:
+    """Networks of one kind and one normalisation for all images: those that NoFrost is among, else the largest group;
+    all where the user named them."""
+    told = [f for f in data.told(spec.needs) if f.separate == 1 and not f.traits.parent]
+    if data.asked:
+        return [f.name for f in data.told(spec.needs)]
+    found = groups(told, *RIVALS)
+    found.sort(key=lambda group: (any(training(f) == "NoFrost" for f in group), len(group)), reverse=True)
+    return [f.name for f in found[0]] if found else []
 
 
 def draw_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean against robust accuracy."""
-    clean, robust = data.clean(rivals(data)), data.robust(rivals(data))
+    names = rivals(spec, data)
+    clean, robust = data.clean(names), data.robust(names)
     series, about = [], ""
     looks: dict[str, int] = {}
-    if clean and robust and (names := sorted(clean.numbers.keys() & robust.numbers.keys())):
+    if clean and robust and (shared := sorted(clean.numbers.keys() & robust.numbers.keys())):
         about = f"Measured: {clean.about()} and {robust.about()}. "
+        facts = {f.name: f for f in data.models}
         series = [
-            of_column(name, [clean.numbers[name].value], robust, [name], index=_look(name, looks)) for name in names
+            of_column(name, [clean.numbers[name].value], robust, [name], index=_look(facts[name], looks))
+            for name in shared
         ]
     rows = find(NOFROST, "robust_accuracy")
     at = {row.card: row.number.value for row in find(NOFROST, "accuracy")}
-    shown = [
-        Series(
-            PUBLISHED[card],
-            [at[card]] * len(mine),
-            [row.number.value for row in mine],
-            index=_look(PUBLISHED[card], looks),
-        )
-        for card in dict.fromkeys(row.card for row in rows)
-        for mine in [[row for row in rows if row.card == card]]
-    ]
+    shown = []
+    for card in dict.fromkeys(row.card for row in rows):
+        released, mine = Facts.of(card), [row.number.value for row in rows if row.card == card]
+        norm = "" if released.traits.normalisation == "none" else f" with {released.traits.normalisation} norm"
+        shown.append(Series(f"{training(released)}{norm}", [at[card]] * len(mine), mine, index=_look(released, {})))
     text = f"{about}Published: ResNet-50 on ImageNet, PGD-20, eps 8/255 ({sources(rows)})."
     return beside(spec, data, series, shown, "clean accuracy (%)", "robust accuracy (%)", text)
 
 
-def _look(name: str, looks: dict[str, int]) -> int:
-    """NoFrost, adversarial and standard training look the same in both panels; others follow."""
-    for index, words in enumerate(
-        (("nofrost", "NoFrost"), ("tiny_at", "AT with BN"), ("tiny_std", "standard training"))
-    ):
-        if any(word in name for word in words):
-            return index
-    return looks.setdefault(name, 3 + len(looks))
+KINDS = ("NoFrost", "adversarial training", "standard training")
+
+
+def _look(facts: Facts, looks: dict[str, int]) -> int:
+    """The first model of each kind of training has the kind's look in both panels; others follow."""
+    kind = training(facts)
+    plain = facts.traits.augmentation in ("", "none")
+    if plain and kind not in looks:
+        looks[kind] = KINDS.index(kind)
+        return looks[kind]
+    return looks.setdefault(facts.name, len(KINDS) + len(looks))
 
 
 def draw_attacks(spec: FigureSpec, data: Numbers) -> "Figure":
     """Bars of accuracy, a group an attack."""
-    names = rivals(data)
+    names = rivals(spec, data)
     families = sorted({c.family for c in data.columns if c.attack and set(names) & c.numbers.keys()})
     found = [data.best(names, lambda c, f=family: c.family == f) for family in families]  # type: ignore[misc]
     chosen = [column for column in found if column]
@@ -121,8 +127,8 @@ def draw_radar(spec: FigureSpec, data: Numbers) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.projections.polar import PolarAxes
 
-    columns = {label: found for label in AXES if (found := _axis(data, label))}
-    shared = [name for name in rivals(data) if all(name in c.numbers for c in columns.values())]
+    columns = {label: found for label in AXES if (found := _axis(spec, data, label))}
+    shared = [name for name in rivals(spec, data) if all(name in c.numbers for c in columns.values())]
     if len(columns) < 3 or len(shared) < 2:
         raise spec.missing(data)
     figure = Figure(figsize=(style.ONE_COLUMN, 3.9), layout="constrained")
@@ -147,16 +153,19 @@ def draw_radar(spec: FigureSpec, data: Numbers) -> "Figure":
     return figure
 
 
-def _axis(data: Numbers, label: str) -> Column | None:
-    suites, metric, _ = AXES[label]
+def _axis(spec: FigureSpec, data: Numbers, label: str) -> Column | None:
+    names = rivals(spec, data)
     if label == "clean":
-        return data.clean(rivals(data))
-    return data.robust(rivals(data)) if label == "PGD" else data.metric(rivals(data), suites, metric)
+        return data.clean(names)
+    if label == "PGD":
+        return data.robust(names)
+    found = (data.metric(names, (suite,), metric) for suite, metric in AXES[label][0])
+    return next((column for column in found if column), None)
 
 
 def _share(label: str, column: Column, name: str) -> float:
     value = column.numbers[name].value
-    return 100 - value if AXES[label][2] else value
+    return 100 - value if AXES[label][1] else value
 
 
 def draw_smoothness(spec: FigureSpec, data: Numbers) -> "Figure":
@@ -171,7 +180,7 @@ def draw_margins(spec: FigureSpec, data: Numbers) -> "Figure":
 
 def histograms(spec: FigureSpec, data: Numbers, suite: str, what: dict[str, str]) -> "Figure":
     """One panel a column of the suite's records, one outline a model."""
-    column = data.best(rivals(data), lambda c: c.suite == suite and c.condition != "all")
+    column = data.best(rivals(spec, data), lambda c: c.suite == suite and c.condition != "all")
     if column is None or len(column.numbers) < 2:
         raise spec.missing(data)
     figure, panels = style.panels(len(what), height=2.4)
@@ -215,6 +224,27 @@ def outline(axes: "Axes", values: dict[str, NDArray[np.float64]], label: str, bi
     axes.set_ylabel("images (%)")
 
 
+def draw_budgets(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Robust accuracy against the budget."""
+    names = set(rivals(spec, data))
+    series, text = curves(data, [f for f in data.models if f.name in names], "eps")
+    if not series:
+        raise spec.missing(data)
+    text += "Published: no number verified."
+    return beside(spec, data, series, [], "budget eps (1/255)", "robust accuracy (%)", text)
+
+
+def draw_steps(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Robust accuracy against steps."""
+    names = set(rivals(spec, data))
+    series, text = curves(data, [f for f in data.models if f.name in names])
+    if not series:
+        raise spec.missing(data)
+    return iterations(spec, data, series, [], f"{text}Published: no number verified.")
+
+
+NEEDS = ("images", "normalisation")
+
 FIGURES = (
     FigureSpec(
         "nofrost-clean-robust",
@@ -222,6 +252,7 @@ FIGURES = (
         "2207.01156, abstract",
         "--model tiny_std,tiny_at,tiny_mix,tiny_gn,tiny_nofrost --suite tiny-pgd",
         draw_scatter,
+        NEEDS,
     ),
     FigureSpec(
         "nofrost-attacks",
@@ -229,6 +260,7 @@ FIGURES = (
         "2207.01156, test.py",
         "--model tiny_at,tiny_mix,tiny_nofrost --suite tiny-pgd,aa-fast --eps 8/255 --limit 100",
         draw_attacks,
+        NEEDS,
     ),
     FigureSpec(
         "nofrost-radar",
@@ -236,6 +268,7 @@ FIGURES = (
         "2207.01156, test.py",
         "--model tiny_std,tiny_at,tiny_mix,tiny_nofrost --suite tiny-pgd,tiny-c,tiny-a,tiny-stylized",
         draw_radar,
+        NEEDS,
     ),
     FigureSpec(
         "nofrost-smoothness",
@@ -243,6 +276,7 @@ FIGURES = (
         "2207.01156, abstract",
         "--model tiny_at,tiny_mix,tiny_nofrost --suite smoothness --limit 500",
         draw_smoothness,
+        NEEDS,
     ),
     FigureSpec(
         "nofrost-margins",
@@ -250,5 +284,24 @@ FIGURES = (
         "2207.01156, abstract",
         "--model tiny_at,tiny_mix,tiny_nofrost --suite margin --limit 200",
         draw_margins,
+        NEEDS,
+    ),
+    FigureSpec(
+        "nofrost-budgets",
+        "Accuracy against the budget of the attack",
+        "2207.01156",
+        "--model tiny_at,tiny_mix,tiny_nofrost --suite pgd --steps 20 --limit 200 --reliability 0 "
+        "--eps 1/255,2/255,4/255,8/255,16/255",
+        draw_budgets,
+        NEEDS,
+    ),
+    FigureSpec(
+        "nofrost-attack-iterations",
+        "Accuracy against attack iterations",
+        "2207.01156, test.py",
+        "--model tiny_at,tiny_mix,tiny_nofrost --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0 "
+        "--steps K (K of 5, 10, 20, 50, 100)",
+        draw_steps,
+        NEEDS,
     ),
 )

@@ -1,93 +1,97 @@
 """Figures of Smooth Adversarial Training (arXiv 2006.14536)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from bench.figures import style
-from bench.figures.base import FigureSpec, Series, beside, of_column
-from bench.figures.intriguing import clean_and_robust, curves, iterations
-from bench.figures.measured import Facts, Numbers
-from bench.published.papers import SAT, find, sources
+from bench.figures.base import FigureSpec, Series, beside, clean_and_robust, of_column
+from bench.figures.facts import ACTIVATIONS, NETWORK, Facts, differences, groups
+from bench.figures.intriguing import curves, iterations
+from bench.figures.measured import Numbers
+from bench.published.papers import SAT, find, readings, sources
 from bench.published.table import Published
 from model_zoo.nets.activations import activation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ACTIVATIONS = {
-    "relu": "ReLU",
-    "silu": "SILU",
-    "gelu": "GELU",
-    "softplus": "Softplus",
-    "elu": "ELU",
-    "smoothrelu": "SmoothReLU",
-    "parametric_softplus": "Parametric Softplus",
-}
-"""Activations as the paper's first figure names them; their order gives each the same colour in every figure."""
+ORDER = list(ACTIVATIONS)
+DRAWN = ("relu", "silu", "gelu", "softplus", "elu", "smoothrelu", "parametric_softplus")
+"""Activations of the paper's first figure."""
 
-ORDER = list(ACTIVATIONS.values())
-
-GROWN = {
-    "deeper (50, 101, 152)": ("sat_resnet50", "sat_resnet101", "sat_resnet152"),
-    "wider (50, X50 32x4d, X50 32x8d)": ("sat_resnet50", "sat_resnext50_32x4d", "sat_resnext50_32x8d"),
-    "larger pictures (224, 299, 380 px)": ("sat_resnet50", "sat_resnet50_299", "sat_resnet50_380"),
-    "all three (X152 32x8d, 380 px)": ("sat_resnext152_32x8d_380",),
-}
-"""The README's rows, by what grows."""
+RECTIFIED = ("celu", "silu_rectified", "gelu_rectified", "elu_rectified")
+SCALES = {"depth": "deeper", "width": "wider", "size": "larger pictures"}
+"""What grows while all else stays, and its name in the legend."""
 
 
-def smooth(facts: Facts) -> bool:
-    """Whether it differs from adversarial training with ReLU in its activation alone."""
-    recipe = facts.recipe
-    if recipe is None:
-        return facts.method == "sat"
-    plain = recipe.domains == ("adversarial",) and recipe.net.blocks == (1, 1, 1) and not recipe.freeze
-    return plain and not recipe.smooth and recipe.method in ("sat", "intriguing")
+def adversarial_alone(facts: Facts) -> bool:
+    """Whether it is trained on adversarial images alone, through one normalisation."""
+    return facts.traits.only == "adversarial" and facts.separate == 1
 
 
-def activation_of(facts: Facts) -> str:
+def titled(facts: Facts) -> str:
     """Its activation as the paper writes it."""
-    name = str(facts.card.build.get("activation", "relu")) if facts.card else ""
-    return ACTIVATIONS.get(name, name)
+    return ACTIVATIONS.get(facts.traits.activation, facts.traits.activation)
 
 
-def published_activation(row: Published) -> str:
-    """Its activation as the paper writes it; of a model without a card, what its method says."""
-    return activation_of(Facts.of(row.card)) if row.card else row.method.removeprefix("AT with ")
-
-
-def index_of(name: str) -> int:
+def look_of(name: str) -> int:
     """Colour and marker of an activation."""
     return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
+def of_row(row: Published) -> Facts:
+    """What is known of a published number's model; of one without a card, the activation that its method names."""
+    if row.card:
+        return Facts.of(row.card)
+    title = row.method.removeprefix("AT with ")
+    names = {shown: name for name, shown in ACTIVATIONS.items()}
+    return Facts(
+        row.model, traits=replace(Facts("").traits, activation=names.get(title, title), images=("adversarial",))
+    )
+
+
+def comparable(data: Numbers, told: Sequence[Facts], free: str) -> list[Facts]:
+    """The models that have a partner which differs in `free` alone; all where the user named them, or none has one."""
+    several = [g for g in groups(told, free) if len({str(f.get(free)) for f in g}) > 1]
+    return list(told) if data.asked or not several else [f for group in several for f in group]
+
+
 def draw_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Robust against clean accuracy, a point an activation."""
-    models = {f.name: activation_of(f) for f in data.models if smooth(f)}
-    clean, robust = data.clean(models), data.robust(models)
+    """Robust against clean accuracy, a point a model, with the activation's look; unlike networks say what they are."""
+    plain = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
+    models = comparable(data, plain, "activation")
+    clean, robust = data.clean([f.name for f in models]), data.robust([f.name for f in models])
     series, about = [], ""
-    if clean and robust and len(names := sorted(clean.numbers.keys() & robust.numbers.keys())) > 1:
+    kept = [f for f in models if clean and robust and f.name in clean.numbers and f.name in robust.numbers]
+    if clean and robust and len(kept) > 1:
         about = f"Measured: {clean.about()} and {robust.about()}. "
-        series = [
-            of_column(models[name], [robust.numbers[name].value], clean, [name], index=index_of(models[name]))
-            for name in names
-        ]
+        every = groups(kept, "activation")
+        for group, told in zip(every, differences(every, "activation"), strict=True):
+            for f in sorted(group, key=lambda f: look_of(f.traits.activation)):
+                label = ", ".join(filter(None, [titled(f), told]))
+                place = [robust.numbers[f.name].value]
+                series.append(of_column(label, place, clean, [f.name], index=look_of(f.traits.activation)))
     shown, used = [], list[Published]()
     for name in ORDER:
-        pair = [find(SAT, metric, reading="by pixel") for metric in ("robust_accuracy", "accuracy")]
-        x, y = ([r for r in rows if published_activation(r) == name] for rows in pair)
-        used += [*x, *y]
-        shown.append(Series(name, [r.number.value for r in x], [r.number.value for r in y], index=index_of(name)))
-    text = f"{about}Published: ResNet-50 on ImageNet, PGD-200, eps 4/255 ({sources(used)})."
+        rows = [
+            [r for r in find(SAT, metric, reading="by pixel") if of_row(r).traits.activation == name]
+            for metric in ("robust_accuracy", "accuracy")
+        ]
+        if all(rows):
+            used += [row for each in rows for row in each]
+            x, y = ([row.number.value for row in each] for each in rows)
+            shown.append(Series(ACTIVATIONS[name], x, y, index=look_of(name)))
+    text = f"{about}Published: ResNet-50 on ImageNet, PGD-200, eps 4/255, {readings(used)} ({sources(used)})."
     return beside(spec, data, series, shown, "robust accuracy (%)", "clean accuracy (%)", text)
 
 
 def draw_curves(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
     """f and f' of the activations that this package builds."""
     figure, (left, right) = style.panels(2, height=2.7)
-    for index, (name, title) in enumerate(ACTIVATIONS.items()):
+    for index, name in enumerate(DRAWN):
         x = torch.linspace(-3, 3, 601, requires_grad=True)
         y = activation(name)(x)
         (slope,) = torch.autograd.grad(y.sum(), x)
@@ -96,7 +100,7 @@ def draw_curves(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
                 x.detach().numpy(),
                 values.detach().numpy(),
                 color=style.colour(index),
-                label=title,
+                label=ACTIVATIONS[name],
                 linestyle=("-", "--", "-.", ":")[index % 4],
             )
     for axes, label in ((left, "f(x)"), (right, "f'(x)")):
@@ -113,47 +117,134 @@ def draw_curves(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
 
 
 def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean against robust accuracy as networks grow."""
-    models = {f.name: f for f in data.models if f.method == "sat" and not (f.recipe and f.recipe.smooth)}
-    clean, robust = data.clean(models), data.robust(models)
+    """Clean against robust accuracy as networks grow in one way; ones that grow in several ways are points."""
+    models = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
+    clean, robust = data.clean([f.name for f in models]), data.robust([f.name for f in models])
     series, about = [], ""
-    if clean and robust and (names := sorted(clean.numbers.keys() & robust.numbers.keys())):
+    kept = [f for f in models if clean and robust and f.name in clean.numbers and f.name in robust.numbers]
+    if clean and robust and kept:
         about = f"Measured: {clean.about()} and {robust.about()}. "
-        places, short = [clean.numbers[name].value for name in names], [n.removeprefix("tiny_sat_") for n in names]
-        series = [of_column("SAT", places, robust, names, names=short)]
+        every = groups(kept, *NETWORK)
+        every = [group for group in every if len(group) > 1] or every
+        for group, told in zip(every, differences(every, *NETWORK), strict=True):
+            names = [f.name for f in sorted(group, key=lambda f: f.flops or f.parameters)]
+            places = [clean.numbers[name].value for name in names]
+            series.append(of_column(told or "one training", places, robust, names, names=names, line=len(names) > 1))
     rows = find(SAT, "robust_accuracy", steps=50, source="README.md")
-    x = {row.model: row.number.value for row in find(SAT, "accuracy", source="README.md")}
-    y = {row.model: row.number.value for row in rows}
+    x = {row.card: row.number.value for row in find(SAT, "accuracy", source="README.md")}
+    y = {row.card: row.number.value for row in rows}
     shown = [
         Series(label, [x[m] for m in grown], [y[m] for m in grown], line=len(grown) > 1)
-        for label, grown in GROWN.items()
+        for label, grown in grown_ways([Facts.of(card) for card in y]).items()
     ]
     text = f"{about}Published: SILU, PGD-50, eps 4/255, ImageNet ({sources(rows)})."
     return beside(spec, data, series, shown, "clean accuracy (%)", "robust accuracy (%)", text)
 
 
+def grown_ways(released: Sequence[Facts]) -> dict[str, list[str]]:
+    """The released SILU networks by what grows in them from the 50-layer one; ResNeXt is the wider ResNet."""
+    smooth = [f for f in released if f.traits.activation == "silu"]
+    least = {field: min(f.get(field) for f in smooth) for field in SCALES}
+    found: dict[str, list[Facts]] = {}
+    for f in smooth:
+        larger = [field for field in SCALES if f.get(field) > least[field]]
+        for field in larger or SCALES:
+            if len(larger) < 2:
+                found.setdefault(SCALES[field], []).append(f)
+        if len(larger) > 1:
+            found.setdefault("all three" if len(larger) == len(SCALES) else " and ".join(larger), []).append(f)
+    return {
+        f"{way} ({', '.join(_size_of(f, way) for f in grown)})": [f.name for f in grown]
+        for way, each in found.items()
+        for grown in [sorted(each, key=lambda f: f.flops or 0)]
+    }
+
+
+def _size_of(f: Facts, way: str) -> str:
+    told = {"deeper": f"{f.traits.depth}", "wider": f"x{f.traits.width:g}", "larger pictures": f"{f.size} px"}
+    return told.get(way, f"{f.traits.depth}, x{f.traits.width:g}, {f.size} px")
+
+
+def draw_efficientnets(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Clean and robust accuracy of adversarially trained EfficientNets against their multiply-adds."""
+    models = [f for f in data.told(spec.needs) if adversarial_alone(f) and f.traits.family == "efficientnet"]
+    series, texts = [], []
+    for label, column in (
+        ("clean", data.clean([f.name for f in models])),
+        ("under attack", data.robust([f.name for f in models])),
+    ):
+        kept = [f for f in models if column and f.name in column.numbers and f.flops]
+        if column and kept:
+            kept.sort(key=lambda f: f.flops or 0)
+            names = [f.name for f in kept]
+            x = [(f.flops or 0) / 1e9 for f in kept]
+            series.append(of_column(label, x, column, names, names=names, line=len(names) > 1))
+            texts.append(column.about())
+    shown, used = [], []
+    for label, rows in (
+        ("clean", find(SAT, "accuracy", source='README.md table "SAT EfficientNet"')),
+        ("under attack, PGD-200", find(SAT, "robust_accuracy", steps=200, source="abstract")),
+    ):
+        those = [row for row in rows if of_row(row).traits.family == "efficientnet"]
+        those.sort(key=lambda row: of_row(row).flops or 0)
+        used += those
+        x, y = [(of_row(row).flops or 0) / 1e9 for row in those], [row.number.value for row in those]
+        shown.append(Series(label, x, y, line=len(those) > 1))
+    measured = f"Measured: {'; '.join(texts)}. " if texts else ""
+    text = f"{measured}Published: EfficientNet-B0 to L1, ImageNet, eps 4/255 ({sources(used)})."
+    figure = beside(spec, data, series, shown, "multiply-adds (G)", "accuracy (%)", text)
+    for axes in figure.axes:
+        if axes.get_lines():
+            axes.set_xscale("log")
+    return figure
+
+
 def draw_steps(spec: FigureSpec, data: Numbers) -> "Figure":
     """Robust accuracy against steps, a curve an activation."""
-    names = {f.name: activation_of(f) for f in data.models if smooth(f)}
-    found, about = curves(data, smooth)
-    series = [replace(one, label=names[one.label], index=index_of(names[one.label])) for one in found]
+    plain = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
+    models = comparable(data, plain, "activation")
+    found, about = curves(data, models)
+    facts = {f.name: f for f in models}
+    several = groups([facts[one.label] for one in found], "activation")
+    told = {
+        f.name: text for group, text in zip(several, differences(several, "activation"), strict=True) for f in group
+    }
+    series = [
+        replace(
+            one,
+            label=", ".join(filter(None, [titled(facts[one.label]), told[one.label]])),
+            index=look_of(facts[one.label].traits.activation),
+        )
+        for one in found
+    ]
     shown, used = [], []
-    for name in ("ReLU", "ELU", "GELU", "SmoothReLU", "SILU"):
-        rows = [
-            r for r in find(SAT, "robust_accuracy", source="activation functions") if published_activation(r) == name
-        ]
+    every = find(SAT, "robust_accuracy", source="activation functions")
+    for name in dict.fromkeys(of_row(row).traits.activation for row in every):
+        rows = [row for row in every if of_row(row).traits.activation == name]
         used += rows
-        steps = [float(row.number.steps) for row in rows]
-        shown.append(Series(name, steps, [row.number.value for row in rows], line=True, index=index_of(name)))
+        steps, y = [float(row.number.steps) for row in rows], [row.number.value for row in rows]
+        shown.append(Series(ACTIVATIONS[name], steps, y, line=True, index=look_of(name)))
     text = f"{about}Published: ResNet-50 on ImageNet, eps 4/255 ({sources(used)})."
     return iterations(spec, data, series, shown, text)
 
 
 def draw_gradients(spec: FigureSpec, data: Numbers) -> "Figure":
     """ReLU forwards; a smooth derivative in the attack, in the update, in both."""
-    names = {f.name for f in data.models if f.recipe and (f.recipe.smooth or f.recipe.name == "at")}
-    return clean_and_robust(spec, data, names)
+    found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "smooth_gradient")
+    kept = [group for group in found if any(f.traits.smooth_gradient for f in group)]
+    order = sorted((f for group in kept for f in group), key=lambda f: (len(f.traits.smooth_gradient), f.name))
+    return clean_and_robust(spec, data, [f.name for f in order])
 
+
+def draw_rectified(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Smooth activations beside themselves without the part below zero, and CELU beside ELU."""
+    found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "activation")
+    kept = [group for group in found if any(f.traits.activation in RECTIFIED for f in group)]
+    order = sorted((f for group in kept for f in group), key=lambda f: f.traits.activation)
+    return clean_and_robust(spec, data, [f.name for f in order if not f.traits.smooth_gradient])
+
+
+NEEDS = ("images", "activation")
 
 FIGURES = (
     FigureSpec(
@@ -162,6 +253,7 @@ FIGURES = (
         "2006.14536, teaser",
         "--model tiny_at,tiny_sat_silu,tiny_sat_gelu,tiny_sat_elu --suite tiny-pgd",
         draw_scatter,
+        NEEDS,
     ),
     FigureSpec(
         "sat-activation-curves",
@@ -176,6 +268,15 @@ FIGURES = (
         "2006.14536",
         "--model sat_resnet50,sat_resnet101,sat_resnet152 --suite pgd --protocol published",
         draw_scaling,
+        NEEDS,
+    ),
+    FigureSpec(
+        "sat-efficientnets",
+        "Adversarially trained EfficientNets",
+        "2006.14536",
+        "--model sat_efficientnet_b0,sat_efficientnet_b1 --suite pgd --protocol published",
+        draw_efficientnets,
+        (*NEEDS, "family"),
     ),
     FigureSpec(
         "sat-attack-iterations",
@@ -184,6 +285,7 @@ FIGURES = (
         "--model tiny_at,tiny_sat_silu,tiny_sat_gelu --suite pgd --eps 8/255 --step-size 1/255 --limit 200 "
         "--reliability 0 --steps K (K of 5, 10, 20, 50, 100)",
         draw_steps,
+        NEEDS,
     ),
     FigureSpec(
         "sat-gradient-ablation",
@@ -191,5 +293,14 @@ FIGURES = (
         "2006.14536, Table 1",
         "--model tiny_at,tiny_sat_smooth_attack,tiny_sat_smooth_update,tiny_sat_smooth_both --suite tiny-pgd",
         draw_gradients,
+        NEEDS,
+    ),
+    FigureSpec(
+        "sat-negative-part",
+        "Smooth activations with and without the part below zero",
+        "2006.14536, sections 4.2 and 4.3",
+        "--model tiny_sat_silu,tiny_sat_silu_rectified,tiny_sat_elu,tiny_sat_celu --suite tiny-pgd",
+        draw_rectified,
+        NEEDS,
     ),
 )

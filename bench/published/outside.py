@@ -100,5 +100,9 @@ def of_model(model: str, others: Iterable[Published]) -> list[Published]:
     Other zoos' models are found with and without their prefix.
     """
     base = split_branch(model).base
-    named = [replace(n, model=model) for n in others if not n.card and base in (n.model, n.model.partition(":")[2])]
+    named = [
+        replace(n, model=model)
+        for n in others
+        if not (n.card or n.figure) and base in (n.model, n.model.partition(":")[2])
+    ]
     return list(dict.fromkeys([*of_card(model), *named]))

@@ -33,6 +33,20 @@ def find(
     ]
 
 
+def points(figure: str) -> dict[str, list[Published]]:
+    """The published points of one of our figures, by series, as the table has them in order."""
+    found: dict[str, list[Published]] = {}
+    for row in published_table():
+        if row.figure == figure:
+            found.setdefault(row.method, []).append(row)
+    return found
+
+
+def readings(rows: Iterable[Published]) -> str:
+    """How `rows` were read, for a caption: `printed and by pixel`."""
+    return " and ".join(dict.fromkeys(row.number.reading for row in rows))
+
+
 def sources(rows: Iterable[Published]) -> str:
     """Where `rows` were read, for a caption."""
     return "; ".join(dict.fromkeys(row.number.source for row in rows))

@@ -16,7 +16,7 @@ from model_zoo.card import ModelCard
 from model_zoo.reported import ReportedNumber
 from model_zoo.schema import parse
 
-NAMES = ("paper", "method", "model", "card")
+NAMES = ("paper", "method", "model", "card", "figure", "x")
 FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in ("suite", "protocol"))
 """Of a number; suite and protocol are of numbers measured here, which are nobody else's."""
 
@@ -33,6 +33,7 @@ class Published:
     """One number of somebody else's, of `model` as it is typed to `bench run` where it can be.
 
     paper, method: what the source calls them; card: the model card that reports it, where one does
+    figure, x: the figure here that it is a point of, and where along the figure's axis it stands
     """
 
     model: str
@@ -40,6 +41,8 @@ class Published:
     paper: str = ""
     method: str = ""
     card: str = ""
+    figure: str = ""
+    x: str = ""
 
     @property
     def is_evidence(self) -> bool:
@@ -54,7 +57,7 @@ def read_rows(rows: Iterable[Mapping[str, str]]) -> Iterator[Published]:
     for row in rows:
         cells = {name: text for name, text in row.items() if name in FIELDS and text}
         number = parse(ReportedNumber, {name: _typed(name, text) for name, text in cells.items()}, "row")
-        found = Published(row["model"], number, *(row.get(name) or "" for name in ("paper", "method", "card")))
+        found = Published(number=number, **{name: row.get(name) or "" for name in NAMES})
         if found.is_evidence:
             yield found
 

@@ -37,6 +37,18 @@ class ParametricSoftplus(nn.Module):
         return F.softplus(x, beta=self.alpha)
 
 
+class Rectified(nn.Module):
+    """A smooth activation without its part below zero: f(x) for x > 0, else 0 (SAT, section 4.2)."""
+
+    def __init__(self, smooth: nn.Module) -> None:
+        super().__init__()
+        self.smooth = smooth
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.smooth(x)
+        return torch.where(x > 0, y, torch.zeros_like(y))
+
+
 class _SmoothBackward(torch.autograd.Function):
     """ReLU forwards; backwards the derivative of parametric softplus, sigmoid(alpha x)."""
 
@@ -76,6 +88,10 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
     "parametric_softplus": ParametricSoftplus,
     "mish": nn.Mish,
+    "celu": nn.CELU,
+    "silu_rectified": lambda: Rectified(nn.SiLU()),
+    "gelu_rectified": lambda: Rectified(nn.GELU(approximate="tanh")),
+    "elu_rectified": lambda: Rectified(nn.ELU()),
     "smoothrelu": SmoothReLU,
     "relu_smooth_gradient": SmoothGradientReLU,
 }

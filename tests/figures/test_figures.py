@@ -15,7 +15,7 @@ from bench.cli import build_parser, main
 from bench.errors import StoreError
 from bench.figures import FIGURES, heat_maps, style
 from bench.figures.base import FigureSpec, NotMeasuredError, Series, beside
-from bench.figures.measured import Facts, Numbers
+from bench.figures.measured import Numbers
 from bench.published.papers import NOFROST, find
 from bench.published.table import published_table
 from bench.suites.registry import SUITES
@@ -122,7 +122,8 @@ def test_measured_points_are_the_measured_numbers(data: Numbers) -> None:
 def test_published_points_are_the_published_numbers_and_hollow(data: Numbers) -> None:
     axes = draw("nofrost-clean-robust", data).axes[1]
     assert axes.get_title() == "published"
-    assert marks(axes)["AT with BN"] == ([59.28], [13.57])
+    assert marks(axes)["adversarial training with batch norm"] == ([59.28], [13.57])
+    assert marks(axes)["NoFrost"] == ([74.06, 74.06], [23.56, 22.45])
     assert {line.get_markerfacecolor() for line in axes.get_lines()} == {"white"}
     silu = marks(draw("sat-activation-scatter", data).axes[1])["SILU"]
     assert silu == ([42.3], [69.73])
@@ -251,11 +252,6 @@ def test_names_with_markup_are_written_as_they_are(data: Numbers, tmp_path: Path
     assert label.startswith("<script>\\$x\\$ &")
     assert len(label) <= style.LONGEST + 2
     assert not heat_maps(data.frame)
-
-
-def test_a_model_without_a_card_has_facts() -> None:
-    facts = Facts.of("file:somewhere/net.py:make")
-    assert (facts.method, facts.recipe, facts.depth) == ("", None, None)
 
 
 def test_the_page_lists_every_figure() -> None:

@@ -1,0 +1,176 @@
+"""What figures know of a model: its card's traits, by fields. What makes two models comparable is a key over these."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.figures.flops import flops_of_card
+from bench.known_models import name_of
+from bench.manifest import RunModel
+from model_zoo.card import ModelCard
+from model_zoo.registry import by_other_name, cards, split_branch
+from model_zoo.traits import NO_TRAITS, TRAITS, Traits
+
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "silu": "SILU",
+    "gelu": "GELU",
+    "softplus": "Softplus",
+    "elu": "ELU",
+    "smoothrelu": "SmoothReLU",
+    "parametric_softplus": "Parametric Softplus",
+    "celu": "CELU",
+    "mish": "Mish",
+    "silu_rectified": "SILU, x > 0",
+    "gelu_rectified": "GELU, x > 0",
+    "elu_rectified": "ELU, x > 0",
+}
+"""As the papers write them; their order gives each the same colour in every figure."""
+
+COMPARED = (
+    "family",
+    "depth",
+    "width",
+    "size",
+    "activation",
+    "normalisation",
+    "denoising",
+    "images",
+    "share",
+    "attacker",
+    "smooth_gradient",
+    "objective",
+    "consistent",
+    "augmentation",
+    "extra_data",
+    "parent",
+    "separate",
+    "role",
+    "epochs",
+)
+"""In what two models can differ. A figure frees those that it compares; all others must be the same."""
+
+NETWORK = ("family", "depth", "width", "size")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A model of a results folder, or of a published number. `size` is its input in pixels, 0 where unknown."""
+
+    name: str
+    branch: str = ""
+    method: str = ""
+    traits: Traits = NO_TRAITS
+    size: int = 0
+    parameters: int = 0
+    branches: tuple[str, ...] = ()
+    extra_data: str = ""
+    dataset: str = ""
+    card: ModelCard | None = None
+
+    @classmethod
+    def of(cls, name: str, about: RunModel | None = None, given: Traits | None = None) -> "Facts":
+        """Look up what is known of a model: what the user gives, then its card, then what its run wrote down."""
+        about = about or RunModel()
+        base, branch = split_branch(name_of(name))
+        card = cards().get(base) or by_other_name().get(base)
+        told = [given or Traits(), card.traits if card else Traits(), about.traits]
+        size = about.input.get("size") or (card.input.size if card else 0)
+        return cls(
+            name,
+            branch,
+            (card.method if card else "") or about.method,
+            merged(told),
+            size,
+            (card.parameters if card else 0) or about.parameters,
+            card.branches if card else (),
+            card.extra_data if card else "",
+            card.dataset if card else "",
+            card,
+        )
+
+    @property
+    def share(self) -> float | None:
+        """Clean training images in percent of the adversarial ones."""
+        return self.traits.share
+
+    @property
+    def separate(self) -> int:
+        """Batch norms in training, one for each part of a batch; 1 where all went through the same."""
+        return self.traits.batch_norms or len(self.branches) or 1
+
+    @property
+    def role(self) -> str:
+        """The training images whose normalisation this branch is; the first ones' where there is one branch of more."""
+        images = self.traits.images
+        if self.separate < 2 or len(images) != self.separate:
+            return ""
+        return images[self.branches.index(self.branch)] if self.branch in self.branches else images[0]
+
+    @property
+    def flops(self) -> float | None:
+        """Multiply-adds of one picture; None where the network cannot be built from a card."""
+        return flops_of_card(self.card) if self.card else None
+
+    def get(self, field: str) -> Any:
+        """The value of a field of `COMPARED`."""
+        return getattr(self.traits, field) if field in TRAITS else getattr(self, field)
+
+    def key(self, free: Iterable[str]) -> tuple[tuple[str, Any], ...]:
+        """Every field but the free ones, with its value."""
+        return tuple((field, self.get(field)) for field in COMPARED if field not in free)
+
+    def lacks(self, needs: Iterable[str]) -> list[str]:
+        """Those of the fields that nothing is known of."""
+        clean = bool(self.traits.images) and "adversarial" not in self.traits.images
+        unasked = ("attacker",) if clean else ()
+        return [field for field in needs if field not in unasked and self.get(field) in ("", 0, (), None)]
+
+
+def merged(told: Sequence[Traits]) -> Traits:
+    """Each field as the first says it that says anything."""
+    found = told[0]
+    for other in told[1:]:
+        empty = Traits()
+        gaps = {name: getattr(other, name) for name in TRAITS if getattr(found, name) == getattr(empty, name)}
+        found = replace(found, **gaps)
+    return found
+
+
+def groups(models: Iterable[Facts], *free: str) -> list[list[Facts]]:
+    """Models that differ in nothing but the free fields, together; the largest group first."""
+    found: dict[Any, list[Facts]] = {}
+    for model in models:
+        found.setdefault(model.key(free), []).append(model)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def differences(every: Sequence[Sequence[Facts]], *free: str) -> list[str]:
+    """Name each group by the fields in which the groups differ, the free ones aside; empty where there is one."""
+    keys = [dict(group[0].key(free)) for group in every]
+    fields = [field for field in COMPARED if field not in free and len({str(key[field]) for key in keys}) > 1]
+    return [", ".join(filter(None, (written(field, key[field]) for field in fields))) for key in keys]
+
+
+def written(field: str, value: Any) -> str:
+    """A field's value for a legend."""
+    if value in ("", 0, (), None, False):
+        return ""
+    told = {
+        "depth": f"{value} layers",
+        "width": f"width {value}",
+        "size": f"{value} px",
+        "activation": ACTIVATIONS.get(str(value), str(value)),
+        "normalisation": "no normalisation" if value == "none" else f"{value} norm",
+        "denoising": "denoising",
+        "share": f"{value} % clean",
+        "consistent": "consistent batch norm",
+        "parent": f"from {value}",
+        "separate": f"{value} batch norms" if value != 1 else "",
+        "role": f"{value} branch",
+        "epochs": f"{value} epochs",
+        "extra_data": "extra data",
+    }
+    if field in ("images", "smooth_gradient"):
+        return " + ".join(value)
+    return told.get(field, str(value))

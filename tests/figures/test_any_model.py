@@ -1,0 +1,184 @@
+"""Any model enters a figure by what its card, its run or the user says of it; nothing is read from its name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+import bench
+from bench.cli import main
+from bench.errors import UsageError
+from bench.figures import FIGURES, read_traits, style, write_figures
+from bench.figures.advprop import DISTORTED
+from bench.figures.base import NotMeasuredError
+from bench.figures.facts import Facts, differences, groups, merged
+from bench.figures.flops import multiply_adds, multiply_adds_of_resnet
+from bench.figures.measured import Numbers
+from bench.figures.nofrost import AXES
+from bench.published.papers import points
+from bench.suites.registry import SUITES
+from bench.testing import fake_model, write_results
+from model_zoo.inspect_network import activation_of, normalisation_of
+from model_zoo.load import build
+from model_zoo.registry import cards
+from model_zoo.traits import TrainingAttack, Traits
+
+BY_NAME = {spec.name: spec for spec in FIGURES}
+PGD = "imagenet/pgd-linf-eps4_255-k50-a1_255-r1-untargeted"
+ATTACKED = {"pgd": {"imagenet/clean": 0.6, PGD: 0.4}}
+
+
+def draw(name: str, data: Numbers) -> Figure:
+    with style.styled():
+        return BY_NAME[name].draw(BY_NAME[name], data)
+
+
+def labels(figure: Figure, panel: int = 0) -> list[str]:
+    return figure.axes[panel].get_legend_handles_labels()[1]
+
+
+def test_an_efficientnet_is_drawn_with_its_own_activation_and_apart_from_other_networks(tmp_path: Path) -> None:
+    for name in ("sat_resnet50_relu", "sat_resnet50", "sat_efficientnet_b0", "sat_efficientnet_b1"):
+        write_results(tmp_path, name, ATTACKED)
+    asked = Numbers(tmp_path, ["sat_resnet50_relu", "sat_resnet50", "sat_efficientnet_b0"])
+    found = labels(draw("sat-activation-scatter", asked))
+    assert any(label.startswith("SILU, efficientnet") for label in found)
+    assert sum(label.startswith("ReLU") for label in found) == 1
+    assert labels(draw("sat-activation-scatter", Numbers(tmp_path))) == ["ReLU", "SILU"], "partners only, where any are"
+    figure = draw("sat-scaling", Numbers(tmp_path))
+    lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 1]
+    assert len(lines) == 1, "EfficientNets grow together, and no ResNet is among them"
+
+
+@pytest.mark.parametrize(
+    "asked", {pair for s in (*AXES.values(), *((d,) for d in DISTORTED.values())) for pair in s[0]}
+)
+def test_sets_of_200_classes_are_read_by_them(asked: tuple[str, str]) -> None:
+    suite, metric = SUITES[asked[0]], asked[1]
+    names = {m.name for m in suite.metrics}
+    assert metric in names
+    assert (metric == "accuracy_200") == ("accuracy_200" in names)
+
+
+def test_vanilla_b7_is_the_papers_84_5() -> None:
+    (b7,) = (row for row in points("advprop-scaling")["vanilla"] if row.x == "B7")
+    assert b7.number.value == 84.5
+    assert [row.number.value for row in points("intriguing-clean-share")["ResNet-152"]] == [
+        20.9,
+        20.3,
+        15.4,
+        29.1,
+        32.1,
+        39.2,
+    ]
+
+
+@pytest.mark.parametrize(("depth", "giga"), [(152, 11.6), (200, 15.1), (338, 25.2)])
+def test_multiply_adds_are_those_of_the_papers_axis(depth: int, giga: float) -> None:
+    """The axis was read by pixel, to 0.2."""
+    assert multiply_adds_of_resnet(depth) / 1e9 == pytest.approx(giga, abs=0.2)
+
+
+def test_multiply_adds_by_hand() -> None:
+    with torch.device("meta"):
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3, 2, 1, groups=1),
+            torch.nn.Conv2d(8, 8, 3, 1, 1, groups=8),
+            torch.nn.Flatten(),
+            torch.nn.Linear(8 * 16 * 16, 10),
+        )
+    assert multiply_adds(net, 32) == 16 * 16 * 8 * (3 * 9) + 16 * 16 * 8 * 9 + 8 * 16 * 16 * 10
+
+
+KINDS = {
+    (c.room, c.traits.family, c.traits.activation, c.traits.normalisation): name
+    for name, c in sorted(cards().items(), reverse=True)
+}
+
+
+@pytest.mark.parametrize("name", KINDS.values())
+def test_a_card_s_traits_are_those_of_its_network(name: str) -> None:
+    card = cards()[name]
+    with torch.device("meta"):
+        net = build(card)
+    seen, said = activation_of(net), card.traits.activation
+    assert said.removesuffix("_rectified") == seen or (said == "relu6" and seen in ("relu", "relu6"))
+    assert card.traits.normalisation in (normalisation_of(net), "none")
+
+
+def test_every_card_says_how_it_was_trained_and_whose_each_branch_is() -> None:
+    for name, card in cards().items():
+        assert card.traits.images, name
+        assert all(Facts.of(f"{name}@{branch}").role for branch in card.branches)
+
+
+def test_a_model_without_a_card_says_what_is_missing_and_enters_once_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = fake_model("lab_a", classes=10), fake_model("lab_b", classes=10, seed=1)
+    bench.run(list(net), "tiny-pgd", limit=10, reliability=0, out=tmp_path / "runs", quiet=True)
+    with pytest.raises(
+        NotMeasuredError, match=r"lab_a says no images; lab_b says no images .say it in the card's .traits."
+    ):
+        write_figures(str(tmp_path / "runs"), tmp_path / "out", only=["intriguing-normalisation"])
+    file = tmp_path / "traits.toml"
+    file.write_text('[lab_a]\nimages = ["adversarial"]\n[lab_b]\nimages = ["clean", "adversarial"]\n')
+    arguments = ["figures", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--only", "intriguing-clean-share"]
+    assert main([*arguments, "--traits", str(file), "--models", "lab_a,lab_b"]) == 0
+    assert "intriguing-clean-share.png" in capsys.readouterr().out
+    data = Numbers(tmp_path / "runs", traits=read_traits(file))
+    (line, *_) = draw("intriguing-clean-share", data).axes[0].get_lines()
+    assert list(line.get_xdata()) == [0, 100]
+    facts = {f.name: f for f in data.models}["lab_a"]
+    assert (facts.traits.activation, facts.traits.normalisation) == ("relu", "batch"), "as the run saw the network"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[a]\nimages = 'clean'", "a.images must be an array"),
+        ("[a]\nimage = []", "unknown key a.image"),
+        ("a", "expected a table"),
+        ("[a]\nattacker = {eps = 'many'}", "positive fraction"),
+        ("[a]\nclean_share = 120", "in percent"),
+    ],
+)
+def test_a_file_of_traits_is_refused_by_the_place(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_traits(tmp_path / "t.toml")
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    write_results(tmp_path, "sat_resnet50", ATTACKED)
+    with pytest.raises(UsageError, match=r"unknown figure 'sat-scalin' .did you mean sat-scaling"):
+        write_figures(str(tmp_path), tmp_path / "out", only=["sat-scalin"])
+    with pytest.raises(UsageError, match=r"no results of 'sat_resnet5'.*measured are sat_resnet50"):
+        Numbers(tmp_path, ["sat_resnet5"])
+
+
+def test_a_model_of_another_zoo_is_what_its_card_says_it_is_also_named() -> None:
+    ours, theirs = Facts.of("advprop_efficientnet_b3"), Facts.of("timm:tf_efficientnet_b3.ap_in1k")
+    assert theirs.traits == ours.traits
+    assert theirs.key(()) == ours.key(())
+
+
+def test_groups_differ_in_nothing_but_what_is_free() -> None:
+    at, silu, deep = (Facts.of(f"tiny_{name}") for name in ("at", "sat_silu", "at_deep"))
+    assert [len(group) for group in groups([at, silu, deep], "activation")] == [2, 1]
+    assert differences(groups([at, silu, deep], "activation"), "activation") == ["8 layers", "14 layers"]
+
+
+def test_the_first_that_says_a_field_is_believed() -> None:
+    first, second = Traits(activation="relu"), Traits(activation="silu", images=("clean",))
+    assert merged([first, second]) == Traits(activation="relu", images=("clean",))
+
+
+def test_roles_of_branches_follow_the_images() -> None:
+    assert Facts.of("tiny_mbn@adv").role == "adversarial"
+    assert Facts.of("tiny_advprop_fine@aug").role == "augmented"
+    assert Facts.of("advprop_efficientnet_b0").role == "clean", "the one branch that was released"
+    assert Facts.of("tiny_mix").role == ""
+    assert replace(Facts.of("tiny_mix").traits, attacker=TrainingAttack("8/255")).share == 100
