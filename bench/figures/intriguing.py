@@ -92,12 +92,10 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
         attack = c.attack
         if attack is None or c.family != "pgd" or attack.through or not names & c.numbers.keys():
             continue
-        # The step size belongs to the budget: papers change both together.
-        fixed = (
-            replace(attack, steps=None, step_size=None)
-            if along == "steps"
-            else replace(attack, eps=Fraction(1), step_size=None)
-        )
+        # The step size belongs to the budget: papers change both together. `short` only says that they do not fit.
+        told = tuple(word for word in attack.words if word != "short")
+        alike = replace(attack, step_size=None, words=told)
+        fixed = replace(alike, steps=None) if along == "steps" else replace(alike, eps=Fraction(1))
         kinds.setdefault((c.dataset, str(fixed), c.n), []).append(c)
     place = {
         id(c): float(c.steps if along == "steps" else 255 * c.attack.eps) for g in kinds.values() for c in g if c.attack
