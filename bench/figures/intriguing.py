@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from bench.attacks.presets import SHORT
 from bench.figures import style
 from bench.figures.base import FigureSpec, Series, bars, beside, clean_and_robust, of_column
 from bench.figures.branches import draw_branch_statistics
@@ -93,7 +94,7 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
         if attack is None or c.family != "pgd" or attack.through or not names & c.numbers.keys():
             continue
         # The step size belongs to the budget: papers change both together. `short` only says that they do not fit.
-        told = tuple(word for word in attack.words if word != "short")
+        told = tuple(word for word in attack.words if word != SHORT)
         alike = replace(attack, step_size=None, words=told)
         fixed = replace(alike, steps=None) if along == "steps" else replace(alike, eps=Fraction(1))
         kinds.setdefault((c.dataset, str(fixed), c.n), []).append(c)
