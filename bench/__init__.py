@@ -1,25 +1,104 @@
-"""Evaluate robust ImageNet models: ``run``, ``attack``, ``results``, ``records``, ``corrupt``.
+"""Evaluate robust ImageNet models. Every command of `bench` mirrors a function of this module: `dir(bench)` shows all.
 
 Nothing heavy is imported until it is used, so that ``bench list`` answers at once.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.attacks import list_attacks as list_attacks
+    from bench.attacks.call import attack as attack
+    from bench.board.leaderboard import leaderboard as leaderboard
+    from bench.board.report import report as report
+    from bench.corruptions import corrupt as corrupt
+    from bench.datasets.doctor import diagnose as doctor
+    from bench.datasets.fetch import fetch as fetch_dataset
+    from bench.datasets.known import list_datasets as list_datasets
+    from bench.demo import demo as run_demo
+    from bench.diagnosis.run import diagnose as diagnose
+    from bench.engine.run import run as run
+    from bench.figures import list_figures as list_figures
+    from bench.figures import write_figures as write_figures
+    from bench.folder.compare import compare_pairs as compare
+    from bench.folder.merge import merge as merge
+    from bench.folder.tables import records as records
+    from bench.folder.tables import results as results
+    from bench.folder.verify import verify as verify
+    from bench.gate.check import accept as accept
+    from bench.gate.check import check as check
+    from bench.options import RunOptions as RunOptions
+    from bench.suites.registry import list_suites as list_suites
+    from bench.training.zoo import train_recipe as train
+
+    __version__: str
 
 _PUBLIC = {
+    "RunOptions": "bench.options",
+    "accept": "bench.gate.check",
     "attack": "bench.attacks.call",
-    "run": "bench.engine.run",
-    "results": "bench.folder.tables",
-    "records": "bench.folder.tables",
-    "leaderboard": "bench.board.leaderboard",
     "check": "bench.gate.check",
+    "compare": "bench.folder.compare:compare_pairs",
     "corrupt": "bench.corruptions",
+    "diagnose": "bench.diagnosis.run",
+    "doctor": "bench.datasets.doctor:diagnose",
+    "fetch_dataset": "bench.datasets.fetch:fetch",
+    "leaderboard": "bench.board.leaderboard",
+    "list_attacks": "bench.attacks",
+    "list_datasets": "bench.datasets.known",
+    "list_figures": "bench.figures",
+    "list_suites": "bench.suites.registry",
+    "merge": "bench.folder.merge",
+    "records": "bench.folder.tables",
+    "report": "bench.board.report",
+    "results": "bench.folder.tables",
+    "run": "bench.engine.run",
+    "run_demo": "bench.demo:demo",
+    "train": "bench.training.zoo:train_recipe",
+    "verify": "bench.folder.verify",
+    "write_figures": "bench.figures",
 }
+"""Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
 
-__all__ = ["attack", "check", "corrupt", "leaderboard", "records", "results", "run"]
+__all__ = [
+    "RunOptions",
+    "accept",
+    "attack",
+    "check",
+    "compare",
+    "corrupt",
+    "diagnose",
+    "doctor",
+    "fetch_dataset",
+    "leaderboard",
+    "list_attacks",
+    "list_datasets",
+    "list_figures",
+    "list_suites",
+    "merge",
+    "records",
+    "report",
+    "results",
+    "run",
+    "run_demo",
+    "train",
+    "verify",
+    "write_figures",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("robust-imagenet-bench")
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+        from model_zoo.errors import suggestion
+
+        raise AttributeError(f"module 'bench' has no attribute {name!r}{suggestion(name, _PUBLIC)}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(import_module(module), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+import bench
 from bench import commands
 from bench.errors import BenchError
 from bench.text import escape_unprintable
@@ -17,6 +18,15 @@ from model_zoo.errors import ZooError, suggestion
 
 DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distribution shift, diagnostics."
 EPILOG = "exit codes: 0 complete, 2 usage, 3 incomplete, 4 regression found, 5 data or weights missing or not verified"
+BEGINNING = f"""{DESCRIPTION}
+
+  bench demo                                            everything once, without a download
+  bench list models|suites|attacks|datasets             what there is; bench show MODEL: one model's card
+  bench run --model NAME --suite SUITE --data DIR       measure; the same command again continues
+  bench results DIR                                     the numbers; also bench leaderboard, bench report
+  bench compare MODEL_A MODEL_B DIR                     two models, image by image
+
+`bench --help` shows every command, `bench COMMAND --help` its options."""
 INTERRUPTED, TERMINATED = 130, 143
 """128 and the signal's number, as shells have it: Ctrl-C, and what schedulers send before they kill."""
 
@@ -49,7 +59,8 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; each file of `bench.commands` adds its own part."""
     parser = Parser(prog="bench", description=DESCRIPTION, epilog=EPILOG)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for module in sorted(m.name for m in pkgutil.iter_modules(commands.__path__)):
         import_module(f"bench.commands.{module}").add_parser(subparsers)
     return parser
@@ -61,7 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-        chosen.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+        of = chosen.choices[options.command] if options.command else parser
+        of.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.command is None:
+        print(f"bench {bench.__version__}" if options.version else BEGINNING)
+        return 0
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -17,3 +17,8 @@ ATTACKS = {
     "aa-fast": "a cheaper ensemble of the same parts, under its own name",
 }
 """Every attack by name, with what it is and its source."""
+
+
+def list_attacks() -> list[str]:
+    """Names of all attacks (`bench list attacks`)."""
+    return list(ATTACKS)

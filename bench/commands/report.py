@@ -1,7 +1,6 @@
 """`bench report`: a results folder as a site."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from bench.commands.results import OUTSIDE
@@ -27,19 +26,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    import os
+    from bench.board.report import report
 
-    from bench.board.site.build import SiteOptions, write_site
-    from bench.datasets.table import parse_roots
-    from bench.errors import UsageError
-    from bench.published.outside import read_outside
-
-    if arguments.thumbnails < 0:
-        raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {arguments.thumbnails}")
-    outside = [number for path in arguments.outside for number in read_outside(Path(path))]
-    roots = parse_roots(arguments.data, os.environ.get("BENCH_DATA"))
-    written = write_site(
-        arguments.dir, arguments.out, SiteOptions(arguments.title, outside, arguments.thumbnails, roots)
+    written = report(
+        arguments.dir,
+        arguments.out,
+        title=arguments.title,
+        outside=arguments.outside,
+        thumbnails=arguments.thumbnails,
+        data=arguments.data,
     )
     print(f"{written[0]} and {len(written) - 1} more pages; open it in a browser, no server is needed")
     return 0

@@ -20,22 +20,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from bench.training.loop import train
     from bench.training.recipes import RECIPES
-    from bench.training.zoo import make_job, say
+    from bench.training.zoo import train_recipe
 
     if arguments.recipe == "list":
         for recipe in RECIPES.values():
             print(f"{recipe.name:20} {recipe.about}")
         return 0
-    job = make_job(
+    weights = train_recipe(
         arguments.recipe,
-        arguments.seed,
-        arguments.out,
+        seed=arguments.seed,
+        out=arguments.out,
         epochs=arguments.epochs,
         data=arguments.data,
         size=arguments.size,
         device=arguments.device,
     )
-    print(f"{train(job, say)} is trained; its log is {job.log}")
+    print(f"{weights} is trained; its log lies beside it")
     return 0

@@ -105,3 +105,8 @@ def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
         with contextlib.suppress(IncompleteError):
             found[f"corruptions-{suite}-{quote(model, safe='@')}"] = heat_map(frame, model, suite)
     return found
+
+
+def list_figures() -> list[str]:
+    """Names of the papers' figures (`bench list figures`)."""
+    return [spec.name for spec in FIGURES]

@@ -1,12 +1,13 @@
 """Joining results folders: objects are named by what they are, so joining is copying what is not there yet."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from bench.errors import StoreError
 from bench.store import Store
 
 
-def merge(sources: Sequence[str], out: str) -> int:
+def merge(sources: Sequence[str | Path], out: str | Path) -> int:
     """Copy every object of the `sources` that `out` lacks; returns how many. `StoreError` if a source is empty."""
     target = Store(out)
     there = set(_keys(target))

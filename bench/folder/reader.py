@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -57,7 +58,7 @@ class SuiteRun:
 class ResultsFolder:
     """Reads lazily: descriptions first, the records of a cell when they are asked for."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str | Path) -> None:
         self.store = Store(address)
         self.cells = {cell_id: read_cell(self.store, cell_id) for cell_id in cell_ids(self.store)}
         self.labels = labels(map(self._key, self.cells.values()), read_known_models(self.store))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.record import digest
@@ -34,7 +35,7 @@ class Recount:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify(directory: str) -> Recount:
+def verify(directory: str | Path) -> Recount:
     """Recount a results folder. Raises `StoreError` where there are no results or a description is damaged."""
     folder, recount = ResultsFolder(directory), Recount()
     wanted = {cell: (run.name, name) for run in folder.suite_runs() for name, cell in run.cells.items()}

@@ -40,3 +40,8 @@ def find_suite(name: str) -> Suite:
     if name not in SUITES:
         raise UsageError.unknown("suite", name, SUITES)
     return SUITES[name]
+
+
+def list_suites() -> list[str]:
+    """Names of all suites (`bench list suites`)."""
+    return list(SUITES)

@@ -50,6 +50,28 @@ def make_job(
     return TrainingJob(recipe, seed, pictures, out, torch.device(place))
 
 
+def train_recipe(
+    recipe: str,
+    *,
+    seed: int = 0,
+    out: str | Path = "results/zoo",
+    epochs: int | None = None,
+    data: str | Path | None = None,
+    size: int = 32,
+    device: str | None = None,
+) -> Path:
+    """Train the recipe called `recipe` with a line an epoch, and return the file of its weights; the same call
+    continues.
+
+    seed: of initial weights, order and noise; out: folder of weights, log and checkpoint; epochs: in place of the
+    recipe's; data: one folder of pictures a class, cut to `size` pixels (default: the tiny pictures); device: any
+    torch device. Raises `UsageError` for an unknown recipe.
+    """
+    place = Path(data) if data is not None else None
+    job = make_job(recipe, seed, Path(out), epochs=epochs, data=place, size=size, device=device)
+    return train(job, say)
+
+
 def train_task(task: Task, out: Path) -> str:
     """Train one model on one thread of the CPU, on which it is the same bit for bit; returns its name."""
     torch.set_num_threads(1)

@@ -14,3 +14,8 @@ def _every() -> Iterator[SetInfo]:
 
 SETS: dict[str, SetInfo] = {info.name: info for info in sorted(_every(), key=lambda info: info.order)}
 """Every data set by name, in the order of tables."""
+
+
+def list_datasets() -> list[str]:
+    """Names of all data sets (`bench list datasets`)."""
+    return list(SETS)

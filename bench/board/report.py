@@ -1,0 +1,33 @@
+"""`bench.report`: a results folder as a site."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.board.site.build import SiteOptions, write_site
+from bench.datasets.table import parse_roots
+from bench.errors import UsageError
+from bench.published.outside import read_outside
+
+
+def report(
+    directory: str | Path,
+    out: str | Path = "reports",
+    *,
+    title: str = SiteOptions.title,
+    outside: Sequence[str | Path] = (),
+    thumbnails: int = 0,
+    data: str | Path | None = None,
+) -> list[Path]:
+    """Write the results folder `directory` as a self-contained HTML site into `out`; returns its files, the
+    leaderboard first.
+
+    outside: files or folders of RobustBench's or timm's tables, shown as columns marked outside; thumbnails: number of
+    each model's worst pictures on its page, read from `data`, a folder as for `bench run`. Raises `StoreError` for a
+    folder without results, `UsageError` where `out` cannot be a folder, `DataError` where `data` is none.
+    """
+    if thumbnails < 0:
+        raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {thumbnails}")
+    others = [number for path in outside for number in read_outside(Path(path))]
+    roots = parse_roots(None if data is None else str(data), os.environ.get("BENCH_DATA"))
+    return write_site(directory, out, SiteOptions(title, others, thumbnails, roots))
