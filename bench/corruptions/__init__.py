@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.corruptions.constants import family
+from bench.corruptions.inputs import as_batch
 from bench.corruptions.keys import Keys, image_keys
 from bench.errors import UsageError
 
@@ -66,6 +67,7 @@ class Corruption:
     def __post_init__(self) -> None:
         if self.name not in (*NAMES, *EXTRA):
             raise UsageError.unknown("corruption", self.name, (*NAMES, *EXTRA))
+        object.__setattr__(self, "severity", _whole(self.severity))
         if type(self.severity) is not int or self.severity not in SEVERITIES:
             raise UsageError(f"severity of {self.name}: expected a whole number of 1..5, found {self.severity!r}")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
@@ -101,17 +103,20 @@ class Corruption:
         return Setting(height, width, constants, constants.strengths[self.name][self.severity - 1])
 
 
-def corrupt(
-    images: NDArray[np.uint8], name: str, severity: int, seed: int = 0, *, jpeg_quality: int | None = None
-) -> NDArray[np.uint8]:
+def corrupt(images: Any, name: str, severity: int, seed: int = 0, *, jpeg_quality: int | None = None) -> Any:
     """Corrupt uint8 images [n, h, w, 3], or one [h, w, 3]; keys come from the position in the batch.
 
-    Without JPEG unless `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or shape.
+    Grey pictures ([h, w], or one channel), uint8 tensors (a tensor comes back), PIL pictures and lists of one size are
+    taken too. Without JPEG unless `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or shape.
     """
     corruption = Corruption(name, severity, jpeg_quality)
-    batch = images[None] if images.ndim == 3 else images
-    out = corruption(batch, image_keys(seed, [str(i) for i in range(len(batch))], str(corruption)))
-    return out[0] if images.ndim == 3 else out
+    batch, restore = as_batch(images)
+    return restore(corruption(batch, image_keys(seed, [str(i) for i in range(len(batch))], str(corruption))))
+
+
+def _whole(value: Any) -> Any:
+    """NumPy's whole numbers as Python's; anything else as it is."""
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def _check(images: NDArray[np.uint8], keys: Sequence[int] | Keys) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from bench.corruptions import Corruption, image_keys
+from bench.pixels import to_rgb
 
 
 class Corrupt:
@@ -19,7 +20,7 @@ class Corrupt:
         self.seed = seed
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = np.asarray(to_rgb(image))
         content = hashlib.sha256(pixels.tobytes()).hexdigest()
         keys = image_keys(self.seed, [content], str(self.corruption))
         return Image.fromarray(self.corruption(pixels[None], keys)[0])

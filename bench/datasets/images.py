@@ -1,35 +1,46 @@
 """Files become RGB pictures, whatever they are; those that are not pictures say so."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from bench.datasets.base import UnreadableError
+from bench.pixels import to_rgb
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF", "AVIF")
 """What is decoded, whatever a file's name is. Pillow knows more: of an EPS it would start Ghostscript."""
 
-EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff"})
+EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff", ".avif"})
+
+MOST_PIXELS = "BENCH_MAX_PIXELS"
+"""Environment variable: pixels of the largest picture that is decoded; default Pillow's 178,956,970."""
 
 
 def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
     """The picture in a file, or in the bytes of one called `name`, as 8-bit RGB.
 
     Grey, palette and CMYK pictures are converted; 16-bit ones are scaled to 8; of an animation the first frame counts;
-    transparency is dropped; EXIF rotation is not applied, as in torchvision and the original evaluations.
+    transparency is dropped; EXIF rotation is not applied, as in torchvision and the original evaluations. As there, a
+    picture of more than 178,956,970 pixels is refused; BENCH_MAX_PIXELS sets another limit.
     Raises `UnreadableError` for anything truncated, empty or not a picture.
     """
     name = name or getattr(source, "name", "")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF data, which is not used
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Pillow warns of odd EXIF data, which is not used, and from half of the largest size on, which is read
+            warnings.simplefilter("ignore")
+            if most := os.environ.get(MOST_PIXELS):
+                Image.MAX_IMAGE_PIXELS = max(1, int(most) // 2)
             with Image.open(source, formats=FORMATS) as image:
-                return _to_rgb(image)
+                return to_rgb(image)
+    except Image.DecompressionBombError as error:
+        raise UnreadableError(f"{name}: {error}; {MOST_PIXELS} sets the largest size that is decoded") from None
     except UnidentifiedImageError:
+        if str(name).lower().endswith(".avif") and not features.check("avif"):
+            raise UnreadableError(f"{name}: AVIF needs Pillow 11.3 or newer") from None
         raise UnreadableError(f"{'empty file' if _empty(source) else 'not a picture'}: {name}") from None
     except MemoryError:
         raise
@@ -39,10 +50,3 @@ def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
 
 def _empty(source: Path | io.BytesIO) -> bool:
     return (source.stat().st_size if isinstance(source, Path) else len(source.getvalue())) == 0
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16- and 32-bit grey: Pillow's own conversion clips at 255
-        values = np.asarray(image, dtype=np.int64)
-        return Image.fromarray(np.clip(values // 257, 0, 255).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
 from bench.datasets.base import UnreadableError
 from bench.datasets.images import read_image
@@ -69,3 +69,33 @@ def test_any_bytes_are_a_picture_or_unreadable(tmp_path: Path, data: bytes, magi
     except UnreadableError as error:
         outcome = error
     assert outcome == "RGB" or "x.jpeg" in str(outcome)
+
+
+def test_a_picture_over_89_megapixels_is_read_as_torchvision_reads_it(tmp_path: Path) -> None:
+    """Pillow warns from 89,478,485 pixels on, and refuses twice as many; what it warns of is read."""
+    path = tmp_path / "large.png"
+    Image.new("L", (9600, 9400), 77).save(path)
+    image = read_image(path)
+    assert image.size == (9600, 9400)
+    assert image.getpixel((5, 5)) == (77, 77, 77)
+
+
+def test_the_largest_size_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    Image.new("L", (200, 200)).save(tmp_path / "x.png")
+    monkeypatch.setenv("BENCH_MAX_PIXELS", "10000")
+    with pytest.raises(UnreadableError, match="BENCH_MAX_PIXELS sets the largest size"):
+        read_image(tmp_path / "x.png")
+    monkeypatch.setenv("BENCH_MAX_PIXELS", "40000")
+    assert read_image(tmp_path / "x.png").size == (200, 200)
+
+
+def test_avif_is_read_as_pillow_reads_it_or_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if features.check("avif"):
+        path = tmp_path / "x.avif"
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)).save(path)
+        assert np.array_equal(np.asarray(read_image(path)), np.asarray(Image.open(path).convert("RGB")))
+    monkeypatch.setattr(features, "check", lambda _name: False)
+    (tmp_path / "y.avif").write_bytes(b"not a picture")
+    with pytest.raises(UnreadableError, match=r"AVIF needs Pillow 11\.3"):
+        read_image(tmp_path / "y.avif")
