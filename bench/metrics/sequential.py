@@ -1,0 +1,109 @@
+"""Intervals that stay valid however often one looks, and the rule that stops a measurement by them.
+
+Betting confidence sequences of Waudby-Smith and Ramdas (arXiv 2010.09686, "Estimating means of bounded random variables
+by betting"), for sampling without replacement (their section 5): images come in random order, and each mean that is not
+refuted by a bettor's winnings is in the interval.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics.estimate import LEVEL, Estimate
+
+Values = NDArray[np.float64]
+
+MOST = 0.75
+"""Share of its wealth that a bettor may lose at once."""
+
+_HALVINGS = 45
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """Images in random order of `seed`, until half the interval's width is at most `points` percentage points."""
+
+    points: Fraction
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"until {float(self.points):g} points, order of seed {self.seed}: "
+            f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
+        )
+
+    @classmethod
+    def find(cls, subset: str) -> "StopRule | None":
+        """The rule that a cell's `subset` tells of, if it does."""
+        found = re.search(r"until ([0-9.e+-]+) points, order of seed ([0-9]+):", subset)
+        return cls(Fraction(found[1]), int(found[2])) if found else None
+
+    @property
+    def width(self) -> float:
+        """Half the width that is asked for, as a share."""
+        return float(self.points) / 100
+
+    def interval(self, values: Values, total: int) -> tuple[float, float]:
+        """The interval of the mean over all `total` images, of those seen so far, [n] in [0, 1], in order."""
+        return betting_interval(values, total, self.width)
+
+    def met(self, values: Values, total: int) -> bool:
+        """Whether these are enough."""
+        low, high = self.interval(values, total)
+        return (high - low) / 2 <= self.width
+
+    def estimate(self, values: Values, total: int, unscored: int = 0) -> Estimate:
+        """The mean of `values` with this interval."""
+        low, high = self.interval(values, total)
+        return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
+
+
+def betting_interval(values: Values, total: int, width: float) -> tuple[float, float]:
+    """95 % interval of the mean of all `total` numbers in [0, 1], of which `values` [n] were drawn without replacement,
+    in the order of drawing; valid for whatever n one stops at.
+
+    One bettor stakes on the mean being higher than m and one on it being lower; m is refuted when either has ever
+    multiplied its wealth by 2 / 0.05. The stakes are those that do best when half the interval's width is `width`.
+    """
+    n = len(values)
+    if n == 0:
+        return 0.0, 1.0
+    before = np.concatenate([[0.0], np.cumsum(values)[:-1]])
+    left = total - np.arange(n, dtype=np.float64)
+    stakes = width / _variances(values)
+    mean, least = float(values.mean()), float(values.sum()) / total
+    most = least + (total - n) / total
+
+    def refuted(m: float, upwards: bool) -> bool:
+        """Whether the bettor on means above (or below) `m` has won."""
+        expected = (total * m - before) / left
+        if upwards:
+            gains = np.minimum(stakes, MOST / np.maximum(expected, 1e-12)) * (values - expected)
+        else:
+            gains = np.minimum(stakes, MOST / np.maximum(1 - expected, 1e-12)) * (expected - values)
+        return bool(np.log1p(np.maximum(gains, -MOST)).cumsum().max() >= math.log(2 / (1 - LEVEL)))
+
+    return _edge(least, mean, lambda m: refuted(m, True)), _edge(most, mean, lambda m: refuted(m, False))
+
+
+def _edge(outside: float, inside: float, refuted: Callable[[float], bool]) -> float:
+    """Where refuted means end between `outside` and `inside`, told on the safe side."""
+    if not refuted(outside):
+        return outside
+    for _ in range(_HALVINGS):
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if refuted(middle) else (outside, middle)
+    return outside
+
+
+def _variances(values: Values) -> Values:
+    """The variance guessed before each of `values` from those before it (equation 24 of the paper); never 0."""
+    count = np.arange(1, len(values) + 1)
+    means = (0.5 + np.cumsum(values)) / (count + 1)
+    seen = (0.25 + np.cumsum((values - means) ** 2)) / (count + 1)
+    return np.concatenate([[0.25], seen[:-1]])
