@@ -139,6 +139,17 @@ class Shuffled(View):
         super().__init__(whole, sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest()))
 
 
+class RandomOrder(View):
+    """The same pictures in a random order of `seed`, labelled with the `rule` that may stop a measurement of them."""
+
+    def __init__(self, whole: Dataset, seed: int, rule: str) -> None:
+        def key(index: int) -> bytes:
+            return hashlib.sha256(f"{seed}\0{whole.ids[index]}".encode()).digest()
+
+        super().__init__(whole, sorted(range(len(whole)), key=key))
+        self.subset = "; ".join(filter(None, [whole.subset, rule]))
+
+
 class FixedSize(View):
     """A set whose every picture must be `side` x `side`; any other would be shown resized, which is another set."""
 

@@ -75,7 +75,11 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
     subject = subjects[entry.subject]
     dataset = session.dataset(entry.condition.dataset, entry.condition.part)
     indices = (
-        [i * entry.images // sample for i in range(sample)] if sample < entry.images else list(range(entry.images))
+        list(range(min(sample, entry.images)))  # the first of a random order, which are measured whenever it stops
+        if session.until
+        else [i * entry.images // sample for i in range(sample)]
+        if sample < entry.images
+        else list(range(entry.images))
     )
     batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
     other = None if check.surrogate is None else subjects[check.surrogate].model

@@ -18,7 +18,8 @@ from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
 from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
-from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of
+from bench.engine.stopping import Stopping, check_stoppable
+from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
 from bench.errors import IncompleteError, UsageError
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
@@ -78,15 +79,18 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
     check_used(wanted, options)
     cluster = Cluster.wanted(options.ray, options.workers)
-    settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed)
+    settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed, options.until)
     session = settings.open()
     loaded = _models(models, options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session)
+    check_stoppable(wanted, plan, options)
     todo = _share(list(units(plan)), options.shard)
     missing = {(u.condition.name, u.key): u for u in units(plan, store)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
+    stopping = Stopping(plan, store)
+    todo = [left for unit in todo if (left := without_cells(unit, stopping.stopped))]
     doubted = _share(attacked(plan), options.shard)
     exact = tuple(subject.known.exact for subject in subjects)
     job = Job(tuple(loaded), options.weights, options.protocol, settings, exact=exact)
@@ -123,12 +127,15 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
         closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
     ):
         tally, said = Tally(), set[str]()
+        stopping = Stopping(plan, store)
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 progress.said(str(outcome))
                 tally.failed(outcome)
                 continue
             keep(store, outcome)
+            if isinstance(outcome.work, Unit) and isinstance(outcome.result, list):
+                stopping.note(outcome.work, outcome.result, queue)
             for note in notes_of(outcome):
                 if note not in said:
                     progress.said(note)

@@ -5,17 +5,19 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
-from bench.datasets.base import Dataset, Picture, Shuffled, Subset, UnreadableError
+from bench.datasets.base import Dataset, Picture, RandomOrder, Shuffled, Subset, UnreadableError
 from bench.datasets.preprocess import input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.readers import Readers
 from bench.known_models import KnownModel, read_known_models, recognise
+from bench.metrics.sequential import StopRule
 from bench.options.run import InputProtocol
 from bench.store import Store
 from bench.suites.base import Setup
@@ -110,6 +112,7 @@ class Session:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     batch_size: int = 32
     seed: int = 0
+    until: Fraction | None = None
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
     cache: PictureCache = field(default_factory=picture_cache)
     _datasets: dict[tuple[str, str, bool], Dataset] = field(default_factory=dict)
@@ -135,7 +138,8 @@ class Session:
     def _open(self, name: str, part: str) -> Dataset:
         whole = open_dataset(name, self.roots, part)
         cut = self.limit is not None and self.limit < len(whole)
-        return Subset(whole, int(self.limit or 0)) if cut else whole
+        chosen = Subset(whole, int(self.limit or 0)) if cut else whole
+        return RandomOrder(chosen, self.seed, str(StopRule(self.until, self.seed))) if self.until else chosen
 
     @property
     def left_out(self) -> list[str]:
@@ -172,12 +176,13 @@ class Settings:
     device: str | None = None
     batch_size: int | None = None
     seed: int = 0
+    until: Fraction | None = None
 
     def open(self) -> Session:
         """A session here. Raises `DataError` where `data` is no folder on this machine."""
         place = default_device(self.device)
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
-        return Session(roots, self.limit, place, self.batch_size or default_batch(place), self.seed)
+        return Session(roots, self.limit, place, self.batch_size or default_batch(place), self.seed, self.until)
 
 
 def default_device(name: str | None) -> torch.device:

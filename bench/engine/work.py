@@ -79,6 +79,18 @@ class WorkQueue:
             if not kept:
                 del self._blocks[block]
 
+    def leave_out(self, cells: Collection[str]) -> None:
+        """Leave out what was to be measured of these cells, by id; verdicts on them are made."""
+        for block, works in list(self._blocks.items()):
+            kept: list[Work] = [
+                left
+                for work in works
+                if (left := without_cells(work, cells) if isinstance(work, Unit) else work) is not None
+            ]
+            self._blocks[block] = deque(kept)
+            if not kept:
+                del self._blocks[block]
+
     def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
         """The next work for a worker that did block `last`, away from the blocks of `others` where that is possible."""
         if not self._blocks:
@@ -98,6 +110,12 @@ class WorkQueue:
         if not failure.final:
             self.put(work)
         return failure
+
+
+def without_cells(unit: Unit, ids: Collection[str]) -> Unit | None:
+    """`unit` without what was to be measured of the cells `ids`; None where nothing is left."""
+    cells = tuple(pair for pair in unit.cells if pair[1].id not in ids)
+    return replace(unit, cells=cells) if cells else None
 
 
 def _without(work: Work, subjects: Collection[int]) -> Work | None:

@@ -12,6 +12,8 @@ from bench.diagnostics.table import SCHEMA
 from bench.errors import StoreError
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.manifest import RunEntry, RunModel, read_manifest
+from bench.metrics.accuracy import in_order
+from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
 from bench.record import Cell, misfit
 from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
@@ -115,7 +117,7 @@ class ResultsFolder:
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
         records = _frame(pa.concat_tables(tables)) if tables else pd.DataFrame()
-        if len(records) < cell.protocol.images:
+        if len(records) < cell.protocol.images and not _stopped(cell, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         return LoadedCell(cell, records, tuple(problems), read_verdict(self.store, cell_id), tuple(measured))
 
@@ -134,6 +136,12 @@ class ResultsFolder:
                     seen.add(key)
                     given = manifest.options
                     yield SuiteRun(suite, label, about, cells, run, version, given, about.name or model)
+
+
+def _stopped(cell: Cell, records: pd.DataFrame) -> bool:
+    """Whether the cell's own rule says that these records are enough."""
+    rule = StopRule.find(cell.subset)
+    return rule is not None and len(records) > 0 and rule.met(in_order(records), cell.protocol.images)
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.metrics.accuracy import accuracy
+from bench.metrics.accuracy import accuracy, in_order
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
+from bench.metrics.sequential import StopRule
 from bench.record import Protocol, digest
 from bench.suites.base import Suite
 from bench.suites.registry import SUITES
@@ -150,7 +152,7 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
             wanted,
             name,
             "accuracy",
-            accuracy(cell.records),
+            _accuracy(cell),
             "share",
             cell.cell.protocol.hash,
             cell.cell.subset,
@@ -160,11 +162,19 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
     ]
 
 
+def _accuracy(cell: LoadedCell) -> Estimate:
+    """The cell's accuracy, with the interval of the rule that stopped it if one did."""
+    found, rule = accuracy(cell.records), StopRule.find(cell.cell.subset)
+    if rule is None:
+        return found
+    return rule.estimate(in_order(cell.records), cell.cell.protocol.images, found.unscored)
+
+
 def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
     wanted, cells = loaded.wanted, loaded.cells.values()
     if wanted.suite not in SUITES or not cells:
         return []
-    frames, protocol = loaded.frames, loaded.protocol
+    protocol = loaded.protocol
     subset = "; ".join(sorted({cell.cell.subset for cell in cells} - {""}))
     verdict = Verdict.worst(cell.reliability for cell in cells)
     suite = SUITES[wanted.suite]
@@ -184,8 +194,30 @@ def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
             if number.name == suite.headline
             else Verdict(),
         )
-        for number, estimate in _numbers(suite, frames, measured)
+        for number, estimate in _numbers_of(suite, loaded, measured)
     ]
+
+
+def _numbers_of(
+    suite: Suite, loaded: LoadedSuite, measured: Measurements
+) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
+    """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
+    cells = list(loaded.cells.values())
+    rule = next(filter(None, (StopRule.find(cell.cell.subset) for cell in cells)), None)
+    if rule is None:
+        yield from _numbers(suite, loaded.frames, measured)
+        return
+    order = max((cell.records for cell in cells), key=len)["image_id"]
+    for metric in suite.metrics:
+        if metric.per_image is None or metric.unit != "share":
+            yield metric, "no mean over images, which is all that --until can tell"
+            continue
+        try:
+            share = metric.per_image(loaded.frames).astype(float)
+            values = np.asarray(share.reindex(order[order.isin(share.index)]), dtype=np.float64)
+            yield metric, rule.estimate(values, max(cell.cell.protocol.images for cell in cells))
+        except MissingConditionError as error:
+            yield metric, str(error)
 
 
 def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate | str]]:

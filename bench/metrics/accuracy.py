@@ -27,6 +27,11 @@ def accuracy(frame: pd.DataFrame) -> Estimate:
     return Estimate(k / n if n else float("nan"), low, high, n, int(len(frame) - n))
 
 
+def in_order(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """1 for each scored image classified rightly, else 0, in the order of measurement."""
+    return np.asarray(_right(frame)[frame["scored"].to_numpy(dtype=bool)], dtype=np.float64)
+
+
 def error(frame: pd.DataFrame) -> Estimate:
     """1 - accuracy."""
     a = accuracy(frame)

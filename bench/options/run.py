@@ -50,6 +50,12 @@ class RunOptions:
     limit: Option[int | None, int | None] = Option(
         None, values.whole(1), "N images of each set, spread over it; labelled in every table", metavar="N"
     )
+    until: Option[Number | None, Fraction | None] = Option(
+        None,
+        values.above_zero,
+        "stop a condition when its accuracy on the whole set is known to POINTS percentage points",
+        metavar="POINTS",
+    )
     seed: Option[int, int] = Option(0, values.whole(0), "seed of all random draws, each keyed by image", metavar="S")
     weights: Option[str | Path | None, str | None] = Option(
         None,

@@ -30,6 +30,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "attack_engine": st.sampled_from(["native", "reference"]),
     "eps": st.lists(st.fractions(0, Fraction(254, 255)), max_size=3),
     "step_size": st.none() | st.fractions(Fraction(1, 10**6), Fraction(254, 255)),
+    "until": st.none() | st.fractions(Fraction(1, 100), Fraction(50)),
     "shard": st.none() | st.integers(1, 9).map(lambda n: f"{n}/9"),
     "targeted": st.none() | st.booleans(),
     "quiet": st.booleans(),

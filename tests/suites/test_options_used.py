@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "dataset": "sample",
     "protocol": "published",
     "limit": 7,
+    "until": 5,
     "seed": 1,
     "weights": "other.pth",
     "eps": "3/255",
@@ -37,7 +38,11 @@ OTHER: dict[str, Any] = {
 }
 """A value of each option that may change a number, unlike what any suite does of itself."""
 
-ELSEWHERE = {"weights": "another fingerprint, hence another cell", "reliability": "a verdict, not a number"}
+ELSEWHERE = {
+    "weights": "another fingerprint, hence another cell",
+    "reliability": "a verdict, not a number",
+    "until": "another order of the data set, hence another cell",
+}
 """Options that conditions do not follow, and why they cannot put a number under the wrong name."""
 
 
