@@ -14,7 +14,7 @@ PYTEST ?= --numprocesses=2 --dist=worksteal
 # With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
 HASHES ?= --require-hashes
 
-.PHONY: demo test test-cluster check format docs install lock sbom input-parity
+.PHONY: demo test test-cluster check format docs install lock mutants sbom input-parity
 
 install: $(STAMP)
 
@@ -65,6 +65,13 @@ input-parity: $(STAMP)
 lock: $(UV)
 	$(UV) pip compile --quiet $(LOCK) --extra dev --extra demo --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --output-file requirements.txt pyproject.toml
+
+# Mutation tests of the rooms that make numbers: hours for all three, so name some: make mutants OF='bench.metrics.*'
+OF ?=
+mutants: $(STAMP)
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet mutmut
+	$(BIN)/mutmut run --max-children 1 $(OF)
+	$(BIN)/mutmut results
 
 # A software bill of materials (CycloneDX) of what is installed.
 sbom: $(STAMP)
