@@ -1,0 +1,51 @@
+"""`bench reproduce`: a paper's tables and figures in one command."""
+
+import argparse
+from typing import Any
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser(
+        "reproduce", help="a paper's whole set of tables and figures; the same command again continues"
+    )
+    parser.add_argument("paper", metavar="PAPER", help="intriguing, sat, advprop or nofrost")
+    parser.add_argument(
+        "--data", metavar="DIR", help="a root of ImageNet sets: the released networks; without it, the tiny zoo"
+    )
+    parser.add_argument("--out", default="results/reproduce", metavar="DIR", help="runs, report and figures, by paper")
+    parser.add_argument("--models", metavar="A,B", help="these models in place of all that the paper released")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures of each set")
+    parser.add_argument(
+        "--random-weights", action="store_true", help="networks as built, without weights, to try the whole path"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="what is missing and what it would cost; measure nothing"
+    )
+    parser.set_defaults(func=_reproduce)
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from bench.errors import IncompleteError
+    from bench.reproduce import missing_and_cost, reproduce
+
+    models = [name for name in (arguments.models or "").split(",") if name]
+    if arguments.dry_run:
+        for line in missing_and_cost(arguments.paper, data=arguments.data, models=models, limit=arguments.limit):
+            print(line, flush=True)
+        return 0
+    done = reproduce(
+        arguments.paper,
+        arguments.out,
+        data=arguments.data,
+        models=models,
+        limit=arguments.limit,
+        random_weights=arguments.random_weights,
+        say=lambda line: print(line, flush=True),
+    )
+    for path in done.files:
+        print(path)
+    for reason in done.missing:
+        print(f"missing: {reason}")
+    print(f"report: {arguments.out}/{arguments.paper}/report/index.html")
+    return IncompleteError.exit_code if done.missing else 0

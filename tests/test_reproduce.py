@@ -1,0 +1,82 @@
+"""A paper in one command: its steps from fields and figures, its cost from the networks, its faults one by one."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.attacks.presets import make_pgd
+from bench.cli import build_parser, main
+from bench.errors import UsageError
+from bench.figures import FIGURES
+from bench.reproduce import PAPERS, Step, commands, passes, steps
+from bench.suites.base import Setup
+from model_zoo.registry import find_card
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+@pytest.mark.parametrize("real", [True, False])
+def test_every_step_can_be_typed(paper: str, real: bool) -> None:
+    found = steps(paper, real=real)
+    assert found
+    for step in found:
+        build_parser().parse_args(str(step).replace("--targeted True", "--targeted").split()[1:])
+        assert all(find_card(name) for name in step.models)
+        assert all((find_card(name).room == "tiny") != real for name in step.models)
+    assert any(spec.name.startswith(f"{paper}-") for spec in FIGURES)
+
+
+def test_the_papers_own_attacks_are_among_the_steps() -> None:
+    pgd = {s.options["steps"]: s for s in steps("sat", real=True) if s.suite == "pgd"}
+    assert set(pgd) == {10, 20, 50, 200}
+    assert {s.options["eps"] for s in pgd.values()} == {"4/255"}
+    assert "sat_efficientnet_b0" in pgd[10].models
+    (last,) = (s for s in steps("intriguing", real=True) if s.options.get("steps") == 2000)
+    assert (last.options["eps"], last.options["targeted"]) == ("16/255", True)
+    assert "intriguing_resnet152" in last.models
+    assert "resnet152" not in last.models, "the undefended rival is not attacked 2,000 steps long"
+
+
+def test_models_keep_the_steps_to_themselves() -> None:
+    found = steps("advprop", real=True, models=["efficientnet_b0_autoaugment", "advprop_efficientnet_b0"])
+    assert {name for step in found for name in step.models} == {
+        "efficientnet_b0_autoaugment",
+        "advprop_efficientnet_b0",
+    }
+    with pytest.raises(UsageError, match=r"unknown paper 'sad' .did you mean sat"):
+        steps("sad", real=True)
+
+
+def test_a_command_that_leaves_steps_open_is_several() -> None:
+    assert commands("--model a --steps K (K of 5, 10)") == ["--model a --steps 5", "--model a --steps 10"]
+    assert commands("") == []
+
+
+def test_passes_grow_with_steps_and_restarts() -> None:
+    assert passes(Setup("tiny")) == 1
+    pgd = Setup("tiny", attack=make_pgd("linf", 8 / 255, 10, None, 2, False))  # type: ignore[arg-type]
+    assert passes(pgd) == 1 + 10 * 2 * 3
+
+
+def test_a_dry_run_says_what_is_missing_and_measures_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["reproduce", "nofrost", "--data", str(tmp_path), "--models", "nofrost_resnet50", "--dry-run"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "missing weights: nofrost_resnet50:" in text
+    assert "missing: " in text
+    assert "in all about" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_tiny_zoo_goes_the_whole_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = [Step(("tiny_at", "tiny_mix"), "tiny-pgd", {"limit": 4, "reliability": 0}), Step(("tiny_gone",), "tiny", {})]
+    monkeypatch.setattr("bench.reproduce.steps", lambda *_args, **_named: few)
+    monkeypatch.setattr("bench.reproduce.FIGURES", tuple(s for s in FIGURES if s.name == "intriguing-clean-share"))
+    assert main(["reproduce", "intriguing", "--out", str(tmp_path)]) == 3
+    text = capsys.readouterr().out
+    assert "missing: tiny_gone: unknown model" in text
+    assert (tmp_path / "intriguing" / "figures" / "intriguing-clean-share.png").is_file()
+    assert (tmp_path / "intriguing" / "report" / "index.html").is_file()
