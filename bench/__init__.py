@@ -37,6 +37,7 @@ _PUBLIC = {
     "RunOptions": "bench.options",
     "accept": "bench.gate.check",
     "attack": "bench.attacks.call",
+    "wrap": "bench.memory",
     "check": "bench.gate.check",
     "compare": "bench.folder.compare:compare_pairs",
     "corrupt": "bench.corruptions",
@@ -60,31 +61,7 @@ _PUBLIC = {
 }
 """Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
 
-__all__ = [
-    "RunOptions",
-    "accept",
-    "attack",
-    "check",
-    "compare",
-    "corrupt",
-    "diagnose",
-    "doctor",
-    "fetch_dataset",
-    "leaderboard",
-    "list_attacks",
-    "list_datasets",
-    "list_figures",
-    "list_suites",
-    "merge",
-    "records",
-    "report",
-    "results",
-    "run",
-    "run_demo",
-    "train",
-    "verify",
-    "write_figures",
-]
+__all__ = ["RunOptions", "accept", "attack", "check", "compare", "corrupt", "diagnose", "doctor", "fetch_dataset", "leaderboard", "list_attacks", "list_datasets", "list_figures", "list_suites", "merge", "records", "report", "results", "run", "run_demo", "train", "verify", "wrap", "write_figures"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,17 @@
+"""Pictures given in memory."""
+
+from bench.datasets.given import NAME, GivenDataset
+from bench.datasets.info import SetInfo
+
+SETS = (
+    SetInfo(
+        NAME,
+        "pictures given to bench.run in memory, shown as they are",
+        155,
+        "its own",
+        0,
+        "the user's",
+        "",
+        lambda root, _part: GivenDataset(root),
+    ),
+)

@@ -1,0 +1,195 @@
+"""`bench.wrap` and `bench.run` of what lies in memory: any module or callable, and pictures in tensors or loaders."""
+
+import contextlib
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from bench.datasets.given import Given, keep
+from bench.engine import run as engine
+from bench.errors import UsageError
+from model_zoo.card import InputSpec, ModelCard, WeightsSpec
+from model_zoo.load import Model, logits_of
+from model_zoo.transforms import input_of
+
+Triple = tuple[float, float, float]
+Network = nn.Module | Callable[[Tensor], Any]
+
+_HOW = (
+    "say how it takes its pictures: mean= and std= (0 and 1 where it normalises by itself) with size=, or transform= "
+    "(a torchvision or timm transform); bench.wrap(net, ...) takes the same"
+)
+
+
+class CalledNetwork(nn.Module):
+    """A callable that is no module, as one."""
+
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: Tensor) -> Any:
+        return self.function(images)
+
+
+def wrap(
+    network: Network,
+    *,
+    transform: object | None = None,
+    mean: Triple | None = None,
+    std: Triple | None = None,
+    size: int | None = None,
+    resize: int | None = None,
+    interpolation: str | None = None,
+    geometry: str | None = None,
+    channels: str | None = None,
+    classes: int | None = None,
+    labels: str | None = None,
+    dataset: str | None = None,
+    name: str | None = None,
+) -> Model:
+    """A module or callable as a `Model`: RGB images [n, 3, h, w] in [0, 1] -> logits [n, classes], in eval mode.
+
+    Its input is `transform`'s (torchvision's, timm's), its own configuration's if it is timm's, or what the keywords
+    say, which go before both; `mean` and `std` are in units of [0, 1]. `classes` are counted from what it answers.
+    `labels` is its label space (`imagenet1k` for 1000 classes), `dataset` its home set (`imagenet` then, else
+    `folder`). Raises `UsageError` where nothing says how it takes its pictures.
+    """
+    if isinstance(network, Model):
+        raise UsageError("bench.wrap: it is a Model already")
+    net = network if isinstance(network, nn.Module) else CalledNetwork(network)
+    keys = {"mean": mean, "std": std, "size": size, "resize": resize, "interpolation": interpolation}
+    keys |= {"geometry": geometry, "channels": channels}
+    spec = _input(net, transform, {key: value for key, value in keys.items() if value is not None})
+    title = name or re.sub(r"[\s@,/]+", "-", _title(network))
+    none = WeightsSpec("none", "user", "the user's")
+    card = ModelCard(title, "standard", type(net).__name__, spec, none, classes=classes or 1, room="standard.from_file")
+    model = Model(net, card)
+    count = classes or _classes(model)
+    space = labels or ("imagenet1k" if count == 1000 else f"folder{count}")
+    home = dataset or ("imagenet" if space == "imagenet1k" else "folder")
+    model.card = dataclasses.replace(card, classes=count, labels=space, dataset=home)
+    return model
+
+
+def _title(network: Network) -> str:
+    kind = type(network)
+    return getattr(network, "__name__", kind.__name__) if kind.__name__ == "function" else kind.__name__
+
+
+def _input(net: nn.Module, transform: object | None, keys: dict[str, Any]) -> InputSpec:
+    """What is said of the input; `keys` go before `transform`, and that before timm's own configuration."""
+    if transform is not None:
+        return dataclasses.replace(input_of(transform), **keys)
+    if (cfg := getattr(net, "pretrained_cfg", None)) is not None and not {"mean", "std", "size"} <= keys.keys():
+        from model_zoo.standard.from_timm import input_spec, timm
+
+        known = timm.models.PretrainedCfg(**cfg) if isinstance(cfg, dict) else cfg
+        return dataclasses.replace(input_spec(known), **keys)
+    if missing := [f"{key}=" for key in ("mean", "std", "size") if key not in keys]:
+        raise UsageError(f"{type(net).__name__} ({', '.join(missing)} missing): {_HOW}")
+    keys.setdefault("resize", round(keys["size"] / 0.875))
+    return InputSpec(**keys)
+
+
+def _classes(model: Model) -> int:
+    """How many logits it gives to one grey picture."""
+    side = model.card.input.size
+    place = next((p.device for p in model.net.parameters()), torch.device("cpu"))
+    with torch.no_grad():
+        try:
+            found = logits_of(model.to(place)(torch.full((1, 3, side, side), 0.5, device=place)))
+        except Exception as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise UsageError(
+                f"{model.name}: fails on a picture of {side} x {side} ({type(error).__name__}: {reason}); "
+                "name the right size=, or classes= where it only takes whole batches"
+            ) from error
+    return int(found.shape[-1]) if found.ndim else 1
+
+
+_WRAP = tuple(list(inspect.signature(wrap).parameters.values())[1:])
+
+
+def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
+    """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
+
+    A model is a name, a `Model`, or any module or callable, whose input the keywords of `bench.wrap` tell (`mean=`,
+    `std=`, `size=`, `transform=` ...); several at once in a list. `data` is a data root or a set's folder, or pictures
+    in memory: a torch Dataset, a DataLoader, a pair of tensors (pictures, labels), which all suites that run on any
+    data set then take. What was inferred is said on the error stream unless `quiet`.
+
+    Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
+    Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
+    """
+    keys = {p.name: given.pop(p.name) for p in _WRAP if p.name in given and p.name != "dataset"}
+    data = given.get("data")
+    in_memory = data is not None and not isinstance(data, str) and not hasattr(data, "__fspath__")
+    if in_memory and "size" not in keys and "transform" not in keys:
+        keys |= _size_of(data)
+    asked = [models] if isinstance(models, str | nn.Module) or callable(models) else list(models)
+    raw = [m for m in asked if not isinstance(m, str | Model)]
+    if keys and not raw and not (in_memory and keys.keys() == {"size"}):
+        raise UsageError(f"{', '.join(f'{key}=' for key in keys)}: for modules in memory; named models have their own")
+    loaded = [m if isinstance(m, str | Model) else wrap(m, **keys) for m in asked]
+    said = [_described(model) for m, model in zip(asked, loaded, strict=True) if isinstance(model, Model) and m in raw]
+    if in_memory:
+        kept = _keep(data, loaded)
+        given = {**given, "data": kept.data, "dataset": kept.dataset}
+        said += [f"data: {line}" for line in kept.lines]
+    for line in said if not given.get("quiet") else ():
+        print(line, file=sys.stderr)
+    table: pd.DataFrame = engine.run(models if isinstance(models, str) else loaded, suites, **given)
+    return table
+
+
+def _keep(data: object, loaded: list[str | Model]) -> Given:
+    from model_zoo.registry import find_card
+
+    counts = {(m.card if isinstance(m, Model) else find_card(m)).classes for name in loaded for m in _named(name)}
+    if len(counts) > 1:
+        raise UsageError(f"data in memory: the models have {sorted(counts)} classes; run those of one number at a time")
+    return keep(data, counts.pop())
+
+
+def _named(model: str | Model) -> list[str | Model]:
+    return [model] if isinstance(model, Model) else [*model.split(",")]
+
+
+def _size_of(data: Any) -> dict[str, int]:
+    """The side of the first picture, where the pictures are tensors."""
+    shape: tuple[int, ...] = ()
+    with contextlib.suppress(Exception):  # whatever is wrong with it, `keep` says
+        items = getattr(data, "dataset", data)
+        first = items[0]
+        first = first[0] if isinstance(first, tuple | list) else first
+        shape = tuple(first.shape)
+    sides = set(map(int, shape[-3:])) - {3}
+    return {"size": sides.pop()} if len(sides) == 1 else {}
+
+
+def _described(model: Model) -> str:
+    """What was inferred of a module: its classes, label space and input."""
+    card, spec = model.card, model.card.input
+    means, stds = (", ".join(f"{v:g}" for v in values) for values in (spec.mean, spec.std))
+    shown = f"{spec.geometry} {spec.size} ({spec.interpolation}), mean {means}, std {stds}"
+    return f"{model.name}: {card.classes} classes, labels {card.labels}, input {shown}"
+
+
+def _signature() -> inspect.Signature:
+    own = inspect.signature(engine.run)
+    offered = [p.replace(annotation=object) if p.name == "data" else p for p in own.parameters.values()]
+    return own.replace(parameters=[*offered, *(p for p in _WRAP if p.name not in own.parameters)])
+
+
+cast(Any, run).__signature__ = _signature()
+run.__doc__ = (
+    f"{inspect.cleandoc(run.__doc__ or '')}\n\n" + "Keywords:" + (engine.run.__doc__ or "").partition("Keywords:")[2]
+)

@@ -1,0 +1,262 @@
+"""Modules, callables and pictures that lie in memory: the numbers are those of a loop written by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torchvision import transforms as T
+
+import bench
+from bench.datasets.tiny import generate
+from bench.errors import DataError, UsageError
+from bench.memory import run, wrap
+from bench.testing import fake_model
+from model_zoo.errors import ZooError
+from model_zoo.load import Model, load_model
+
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+UNIT: dict[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> tuple[Tensor, Tensor]:
+    """Forty pictures as float [n, 3, h, w] in [0, 1], and their labels."""
+    made = generate("val", 40, 7)
+    return torch.from_numpy(made.images).permute(0, 3, 1, 2).float() / 255, torch.as_tensor(made.labels).long()
+
+
+@pytest.fixture(scope="module")
+def net() -> nn.Module:
+    """A trained network that normalises by itself."""
+    return load_model("tiny_std").eval()
+
+
+def bare(model: nn.Module) -> nn.Module:
+    """As a user has it: a module of torch's own kinds, that takes [0, 1]."""
+    return nn.Sequential(nn.Identity(), model)
+
+
+def whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The row of the suite as a whole."""
+    return table[table["condition"] == "all"]
+
+
+def by_hand(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    with torch.no_grad():
+        return float((model(images).argmax(1) == labels).float().mean())
+
+
+class OneByOne(Dataset[Any]):
+    def __init__(self, pairs: list[tuple[Any, Any]]) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self.pairs[index]
+
+
+class Stream(IterableDataset[Any]):
+    def __init__(self, pairs: list[tuple[Any, Any]]) -> None:
+        self.pairs = pairs
+
+    def __iter__(self) -> Any:
+        return iter(self.pairs)
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    return (images * 255).round().to(torch.uint8)
+
+
+FORMS: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "a pair": lambda x, y: (x, y),
+    "a list of two": lambda x, y: [x, y],
+    "uint8": lambda x, y: (as_bytes(x), y),
+    "NumPy, channels last": lambda x, y: (as_bytes(x).permute(0, 2, 3, 1).numpy(), y.numpy()),
+    "a TensorDataset": TensorDataset,
+    "a Dataset": lambda x, y: OneByOne([(a, int(b)) for a, b in zip(x, y, strict=True)]),
+    "an IterableDataset": lambda x, y: Stream(list(zip(x, y, strict=True))),
+    "a DataLoader": lambda x, y: DataLoader(TensorDataset(x, y), batch_size=7),
+    "a loader with names": lambda x, y: DataLoader(OneByOne([(a, b, "name") for a, b in zip(x, y, strict=True)]), 7),  # type: ignore[misc]
+    "a list of pairs": lambda x, y: list(zip(x, y, strict=True)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pictures_in_memory_give_the_accuracy_of_a_loop(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = bench.run(bare(net), "clean", data=FORMS[form](*tiny), size=tiny[0].shape[-1], out=tmp_path, **UNIT)
+    (value,), (n,) = whole(table)["value"], whole(table)["n"]
+    assert (value, n) == (pytest.approx(by_hand(net, *tiny)), 40)
+    said = capsys.readouterr().err
+    assert "Sequential: 10 classes, labels folder10" in said
+    assert "data: 40 pictures of 10 classes" in said
+
+
+def test_attacks_take_them_as_they_take_any(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    table = bench.run(
+        bare(net), "pgd", data=tiny, out=tmp_path, eps="8/255", steps=3, quiet=True, reliability=0, **UNIT
+    )
+    values = dict(zip(table["metric"], table["value"], strict=True))
+    assert values["clean_accuracy"] == pytest.approx(by_hand(net, *tiny))
+    assert values["robust_accuracy"] < values["clean_accuracy"]
+
+
+def test_the_same_pictures_and_the_same_module_are_not_measured_again(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.run(bare(net), "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
+    from bench.engine import execute
+
+    monkeypatch.setattr(execute, "_measure", lambda *_: pytest.fail("measured again"))
+    again = bench.run(bare(net), "clean", data=TensorDataset(*tiny), out=tmp_path, quiet=True, **UNIT)
+    assert again.equals(first)
+
+
+def test_other_pictures_of_the_same_number_are_another_set(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]
+) -> None:
+    for images in (tiny[0], tiny[0].flip(3)):
+        bench.run(bare(net), "clean", data=(images, tiny[1]), out=tmp_path, quiet=True, **UNIT)
+    assert bench.results(tmp_path)["protocol"].nunique() == 2
+
+
+def test_named_models_and_modules_side_by_side(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    """A named model is shown the tensors as they are, too: neither resized nor cropped."""
+    table = bench.run(["tiny_std", "tiny_at", bare(net)], "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
+    values = dict(zip(table["model"], table["value"], strict=True))
+    assert values["tiny_std"] == values["Sequential"] == pytest.approx(by_hand(net, *tiny))
+    assert values["tiny_at"] == pytest.approx(by_hand(load_model("tiny_at"), *tiny))
+
+
+def test_photographs_are_prepared_by_the_input(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (40 + i, 60, 3), dtype=np.uint8)) for i in range(12)]
+    labels, net = [i % 4 for i in range(12)], fake_model(classes=4).net
+    transform = T.Compose([T.Resize(36), T.CenterCrop(32), T.ToTensor(), T.Normalize(MEAN, STD)])
+    table = bench.run(
+        net, "clean", data=OneByOne(list(zip(pictures, labels, strict=True))), transform=transform,
+        protocol="published", out=tmp_path, quiet=True,
+    )  # fmt: skip
+    expected = by_hand(net.eval(), torch.stack([transform(p) for p in pictures]), torch.tensor(labels))
+    assert list(whole(table)["value"]) == [pytest.approx(expected)]
+    assert list(whole(table)["n"]) == [12]
+
+
+def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    for index in range(12):
+        folder = tmp_path / "data" / "abcd"[index % 4]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    table = bench.run(
+        fake_model(classes=4).net, "clean", data=tmp_path / "data", size=32, out=tmp_path / "out", quiet=True, **UNIT
+    )
+    assert list(whole(table)["n"]) == [12]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (lambda x, y: (x * 2 - 1, y), r"found float32 from -1 to 1: take the Normalize out of the data's transform"),
+        (lambda x, y: (x * 255, y), "found float32 from 0 to 255"),
+        (lambda x, y: (x[:, :1], y), r"a picture is \[3, h, w\]"),
+        (lambda x, y: (x, y[:3]), "40 pictures and 3 labels"),
+        (lambda x, y: (x, torch.nn.functional.one_hot(y, 10)), "a label is a class's number"),
+        (lambda x, y: (x, y + 1), "label 10, where the model has the classes 0..9"),
+        (lambda x, y: (x, y.float()), "a label is a class's number"),
+        (lambda *_: [], "no pictures"),
+        (lambda *_: 3, "found a int"),
+        (lambda x, _: [x[0], x[1]], r"expected \(picture, label\)"),
+        (lambda x, _: [(x[0], 1), (x[1][:, :20], 2)], "pictures of 2 sizes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], data: Callable[..., Any], says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        bench.run(bare(net), "clean", data=data(*tiny), size=tiny[0].shape[-1], out=tmp_path, quiet=True, **UNIT)
+
+
+def test_rounding_to_levels_is_said(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.run(bare(net), "clean", data=(tiny[0] * 0.999, tiny[1]), out=tmp_path, **UNIT)
+    assert "pictures rounded to 8 bits a channel" in capsys.readouterr().err
+
+
+def test_a_module_whose_input_nobody_tells_is_refused(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(UsageError, match=r"Sequential \(mean=, std= missing\): say how it takes its pictures"):
+        bench.run(fake_model(classes=10).net, "clean", data=tiny, out=tmp_path, quiet=True)
+    with pytest.raises(UsageError, match=r"mean=: for modules in memory"):
+        bench.run("tiny_std", "tiny", mean=MEAN, out=tmp_path, quiet=True)
+
+
+def test_wrap_normalises_and_counts_classes() -> None:
+    net = fake_model(classes=7).net
+    model = wrap(net, mean=MEAN, std=STD, size=32, name="ours")
+    images = torch.rand(2, 3, 32, 32)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+    assert torch.equal(model(images), net((images - mean) / std))
+    assert isinstance(model, Model)
+    assert (model.name, model.card.classes, model.card.labels, model.card.dataset) == ("ours", 7, "folder7", "folder")
+    assert wrap(fake_model().net, size=32, **UNIT).card.labels == "imagenet1k"
+
+
+def test_a_callable_is_a_model(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    def answer(images: Tensor) -> Tensor:
+        found: Tensor = net(images)
+        return found
+
+    table = bench.run(answer, "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
+    assert list(whole(table)["model"]) == ["answer"]
+    assert list(whole(table)["value"]) == [pytest.approx(by_hand(net, *tiny))]
+
+
+def test_timms_own_configuration_is_its_input() -> None:
+    import timm
+
+    net = timm.create_model("test_resnet", num_classes=5)
+    assert wrap(net).input == load_spec("timm:test_resnet.r160_in1k")
+    assert wrap(net, size=64, resize=72).input.size == 64
+
+
+def load_spec(name: str) -> Any:
+    from model_zoo.registry import find_card
+
+    return find_card(name).input
+
+
+def test_a_wrong_size_is_explained() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 4))
+    with pytest.raises(UsageError, match=r"Sequential: fails on a picture of 32 x 32 .*name the right size="):
+        wrap(net, size=32, **UNIT)
+    assert wrap(net, size=16, **UNIT).card.classes == 4
+
+
+def test_a_folder_that_is_no_memory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises((DataError, ZooError), match="does not hold pictures given in memory"):
+        bench.run("tiny_std", "clean", dataset="memory", data=f"memory={tmp_path}", out=tmp_path / "out", quiet=True)
+
+
+def test_the_signature_tells_every_keyword() -> None:
+    import inspect
+
+    names = list(inspect.signature(run).parameters)
+    assert names[:2] == ["models", "suites"]
+    assert {"data", "eps", "transform", "mean", "size", "quiet"} <= set(names)
+    assert "eps" in (run.__doc__ or "")
