@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torch.utils.data import IterableDataset
 
 from bench.datasets.base import Dataset, Picture
 from bench.errors import DataError, UsageError
@@ -110,6 +109,8 @@ def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
             raise UsageError(f"data: {len(data[0])} pictures and {len(data[1])} labels")
         yield from zip(data[0], data[1], strict=True)
         return
+    from torch.utils.data import IterableDataset  # tables of data sets do not wait for torch
+
     walked = isinstance(data, Iterable) and (isinstance(data, IterableDataset) or not hasattr(data, "__getitem__"))
     items = data if walked else _by_index(data)
     for item in items:
@@ -180,7 +181,7 @@ def _levels(picture: Any) -> tuple[Picture, float]:
 
 
 def _keep_photographs(pictures: list[Image.Image], labels: list[int], classes: int) -> Given:
-    """As a folder a class, so that the model's own input prepares them."""
+    """Keep them as a folder a class, so that the model's own input prepares them."""
     made = hashlib.sha256(repr((labels, classes)).encode())
     for picture in pictures:
         made.update(repr(picture.size).encode() + picture.convert("RGB").tobytes())
