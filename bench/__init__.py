@@ -61,7 +61,32 @@ _PUBLIC = {
 }
 """Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
 
-__all__ = ["RunOptions", "accept", "attack", "check", "compare", "corrupt", "diagnose", "doctor", "fetch_dataset", "leaderboard", "list_attacks", "list_datasets", "list_figures", "list_suites", "merge", "records", "report", "results", "run", "run_demo", "train", "verify", "wrap", "write_figures"]
+__all__ = [
+    "RunOptions",
+    "accept",
+    "attack",
+    "check",
+    "compare",
+    "corrupt",
+    "diagnose",
+    "doctor",
+    "fetch_dataset",
+    "leaderboard",
+    "list_attacks",
+    "list_datasets",
+    "list_figures",
+    "list_suites",
+    "merge",
+    "records",
+    "report",
+    "results",
+    "run",
+    "run_demo",
+    "train",
+    "verify",
+    "wrap",
+    "write_figures",
+]
 
 
 def __getattr__(name: str) -> Any:
