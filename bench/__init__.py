@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bench.datasets.known import list_datasets as list_datasets
     from bench.demo import demo as run_demo
     from bench.diagnosis.run import diagnose as diagnose
-    from bench.engine.run import run as run
     from bench.figures import list_figures as list_figures
     from bench.figures import write_figures as write_figures
     from bench.folder.compare import compare_pairs as compare
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from bench.folder.verify import verify as verify
     from bench.gate.check import accept as accept
     from bench.gate.check import check as check
+    from bench.memory import run as run
+    from bench.memory import wrap as wrap
     from bench.options import RunOptions as RunOptions
     from bench.suites.registry import list_suites as list_suites
     from bench.training.zoo import train_recipe as train
@@ -37,7 +38,6 @@ _PUBLIC = {
     "RunOptions": "bench.options",
     "accept": "bench.gate.check",
     "attack": "bench.attacks.call",
-    "wrap": "bench.memory",
     "check": "bench.gate.check",
     "compare": "bench.folder.compare:compare_pairs",
     "corrupt": "bench.corruptions",
@@ -53,10 +53,11 @@ _PUBLIC = {
     "records": "bench.folder.tables",
     "report": "bench.board.report",
     "results": "bench.folder.tables",
-    "run": "bench.engine.run",
+    "run": "bench.memory",
     "run_demo": "bench.demo:demo",
     "train": "bench.training.zoo:train_recipe",
     "verify": "bench.folder.verify",
+    "wrap": "bench.memory",
     "write_figures": "bench.figures",
 }
 """Where each public name lives: `module`, or `module:name` where it is called otherwise there."""

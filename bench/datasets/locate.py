@@ -172,6 +172,8 @@ def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool
     info = SETS[name]
     if name == "folder":
         return SetPlace(root, _any_classes(root, finds))
+    if not info.layout:
+        return SetPlace(root)  # the set is whatever the named folder holds
     mine = [f for f in finds if f.name == name and f.layout != PACKED]
     if info.parts:
         mine = mine or [f for f in finds if own and not f.name and f.layout in (TARS, PARQUET)]

@@ -12,6 +12,6 @@ SETS = (
         0,
         "the user's",
         "",
-        lambda root, _part: GivenDataset(root),
+        lambda place, _part: GivenDataset(place.root),
     ),
 )
