@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.datasets.base import Picture
 from bench.datasets.interpolation import ORIGINAL
-from bench.options.run import InputProtocol
+from bench.options.run import InputRule
 from model_zoo.card import InputSpec
 
 CANONICAL_CROP = 0.875
@@ -33,7 +33,7 @@ _PILLOW = {
 }
 
 
-def input_spec(spec: InputSpec, protocol: InputProtocol) -> InputSpec:
+def input_spec(spec: InputSpec, protocol: InputRule) -> InputSpec:
     """The card's own spec, or the canonical rule at the card's size. A spec without geometry stays as it is."""
     if protocol == "published" or spec.geometry == "none":
         return spec
@@ -41,7 +41,7 @@ def input_spec(spec: InputSpec, protocol: InputProtocol) -> InputSpec:
     return dataclasses.replace(spec, geometry="resize_crop", resize=resize, interpolation="bicubic", stored="fit")
 
 
-def rule(spec: InputSpec, protocol: InputProtocol) -> str:
+def rule(spec: InputSpec, protocol: InputRule) -> str:
     """What goes into the protocol's hash: one word for all models, or the card's values."""
     if protocol == "canonical":
         return CANONICAL_RULE
@@ -49,7 +49,7 @@ def rule(spec: InputSpec, protocol: InputProtocol) -> str:
     return f"published: {spec.geometry} {spec.size} {spec.resize or spec.crop_padding} {spec.interpolation}{border}"
 
 
-def stored_rule(spec: InputSpec, protocol: InputProtocol) -> str:
+def stored_rule(spec: InputSpec, protocol: InputRule) -> str:
     """What goes into the protocol's hash for pictures that come at a fixed size."""
     again = protocol == "published" and spec.stored == "again"
     return f"as stored, then {rule(spec, protocol)}" if again else "as stored"

@@ -75,7 +75,7 @@ def refusal(dataset: Dataset) -> str:
         return wrong
     real = [(label, classes) for label, every in told.real.items() for classes in every]
     agree = sum(label in classes for label, classes in real)
-    if pairs := swapped(told.real):
+    if pairs := mislabelled_pairs(told.real):
         return _named(pairs)
     if len(real) >= ENOUGH and agree < HALF * len(real):
         return (
@@ -112,7 +112,7 @@ def _named(pairs: dict[int, int]) -> str:
     return f"{len(texts)} class folders hold another class's pictures: {', '.join(texts[:SHOWN])}{more}"
 
 
-def swapped(real: dict[int, list[frozenset[int]]]) -> dict[int, int]:
+def mislabelled_pairs(real: dict[int, list[frozenset[int]]]) -> dict[int, int]:
     """Class -> the class whose pictures its folder holds, by the reassessed labels."""
     held, sure = {}, set()
     for label, told in real.items():

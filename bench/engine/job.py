@@ -18,7 +18,7 @@ from bench.engine.reliability import ReliabilityCheck
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform, reason_of
 from bench.errors import BenchError, UsageError
-from bench.options.run import InputProtocol
+from bench.options.run import InputRule
 from model_zoo.load import Model, load_model
 
 
@@ -50,7 +50,7 @@ class Job:
 
     models: tuple[str | Model, ...]
     weights: str | None
-    protocol: InputProtocol
+    protocol: InputRule
     settings: Settings
     surroundings: Mapping[str, str] = field(default_factory=_surroundings)
     cwd: str = field(default_factory=lambda: str(Path.cwd()))

@@ -18,7 +18,7 @@ from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.readers import Readers
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.sequential import StopRule
-from bench.options.run import InputProtocol
+from bench.options.run import InputRule
 from bench.store import Store
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
@@ -37,7 +37,7 @@ class Subject:
     spec: InputSpec
 
     @classmethod
-    def of(cls, model: Model, protocol: InputProtocol, known: Sequence[KnownModel] = ()) -> "Subject":
+    def of(cls, model: Model, protocol: InputRule, known: Sequence[KnownModel] = ()) -> "Subject":
         """`model` under the input protocol, called what a results folder calls it that has the models `known`."""
         is_ = recognise(model.name, model.identity(), model.origin, known)
         return cls(model, is_, input_spec(model.input, protocol))
@@ -48,7 +48,7 @@ class Subject:
         return self.known.fingerprint
 
 
-def subjects_of(models: Iterable[Model], protocol: InputProtocol, store: Store) -> list[Subject]:
+def subjects_of(models: Iterable[Model], protocol: InputRule, store: Store) -> list[Subject]:
     """`models` about to be measured into `store`; one whose records lie there has the fingerprint that it has there."""
     known = read_known_models(store)
     found = []

@@ -14,7 +14,7 @@ from bench.options.option import ATTACKS, Option
 from bench.options.values import Number, Scalar, Shard
 from model_zoo.errors import suggestion
 
-InputProtocol = Literal["canonical", "published"]
+InputRule = Literal["canonical", "published"]
 NormName = Literal["linf", "l2", "l1"]
 AttackEngine = Literal["native", "reference"]
 
@@ -41,11 +41,11 @@ class RunOptions:
     out: Option[str | Path, str] = Option(
         "results/runs", values.text, "results folder; runs accumulate in it", metavar="DIR", role="work"
     )
-    protocol: Option[InputProtocol, InputProtocol] = Option(
+    protocol: Option[InputRule, InputRule] = Option(
         "canonical",
-        _one_of(InputProtocol),
+        _one_of(InputRule),
         "canonical: one input rule for all models; published: as the model's authors evaluated it",
-        choices=get_args(InputProtocol),
+        choices=get_args(InputRule),
     )
     limit: Option[int | None, int | None] = Option(
         None, values.whole(1), "N images of each set, spread over it; labelled in every table", metavar="N"
