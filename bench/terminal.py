@@ -43,16 +43,20 @@ def print_results(frame: pd.DataFrame) -> None:
             escape(row["reliability"]),
         )
     console.print(table)
-    for doubt in sorted({f"{r['model']}, {r['suite']}: {r['because']}" for r in rows(frame) if _doubted(r)}):
-        console.print(escape(escape_unprintable(f"not to be believed: {doubt}")), style="yellow")
+    for doubt in sorted({_doubt(row) for row in rows(frame) if row["reliability"] in DOUBTS}):
+        console.print(escape(escape_unprintable(doubt)), style="yellow")
     for subset in sorted({f"{r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}):
         console.print(escape(escape_unprintable(f"subset of {subset}")))
     for problem in frame.attrs.get("problems", []):
         console.print(escape(escape_unprintable(f"incomplete: {problem}")), style="yellow")
 
 
-def _doubted(row: dict[str, Any]) -> bool:
-    return row["reliability"] not in ("", "reliable")
+DOUBTS = {"unreliable": "not to be believed", "doubtful": "doubtful", "not assessed": "not assessed"}
+"""What stands before the reasons; nothing is known against a number that was not assessed."""
+
+
+def _doubt(row: dict[str, Any]) -> str:
+    return f"{DOUBTS[row['reliability']]}: {row['model']}, {row['suite']}: {row['because']}"
 
 
 def _condensed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What is measured of a model before its robust accuracy is believed: shares and ratios, of which higher is worse."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from bench.attacks.autoattack import apgd, square
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.budget import Norm
 from bench.attacks.checks import relative_change
+from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED
 from bench.attacks.network import freeze
 from bench.attacks.presets import make_pgd
@@ -60,10 +61,13 @@ class AttackedModel:
 
     def logits(self, images: Tensor) -> Tensor:
         """[n, k] on the CPU, without gradients."""
-        with torch.no_grad():
-            return torch.cat(
-                [self.model(c.to(self.device)).float().cpu() for c in torch.split(images, self.batch_size)]
-            )
+        chunks = torch.split(images, self.batch_size)
+        return torch.cat([answer(self.model, chunk.to(self.device)).float().cpu() for chunk in chunks])
+
+    def select(self, rows: Tensor) -> "AttackedModel":
+        """The same of the pictures of a mask [n]."""
+        ids = [name for name, chosen in zip(self.ids, rows.tolist(), strict=True) if chosen]
+        return replace(self, images=self.images[rows], labels=self.labels[rows], ids=ids)
 
     def attack(self, attack: Attack, rows: Tensor | None = None, model: nn.Module | None = None) -> AttackResult:
         """`attack` on all pictures or the `rows` of a mask [n]; on the model under question or another."""

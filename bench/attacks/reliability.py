@@ -1,7 +1,9 @@
 """Whether a robust accuracy can be believed: reliable, doubtful or unreliable, because of what was measured.
 
-The reasons are those of the literature on masked gradients: Athalye et al., arXiv 1802.00420, section 3.1; Carlini et
-al., arXiv 1902.06705, section 5; Croce and Hein, arXiv 2003.01690; Pintor et al., arXiv 2106.09947.
+Two things are looked at: the model (does it mask its gradients?) and the number itself (do pictures that stand in it
+fall to stronger attacks?). The reasons are those of the literature on masked gradients: Athalye et al., arXiv
+1802.00420, section 3.1; Carlini et al., arXiv 1902.06705, section 5; Croce and Hein, arXiv 2003.01690; Pintor et al.,
+arXiv 2106.09947.
 """
 
 import dataclasses
@@ -13,10 +15,12 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from bench.attacks import masking
+from bench.attacks.base import Attack
 from bench.attacks.budget import check_budget
 from bench.attacks.checks import check_images, check_logits
 from bench.attacks.masking import AttackedModel, Measurement, NotAssessableError
 from bench.attacks.network import freeze
+from bench.attacks.overstatement import Overstatement, overstatement
 from bench.errors import UsageError
 from bench.metrics.estimate import wilson
 
@@ -76,6 +80,9 @@ why the limits came to be held against intervals.
 """
 
 
+NOTHING_STANDS = "no picture stands in the number, which can overstate nothing"
+
+
 @dataclass(frozen=True)
 class CheckedCriterion:
     """One criterion's value, and what it makes of the number."""
@@ -90,28 +97,46 @@ class CheckedCriterion:
 
 
 @dataclass(frozen=True)
+class StandingPictures:
+    """Pictures [n, 3, h, w] that stand in a number's records, with labels and ids, and which share of all stands."""
+
+    images: Tensor
+    labels: Tensor
+    ids: Sequence[str]
+    share: float
+
+
+@dataclass(frozen=True)
 class Reliability:
-    """The verdict on a robust accuracy with its masking; `skipped` says of criteria without a value why."""
+    """The verdict on a robust accuracy with its evidence; `skipped` says of criteria without a value why.
+
+    overstatement: by how much the number overstates; None where no attack's number was asked about
+    """
 
     findings: tuple[CheckedCriterion, ...]
     skipped: dict[str, str]
     images: int
+    overstatement: Overstatement | None = None
 
     @property
     def level(self) -> Level:
         """The worst of all findings."""
-        return max((finding.level for finding in self.findings), key=LEVELS.index, default="reliable")
+        return max((finding.level for finding in self._everything), key=LEVELS.index, default="reliable")
 
     @property
     def because(self) -> list[str]:
-        """The findings that make it so; all of them where nothing was found against it."""
-        return [str(f) for f in self.findings if f.level == self.level]
+        """The findings that make it so, what the number overstates first; all where nothing was found against it."""
+        return [str(f) for f in self._everything if f.level == self.level]
+
+    @property
+    def _everything(self) -> list[CheckedCriterion | Overstatement]:
+        return [*filter(None, [self.overstatement]), *self.findings]
 
     def __str__(self) -> str:
-        reasons = "; ".join(self.because)
-        if self.level == "reliable":
-            return f"reliable: {len(self.findings)} checks on {self.images} images found nothing against it"
-        return f"{self.level}, because {reasons}"
+        if self.level != "reliable":
+            return f"{self.level}, because {'; '.join(self.because)}"
+        number = f"; {self.overstatement}" if self.overstatement else ""
+        return f"reliable: {len(self.findings)} checks on {self.images} images found nothing against it{number}"
 
 
 def assess(
@@ -125,11 +150,15 @@ def assess(
     seed: int = 0,
     batch_size: int = 32,
     surrogate: nn.Module | None = None,
+    attack: Attack | None = None,
+    standing: StandingPictures | None = None,
 ) -> Reliability:
     """Measure every criterion at the budget (`norm`, `eps`) on those of `images` float32 [n, 3, h, w] that are right.
 
     `labels` int64 [n], `ids` unique; `surrogate` is another model of the same classes, whose adversarial examples are
-    tried on this one. Raises `UsageError` for input on which nothing can be said.
+    tried on this one. With the `attack` that gave the number, the number is judged, too: on the pictures that are
+    `standing` in its records, or (None) on those of `images` that stand when it is run again.
+    Raises `UsageError` for input on which nothing can be said.
     """
     check_images(images)
     everything = AttackedModel(
@@ -139,9 +168,17 @@ def assess(
     right = everything.clean.argmax(1) == labels
     if not right.any():
         raise UsageError(f"the model is wrong on all {len(images)} images without attack: there is nothing to assess")
-    names = [name for name, chosen in zip(ids, right.tolist(), strict=True) if chosen]
-    subject = dataclasses.replace(everything, images=images[right], labels=labels[right], ids=names)
-    return _judge(subject)
+    if attack and standing and not standing.share:
+        return Reliability((), {c.name: NOTHING_STANDS for c in CRITERIA}, 0, Overstatement(0, 0, 0.0))
+    verdict = _judge(everything.select(right))
+    if attack is None or any(f.level == "unreliable" for f in verdict.findings if _structural(f.name)):
+        return verdict
+    if standing is None:
+        stands = everything.attack(attack).robust
+        chosen = everything.select(stands)
+        standing = StandingPictures(chosen.images, chosen.labels, chosen.ids, float(stands.float().mean()))
+    looked_at = dataclasses.replace(everything, images=standing.images, labels=standing.labels, ids=standing.ids)
+    return dataclasses.replace(verdict, overstatement=overstatement(looked_at, attack, standing.share))
 
 
 def _judge(subject: AttackedModel) -> Reliability:

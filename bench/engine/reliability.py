@@ -1,22 +1,29 @@
 """Can the number of a cell under attack be believed? The verdict is stored beside its records.
 
-It is made on a fixed sample of the cell's images, spread over the data set, at the attack's own norm and budget: any
-shard can make it. It lies whole as `cells/CELL/reliability.json`; where that stands, nothing is computed again.
+It is made at the attack's own norm and budget: of the model on a fixed sample of the cell's images, spread over the
+data set, and of the number on a sample of the pictures that stand in the cell's records (a shard that holds none of
+the cell's records attacks the fixed sample again). It lies whole as `cells/CELL/reliability.json`; where that stands,
+nothing is computed again.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 
 from bench.engine.execute import read_sample, to_images
-from bench.engine.plan import Plan, PlanEntry
-from bench.engine.session import Session, Subjects
+from bench.engine.plan import Plan, PlanEntry, Unit
+from bench.engine.session import Session, Subject, Subjects
 from bench.errors import UsageError
 from bench.record import Cell
-from bench.store import Store
+from bench.store import BadPart, Store, part_names, read_part
 from bench.suites.base import Setup
 from bench.verdict import Verdict, has_verdict
+
+if TYPE_CHECKING:
+    from bench.attacks.reliability import StandingPictures
 
 
 def attacked(plan: Plan) -> list[PlanEntry]:
@@ -26,11 +33,17 @@ def attacked(plan: Plan) -> list[PlanEntry]:
 
 @dataclass(frozen=True)
 class ReliabilityCheck:
-    """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any."""
+    """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any.
+
+    standing: indices of at most `sample` pictures that stand in the cell's records, and `share`, how many of the scored
+    pictures do; None where there are no records to look at
+    """
 
     entry: PlanEntry
     sample: int
     surrogate: int | None
+    standing: tuple[int, ...] | None = None
+    share: float = 0.0
 
     @property
     def condition(self) -> Setup:
@@ -58,11 +71,53 @@ class ReliabilityCheck:
         return self.name
 
 
-def reliability_checks(plan: Plan, store: Store, cells: Sequence[PlanEntry], sample: int) -> Iterator[ReliabilityCheck]:
-    """The verdicts that `cells` lack."""
-    for entry in cells if sample else ():
-        if not has_verdict(store, entry.cell.id):
-            yield ReliabilityCheck(entry, sample, _surrogate(plan, entry.subject))
+class PendingVerdicts:
+    """The verdicts that `cells` lack, each due once the last of the cell's units `todo` is done or given up."""
+
+    def __init__(self, plan: Plan, store: Store, cells: Sequence[PlanEntry], sample: int, todo: Iterable[Unit]) -> None:
+        self.plan, self.store, self.sample = plan, store, sample
+        missing = (e for e in cells if sample and not has_verdict(store, e.cell.id))
+        self._wanted = {entry.cell.id: entry for entry in missing}
+        self._units = Counter(cell.id for unit in todo for _, cell in unit.cells)
+
+    def due(self, stopped: Collection[str] = ()) -> list[ReliabilityCheck]:
+        """Those that wait for no unit any more, or whose cells are `stopped` before their end."""
+        ready = [id for id in self._wanted if not self._units[id] or id in stopped]
+        return [self._check(self._wanted.pop(id)) for id in ready]
+
+    def finished(self, work: object, stopped: Collection[str] = ()) -> list[ReliabilityCheck]:
+        """Those that waited for `work` alone, and those of `stopped` cells."""
+        if isinstance(work, Unit):
+            self._units.subtract(cell.id for _, cell in work.cells)
+        return self.due(stopped)
+
+    def _check(self, entry: PlanEntry) -> ReliabilityCheck:
+        standing, scored = _standing(self.store, entry.cell.id)
+        if not scored:
+            return ReliabilityCheck(entry, self.sample, _surrogate(self.plan, entry.subject))
+        chosen = tuple(standing[i] for i in spread(len(standing), self.sample))
+        return ReliabilityCheck(
+            entry, self.sample, _surrogate(self.plan, entry.subject), chosen, len(standing) / scored
+        )
+
+
+def spread(count: int, sample: int) -> list[int]:
+    """At most `sample` of `count` places, evenly spread."""
+    return [i * count // sample for i in range(sample)] if sample < count else list(range(count))
+
+
+def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
+    """Indices of the pictures that stand in the cell's records, in order, and how many pictures are scored."""
+    standing, scored = [], 0
+    for unit, name in sorted(part_names(store, cell_id).items(), key=lambda item: item[0].start):
+        part = read_part(store, cell_id, name)
+        if isinstance(part, BadPart):
+            continue
+        counts = part.column("scored").to_pylist()
+        broken = part.column("broken_by").to_pylist()
+        scored += sum(counts)
+        standing += [unit.start + i for i, (c, by) in enumerate(zip(counts, broken, strict=True)) if c and by is None]
+    return standing, scored
 
 
 def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> Verdict:
@@ -74,13 +129,8 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
         raise UsageError(f"{check.condition.name}: only an attack can be put in check")
     subject = subjects[entry.subject]
     dataset = session.dataset(entry.condition.dataset, entry.condition.part)
-    indices = (
-        list(range(min(sample, entry.images)))  # the first of a random order, which are measured whenever it stops
-        if session.until
-        else [i * entry.images // sample for i in range(sample)]
-        if sample < entry.images
-        else list(range(entry.images))
-    )
+    first = list(range(min(sample, entry.images)))  # of a random order: these are measured whenever it stops
+    indices = first if session.until else spread(entry.images, sample)
     batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
     other = None if check.surrogate is None else subjects[check.surrogate].model
     unknown = Verdict(
@@ -104,6 +154,8 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
             seed=session.seed,
             batch_size=session.batch_size,
             surrogate=other and other.to(session.device),
+            attack=attack,
+            standing=_shown(session, subject, check),
         )
     except UsageError as error:
         return replace(unknown, because=(str(error),))
@@ -114,6 +166,26 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
         images=found.images,
         findings=tuple(asdict(finding) for finding in found.findings),
         skipped=found.skipped,
+        overstatement=found.overstatement.to_dict() if found.overstatement else {},
+    )
+
+
+def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "StandingPictures | None":
+    """The pictures of the check that stand in the records, as the model sees them."""
+    from bench.attacks.reliability import StandingPictures
+
+    if check.standing is None:
+        return None
+    condition = check.entry.condition
+    dataset = session.dataset(condition.dataset, condition.part)
+    batch = read_sample(session, dataset, condition, list(check.standing), subject.spec)
+    if not batch.readable:
+        return StandingPictures(torch.zeros(0, 3, 1, 1), torch.zeros(0, dtype=torch.int64), [], check.share)
+    return StandingPictures(
+        to_images(batch.pictures[subject.spec]),
+        torch.tensor([dataset.targets[i] for i in batch.readable]),
+        [dataset.ids[i] for i in batch.readable],
+        check.share,
     )
 
 

@@ -16,7 +16,7 @@ from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
 from bench.engine.progress import reporter
-from bench.engine.reliability import ReliabilityCheck, attacked, reliability_checks
+from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.stopping import Stopping, check_stoppable
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
@@ -113,9 +113,8 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
         put_known_model(store, subject.known)
     for entry in plan.cells.values():
         put_cell(store, entry.cell)
-    queue = WorkQueue(
-        [*prepared.todo, *reliability_checks(plan, store, prepared.doubted, prepared.options.reliability)]
-    )
+    verdicts = PendingVerdicts(plan, store, prepared.doubted, prepared.options.reliability, prepared.todo)
+    queue = WorkQueue([*prepared.todo, *verdicts.due()])
     if not queue:
         return  # and nothing is written: a finished run may lie in a folder that is read only
     refused = _look_at_models(prepared, run_id, queue)
@@ -132,10 +131,13 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
             if isinstance(outcome, Failed):
                 progress.said(str(outcome))
                 tally.failed(outcome)
+                if outcome.final:
+                    queue.extend(verdicts.finished(outcome.work))
                 continue
             keep(store, outcome)
             if isinstance(outcome.work, Unit) and isinstance(outcome.result, list):
                 stopping.note(outcome.work, outcome.result, queue)
+            queue.extend(verdicts.finished(outcome.work, stopping.stopped))
             for note in notes_of(outcome):
                 if note not in said:
                     progress.said(note)

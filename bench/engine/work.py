@@ -52,8 +52,7 @@ class WorkQueue:
     def __init__(self, works: Iterable[Work]) -> None:
         self._blocks: dict[Hashable, deque[Work]] = {}
         self._attempts: Counter[str] = Counter()
-        for work in works:
-            self.put(work)
+        self.extend(works)
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks.values()))
@@ -90,6 +89,11 @@ class WorkQueue:
             self._blocks[block] = deque(kept)
             if not kept:
                 del self._blocks[block]
+
+    def extend(self, works: Iterable[Work]) -> None:
+        """Each behind the rest of its block."""
+        for work in works:
+            self.put(work)
 
     def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
         """The next work for a worker that did block `last`, away from the blocks of `others` where that is possible."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import bench
-from bench.attacks import masking, reliability
+from bench.attacks import masking, overstatement, reliability
 from bench.board.leaderboard import readable
 from bench.engine.run import prepare
 from bench.errors import StoreError, UsageError
@@ -25,6 +25,7 @@ PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
 def shorten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(masking, "LONG", 30)
     patch.setattr(masking, "QUERIES", 20)
+    patch.setattr(overstatement, "TARGETED_STEPS", 5)
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +141,48 @@ def test_a_damaged_verdict_is_named(directory: Path) -> None:
 def test_a_negative_sample_is_refused(imagenet: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--reliability"):
         prepare(fake_model(), "pgd", data=imagenet, out=tmp_path, reliability=-1)
+
+
+def test_the_verdict_is_on_the_pictures_that_stand_in_the_records(imagenet: Path, tmp_path: Path) -> None:
+    """Steps of almost nothing leave what a real attack breaks: so many points does the number overstate."""
+    model = fake_model("weak")
+    right = model_labels(model, imagenet)
+    weak = {**PGD, "eps": "16/255", "steps": 1, "step_size": "0.01/255"}
+    table = bench.run(right, "pgd", data=imagenet, out=tmp_path, **weak)
+    (stored,) = [json.loads(file.read_text()) for file in verdict_files(tmp_path)]
+    number = stored["overstatement"]
+    records = bench.records(tmp_path)
+    records = records[records["condition"].str.contains("/pgd-")]
+    stand = records["scored"] & records["broken_by"].isna()
+    assert number["standing"] == pytest.approx(stand.mean())
+    assert number["images"] == min(int(stand.sum()), 32)
+    assert number["low"] <= number["value"] <= number["high"]
+    assert row(table, "robust_accuracy")["reliability"] in ("doubtful", "unreliable")
+    assert "the number overstates by" in row(table, "robust_accuracy")["because"]
+    assert "-short" in table["condition"].max()
+
+
+def model_labels(model: Model, imagenet: Path) -> Model:
+    """The model, biased towards the first class, so that some pictures are right by little."""
+    with torch.no_grad():
+        model.net[-1].bias[0] += 0.5
+    return model
+
+
+def test_not_assessed_is_not_said_to_be_unbelievable(
+    imagenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_results(bench.run(says_always(500), "pgd", data=imagenet, out=tmp_path, **PGD))
+    shown = capsys.readouterr().out
+    assert "not assessed: constant, pgd: " in shown
+    assert "not to be believed" not in shown
+
+
+def test_a_verdict_waits_for_the_last_unit_of_its_cell(imagenet: Path, tmp_path: Path) -> None:
+    """Of a run that goes on, too: the records of the first are looked at with those of the second."""
+    options = {**PGD, "data": imagenet, "out": tmp_path}
+    bench.run(says_always(0), "pgd", reliability=0, shard="1/2", **options)
+    bench.run(says_always(0), "pgd", **options)
+    stored = json.loads(verdict_files(tmp_path)[0].read_text())
+    assert stored["overstatement"]["standing"] == pytest.approx(1 / 6)
+    assert stored["overstatement"]["images"] == 6
