@@ -1,4 +1,4 @@
-"""By how much a robust accuracy overstates: do the pictures that stand in its records fall to stronger attacks?
+"""How much a robust accuracy overstates: do the pictures that stand in its records fall to stronger attacks?
 
 The attacks are within the same budget, and longer and more of them than papers usually run. What they find is a lower
 bound of what the number overstates by, on a sample of the standing pictures.
@@ -32,8 +32,8 @@ UNRELIABLE = 0.10
 
 @dataclass(frozen=True)
 class Overstatement:
-    """Of `images` pictures that stand in the records, `fallen` fall to stronger attacks; all that stand are the share
-    `standing` of the scored pictures. `short`: the attack's own steps cannot reach the edge of its budget."""
+    """A count: of `images` pictures that stand in the records `fallen` fall to stronger attacks; all that stand are the
+    share `standing` of the scored pictures. `short`: the attack's own steps cannot reach the edge of its budget."""
 
     images: int
     fallen: int
@@ -71,7 +71,7 @@ class Overstatement:
         )
 
     def to_dict(self) -> dict[str, object]:
-        """As stored."""
+        """Return what is stored."""
         low, high = self.interval
         return {
             "images": self.images,

@@ -102,7 +102,7 @@ class PendingVerdicts:
 
 
 def spread(count: int, sample: int) -> list[int]:
-    """At most `sample` of `count` places, evenly spread."""
+    """Choose at most `sample` of `count` places, evenly spread."""
     return [i * count // sample for i in range(sample)] if sample < count else list(range(count))
 
 
