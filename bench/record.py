@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -40,9 +40,17 @@ SPACE_FIELDS = (pa.field("prediction_all", pa.int32()),)
 """What a label space of some of a model's classes adds: the prediction among all of the model's classes."""
 
 
+CONTENT_FIELD = pa.field("content", pa.string())
+"""The hash of the bytes that the picture was read from (`bench.datasets.content`); null where its set is generated, so
+that the manifest fixes every byte. Records of older versions do not have it."""
+
+STATE = "state"
+"""Key of a part's metadata: the state of its pictures' files as they were read."""
+
+
 def added_field(name: str) -> pa.Field:
     """The type of a column beyond `RECORD_SCHEMA`. A diagnostic's are classes (`prediction...`) or numbers."""
-    known = {field.name: field for field in (*ATTACK_FIELDS, *SPACE_FIELDS)}
+    known = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS)}
     return known.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 
@@ -79,7 +87,8 @@ class Protocol:
     """All that makes two numbers comparable; numbers of unlike protocols never share a column.
 
     `preprocessing` names the rule (`canonical`, or the card's own with its resolved values), not a model's size.
-    `implementation` names the code that made the pictures or the attack, with its version.
+    `implementation` names the code that made the pictures or the attack, with its version. `content` is the hash of all
+    pictures' content, which is known when all are measured (`with_content`); empty before, and for generated sets.
     """
 
     dataset: str
@@ -91,6 +100,7 @@ class Protocol:
     implementation: str = ""
     statistics: str = "running"
     precision: str = "float32"
+    content: str = ""
 
     def __post_init__(self) -> None:
         if self.images < 0:
@@ -99,7 +109,16 @@ class Protocol:
     @functools.cached_property
     def hash(self) -> str:
         """Twelve hex digits; what tables show."""
-        return digest(asdict(self), 12)
+        return digest(_told(self), 12)
+
+    def with_content(self, contents: Sequence[str | None]) -> "Protocol":
+        """The same of pictures of these contents, in the order of the data set."""
+        return replace(self, content=digest(list(contents)) if any(contents) else "")
+
+
+def _told(protocol: Protocol) -> dict[str, Any]:
+    """Its fields, without a content that is not told, as in older versions."""
+    return {name: value for name, value in asdict(protocol).items() if name != "content" or value}
 
 
 @dataclass(frozen=True)
@@ -116,11 +135,11 @@ class Cell:
     @property
     def id(self) -> str:
         """Names the cell's folder in a results folder."""
-        return digest(asdict(self))
+        return digest({**asdict(self), "protocol": _told(replace(self.protocol, content=""))})
 
     def to_json(self) -> str:
         """What is written beside the parts, so that the folder explains itself."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
+        return json.dumps({**asdict(self), "protocol": _told(self.protocol)}, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Cell":

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.datasets.content import FileState, Loaded, content_hash
+from bench.datasets.content import UnreadableError as UnreadableError
 from bench.datasets.naming import picture_id
 from bench.record import digest
 
 Picture = NDArray[np.uint8]
 """uint8 [h, w, 3], RGB."""
-
-
-class UnreadableError(Exception):
-    """One picture cannot be decoded; the engine records it as not scored and goes on."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,12 @@ class Item:
     label: int
     path: Path
     size: int = 0
+
+    @classmethod
+    def at(cls, image_id: str, label: int, path: Path) -> "Item":
+        """The picture in a file, as large as that is; what is no file has no bytes."""
+        state = FileState.at(path)
+        return cls(image_id, label, path, state.size if state else 0)
 
 
 class Dataset(ABC):
@@ -63,6 +67,15 @@ class Dataset(ABC):
     @abstractmethod
     def read(self, index: int) -> Image.Image:
         """The picture at `index` as RGB. Raises `UnreadableError` with the reason. Safe in several threads."""
+
+    def load(self, index: int) -> Loaded:
+        """The picture at `index` with the hash of its content. Raises as `read`, and `PassingError`, `ChangedError`."""
+        image = self.read(index)
+        return Loaded(image, content_hash(image.tobytes()))
+
+    def state(self, index: int) -> object:  # noqa: ARG002
+        """What is equal as long as nobody wrote to the picture at `index`; None where nobody can."""
+        return None
 
     @abstractmethod
     def content(self) -> list[tuple[object, ...]]:
@@ -115,7 +128,13 @@ class View(Dataset):
         return [stems[i] for i in self.indices]
 
     def read(self, index: int) -> Image.Image:
-        return self.whole.read(self.indices[index])
+        return self.load(index).image
+
+    def load(self, index: int) -> Loaded:
+        return self.whole.load(self.indices[index])
+
+    def state(self, index: int) -> object:
+        return self.whole.state(self.indices[index])
 
     def content(self) -> list[tuple[object, ...]]:
         content = self.whole.content()
@@ -157,8 +176,9 @@ class FixedSize(View):
         super().__init__(whole, range(len(whole)))
         self.side = side
 
-    def read(self, index: int) -> Image.Image:
-        image = super().read(index)
-        if image.size != (self.side, self.side):
-            raise UnreadableError(f"{image.width}x{image.height} pixels where {self.name} has {self.side}x{self.side}")
-        return image
+    def load(self, index: int) -> Loaded:
+        loaded = super().load(index)
+        width, height = loaded.image.size
+        if (width, height) != (self.side, self.side):
+            raise UnreadableError(f"{width}x{height} pixels where {self.name} has {self.side}x{self.side}")
+        return loaded

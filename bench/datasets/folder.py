@@ -1,5 +1,6 @@
 """ImageNet and its kin on a disk: folders by wnid, number or class name, or the flat archive with its ground truth."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from PIL import Image
 
 from bench.datasets.base import Dataset, Item, names_of
 from bench.datasets.classes import match_names, wnid_in
+from bench.datasets.content import FileState, Loaded, content_hash, read_whole
 from bench.datasets.images import read_image
 from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import LeftOut, Listing, pictures_within
@@ -27,13 +29,22 @@ class FolderDataset(Dataset):
         self.items = sorted(_unique_ids(items), key=lambda item: item.image_id)
         super().__init__([i.image_id for i in self.items], [i.label for i in self.items])
         self.name, self.labels, self.as_stored = name, labels, as_stored
+        self.states = [FileState.at(item.path) for item in self.items]
 
     @property
     def stems(self) -> list[str]:
         return [item.path.stem for item in self.items]
 
     def read(self, index: int) -> Image.Image:
-        return read_image(self.items[index].path)
+        return self.load(index).image
+
+    def load(self, index: int) -> Loaded:
+        path = self.items[index].path
+        data = read_whole(path, self.states[index])
+        return Loaded(read_image(io.BytesIO(data), str(path)), content_hash(data))
+
+    def state(self, index: int) -> FileState | None:
+        return self.states[index]
 
     def content(self) -> list[tuple[object, ...]]:
         return [(i.image_id, i.label, i.size) for i in self.items]
@@ -108,7 +119,7 @@ def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]
 
 
 def _item(path: Path, label: int) -> Item:
-    return Item(picture_id(path.stem), label, path, path.stat().st_size)
+    return Item.at(picture_id(path.stem), label, path)
 
 
 def _flat_items(look: Listing, left: LeftOut, *, sorted_too: bool, name: str) -> tuple[list[Item], str, bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
-from bench.datasets.base import UnreadableError
+from bench.datasets.content import PassingError, UnreadableError
 from bench.pixels import to_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF", "AVIF")
@@ -45,7 +45,8 @@ def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:  # of damaged files, Pillow's decoders raise anything from OSError to IndexError
-        raise UnreadableError(f"{name}: {error}") from None
+        passing = isinstance(error, OSError) and error.errno is not None  # of a damaged file Pillow gives no number
+        raise (PassingError if passing else UnreadableError)(f"{name}: {error}") from None
 
 
 def _empty(source: Path | io.BytesIO) -> bool:

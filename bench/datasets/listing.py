@@ -70,18 +70,27 @@ class Listing:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 if entry.name.startswith(".") or entry.name in LITTER:
                     left.add(HIDDEN if entry.name.startswith(".") else "files of the system", entry.name)
-                elif entry.is_dir():
+                elif (kind := _kind(entry)) == "folder":
                     kinds["folder"].append(entry.name)
-                elif not entry.is_file():
+                elif PurePath(entry.name).suffix.lower() in EXTENSIONS:
+                    kinds["picture"].append(entry.name)  # a link to nowhere too: reading it says so
+                elif kind != "file":
                     left.add(NOT_FILES, entry.name)
                 else:
-                    suffix = PurePath(entry.name).suffix.lower()
-                    kinds["picture" if suffix in EXTENSIONS else "other"].append(entry.name)
+                    kinds["other"].append(entry.name)
         return cls(folder, tuple(kinds["folder"]), tuple(kinds["picture"]), tuple(kinds["other"]), left)
 
     def files(self, *endings: str) -> list[Path]:
         """The other files that end so."""
         return [self.folder / name for name in self.others if name.lower().endswith(endings)]
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    """Tell what an entry, or what a link leads to, is: `folder`, `file`, or nothing of either."""
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # of a link that leads to itself
+        return ""
 
 
 def pictures_within(folder: Path, left: LeftOut, deep: int = MOST_DEEP) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from bench.datasets.base import Dataset, UnreadableError, names_of
 from bench.datasets.classes import match_names, wnid_in
+from bench.datasets.content import FileState, Loaded, PassingError, check_unchanged, content_hash
 from bench.datasets.images import read_image
 from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import HIDDEN, LeftOut, is_hidden
@@ -73,19 +74,32 @@ class ParquetDataset(Dataset):
         self._lock = threading.Lock()
         self._held: tuple[int, list[dict[str, Any]]] = (-1, [])
 
+        self._files_at = list(files)
+        self._states = [FileState.at(file) for file in files]
+
     @property
     def stems(self) -> list[str]:
         return [row.path.stem for row in self._rows]
 
     def read(self, index: int) -> Image.Image:
+        return self.load(index).image
+
+    def load(self, index: int) -> Loaded:
         row = self._rows[index]
+        number = self._groups[row.place][0]
+        check_unchanged(self._files_at[number], self._states[number])
         try:
             content = self._group(row.place)[row.row] or {}
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise UnreadableError(f"{self.ids[index]}: damaged in its Parquet file: {error}") from None
-        if content.get("bytes") is None:
+            kind = PassingError if isinstance(error, OSError) and error.errno else UnreadableError
+            raise kind(f"{self.ids[index]}: damaged in its Parquet file: {error}") from None
+        data = content.get("bytes")
+        if data is None:
             raise UnreadableError(f"{self.ids[index]}: its Parquet row has a path and no bytes")
-        return read_image(io.BytesIO(content["bytes"]), self.ids[index])
+        return Loaded(read_image(io.BytesIO(data), self.ids[index]), content_hash(data))
+
+    def state(self, index: int) -> FileState | None:
+        return self._states[self._groups[self._rows[index].place][0]]
 
     def content(self) -> list[tuple[object, ...]]:
         return [*zip(self.ids, self.targets, strict=True), *self._sizes]

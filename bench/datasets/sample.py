@@ -14,5 +14,5 @@ def read_sample() -> FolderDataset:
     if spec is None or spec.origin is None:
         raise DataError("sample: the package foolbox is not installed; pip install 'robust-imagenet-bench[demo]'")
     files = sorted((Path(spec.origin).parent / "data").glob("imagenet_*.jpg"))
-    items = [Item(p.stem, int(p.stem.rsplit("_", 1)[1]), p, p.stat().st_size) for p in files]
+    items = [Item.at(p.stem, int(p.stem.rsplit("_", 1)[1]), p) for p in files]
     return FolderDataset("sample", "imagenet1k", items)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from bench.datasets.base import Dataset, names_of
 from bench.datasets.classes import match_names, wnid_in
+from bench.datasets.content import FileState, Loaded, content_hash, read_whole
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import HIDDEN, NO_PICTURES, LeftOut, is_hidden
@@ -60,13 +61,22 @@ class TarDataset(Dataset):
         super().__init__([names[i] for i in order], [found[i][1] for i in order])
         self.name, self.labels, self.as_stored = name, labels, as_stored
 
+        self.states = {tar: FileState.at(tar) for tar in {member.tar for member, _ in found}}
+
     @property
     def stems(self) -> list[str]:
         return [member.path.stem for member in self.members]
 
     def read(self, index: int) -> Image.Image:
+        return self.load(index).image
+
+    def load(self, index: int) -> Loaded:
         member = self.members[index]
-        return read_image(io.BytesIO(member.read()), member.path.name)
+        data = read_whole(member.tar, self.states[member.tar], member.offset, member.size)
+        return Loaded(read_image(io.BytesIO(data), member.path.name), content_hash(data))
+
+    def state(self, index: int) -> FileState | None:
+        return self.states[self.members[index].tar]
 
     def content(self) -> list[tuple[object, ...]]:
         return [(i, t, m.size) for i, t, m in zip(self.ids, self.targets, self.members, strict=True)]

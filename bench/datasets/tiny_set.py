@@ -6,6 +6,7 @@ from PIL import Image
 
 from bench.datasets import tiny
 from bench.datasets.base import Dataset
+from bench.datasets.content import Loaded
 from bench.errors import DataError
 
 LABELS = "tiny10"
@@ -35,6 +36,9 @@ class TinyDataset(Dataset):
 
     def read(self, index: int) -> Image.Image:
         return Image.fromarray(_block(self.split, self.seed, index // _BLOCK, len(self)).images[index % _BLOCK])
+
+    def load(self, index: int) -> Loaded:
+        return Loaded(self.read(index), None)
 
     def content(self) -> list[tuple[object, ...]]:
         made = f"embedded {tiny.VERSION} seed {self.seed}"

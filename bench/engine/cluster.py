@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bench.engine.execute import Fault
 from bench.engine.job import Cluster, Job, Trouble, Worker
 from bench.engine.work import Done, Failed, Work, WorkQueue
 from bench.errors import IncompleteError, UsageError
@@ -181,11 +182,15 @@ class _Crew:
             yield from self._in_trouble(post, answer)
             return
         self.false_starts = 0
-        self.idle.append((post.actor, post.work and post.work.block))
+        faulty = isinstance(answer, list) and any(isinstance(part, Fault) for part in answer)
+        if faulty and self.slot == "GPU":
+            self.ray.kill(post.actor)  # a CUDA context after an error serves no other unit
+        else:
+            self.idle.append((post.actor, post.work and post.work.block))
         if post.work is None:
             self.on_ready(answer)
         else:
-            yield Done(post.work, answer)
+            yield from self.queue.settle(post.work, answer)
 
     def _died(self, post: _Post, reason: str) -> Iterator[Failed]:
         if post.work:

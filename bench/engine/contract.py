@@ -96,7 +96,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
         raise
     except OutputError as error:
         raise UsageError(str(error)) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(_failure(model, images, error)) from error
     n = len(images)
     if not found.is_floating_point():
@@ -118,7 +118,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
     return found
 
 
-def _failure(model: nn.Module, images: Tensor, error: Exception) -> str:
+def _failure(model: nn.Module, images: Tensor, error: BaseException) -> str:
     """What a failed forward pass means, where that can be told."""
     odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
     reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
@@ -127,7 +127,7 @@ def _failure(model: nn.Module, images: Tensor, error: Exception) -> str:
     if len(images) > 1:
         try:
             answer(model, images[:1])
-        except Exception:
+        except (Exception, SystemExit):
             return f"fails on pictures {list(images.shape)}: {reason}"
         return f"answers one picture and fails on {len(images)}: export it with a batch size that may vary ({reason})"
     return f"fails on pictures {list(images.shape)}: {reason}"

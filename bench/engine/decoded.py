@@ -1,7 +1,8 @@
 """A decode cache on a disk: each picture's crop as raw uint8, so that ten models, or ten runs, cost one decode.
 
 Set `BENCH_DECODED` to a folder to use it. One file for each (data set's manifest, view): slots of equal size, read
-through the page cache like mapped memory; beside it a CRC-32 a slot, so that a torn or altered slot is decoded anew.
+through the page cache like mapped memory; beside it for each slot a CRC-32, so that a torn or altered slot is decoded
+anew, the hash of the picture's content, and the state of its file, so that one that was written to is decoded anew.
 Several processes may share it: whoever is second writes the same bytes.
 """
 
@@ -17,16 +18,26 @@ from pathlib import Path
 import numpy as np
 
 from bench.datasets.base import Picture
-from bench.engine.session import CACHE_BYTES, PictureCache, Shown, View
+from bench.engine.pictures import CACHE_BYTES, PictureCache, View, Viewed
 from bench.record import digest
 from model_zoo.schema import loads, parse
 
 LARGEST = 4096
 """Pixels of a picture's side, as of a card's input."""
 
-_CRC = struct.Struct("<I")
-_VERSION = 1
+_MARK = struct.Struct("<I16s16s")
+"""Of a slot: the CRC-32 of its bytes (never 0), the hash of the content, and the state of the file."""
+
+_VERSION = 2
 """Raised whenever a view's bytes may change for the same manifest."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A picture, and the hash of what it was made from."""
+
+    picture: Picture
+    content: str | None = None
 
 
 @dataclass
@@ -38,29 +49,39 @@ class SlotFile:
 
     def __post_init__(self) -> None:
         self.size = int(np.prod(self.shape))
-        flags = os.O_RDWR | os.O_CREAT
-        self._pictures = os.open(self.path.with_suffix(".u8"), flags)
-        self._crcs = os.open(self.path.with_suffix(".crc"), flags)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        self._pictures = os.open(self.path.with_suffix(".u8"), flags, 0o666)
+        self._marks = os.open(self.path.with_suffix(".crc"), flags, 0o666)
 
-    def get(self, index: int) -> Picture | None:
-        """The picture in slot `index`, or None where there is none or not the one that was put."""
-        crc = os.pread(self._crcs, _CRC.size, index * _CRC.size)
-        if len(crc) < _CRC.size or crc == bytes(_CRC.size):
+    def get(self, index: int, state: str = "") -> Slot | None:
+        """What slot `index` holds, or None where that is not what was put, or of another `state`."""
+        mark = os.pread(self._marks, _MARK.size, index * _MARK.size)
+        if len(mark) < _MARK.size:
+            return None
+        crc, content, held = _MARK.unpack(mark)
+        if crc == 0 or held != _sixteen(state):
             return None
         data = os.pread(self._pictures, self.size, index * self.size)
         if len(data) < self.size or _checksum(data) != crc:
             return None
-        return np.frombuffer(data, np.uint8).reshape(self.shape)
+        picture = np.frombuffer(data, np.uint8).reshape(self.shape)
+        return Slot(picture, content.rstrip(b"\0").decode("ascii", "replace") or None)
 
-    def put(self, index: int, picture: Picture) -> None:
-        """Write the picture, then the checksum that makes it count."""
-        data = picture.tobytes()
+    def put(self, index: int, slot: Slot, state: str = "") -> None:
+        """Write the picture, then the mark that makes it count."""
+        data = slot.picture.tobytes()
+        os.pwrite(self._marks, bytes(_MARK.size), index * _MARK.size)
         os.pwrite(self._pictures, data, index * self.size)
-        os.pwrite(self._crcs, _checksum(data), index * _CRC.size)
+        mark = _MARK.pack(_checksum(data), _sixteen(slot.content or ""), _sixteen(state))
+        os.pwrite(self._marks, mark, index * _MARK.size)
 
 
-def _checksum(data: bytes) -> bytes:
-    return _CRC.pack(zlib.crc32(data) or 1)
+def _checksum(data: bytes) -> int:
+    return zlib.crc32(data) or 1
+
+
+def _sixteen(text: str) -> bytes:
+    return text.encode().ljust(16, b"\0")
 
 
 class DecodedCache(PictureCache):
@@ -72,26 +93,24 @@ class DecodedCache(PictureCache):
         self.folder = folder
         self._files: dict[tuple[str, View], SlotFile] = {}
 
-    def get(self, key: tuple[str, int], views: Sequence[View] = ()) -> Shown | None:
-        """What is known of the image in `views`, from memory or from the disk."""
+    def get(self, key: tuple[str, int], views: Sequence[View] = (), state: str = "") -> Viewed | None:
+        """What is known of the image in `views`, from memory or from the disk: all from the same content."""
         known = super().get(key, views)
-        if isinstance(known, str):
-            return known
-        found = dict(known or {})
+        found, content = dict(known.views if known else {}), known.content if known else None
         for view in views:
-            if view not in found and (file := self._file(key[0], view)) and (picture := file.get(key[1])) is not None:
-                found[view] = picture
-        return found or None
+            if view not in found and (file := self._file(key[0], view)) and (slot := file.get(key[1], state)):
+                if found and slot.content != content:
+                    continue
+                found[view], content = slot.picture, slot.content
+        return Viewed(found, content) if found else None
 
-    def put(self, key: tuple[str, int], shown: Shown) -> None:
+    def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:
         """Keep it in memory, and what is new of it on the disk."""
         super().put(key, shown)
-        if isinstance(shown, str):
-            return
-        for view, picture in shown.items():
+        for view, picture in shown.views.items():
             file = self._file(key[0], view, picture.shape)
-            if file and file.shape == picture.shape and file.get(key[1]) is None:
-                file.put(key[1], picture)
+            if file and file.shape == picture.shape and file.get(key[1], state) is None:
+                file.put(key[1], Slot(picture, shown.content), state)
 
     def _file(self, manifest: str, view: View, shape: tuple[int, ...] | None = None) -> SlotFile | None:
         """The file of a view; made when a `shape` is given, None where there is none yet."""
@@ -120,3 +139,9 @@ def _shape_in(path: Path) -> tuple[int, int, int] | None:
         return None
     sound = 0 < min(height, width) <= max(height, width) <= LARGEST and channels == 3
     return (height, width, channels) if sound else None
+
+
+def picture_cache() -> PictureCache:
+    """The cache in memory, backed by the folder that BENCH_DECODED names if it names one."""
+    folder = os.environ.get("BENCH_DECODED")
+    return DecodedCache(Path(folder)) if folder else PictureCache()

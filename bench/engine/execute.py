@@ -2,11 +2,13 @@
 
 import functools
 import json
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,14 @@ from bench.datasets.labels import label_space
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.diagnostics.perturb import perturb
 from bench.diagnostics.probe import Sight
+from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
 from bench.engine.plan import Unit
-from bench.engine.session import Session, Shown, Subject, Subjects, View
-from bench.errors import DataError
-from bench.record import ATTACK_FIELDS, SPACE_FIELDS, RecordColumns
+from bench.engine.session import Session, Subject, Subjects, state_of
+from bench.errors import BenchError, DataError
+from bench.record import ATTACK_FIELDS, SPACE_FIELDS, STATE, RecordColumns
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec, ModelCard
+from model_zoo.errors import ZooError
 
 READ_SECONDS = 300.0
 """What one picture may take to be read before its disk is taken to hang."""
@@ -45,29 +49,57 @@ class Part:
     """What one model's unit leaves: a record an image, and what was measured of the unit as a whole, if anything.
 
     notes: what a reader of the numbers must know; they lie in the records' metadata, too.
+    passing: why images could not be read, where that can pass: then the unit is to be done again.
     """
 
     records: pa.Table
     measurement: pa.Table | None = None
     notes: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why one model has no part of a unit; `final` where another attempt would say the same."""
+
+    reason: str
+    final: bool
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Fault":
+        """What an error says, and where it was raised: `ValueError: no such layer (net.py:12)`."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        said = isinstance(error, (BenchError, ZooError))
+        reason = str(error) if said else f"{type(error).__name__}: {error}{where}"
+        return cls(reason, said or isinstance(error, SystemExit))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images `indices` of a set: why some could not be read, and the others shown to each model's input."""
+    """Images `indices` of a set: the hash of each one's content, or why it could not be read, and those that could
+    shown to each model's input."""
 
     indices: list[int]
-    reasons: list[str | None]
+    contents: list[str | Unread | None]
     pictures: dict[InputSpec, NDArray[np.uint8]]
 
     @property
     def readable(self) -> list[int]:
         """The indices that have a picture."""
-        return [i for i, reason in zip(self.indices, self.reasons, strict=True) if reason is None]
+        return [i for i, content in zip(self.indices, self.contents, strict=True) if not isinstance(content, Unread)]
+
+    @property
+    def passing(self) -> list[str]:
+        """Why images could not be read, where that can pass."""
+        return [content.reason for content in self.contents if isinstance(content, Unread) and content.passing]
 
 
-def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part]:
-    """The records of `unit`, a part for each of its models in order. Halves the batch when memory runs out."""
+def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part | Fault]:
+    """The records of `unit`, a part for each of its models in order, or what is wrong with the model.
+
+    Halves the batch when memory runs out. Raises `DataError` where the data cannot be trusted.
+    """
     while True:
         try:
             return _execute(session, [subjects[index] for index, _ in unit.cells], unit)
@@ -78,28 +110,61 @@ def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part]:
             torch.cuda.empty_cache()
 
 
-def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part]:
-    dataset, condition = session.dataset_of(unit.condition), unit.condition
-    tables: list[list[pa.Table]] = [[] for _ in subjects]
-    seen: list[pa.Table | None] = [None for _ in subjects]
-    notes: list[list[str]] = [[] for _ in subjects]
+def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part | Fault]:
+    dataset = session.dataset_of(unit.condition)
+    takes = [_Take(session, subject, unit.condition, dataset) for subject in subjects]
     for batch in _batches(session, dataset, unit, [s.spec for s in subjects]):
-        for index, subject in enumerate(subjects):
-            measured: Columns = {}
-            if batch.readable and condition.probes:
-                measured, seen[index] = _look(session, subject, condition, dataset, batch)
-            elif batch.readable:
-                measured = _measure(session, subject, condition, dataset, batch)
-                notes[index] += measured.pop(NOTES, ())
-            added = _added(condition, dataset, subject.model.card)
-            tables[index].append(_table(dataset, batch, measured, added))
-    records = [pa.concat_tables(parts).combine_chunks() for parts in tables]
-    return [_part(*part) for part in zip(records, seen, notes, strict=True)]
+        for take in takes:
+            take.add(batch)
+        if all(take.fault for take in takes):
+            break
+    state = state_of(dataset, range(unit.key.start, unit.key.stop))
+    return [take.fault or take.part(state) for take in takes]
 
 
-def _part(records: pa.Table, measurement: pa.Table | None, notes: list[str]) -> Part:
-    once = tuple(dict.fromkeys(notes))
-    return Part(records.replace_schema_metadata({NOTES: json.dumps(once)}) if once else records, measurement, once)
+class _Take:
+    """One model's share of a unit, in the making. What goes wrong with the model stays its own."""
+
+    def __init__(self, session: Session, subject: Subject, condition: Setup, dataset: Dataset) -> None:
+        self.session, self.subject, self.condition, self.dataset = session, subject, condition, dataset
+        self.added = _added(condition, dataset, subject.model.card)
+        self.tables: list[pa.Table] = []
+        self.measurement: pa.Table | None = None
+        self.notes: list[str] = []
+        self.passing: list[str] = []
+        self.fault: Fault | None = None
+
+    def add(self, batch: Batch) -> None:
+        """Measure a batch. Raises `torch.OutOfMemoryError` where a smaller one may fit, and `DataError`."""
+        if self.fault:
+            return
+        try:
+            measured = self._measure(batch) if batch.readable else {}
+        except DataError:
+            raise
+        except torch.OutOfMemoryError as error:
+            if self.session.batch_size > 1:
+                raise
+            self.fault = Fault.of(error)
+        except (Exception, SystemExit) as error:
+            self.fault = Fault.of(error)
+        else:
+            self.notes += measured.pop(NOTES, ())
+            self.passing += batch.passing
+            self.tables.append(_table(self.dataset, batch, measured, self.added))
+
+    def _measure(self, batch: Batch) -> Columns:
+        if not self.condition.probes:
+            return _measure(self.session, self.subject, self.condition, self.dataset, batch)
+        measured, self.measurement = _look(self.session, self.subject, self.condition, self.dataset, batch)
+        return measured
+
+    def part(self, state: str) -> Part:
+        """What all batches gave; `state` is that of the pictures' files."""
+        records = pa.concat_tables(self.tables).combine_chunks()
+        notes = tuple(dict.fromkeys(self.notes))
+        about = ({NOTES: json.dumps(notes)} if notes else {}) | ({STATE: state} if state else {})
+        return Part(records.replace_schema_metadata(about or None), self.measurement, notes, tuple(self.passing))
 
 
 def _batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
@@ -120,7 +185,9 @@ def read_sample(session: Session, dataset: Dataset, condition: Setup, indices: l
     return _batch(session, dataset, condition, indices, shown, [spec])
 
 
-def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]) -> Iterator[Shown]:
+def _read_ahead(
+    session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]
+) -> Iterator[ViewedOrUnread]:
     """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
 
     def make(image: Image.Image, view: View) -> Picture:
@@ -128,9 +195,9 @@ def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], view
             return np.asarray(image) if dataset.as_stored else crop_224(image)
         return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
 
-    waiting: deque[tuple[int, Future[Shown]]] = deque()
+    waiting: deque[tuple[int, Future[ViewedOrUnread]]] = deque()
 
-    def finish() -> Shown:
+    def finish() -> ViewedOrUnread:
         index, future = waiting.popleft()
         try:
             shown = future.result(None if future.done() else READ_SECONDS)
@@ -141,7 +208,8 @@ def _read_ahead(session: Session, dataset: Dataset, indices: Iterable[int], view
                 f"{dataset.name}: picture {dataset.ids[index]} was not read within {READ_SECONDS:.0f} s: the disk or "
                 "network behind --data hangs; finished units are kept, the same command continues"
             ) from None
-        session.cache.put((dataset.manifest, index), shown)
+        if isinstance(shown, Viewed):
+            session.cache.put((dataset.manifest, index), shown, state_of(dataset, [index]))
         return shown
 
     for index in indices:
@@ -158,19 +226,19 @@ def _batch(
     dataset: Dataset,
     condition: Setup,
     indices: list[int],
-    shown: list[Shown],
+    shown: list[ViewedOrUnread],
     specs: Sequence[InputSpec],
 ) -> Batch:
-    reasons = [s if isinstance(s, str) else None for s in shown]
-    good = [s for s in shown if not isinstance(s, str)]
+    contents = [s.content if isinstance(s, Viewed) else s for s in shown]
+    good = [s.views for s in shown if isinstance(s, Viewed)]
     if not good:
-        return Batch(indices, reasons, {})
+        return Batch(indices, contents, {})
     if condition.corruption is None:
-        return Batch(indices, reasons, {spec: np.stack([s[spec] for s in good]) for spec in specs})
-    ids = [dataset.ids[i] for i, reason in zip(indices, reasons, strict=True) if reason is None]
+        return Batch(indices, contents, {spec: np.stack([views[spec] for views in good]) for spec in specs})
+    ids = [dataset.ids[i] for i, s in zip(indices, shown, strict=True) if isinstance(s, Viewed)]
     keys = image_keys(session.seed, ids, condition.name)
-    corrupted = condition.corruption(np.stack([s[None] for s in good]), keys)
-    return Batch(indices, reasons, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
+    corrupted = condition.corruption(np.stack([views[None] for views in good]), keys)
+    return Batch(indices, contents, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
 
 
 def _measure(session: Session, subject: Subject, condition: Setup, dataset: Dataset, batch: Batch) -> Columns:
@@ -277,12 +345,14 @@ def _table(dataset: Dataset, batch: Batch, measured: Columns, added: Sequence[st
         return [values[place[i]] if values is not None and i in place else None for i in batch.indices]
 
     found = column("reason")
+    unread = [content.reason if isinstance(content, Unread) else None for content in batch.contents]
+    contents = [None if isinstance(content, Unread) else content for content in batch.contents]
     return RecordColumns(
         image_id=[dataset.ids[i] for i in batch.indices],
         label=[dataset.targets[i] for i in batch.indices],
         prediction=column("prediction"),
         confidence=column("confidence"),
         margin=column("margin"),
-        reason=[unread or unscored for unread, unscored in zip(batch.reasons, found, strict=True)],
-        extra={name: column(name) for name in added},
+        reason=[why or unscored for why, unscored in zip(unread, found, strict=True)],
+        extra={"content": contents, **{name: column(name) for name in added}},
     ).table()

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.engine.execute import Fault
 from bench.engine.manifest import environment, package_versions
 from bench.engine.reliability import ReliabilityCheck
 from bench.engine.session import Session, Settings, Subject, settle_torch
-from bench.engine.work import Result, Work, perform, reason_of
+from bench.engine.work import Result, Work, perform
 from bench.errors import BenchError, UsageError
 from bench.options.run import InputRule
 from model_zoo.load import Model, load_model
@@ -83,21 +84,21 @@ class Worker:
         """The worker's environment, as results folders keep it."""
         try:
             return self._open()
-        except Exception as error:
-            return Trouble(f"{platform.node()}: {reason_of(error)}", unfit=True)
+        except (Exception, SystemExit) as error:
+            return Trouble(f"{platform.node()}: {Fault.of(error).reason}", unfit=True)
 
     def do(self, work: Work) -> Result | Trouble:
         """What the work gives, or why it gives nothing. Raises nothing."""
         try:
             self._fit(work)
-        except Exception as error:
-            return Trouble(f"{platform.node()}: {reason_of(error)}", unfit=True)
+        except (Exception, SystemExit) as error:
+            return Trouble(f"{platform.node()}: {Fault.of(error).reason}", unfit=True)
         try:
             return perform(self.session, self.subjects, work)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # A CUDA context after an error, and reading threads that hang, serve no other unit.
             broken = self.session.device.type == "cuda" or isinstance(error, BenchError)
-            return Trouble(f"{platform.node()}: {reason_of(error)}", broken=broken)
+            return Trouble(f"{platform.node()}: {Fault.of(error).reason}", broken=broken)
 
     @functools.cached_property
     def session(self) -> Session:

@@ -27,6 +27,7 @@ def sole_driver(store: Store, run_id: str, shard: Shard | None) -> Iterator[None
         return
     path = store.local / "runs" / run_id / f".driver{f'-{shard.index}-of-{shard.count}' if shard else ''}"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}; choose another --out") from error

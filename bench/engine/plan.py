@@ -1,20 +1,20 @@
 """The plan: from models, suites and options to cells and units. The plan alone fixes the units, never batch or
 machine."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from bench import corruptions
 from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule, stored_rule
+from bench.engine.contents import check_contents
 from bench.engine.session import Session, Subject
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.options import RunOptions
 from bench.record import Cell, Protocol, UnitKey
-from bench.store import Store, sound_parts
+from bench.store import Store, read_sound_parts
 from bench.suites import base
 from bench.suites.base import Setup, Suite
 
@@ -49,7 +49,8 @@ class Unit:
     @property
     def name(self) -> str:
         """Unlike that of every other unit of the plan."""
-        return f"{self.condition.name} [{self.key.start}, {self.key.stop})"
+        of = f" of {self.cells[0][1].model}" if len(self.cells) == 1 else ""
+        return f"{self.condition.name} [{self.key.start}, {self.key.stop}){of}"
 
     @property
     def block(self) -> Hashable:
@@ -59,12 +60,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run will measure."""
+    """All that a run will measure, and why not all that was asked for."""
 
     subjects: Sequence[Subject]
     suites: Sequence[Suite]
     options: RunOptions
     entries: Sequence[PlanEntry]
+    faults: Sequence[str] = ()
 
     @property
     def cells(self) -> dict[str, PlanEntry]:
@@ -75,22 +77,47 @@ class Plan:
         return found
 
 
-def make_plan(subjects: Sequence[Subject], suites: Sequence[Suite], options: RunOptions, session: Session) -> Plan:
-    """Every (suite, model, condition) with its cell. Raises `DataError` when data or label spaces do not fit."""
-    entries = []
+def make_plan(
+    subjects: Sequence[Subject],
+    suites: Sequence[Suite],
+    options: RunOptions,
+    session: Session,
+    faults: Sequence[str] = (),
+) -> Plan:
+    """Every (suite, model, condition) with its cell, and why a suite or a model has none, besides the `faults` known.
+
+    Raises `UsageError` for options that cannot be meant, and the first fault where there would be no cell at all.
+    """
+    entries: list[PlanEntry] = []
+    found: list[tuple[str, BenchError]] = []
     for suite in suites:
         for index, subject in enumerate(subjects):
-            for condition in suite.conditions(subject.model.card, options):
-                if condition.optional and not session.roots.holds(condition.dataset):
-                    continue
-                dataset = session.dataset_of(condition)
-                space = label_space(dataset.labels)
-                check_fit(space, subject.model.card)
-                if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
-                    raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
-                cell = _cell(subject, condition, dataset, options, session.seed)
-                entries.append(PlanEntry(suite.name, index, condition, cell, len(dataset)))
-    return Plan(subjects, suites, options, entries)
+            conditions = suite.conditions(subject.model.card, options)
+            try:
+                entries += _entries(suite.name, index, subject, conditions, options, session)
+            except BenchError as error:
+                found.append((f"{subject.model.name}, {suite.name}: not measured: {error}", error))
+    if found and not entries:
+        raise found[0][1]
+    return Plan(subjects, suites, options, entries, (*faults, *(says for says, _ in found)))
+
+
+def _entries(
+    suite: str, index: int, subject: Subject, conditions: Iterable[Setup], options: RunOptions, session: Session
+) -> list[PlanEntry]:
+    """The cells of one model in one suite. Raises `DataError` or `UsageError` when data or label spaces do not fit."""
+    entries = []
+    for condition in conditions:
+        if condition.optional and not session.roots.holds(condition.dataset):
+            continue
+        dataset = session.dataset_of(condition)
+        space = label_space(dataset.labels)
+        check_fit(space, subject.model.card)
+        if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
+            raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
+        cell = _cell(subject, condition, dataset, options, session.seed)
+        entries.append(PlanEntry(suite, index, condition, cell, len(dataset)))
+    return entries
 
 
 def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
@@ -113,12 +140,13 @@ def _implementation(condition: Setup) -> str:
     return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in condition.probes)])
 
 
-def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
+def units(plan: Plan, store: Store | None = None, session: Session | None = None) -> Iterator[Unit]:
     """The units still to be done (all, without a store), in the order in which pictures are decoded fewest times.
 
-    Conditions follow each other on the same images; models with the same condition share one unit.
+    Conditions follow each other on the same images; models with the same condition share one unit. With a `session`,
+    what is done counts only if its pictures are still those that were measured: else `ChangedError`.
     """
-    done = _done(plan, store)
+    done = _done(plan, store, session)
     grouped: dict[tuple[str, UnitKey], list[PlanEntry]] = {}
     for entry in plan.cells.values():
         for key in _ranges(entry.images, entry.condition.unit_images):
@@ -135,12 +163,21 @@ def units(plan: Plan, store: Store | None = None) -> Iterator[Unit]:
         yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
 
 
-def _done(plan: Plan, store: Store | None) -> dict[str, set[UnitKey]]:
+def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str, set[UnitKey]]:
     """The units that each cell has; read many at once, for an object store takes its time over each."""
     if store is None:
         return {cell_id: set() for cell_id in plan.cells}
+
+    def found(entry: PlanEntry) -> set[UnitKey]:
+        sound = set()
+        for unit, records in read_sound_parts(store, entry.cell.id):
+            if session is not None:
+                check_contents(session, session.dataset_of(entry.condition), unit, records)
+            sound.add(unit)
+        return sound
+
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        return dict(zip(plan.cells, pool.map(partial(sound_parts, store), plan.cells), strict=True))
+        return dict(zip(plan.cells, pool.map(found, plan.cells.values()), strict=True))
 
 
 def source_of(condition: Setup) -> tuple[str, str, bool]:

@@ -1,16 +1,16 @@
 """`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from bench.datasets.table import SETS
-from bench.engine.contract import check_subjects, put_contracts
+from bench.engine.contract import Contract, check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
@@ -19,20 +19,20 @@ from bench.engine.progress import reporter
 from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.stopping import Stopping, check_stoppable
+from bench.engine.tally import Tally
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
-from bench.errors import IncompleteError, UsageError
+from bench.errors import UsageError
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
 from bench.options import RunOptions, Shard, keywords
 from bench.store import Store, put_cell
 from bench.suites.registry import check_used, find_suite
+from model_zoo.errors import ZooError
 from model_zoo.load import Model, load_model
+from model_zoo.registry import find_card
 
 Models = str | Model | Sequence[str | Model]
 """Names at commas, a model, or several of either."""
-
-HOPELESS = 3
-"""Works given up before any has succeeded, at which a run stops."""
 
 Item = TypeVar("Item")
 
@@ -81,13 +81,13 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     cluster = Cluster.wanted(options.ray, options.workers)
     settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed, options.until)
     session = settings.open()
-    loaded = _models(models, options.weights)
+    loaded, faults = _models(models, options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
-    plan = make_plan(subjects, wanted, options, session)
+    plan = make_plan(subjects, wanted, options, session, faults)
     check_stoppable(wanted, plan, options)
     todo = _share(list(units(plan)), options.shard)
-    missing = {(u.condition.name, u.key): u for u in units(plan, store)}
+    missing = {(u.condition.name, u.key): u for u in units(plan, store, session)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
     stopping = Stopping(plan, store)
     todo = [left for unit in todo if (left := without_cells(unit, stopping.stopped))]
@@ -105,27 +105,21 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
 
     `quiet` overrides the option. Raises `IncompleteError` when works had to be given up; all others are stored.
     """
-    plan, session, store = prepared.plan, prepared.session, prepared.store
+    plan, store = prepared.plan, prepared.store
     settle_torch(prepared.options.threads)
-    manifest = run_manifest(plan, session)
-    run_id = put_manifest(store, manifest)
-    for subject in plan.subjects:
-        put_known_model(store, subject.known)
-    for entry in plan.cells.values():
-        put_cell(store, entry.cell)
+    book = _Book(prepared)
     verdicts = PendingVerdicts(plan, store, prepared.doubted, prepared.options.reliability, prepared.todo)
     queue = WorkQueue([*prepared.todo, *verdicts.due()])
     if not queue:
-        return  # and nothing is written: a finished run may lie in a folder that is read only
-    refused = _look_at_models(prepared, run_id, queue)
-    if prepared.cluster is None:
-        put_environment(store, run_id, manifest.environment)
+        book.open()  # which is nothing new of a finished run: that may lie in a folder that is read only
+        Tally(plan.faults).check()
+        return
+    tally, said = Tally([*plan.faults, *_look_at_models(book, queue)]), set[str]()
     with (
-        sole_driver(store, run_id, prepared.options.shard),
+        sole_driver(store, book.run_id, prepared.options.shard),
         reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
-        closing(_executor(prepared, queue, run_id, progress.said)) as outcomes,
+        closing(_executor(prepared, queue, book, progress.said)) as outcomes,
     ):
-        tally, said = Tally(), set[str]()
         stopping = Stopping(plan, store)
         for outcome in outcomes:
             if isinstance(outcome, Failed):
@@ -134,86 +128,99 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
                 if outcome.final:
                     queue.extend(verdicts.finished(outcome.work))
                 continue
+            book.open()
             keep(store, outcome)
-            if isinstance(outcome.work, Unit) and isinstance(outcome.result, list):
-                stopping.note(outcome.work, outcome.result, queue)
+            if isinstance(outcome.work, Unit) and (parts := outcome.whole):
+                stopping.note(outcome.work, parts, queue)
             queue.extend(verdicts.finished(outcome.work, stopping.stopped))
             for note in notes_of(outcome):
                 if note not in said:
                     progress.said(note)
                 said.add(note)
-            tally.done += 1
+            tally.count(outcome)
             progress.finished(
                 outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.condition.name,
                 outcome.work.images,
             )
             if on_unit and isinstance(outcome.work, Unit):
                 on_unit(outcome.work)
-    tally.check(refused)
+    tally.check()
 
 
-def _look_at_models(prepared: Prepared, run_id: str, queue: WorkQueue) -> list[str]:
+def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
     """Take out of `queue` what a model that breaks the contract was to do; why each does.
 
     Raises `UsageError` where no model is left.
     """
-    plan = prepared.plan
-    seen, refused = check_subjects(prepared.session, plan.subjects, queue.first_of_each())
-    if refused and not seen:
-        raise UsageError("\n".join(refused.values()))
-    put_contracts(prepared.store, run_id, plan.subjects, seen)
+    prepared = book.prepared
+    book.seen, refused = check_subjects(prepared.session, prepared.plan.subjects, queue.first_of_each())
+    if refused and not book.seen:
+        raise UsageError("\n".join([*refused.values(), *prepared.plan.faults]))
     queue.without(refused)
     return list(refused.values())
 
 
+class _Book:
+    """The run's entry in the results folder, written when the first work is done: a start that failed leaves none."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared, self.opened = prepared, False
+        self.manifest = run_manifest(prepared.plan, prepared.session)
+        self.run_id = self.manifest.id
+        self.seen: dict[int, Contract] = {}
+        self.places = [] if prepared.cluster or not prepared.todo else [self.manifest.environment]
+
+    def open(self) -> None:
+        """Write what the run is, its models and its cells, unless that is there."""
+        if self.opened:
+            return
+        self.opened = True
+        store, plan = self.prepared.store, self.prepared.plan
+        put_manifest(store, self.manifest)
+        put_contracts(store, self.run_id, plan.subjects, self.seen)
+        for subject in plan.subjects:
+            put_known_model(store, subject.known)
+        for entry in plan.cells.values():
+            put_cell(store, entry.cell)
+        for where in self.places:
+            put_environment(store, self.run_id, where)
+
+    def worked_at(self, where: Mapping[str, Any]) -> None:
+        """Keep where works are done."""
+        self.places.append(where)
+        if self.opened:
+            put_environment(self.prepared.store, self.run_id, where)
+
+
 def _executor(
-    prepared: Prepared, queue: WorkQueue, run_id: str, say: Callable[[str], None]
+    prepared: Prepared, queue: WorkQueue, book: _Book, say: Callable[[str], None]
 ) -> Generator[Done | Failed]:
     if prepared.cluster is None:
         return in_process(prepared.session, prepared.plan.subjects, queue)
     from bench.engine.cluster import on_ray
 
-    def on_ready(where: dict[str, Any]) -> None:
-        put_environment(prepared.store, run_id, where)
-
-    return on_ray(prepared.cluster, prepared.job, queue, on_ready, say)
+    return on_ray(prepared.cluster, prepared.job, queue, book.worked_at, say)
 
 
-@dataclass
-class Tally:
-    """How many works are done and which were given up."""
-
-    done: int = 0
-    given_up: list[Failed] = field(default_factory=list)
-
-    def failed(self, failure: Failed) -> None:
-        """Count it. Raises `IncompleteError` where nothing has succeeded yet: then it is not the unit's fault."""
-        self.given_up += [failure] if failure.final else []
-        if not self.done and len(self.given_up) == HOPELESS:
-            self.check()
-
-    def check(self, refused: Sequence[str] = ()) -> None:
-        """Raise `IncompleteError` if anything was given up, or models were `refused`."""
-        if refused:
-            raise IncompleteError(
-                f"{len(refused)} models were refused, the others are done and stored:\n" + "\n".join(refused)
-            )
-        if self.given_up:
-            first = self.given_up[0]
-            raise IncompleteError(
-                f"{len(self.given_up)} units were given up, {self.done} are done and stored; the first is "
-                f"{first.work.name} after {first.attempt} attempts: {first.reason}; "
-                "next: mend the cause and repeat the same command, which does what is missing"
-            )
-
-
-def _models(models: Models, weights: str | None) -> dict[str | Model, Model]:
-    """Each as it was asked for, and loaded."""
+def _models(models: Models, weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
+    """Each as it was asked for, and loaded; and why others could not be, unless none could: then that is raised."""
     listed = [models] if isinstance(models, Model) else _names(models)
     if weights and len(listed) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
-    return {m: m if isinstance(m, Model) else load_model(m, weights_file=file) for m in listed}
+    for name in listed:
+        if not isinstance(name, Model):
+            find_card(name)  # a name that there is not is a slip of the pen: before anything is loaded
+    loaded: dict[str | Model, Model] = {}
+    failed: list[tuple[str | Model, Exception]] = []
+    for model in listed:
+        try:
+            loaded[model] = model if isinstance(model, Model) else load_model(model, weights_file=file)
+        except ZooError as error:
+            failed.append((model, error))
+    if failed and not loaded:
+        raise failed[0][1]
+    return loaded, [f"{model}: not measured: {error}" for model, error in failed]
 
 
 def _listed(value: Any) -> list[Any]:

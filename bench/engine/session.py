@@ -2,30 +2,36 @@
 
 import functools
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
+from time import sleep
 from typing import Any
 
 import torch
 from PIL import Image
 
-from bench.datasets.base import Dataset, Picture, RandomOrder, Shuffled, Subset, UnreadableError
+from bench.datasets.base import Dataset, Picture, RandomOrder, Shuffled, Subset
+from bench.datasets.content import ChangedError, Loaded, PassingError, UnreadableError
 from bench.datasets.preprocess import input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
+from bench.engine.decoded import picture_cache
+from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.sequential import StopRule
 from bench.options.run import InputRule
+from bench.record import digest
 from bench.store import Store
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
 from model_zoo.load import Model
 
-CACHE_BYTES = 1 << 30
-"""Decoded pictures kept, at most: those of one unit serve all conditions and models that follow on it."""
+RETRIES = (0.1, 0.5, 2.0)
+"""Seconds after which a picture is read again that could not be read for a reason that can pass."""
+
+PATIENCE = 8
+"""Pictures of a session that are waited for; a disk that fails them all is not waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -61,47 +67,6 @@ def subjects_of(models: Iterable[Model], protocol: InputRule, store: Store) -> l
 Subjects = Sequence[Subject] | Mapping[int, Subject]
 """Models by their index in the plan; a worker holds those that its units need."""
 
-View = InputSpec | None
-"""How a picture is shown: to a model's input, or (None) as corruptions want it."""
-
-Shown = dict[View, Picture] | str
-"""One image in all its views, or why it could not be read."""
-
-
-class PictureCache:
-    """The most recently decoded pictures, by data set and index, up to `CACHE_BYTES`."""
-
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self.limit = limit
-        self.used = 0
-        self._shown: OrderedDict[tuple[str, int], Shown] = OrderedDict()
-
-    def get(self, key: tuple[str, int], views: Sequence[View] = ()) -> Shown | None:  # noqa: ARG002
-        """What is known of the image, now the most recent; `views` are those that are wanted."""
-        if key in self._shown:
-            self._shown.move_to_end(key)
-        return self._shown.get(key)
-
-    def put(self, key: tuple[str, int], shown: Shown) -> None:
-        """Keep `shown`, and forget the oldest that no longer fit."""
-        self.used += _bytes(shown) - _bytes(self._shown.get(key, ""))
-        self._shown[key] = shown
-        while self.used > self.limit and len(self._shown) > 1:
-            self.used -= _bytes(self._shown.popitem(last=False)[1])
-
-
-def picture_cache() -> PictureCache:
-    """The cache in memory, backed by the folder that BENCH_DECODED names if it names one."""
-    if folder := os.environ.get("BENCH_DECODED"):
-        from bench.engine.decoded import DecodedCache
-
-        return DecodedCache(Path(folder))
-    return PictureCache()
-
-
-def _bytes(shown: Shown) -> int:
-    return len(shown) if isinstance(shown, str) else sum(p.nbytes for p in shown.values())
-
 
 @dataclass
 class Session:
@@ -117,6 +82,7 @@ class Session:
     cache: PictureCache = field(default_factory=picture_cache)
     _datasets: dict[tuple[str, str, bool], Dataset] = field(default_factory=dict)
     _kept: dict[str, Any] = field(default_factory=dict)
+    _given_up: int = 0
 
     @functools.cached_property
     def pool(self) -> Readers:
@@ -154,17 +120,42 @@ class Session:
 
     def show(
         self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Image.Image, View], Picture]
-    ) -> Shown:
+    ) -> ViewedOrUnread:
         """Image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
-        key = (dataset.manifest, index)
-        known = self.cache.get(key, views)
-        if isinstance(known, str) or (known is not None and all(v in known for v in views)):
+        known = self.cache.get((dataset.manifest, index), views, state_of(dataset, [index]))
+        if known is not None and all(v in known.views for v in views):
             return known
         try:
-            image = dataset.read(index)
+            loaded = self._load(dataset, index)
+        except PassingError as error:
+            return Unread(str(error), passing=True)
         except UnreadableError as error:
-            return str(error)
-        return {**(known or {}), **{view: make(image, view) for view in views}}
+            return Unread(str(error))
+        if known is not None and known.content != loaded.content:
+            raise ChangedError(f"{dataset.name}: {dataset.ids[index]} is not the picture that was read before")
+        views_made = {view: make(loaded.image, view) for view in views}
+        return Viewed({**(known.views if known else {}), **views_made}, loaded.content)
+
+    def _load(self, dataset: Dataset, index: int) -> Loaded:
+        """Read it, again after a while where that fails for a reason that can pass."""
+        for seconds in RETRIES:
+            try:
+                return dataset.load(index)
+            except PassingError:
+                if self._given_up >= PATIENCE:
+                    raise
+            sleep(seconds)
+        try:
+            return dataset.load(index)
+        except PassingError:
+            self._given_up += 1
+            raise
+
+
+def state_of(dataset: Dataset, indices: Iterable[int]) -> str:
+    """A hash that stays as it is as long as nobody writes to the files of these images; empty where there are none."""
+    states = [dataset.state(index) for index in indices]
+    return digest([str(state) for state in states]) if any(state is not None for state in states) else ""
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,24 @@
 """What executors do, in which order, and what came of it: units and verdicts, tried a bounded number of times."""
 
-import traceback
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Hashable, Iterable
+from collections.abc import Collection, Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from bench.engine.execute import Part, execute
+from bench.engine.execute import Fault, Part, execute
 from bench.engine.plan import Unit
 from bench.engine.reliability import ReliabilityCheck, assess_cell
 from bench.engine.session import Session, Subjects
-from bench.errors import BenchError
+from bench.errors import DataError
 from bench.store import Store, put_part
 from bench.suites.base import Setup
 from bench.verdict import Verdict, put_verdict
-from model_zoo.errors import ZooError
 
 ATTEMPTS = 3
 """Times that a work is tried which raises an error."""
 
 Work = Unit | ReliabilityCheck
-Result = list[Part] | Verdict
-"""The parts of a unit, one a model, or a verdict."""
+Result = list[Part | Fault] | Verdict
+"""The parts of a unit, one a model that has no fault, or a verdict."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,12 @@ class Done:
 
     work: Work
     result: Result
+
+    @property
+    def whole(self) -> list[Part]:
+        """The parts of a unit; none where images of it could not be read for a reason that can pass."""
+        parts = [part for part in self.result if isinstance(part, Part)] if isinstance(self.result, list) else []
+        return [] if any(part.passing for part in parts) else parts
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,16 @@ class Failed:
 
 
 class WorkQueue:
-    """What is not yet done, by blocks that take the same pictures: a worker stays with a block while it lasts."""
+    """What is not yet done, by blocks that take the same pictures: a worker stays with a block while it lasts.
+
+    A cell of which a work was given up, and none was done, is not tried any further.
+    """
 
     def __init__(self, works: Iterable[Work]) -> None:
         self._blocks: dict[Hashable, deque[Work]] = {}
-        self._attempts: Counter[str] = Counter()
+        self._attempts: Counter[tuple[str, ...]] = Counter()
+        self._begun: set[str] = set()
+        self._hopeless: set[str] = set()
         self.extend(works)
 
     def __len__(self) -> int:
@@ -105,15 +113,35 @@ class WorkQueue:
         work = self._blocks[block].popleft()
         if not self._blocks[block]:
             del self._blocks[block]
-        return work
+        cells = tuple((index, cell) for index, cell in work.cells if cell.id not in self._hopeless)
+        if not cells:
+            return self.take(last, others)
+        return replace(work, cells=cells) if isinstance(work, Unit) and len(cells) < len(work.cells) else work
 
     def failed(self, work: Work, reason: str, most: int = ATTEMPTS) -> Failed:
         """Count a failure; the work comes back to the queue unless it was the last of `most` attempts."""
-        self._attempts[work.name] += 1
-        failure = Failed(work, reason, self._attempts[work.name], self._attempts[work.name] >= most)
+        cells = [cell.id for _, cell in work.cells]
+        key = (work.name, *cells)
+        self._attempts[key] += 1
+        failure = Failed(work, reason, self._attempts[key], self._attempts[key] >= most)
         if not failure.final:
             self.put(work)
+        else:
+            self._hopeless |= set(cells) - self._begun
         return failure
+
+    def settle(self, work: Work, result: Result) -> Iterator[Done | Failed]:
+        """What came of a work: what is to be kept, and each model's fault by itself."""
+        if isinstance(result, Verdict) or not isinstance(work, Unit):
+            yield Done(work, result)
+            return
+        pairs = list(zip(work.cells, result, strict=True))
+        if good := [(cell, part) for cell, part in pairs if isinstance(part, Part)]:
+            self._begun |= {cell.id for (_, cell), _ in good}
+            yield Done(replace(work, cells=tuple(cell for cell, _ in good)), [part for _, part in good])
+        for cell, fault in pairs:
+            if isinstance(fault, Fault):
+                yield self.failed(replace(work, cells=(cell,)), fault.reason, 1 if fault.final else ATTEMPTS)
 
 
 def without_cells(unit: Unit, ids: Collection[str]) -> Unit | None:
@@ -136,25 +164,27 @@ def perform(session: Session, subjects: Subjects, work: Work) -> Result:
 
 
 def in_process(session: Session, subjects: Subjects, queue: WorkQueue) -> Generator[Done | Failed]:
-    """Do it all, one after the other. The library's own errors end the run: they say what to do first."""
+    """Do it all, one after the other. Data that cannot be trusted end the run: the error says what to do first."""
     block: Hashable = None
     while work := queue.take(block):
         block = work.block
-        outcome: Done | Failed
         try:
-            outcome = Done(work, perform(session, subjects, work))
-        except (BenchError, ZooError):
+            result = perform(session, subjects, work)
+        except DataError:
             raise
-        except Exception as error:
-            outcome = queue.failed(work, reason_of(error))
-        yield outcome
+        except (Exception, SystemExit) as error:
+            fault = Fault.of(error)
+            yield queue.failed(work, fault.reason, 1 if fault.final else ATTEMPTS)
+            continue
+        yield from queue.settle(work, result)
 
 
 def keep(store: Store, done: Done) -> None:
     """Write what a work gave, a whole object for each model."""
     if isinstance(done.work, Unit) and isinstance(done.result, list):
         for (_, cell), part in zip(done.work.cells, done.result, strict=True):
-            put_part(store, cell, done.work.key, part.records, part.measurement)
+            if isinstance(part, Part):
+                put_part(store, cell, done.work.key, part.records, part.measurement, whole=not part.passing)
     elif isinstance(done.work, ReliabilityCheck) and isinstance(done.result, Verdict):
         put_verdict(store, done.work.entry.cell.id, done.result)
 
@@ -166,12 +196,6 @@ def notes_of(done: Done) -> list[str]:
     return [
         f"{cell.model}: {note}"
         for (_, cell), part in zip(done.work.cells, done.result, strict=True)
+        if isinstance(part, Part)
         for note in part.notes
     ]
-
-
-def reason_of(error: BaseException) -> str:
-    """`ValueError: what it says (net.py:12)`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}"

@@ -155,20 +155,22 @@ class Numbers:
     def frames(self, model: str, column: Column) -> dict[str, pd.DataFrame]:
         """The records behind a suite's own metric of one model, by condition."""
         for run in self.folder.suite_runs():
-            cells = {name: self.folder.cells[key] for name, key in run.cells.items() if key in self.folder.cells}
-            protocol = suite_protocol([cell.protocol for cell in cells.values()])
-            if (run.model, run.suite, protocol) == (model, column.suite, column.protocol):
-                return {name: self.folder.load(cell.id).records for name, cell in cells.items()}
+            if (run.model, run.suite) != (model, column.suite):
+                continue
+            cells = {name: self.folder.load(key) for name, key in run.cells.items() if key in self.folder.cells}
+            if suite_protocol([loaded.cell.protocol for loaded in cells.values()]) == column.protocol:
+                return {name: loaded.records for name, loaded in cells.items()}
         return {}
 
     def records(self, column: Column) -> dict[str, pd.DataFrame]:
         """The records behind a column of one condition, by model."""
-        chosen = {
-            label: cell_id
-            for cell_id, c in self.folder.cells.items()
-            if c.protocol.hash == column.protocol and (label := self.folder.label(c)) in column.numbers
-        }
-        return {model: self.folder.load(chosen[model]).records for model in sorted(chosen)}
+        found: dict[str, pd.DataFrame] = {}
+        for cell_id, cell in sorted(self.folder.cells.items(), key=lambda item: self.folder.label(item[1])):
+            if cell.protocol.condition == column.condition and (label := self.folder.label(cell)) in column.numbers:
+                loaded = self.folder.load(cell_id)
+                if loaded.cell.protocol.hash == column.protocol:
+                    found[label] = loaded.records
+        return found
 
     def clean(self, names: Iterable[str]) -> Column | None:
         """Clean accuracy on the models' home data set, or on a folder of pictures."""

@@ -1,26 +1,38 @@
 """Joining results folders: objects are named by what they are, so joining is copying what is not there yet."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from bench.errors import StoreError
-from bench.store import Store
+from bench.record import UnitKey
+from bench.store import Store, is_sound, part_names, read_part
+from model_zoo.identity import alike
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> int:
-    """Copy every object of the `sources` that `out` lacks; returns how many. `StoreError` if a source is empty."""
-    target = Store(out)
-    there = set(_keys(target))
+    """Copy every object of the `sources` that `out` lacks or has damaged; returns how many.
+
+    Of an object that several sources have, an undamaged copy is taken; one that none has whole is left out, and its
+    unit is to be done again. Raises `StoreError` for a source that is empty, and for two sources whose pictures, or
+    whose models of one name, are not the same: before anything is copied.
+    """
+    target, stores = Store(out), [Store(source) for source in sources]
+    keys = [set(_keys(store)) for store in stores]
+    for store, found in zip(stores, keys, strict=True):
+        if not found:
+            raise StoreError(f"{store.address}: no results here (expected cells/ and runs/)")
+    _check_contents([target, *stores])
+    there = {key for key in _keys(target) if _is_sound(target, key)}
     copied = 0
-    for source in map(Store, sources):
-        keys = list(_keys(source))
-        if not keys:
-            raise StoreError(f"{source.address}: no results here (expected cells/ and runs/)")
-        for key in keys:
-            if key not in there:
-                target.put(key, source.get(key))
-                there.add(key)
+    for key in sorted(set().union(*keys) - there):
+        for store, found in zip(stores, keys, strict=True):
+            if key in found and (data := _sound(store, key)) is not None:
+                target.put(key, data)
                 copied += 1
+                break
     return copied
 
 
@@ -30,3 +42,57 @@ def _keys(store: Store) -> Iterator[str]:
         for folder in store.names(kind):
             for name in store.names(f"{kind}/{folder}"):
                 yield f"{kind}/{folder}/{name}"
+
+
+def _sound(store: Store, key: str) -> bytes | None:
+    """The object, if it is a file of its own and undamaged."""
+    try:
+        data = store.get(key)
+    except StoreError:
+        return None
+    return data if is_sound(key, data) else None
+
+
+def _is_sound(store: Store, key: str) -> bool:
+    return _sound(store, key) is not None
+
+
+def _check_contents(stores: Sequence[Store]) -> None:
+    """Raise `StoreError` where folders have records of one cell that are of unlike pictures, or of unlike models."""
+    first: dict[str, tuple[Store, bytes]] = {}
+    for store in stores:
+        for name in store.names("models"):
+            data = _sound(store, f"models/{name}")
+            other, known = first.setdefault(name, (store, data or b"{}"))
+            if data and not _one_model(known, data):
+                raise StoreError(
+                    f"{other.address} and {store.address}: models/{name} has the same weights and source in both, and "
+                    "answers the same pictures otherwise; next: keep the folders apart, or measure it again in one"
+                )
+    seen: dict[tuple[str, UnitKey], tuple[Store, str]] = {}
+    for store in stores:
+        for cell in store.names("cells"):
+            for unit, name in part_names(store, cell).items():
+                other_store, other_name = seen.setdefault((cell, unit), (store, name))
+                if other_name != name and (image := _unlike_picture(other_store, other_name, store, name, cell)):
+                    raise StoreError(
+                        f"{other_store.address} and {store.address}: cells/{cell}: {image} is not the same picture in "
+                        "both: they were measured on other pictures; next: keep the folders apart, or measure one again"
+                    )
+
+
+def _one_model(a: bytes, b: bytes) -> bool:
+    probes = [json.loads(data).get("probe") or () for data in (a, b)]
+    return not all(probes) or alike(*probes)
+
+
+def _unlike_picture(a: Store, name_a: str, b: Store, name_b: str, cell: str) -> str:
+    """The first image whose content two parts of one unit tell otherwise; empty where there is none."""
+    tables = read_part(a, cell, name_a), read_part(b, cell, name_b)
+    columns = []
+    for table in tables:
+        if not isinstance(table, pa.Table) or "content" not in table.column_names:
+            return ""
+        columns.append(table.select(["image_id", "content"]).to_pylist())
+    pairs = zip(*columns, strict=True)
+    return next((str(x["image_id"]) for x, y in pairs if x["content"] and y["content"] and x != y), "")

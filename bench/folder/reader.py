@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +11,12 @@ import pyarrow as pa
 from bench.diagnostics.table import SCHEMA
 from bench.errors import StoreError
 from bench.known_models import ModelKey, labels, read_known_models
-from bench.manifest import RunEntry, RunModel, read_manifest
+from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
 from bench.metrics.accuracy import in_order
 from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
 from bench.record import Cell, misfit
-from bench.store import BadPart, Store, cell_ids, part_names, read_cell, read_measurement, read_part
+from bench.store import BadPart, Store, cell_ids, incomplete_names, part_names, read_cell, read_measurement, read_part
 from bench.verdict import Verdict, read_verdict
 
 
@@ -62,13 +62,38 @@ class ResultsFolder:
 
     def __init__(self, address: str | Path) -> None:
         self.store = Store(address)
-        self.cells = {cell_id: read_cell(self.store, cell_id) for cell_id in cell_ids(self.store)}
+        self.problems: list[str] = []
+        self.cells = dict(self._described())
+        if self.problems and not self.cells:
+            raise StoreError(self.problems[0])
         self.labels = labels(map(self._key, self.cells.values()), read_known_models(self.store))
         if not self.cells:
             raise StoreError(
                 f"{address}: no results here (expected cells/ and runs/); "
                 f"`bench run --model MODEL --suite SUITE --out {address}` makes some"
             )
+
+    def _described(self) -> Iterator[tuple[str, Cell]]:
+        """Every cell that says what it is; of a damaged one alone nothing is known."""
+        for cell_id in cell_ids(self.store):
+            try:
+                yield cell_id, read_cell(self.store, cell_id)
+            except StoreError as error:
+                self.problems.append(str(error))
+
+    @functools.cached_property
+    def manifests(self) -> dict[str, RunManifest]:
+        """What every run wanted, by its id. Raises `StoreError` where none can be read."""
+        found, problems = {}, []
+        for run in self.run_names:
+            try:
+                found[run] = read_manifest(self.store, run)
+            except StoreError as error:
+                problems.append(str(error))
+        if problems and not found:
+            raise StoreError(problems[0])
+        self.problems += problems
+        return found
 
     @functools.cached_property
     def _several_seeds(self) -> set[tuple[str, str]]:
@@ -117,15 +142,30 @@ class ResultsFolder:
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
         records = _frame(pa.concat_tables(tables)) if tables else pd.DataFrame()
+        problems += self._unread(cell_id)
+        if not problems and len(records) == cell.protocol.images and "content" in records:
+            cell = replace(cell, protocol=cell.protocol.with_content(records["content"].tolist()))
+            self.cells[cell_id] = cell
         if len(records) < cell.protocol.images and not _stopped(cell, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         return LoadedCell(cell, records, tuple(problems), read_verdict(self.store, cell_id), tuple(measured))
 
+    def _unread(self, cell_id: str) -> Iterator[str]:
+        """What could not be read for reasons that can pass."""
+        for unit, name in incomplete_names(self.store, cell_id).items():
+            part = read_part(self.store, cell_id, name)
+            if isinstance(part, BadPart):
+                continue
+            reasons = [reason for reason in part.column("reason").to_pylist() if reason]
+            yield (
+                f"{len(reasons)} of the images [{unit.start}, {unit.stop}) could not be read, which may pass: "
+                f"{reasons[0] if reasons else ''}"
+            )
+
     def suite_runs(self) -> Iterator[SuiteRun]:
         """Every (suite, model) that a run of this folder wanted, each set of cells once."""
         seen = set()
-        for run in self.run_names:
-            manifest = read_manifest(self.store, run)
+        for run, manifest in self.manifests.items():
             for (suite, model), cells in _by_suite(manifest.entries).items():
                 version = manifest.suites.get(suite, 0)
                 about = manifest.models[model]

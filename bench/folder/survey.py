@@ -52,6 +52,7 @@ def survey(directory: str | Path) -> Survey:
     """Read the whole folder once. Raises `StoreError` where there is nothing or a description is damaged."""
     found = Survey(ResultsFolder(str(directory)))
     found.table = tabulate(_kept(load_suites(found.folder), found))
+    found.table.attrs["problems"] += found.folder.problems
     return found
 
 

@@ -47,7 +47,10 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> p
     `reliability` says of attacked conditions, and of their suite's headline, whether the number can be believed,
     `because` of what; empty elsewhere.
     """
-    return tabulate(load_suites(ResultsFolder(str(directory)), cells))
+    folder = ResultsFolder(str(directory))
+    frame = tabulate(load_suites(folder, cells))
+    frame.attrs["problems"] += [] if cells is not None else folder.problems
+    return frame
 
 
 @dataclass(frozen=True)

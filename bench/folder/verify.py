@@ -50,6 +50,7 @@ def verify(directory: str | Path) -> Recount:
         if loaded is not None and not problems:
             recount.whole += 1
             recount.records += len(loaded.records)
+    recount.problems += [Problem(str(directory), "its files", says) for says in folder.problems]
     recount.spare = len(folder.cells.keys() - wanted.keys())
     return recount
 

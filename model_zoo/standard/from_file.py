@@ -92,7 +92,10 @@ def build(card: ModelCard) -> nn.Module:
     module = _import(path)
     if not callable(getattr(module, factory, None)):
         raise UnknownModelError(f"{path} defines no function {factory!r}")
-    net = getattr(module, factory)()
+    try:
+        net = getattr(module, factory)()
+    except (Exception, SystemExit) as error:
+        raise UnknownModelError(f"{path}: {factory}() failed: {type(error).__name__}: {error}") from error
     if not isinstance(net, nn.Module):
         raise UnknownModelError(f"{path}: {factory}() must return an nn.Module, found a {type(net).__name__}")
     return net

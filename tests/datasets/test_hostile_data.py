@@ -23,6 +23,7 @@ from bench.datasets.images import read_image
 from bench.datasets.matlab import read_structs
 from bench.datasets.table import DataRoots, open_dataset
 from bench.engine.decoded import DecodedCache
+from bench.engine.pictures import Viewed
 from bench.errors import DataError
 from bench.record import digest
 
@@ -227,10 +228,10 @@ def test_a_damaged_matlab_file_is_named(tmp_path: Path, damage: Callable[[bytes]
     "content", ["", "[", "[" * 100_000, "{}", '{"shape": [1, 2]}', '{"shape": [9999999999, 4, 3]}']
 )
 def test_a_damaged_description_in_the_decode_cache_is_written_anew(tmp_path: Path, content: str) -> None:
-    about = {"version": 1, "manifest": "m", "view": "crop 224"}
+    about = {"version": 2, "manifest": "m", "view": "crop 224"}
     (tmp_path / f"m-{digest(about)}.json").write_text(content)
     image = np.full((4, 4, 3), 7, np.uint8)
-    DecodedCache(tmp_path).put(("m", 0), {None: image})
+    DecodedCache(tmp_path).put(("m", 0), Viewed({None: image}))
     found = DecodedCache(tmp_path).get(("m", 0), [None])
-    assert isinstance(found, dict)
-    np.testing.assert_array_equal(found[None], image)
+    assert found is not None
+    np.testing.assert_array_equal(found.views[None], image)

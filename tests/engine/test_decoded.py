@@ -8,7 +8,8 @@ import pytest
 
 import bench
 from bench.datasets.folder import FolderDataset
-from bench.engine.decoded import DecodedCache, SlotFile
+from bench.engine.decoded import DecodedCache, Slot, SlotFile
+from bench.engine.pictures import Viewed
 from bench.testing import fake_model
 
 
@@ -16,8 +17,8 @@ from bench.testing import fake_model
 def decodes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Indices of the pictures decoded from their files."""
     read: list[int] = []
-    original = FolderDataset.read
-    monkeypatch.setattr(FolderDataset, "read", lambda self, index: read.append(index) or original(self, index))
+    original = FolderDataset.load
+    monkeypatch.setattr(FolderDataset, "load", lambda self, index: read.append(index) or original(self, index))
     return read
 
 
@@ -56,18 +57,20 @@ def test_a_damaged_slot_is_decoded_again(
 
 def test_slots_hold_black_pictures_and_tell_what_was_never_put(tmp_path: Path) -> None:
     file = SlotFile(tmp_path / "x", (2, 2, 3))
-    file.put(3, np.zeros((2, 2, 3), np.uint8))
-    found = file.get(3)
+    file.put(3, Slot(np.zeros((2, 2, 3), np.uint8), "0123456789abcdef"), "state")
+    found = file.get(3, "state")
     assert found is not None
-    assert not found.any()
+    assert not found.picture.any()
+    assert found.content == "0123456789abcdef"
+    assert file.get(3, "another state") is None
     assert file.get(0) is None
     assert file.get(9) is None
 
 
 def test_pictures_of_another_shape_are_left_out(tmp_path: Path) -> None:
     cache = DecodedCache(tmp_path)
-    cache.put(("m", 0), {None: np.ones((4, 4, 3), np.uint8)})
-    cache.put(("m", 1), {None: np.ones((5, 4, 3), np.uint8)})
+    cache.put(("m", 0), Viewed({None: np.ones((4, 4, 3), np.uint8)}))
+    cache.put(("m", 1), Viewed({None: np.ones((5, 4, 3), np.uint8)}))
     fresh = DecodedCache(tmp_path)
     assert fresh.get(("m", 0), [None]) is not None
     assert fresh.get(("m", 1), [None]) is None

@@ -197,8 +197,8 @@ def test_live_corruptions_decode_each_picture_once(
     from bench.datasets.folder import FolderDataset
 
     read: list[int] = []
-    original = FolderDataset.read
-    monkeypatch.setattr(FolderDataset, "read", lambda self, index: read.append(index) or original(self, index))
+    original = FolderDataset.load
+    monkeypatch.setattr(FolderDataset, "load", lambda self, index: read.append(index) or original(self, index))
     prepared = prepare(
         [fake_model("a"), fake_model("b", seed=1)], "imagenet-c-live", data=imagenet, out=tmp_path, limit=4
     )

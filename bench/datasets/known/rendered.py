@@ -32,7 +32,7 @@ def open_cue_conflict(place: SetPlace, _part: str = "") -> Dataset:
     if not files or (strangers := [n for n, s in zip(names, shapes, strict=True) if s not in order]):
         found = f"{strangers[0]}.png" if files else "no PNG files"
         raise DataError(f"cue-conflict: expected files such as cat7-elephant1.png under {place.root}, found {found}")
-    items = [Item(n, order[s], p, p.stat().st_size) for n, s, p in zip(names, shapes, files, strict=True)]
+    items = [Item.at(n, order[s], p) for n, s, p in zip(names, shapes, files, strict=True)]
     dataset = FolderDataset("cue-conflict", "categories16", items)
     dataset.notes = left.lines()
     return dataset

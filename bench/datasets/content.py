@@ -1,0 +1,105 @@
+"""A picture is its bytes: reading them whole from a regular file, their hash, and whether the file is as it was."""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from bench.errors import DataError
+
+
+class UnreadableError(Exception):
+    """One picture cannot be decoded, whoever tries; the engine records it as not scored and goes on."""
+
+
+class PassingError(UnreadableError):
+    """One picture cannot be read now, for a reason that can pass: the disk, the network, a permission."""
+
+
+class ChangedError(DataError):
+    """A picture is not the one that was listed, or measured."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A picture, and the hash of what it was made from; none where its set's manifest already fixes every byte."""
+
+    image: Image.Image
+    content: str | None
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells, without reading a file, that nobody wrote to it: nobody can set the time of the last change."""
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "FileState":
+        """The state in the answer of `stat`."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+    @classmethod
+    def at(cls, path: Path) -> "FileState | None":
+        """The state of a regular file, or of the one that a link leads to; None for anything else."""
+        try:
+            found = path.stat()
+        except (OSError, ValueError):
+            return None
+        return cls.of(found) if stat.S_ISREG(found.st_mode) else None
+
+
+def content_hash(data: bytes | memoryview) -> str:
+    """Sixteen hex digits of the SHA-256: no two of a set's pictures meet by chance."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def read_whole(path: Path, listed: FileState | None, offset: int = 0, size: int = -1) -> bytes:
+    """The bytes of a regular file that is still as it was `listed`, all of them or `size` from `offset`.
+
+    Raises `UnreadableError` for what is no file, `PassingError` where reading failed, `ChangedError` where it was
+    written to since. A named pipe or a device is never waited for.
+    """
+    if listed is None:
+        raise UnreadableError(f"no regular file: {path}{_leads(path)}")
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            _check(path, listed, os.fstat(handle))
+            data = file.read() if size < 0 else os.pread(handle, size, offset)
+            _check(path, listed, os.fstat(handle))
+    except OSError as error:
+        raise PassingError(f"{path}: {error.strerror or error}") from None
+    return data
+
+
+def check_unchanged(path: Path, listed: FileState | None) -> None:
+    """Raise `ChangedError` where a file is not as it was `listed`."""
+    if FileState.at(path) != listed:
+        raise ChangedError(_changed(path))
+
+
+def _check(path: Path, listed: FileState, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode) or FileState.of(found) != listed:
+        raise ChangedError(_changed(path))
+
+
+def _changed(path: Path) -> str:
+    return (
+        f"{path} was written to while it was being measured; what was not yet stored is not kept; next: see that "
+        "nothing writes there, then repeat the same command"
+    )
+
+
+def _leads(path: Path) -> str:
+    """Where a link that leads to no file points."""
+    try:
+        return f" (a link to {path.readlink()})"
+    except OSError:
+        return ""

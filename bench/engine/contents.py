@@ -1,0 +1,40 @@
+"""Are the pictures of a unit that is done still those that were measured?"""
+
+import pyarrow as pa
+
+from bench.datasets.base import Dataset
+from bench.datasets.content import ChangedError, UnreadableError
+from bench.engine.session import Session, state_of
+from bench.record import STATE, UnitKey
+
+
+def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: pa.Table) -> None:
+    """Raise `ChangedError` where a picture of the unit has another content than its record.
+
+    Files that nobody wrote to since, by their state, are not read; all others (a copy, another machine) are, once.
+    """
+    indices = range(unit.start, min(unit.stop, len(dataset)))
+    stored = (records.schema.metadata or {}).get(STATE.encode(), b"").decode("ascii", "replace")
+    if "content" not in records.column_names or (stored and stored == state_of(dataset, indices)):
+        return
+    measured = records.column("content").to_pylist()
+    if not any(measured):
+        return
+    other = [i for i, was in zip(indices, measured, strict=True) if was and was != _content(session, dataset, i)]
+    if other:
+        raise ChangedError(
+            f"{dataset.name}: {len(other)} pictures of the images [{unit.start}, {unit.stop}) are not those that were "
+            f"measured, {dataset.ids[other[0]]} the first of them: its content is other, or cannot be read; next: put "
+            "the pictures back, or measure these into a folder of their own with --out"
+        )
+
+
+def _content(session: Session, dataset: Dataset, index: int) -> str | None:
+    def read() -> str | None:
+        try:
+            return dataset.load(index).content
+        except UnreadableError:
+            return None
+
+    found: str | None = session.keep(f"content {dataset.manifest} {index}", read)
+    return found

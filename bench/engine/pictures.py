@@ -1,0 +1,61 @@
+"""Pictures as they are shown to models, with the hash of what they were made from; the cache in memory."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.datasets.base import Picture
+from model_zoo.card import InputSpec
+
+CACHE_BYTES = 1 << 30
+"""Decoded pictures kept, at most: those of one unit serve all conditions and models that follow on it."""
+
+View = InputSpec | None
+"""How a picture is shown: to a model's input, or (None) as corruptions want it."""
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """One image in all its views, and the hash of its content (`Dataset.load`)."""
+
+    views: dict[View, Picture]
+    content: str | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(picture.nbytes for picture in self.views.values())
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Why an image could not be read, and whether that can pass: then its unit is not finished."""
+
+    reason: str
+    passing: bool = False
+
+
+ViewedOrUnread = Viewed | Unread
+
+
+class PictureCache:
+    """The most recently decoded pictures, by data set and index, up to `CACHE_BYTES`."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self.limit = limit
+        self.used = 0
+        self._shown: OrderedDict[tuple[str, int], Viewed] = OrderedDict()
+
+    def get(self, key: tuple[str, int], views: Sequence[View] = (), state: str = "") -> Viewed | None:  # noqa: ARG002
+        """What is known of the image, now the most recent; `views` are those that are wanted, `state` that of its file
+        (within a run it cannot change unseen)."""
+        if key in self._shown:
+            self._shown.move_to_end(key)
+        return self._shown.get(key)
+
+    def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:  # noqa: ARG002
+        """Keep `shown`, and forget the oldest that no longer fit."""
+        self.used += shown.bytes - (self._shown[key].bytes if key in self._shown else 0)
+        self._shown[key] = shown
+        while self.used > self.limit and len(self._shown) > 1:
+            self.used -= self._shown.popitem(last=False)[1].bytes

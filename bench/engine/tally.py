@@ -1,0 +1,61 @@
+"""What came of a run: how much is done, and what is not, why, and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bench.engine.execute import Part
+from bench.engine.plan import Unit
+from bench.engine.work import Done, Failed
+from bench.errors import IncompleteError
+
+SHOWN = 20
+"""Failures that are listed."""
+
+
+@dataclass
+class Tally:
+    """How many works are done, which were given up, and how many images could not be read for the time being.
+
+    planned: what was left out of the plan, and why
+    """
+
+    planned: Sequence[str] = ()
+    done: int = 0
+    given_up: list[Failed] = field(default_factory=list)
+    unread: dict[str, list[str]] = field(default_factory=dict)
+
+    def failed(self, failure: Failed) -> None:
+        """Count a failure that is final."""
+        self.given_up += [failure] if failure.final else []
+
+    def count(self, done: Done) -> None:
+        """Count what is done, and what of it is to be done again."""
+        parts = [part for part in done.result if isinstance(part, Part)] if isinstance(done.result, list) else []
+        reasons = list(dict.fromkeys(reason for part in parts for reason in part.passing))
+        if reasons and isinstance(done.work, Unit):
+            self.unread.setdefault(done.work.condition.name, []).extend(reasons)
+        else:
+            self.done += 1
+
+    def check(self) -> None:
+        """Raise `IncompleteError` if anything is not done."""
+        if not (self.given_up or self.unread or self.planned):
+            return
+        lines = [*self.planned, *self._failures(), *self._unread()]
+        more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        counts = f"{self.done} units are done and stored, not done"
+        if self.given_up:
+            counts = f"{len(self.given_up)} units were given up, {self.done} are done and stored"
+        listed = "\n  ".join([*lines[:SHOWN], *more])
+        raise IncompleteError(
+            f"{counts}: {listed}\nnext: mend the cause and repeat the same command, which does what is missing"
+        )
+
+    def _failures(self) -> list[str]:
+        return list(dict.fromkeys(f"{f.work.name} after {f.attempt} attempts: {f.reason}" for f in self.given_up))
+
+    def _unread(self) -> list[str]:
+        return [
+            f"{name}: {len(reasons)} pictures could not be read, which may pass: {reasons[0]}"
+            for name, reasons in self.unread.items()
+        ]

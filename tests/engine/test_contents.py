@@ -1,0 +1,289 @@
+"""A picture is its bytes: whatever replaces them is noticed, by every reader, and said."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bench
+from bench.cli import main
+from bench.datasets import content
+from bench.datasets.content import ChangedError, content_hash
+from bench.datasets.folder import FolderDataset
+from bench.engine import session as sessions
+from bench.engine.run import carry_out, prepare
+from bench.errors import IncompleteError, StoreError, UsageError
+from bench.folder.compare import compare_models
+from bench.folder.merge import merge
+from bench.folder.tables import require_complete
+from bench.suites import base
+from bench.testing import fake_model, write_pictures
+
+WNIDS = ("n01440764", "n01443537", "n02123045")
+
+
+@pytest.fixture(autouse=True)
+def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "UNIT_IMAGES", 10)
+    monkeypatch.setattr(sessions, "RETRIES", (0.0, 0.0))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Eighteen pictures, saved without compression, so that all have one size."""
+    root = tmp_path / "imagenet"
+    repaint(root, seed=0)
+    return root
+
+
+def repaint(root: Path, seed: int, keep_times: bool = False) -> None:
+    rng = np.random.default_rng(seed)
+    for wnid in WNIDS:
+        (root / wnid).mkdir(parents=True, exist_ok=True)
+        for number in range(6):
+            path = root / wnid / f"{wnid}_{number}.bmp"
+            times = path.stat() if keep_times else None
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
+            if times:
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def run(data: Path, out: Path, name: str = "a", seed: int = 0) -> "bench.pd.DataFrame":  # type: ignore[name-defined]
+    return bench.run(fake_model(name, seed=seed), "imagenet", data=data, out=out, quiet=True)
+
+
+def protocol(out: Path) -> str:
+    (found,) = set(bench.results(out)["protocol"])
+    return str(found)
+
+
+def test_each_record_has_the_hash_of_its_files_bytes(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path / "out")
+    records = bench.records(tmp_path / "out")
+    for row in records.to_dict("records"):
+        file = data / row["image_id"].split("_")[0] / f"{row['image_id']}.bmp"
+        assert row["content"] == content_hash(file.read_bytes())
+    assert records["content"].nunique() == 18
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_pictures_replaced_by_others_of_the_same_size_are_noticed_by_the_same_command(
+    data: Path, tmp_path: Path, keep_times: bool
+) -> None:
+    """Case 4."""
+    run(data, tmp_path / "out")
+    repaint(data, seed=1, keep_times=keep_times)
+    with pytest.raises(ChangedError, match=r"10 pictures.*not those that were measured.*n0.*_0 the first.*--out"):
+        run(data, tmp_path / "out")
+    run(data, tmp_path / "other")
+    assert protocol(tmp_path / "out") != protocol(tmp_path / "other")
+
+
+def test_the_command_says_so_with_exit_5(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "run",
+        "--model",
+        "tiny_std",
+        "--suite",
+        "folder",
+        "--data",
+        f"folder={tmp_path}/f",
+        "--out",
+        f"{tmp_path}/o",
+    ]
+    for number in range(10):
+        for size in (0, 1):
+            (tmp_path / "f" / f"c{number}").mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (number, size, 0)).save(tmp_path / "f" / f"c{number}" / f"{number}{size}.bmp")
+    if main(command) != 0:
+        pytest.skip(capsys.readouterr().err)
+    Image.new("RGB", (32, 32), (99, 0, 0)).save(tmp_path / "f" / "c3" / "30.bmp")
+    assert main(command) == 5
+    assert "30" in capsys.readouterr().err
+
+
+def test_one_changed_picture_is_named(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path / "out")
+    Image.new("RGB", (40, 40)).save(data / WNIDS[1] / f"{WNIDS[1]}_3.bmp")
+    with pytest.raises(ChangedError, match=f"1 pictures.*{WNIDS[1]}_3"):
+        run(data, tmp_path / "out")
+
+
+def test_a_copy_of_the_same_pictures_is_the_same_set(data: Path, tmp_path: Path) -> None:
+    """Other times, other inodes: read once, and nothing is measured again."""
+    run(data, tmp_path / "out")
+    shutil.copytree(data, tmp_path / "copy" / "imagenet", copy_function=shutil.copyfile)
+    assert prepare(fake_model("a"), "imagenet", data=tmp_path / "copy", out=tmp_path / "out").todo == []
+
+
+def test_pictures_that_nobody_touched_are_not_read_again(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(data, tmp_path / "out")
+    monkeypatch.setattr(FolderDataset, "load", lambda *_: pytest.fail("read"))
+    assert prepare(fake_model("a"), "imagenet", data=data, out=tmp_path / "out").todo == []
+
+
+def test_a_picture_rewritten_while_the_run_works_ends_it(data: Path, tmp_path: Path) -> None:
+    prepared = prepare(fake_model("a"), "imagenet", data=data, out=tmp_path / "out", batch_size=1)
+    last = sorted(data.rglob("*.bmp"))[-1]
+
+    def rewrite(_unit: object) -> None:
+        Image.new("RGB", (40, 40)).save(last)
+
+    with pytest.raises(ChangedError, match=f"{last.name} was written to while it was being measured"):
+        carry_out(prepared, quiet=True, on_unit=rewrite)
+    assert len(bench.records(tmp_path / "out")) == 10
+    again = run(data, tmp_path / "out")
+    assert set(again["n"]) == {18}
+
+
+def test_the_decode_cache_knows_other_pictures_of_the_same_size(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(data, tmp_path / "plain-0")
+    repaint(data, seed=1)
+    run(data, tmp_path / "plain-1")
+    monkeypatch.setenv("BENCH_DECODED", str(tmp_path / "cache"))
+    for seed in (0, 1):
+        repaint(data, seed=seed)
+        run(data, tmp_path / f"cached-{seed}")
+        cached, plain = (bench.records(tmp_path / f"{kind}-{seed}") for kind in ("cached", "plain"))
+        assert cached.equals(plain)
+
+
+def test_models_measured_on_unlike_pictures_are_not_compared(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path / "out", "a")
+    repaint(data, seed=1)
+    run(data, tmp_path / "out", "b", seed=1)
+    assert bench.results(tmp_path / "out")["protocol"].nunique() == 2
+    with pytest.raises(UsageError, match=r"cannot be compared.*content"):
+        compare_models("a", "b", tmp_path / "out")
+
+
+def test_folders_whose_pictures_differ_are_not_merged(data: Path, tmp_path: Path) -> None:
+    bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "1", shard="1/2", quiet=True)
+    run(data, tmp_path / "same")
+    repaint(data, seed=1)
+    bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "2", shard="2/2", quiet=True)
+    run(data, tmp_path / "other")
+    with pytest.raises(StoreError, match=r"n0.*_0 is not the same picture in both"):
+        merge([str(tmp_path / "same"), str(tmp_path / "other")], str(tmp_path / "all"))
+    assert not (tmp_path / "all").exists()
+
+
+class Failing:
+    """`os.open` that fails for some files as long as `on`."""
+
+    def __init__(self, files: set[str], number: int) -> None:
+        self.files, self.number, self.on, self.calls, self.open = files, number, True, 0, os.open
+
+    def __call__(self, path: object, flags: int, *rest: object, **named: object) -> int:
+        if self.on and Path(str(path)).name in self.files:
+            self.calls += 1
+            raise OSError(self.number, os.strerror(self.number))
+        return self.open(path, flags, *rest, **named)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_pictures_that_cannot_be_read_now_are_not_done(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Case 5: five of eighteen."""
+    names = [path.name for path in sorted(data.rglob("*.bmp"))]
+    failing = Failing(set(names[4:9]), number)
+    monkeypatch.setattr(content.os, "open", failing)
+    with pytest.raises(IncompleteError, match=r"5 pictures could not be read, which may pass: .*_4.bmp: "):
+        run(data, tmp_path / "out")
+    assert failing.calls == 5 * 3, "each was tried again"
+    table = bench.results(tmp_path / "out")
+    assert table.empty
+    with pytest.raises(IncompleteError, match=r"5 of the images \[0, 10\) could not be read"):
+        require_complete(table, "out")
+    with pytest.raises(IncompleteError):
+        run(data, tmp_path / "out")
+    failing.on = False
+    assert set(run(data, tmp_path / "out")["n"]) == {18}
+    assert bench.results(tmp_path / "out").attrs["problems"] == []
+
+
+def test_an_error_that_passes_at_once_costs_nothing(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(data, tmp_path / "calm")
+    load = FolderDataset.load
+    failed: set[int] = set()
+
+    def once(self: FolderDataset, index: int) -> object:
+        if index not in failed:
+            failed.add(index)
+            raise content.PassingError("EIO")
+        return load(self, index)
+
+    monkeypatch.setattr(FolderDataset, "load", once)
+    run(data, tmp_path / "moody")
+    assert bench.records(tmp_path / "moody").equals(bench.records(tmp_path / "calm"))
+
+
+def test_a_disk_that_fails_everything_is_not_waited_for(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(sessions, "RETRIES", (0.25, 0.5))
+    monkeypatch.setattr(sessions, "sleep", waits.append)
+    monkeypatch.setattr(content.os, "open", Failing({p.name for p in data.rglob("*.bmp")}, errno.EIO))
+    with pytest.raises(IncompleteError, match="18 pictures could not be read"):
+        bench.run(fake_model(), "imagenet", data=data, out=tmp_path / "out", quiet=True)
+    assert len(waits) <= 2 * (sessions.PATIENCE + 16)
+
+
+def test_truncated_and_foreign_files_are_unscored_for_good(data: Path, tmp_path: Path) -> None:
+    files = sorted(data.rglob("*.bmp"))
+    files[0].write_bytes(files[0].read_bytes()[:300])
+    files[1].write_bytes(b"")
+    files[2].write_bytes(b"hello")
+    table = run(data, tmp_path / "out")
+    assert set(table["n"]) == {15}
+    assert set(table["unscored"]) == {3}
+    assert prepare(fake_model("a"), "imagenet", data=data, out=tmp_path / "out").todo == []
+
+
+@pytest.mark.parametrize("kind", ["dangling", "looping", "pipe", "folder"])
+def test_what_is_no_file_is_one_unscored_picture_and_never_waited_for(data: Path, tmp_path: Path, kind: str) -> None:
+    path = data / WNIDS[0] / f"{WNIDS[0]}_9.bmp"
+    match kind:
+        case "dangling":
+            path.symlink_to(tmp_path / "nowhere")
+        case "looping":
+            path.symlink_to(path)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+    table = run(data, tmp_path / "out")
+    assert set(table["n"]) == {18}
+    assert set(table["unscored"]) == ({0} if kind == "folder" else {1}), "a folder is one"
+
+
+def test_links_to_pictures_are_pictures(data: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked" / "imagenet"
+    for path in data.rglob("*.bmp"):
+        (linked / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (linked / path.parent.name / path.name).symlink_to(path)
+    run(data, tmp_path / "a")
+    run(linked, tmp_path / "b")
+    assert protocol(tmp_path / "a") == protocol(tmp_path / "b")
+
+
+def test_jpeg_pictures_read_through_their_bytes_are_the_same(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "imagenet", WNIDS, 1)
+    from bench.datasets.folder import read_folder
+
+    dataset = read_folder(root, "imagenet", "imagenet1k")
+    for index, item in enumerate(dataset.items):
+        with Image.open(item.path) as image:
+            np.testing.assert_array_equal(np.asarray(dataset.read(index)), np.asarray(image.convert("RGB")))
