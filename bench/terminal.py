@@ -1,54 +1,115 @@
-"""Tables for a terminal."""
+"""Tables for a terminal, and the same rows for a pipe or a file."""
 
+import shutil
 import sys
-from typing import Any
-
-import pandas as pd
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from bench.condition import Condition
-from bench.metrics.base import Shown
+from bench.formats import Rows, choose, render
+from bench.layout import TextColumn, lay_out
 from bench.text import escape_unprintable
 
-LOG_WIDTH = 180
-"""Columns where there is no terminal: rows of a log must not be folded."""
+if TYPE_CHECKING:
+    import argparse
+
+    import pandas as pd
 
 
-def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class HowShown:
+    """How a command's table is shown: `format` of `bench.formats.FORMATS`, or "" for what fits the output; `columns`
+    as typed; `wide` leaves no column out."""
+
+    format: str = ""
+    columns: str = ""
+    wide: bool = False
+
+    @classmethod
+    def of(cls, arguments: "argparse.Namespace") -> "HowShown":
+        """What was typed of `bench.formats.add_table_arguments`."""
+        return cls(arguments.format or "", arguments.columns or "", arguments.wide)
+
+    @property
+    def kind(self) -> str:
+        """The format: a table at a terminal, tab-separated rows anywhere else."""
+        return self.format or ("table" if sys.stdout.isatty() else "tsv")
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether remarks may stand below the rows."""
+        return self.kind == "table"
+
+
+def rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     """The frame's rows as dictionaries."""
     return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
-def print_results(frame: pd.DataFrame) -> None:
-    """A suite's metrics, and the accuracy of each of its conditions (single severities are left to `--csv`)."""
-    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH, highlight=False)
-    table = Table(title="95 % intervals; n images scored", title_justify="left")
-    for column in ("model", "suite", "condition", "metric"):
-        table.add_column(column, overflow="fold")
-    for column in ("value", "interval", "n", "unscored"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("protocol", no_wrap=True)
-    table.add_column("reliability", no_wrap=True)
-    for row in rows(_condensed(frame)):
-        shown = Shown.of(row["unit"])
-        table.add_row(
-            *(escape(escape_unprintable(row[k])) for k in ("model", "suite", "condition", "metric")),
-            f"{shown.text(row['value'])} {shown.sign}",
-            f"{shown.text(row['low'])} .. {shown.text(row['high'])}",
-            str(row["n"]),
-            str(row["unscored"] or ""),
-            escape(row["protocol"]),
-            escape(row["reliability"]),
-        )
-    console.print(table)
-    for doubt in sorted({_doubt(row) for row in rows(frame) if row["reliability"] in DOUBTS}):
-        console.print(escape(escape_unprintable(doubt)), style="yellow")
-    for subset in sorted({f"{r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}):
-        console.print(escape(escape_unprintable(f"subset of {subset}")))
-    for problem in frame.attrs.get("problems", []):
-        console.print(escape(escape_unprintable(f"incomplete: {problem}")), style="yellow")
+def show(columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | None = None, caption: str = "") -> None:
+    """Print a table: `texts`, by the names of `columns`, for people, Markdown and LaTeX; `raw` (default: the texts) for
+    machines. Raises `UsageError` for a column that there is not."""
+    if how.kind == "table":
+        print_table(columns, texts, how)
+        return
+    given = texts if raw is None or how.kind in ("markdown", "latex") else raw
+    names = choose(list(given[0]) if given else [column.name for column in columns], how.columns)
+    print(render([{name: row[name] for name in names} for row in given], how.kind, caption), end="")
+
+
+def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowShown()) -> None:
+    """Print a table that fits the terminal; into a pipe or file every column, and no line is broken."""
+    asked = choose([column.name for column in columns], how.columns)
+    chosen = [next(c for c in columns if c.name == name) for name in asked]
+    if how.columns:
+        chosen = [TextColumn(column.name, column.right) for column in chosen]
+    cells = [[escape_unprintable(str(row[column.name])) for column in chosen] for row in texts]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() and not how.wide else None
+    table = lay_out(chosen, cells, limit)
+    print("\n".join(table.lines))
+    if table.left_out:
+        print(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses")
+
+
+RESULT_COLUMNS = (
+    TextColumn("model", heading=True),
+    TextColumn("suite"),
+    TextColumn("condition"),
+    TextColumn("metric"),
+    TextColumn("value", right=True),
+    TextColumn("interval", right=True),
+    TextColumn("n", right=True),
+    TextColumn("unscored", right=True),
+    TextColumn("protocol", spare=3),
+    TextColumn("reliability", spare=2),
+)
+
+
+def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
+    """A suite's metrics, and the accuracy of each of its conditions (single severities are left to the other formats),
+    with 95 % intervals and what keeps a number from being believed or whole."""
+    how = how or HowShown("table")
+    show(RESULT_COLUMNS, [_texts(row) for row in rows(_condensed(frame))], how, rows(frame), "95 % intervals; n images")
+    remarks = [
+        *sorted({_doubt(row) for row in rows(frame) if row["reliability"] in DOUBTS}),
+        *sorted({f"subset of {r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}),
+        *(f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])),
+    ]
+    for remark in remarks:
+        print(escape_unprintable(remark), file=sys.stdout if how.is_for_people else sys.stderr)
+
+
+def _texts(row: dict[str, Any]) -> dict[str, str]:
+    from bench.metrics.base import Shown
+
+    shown = Shown.of(row["unit"])
+    return {
+        **{name: str(row[name]) for name in ("model", "suite", "condition", "metric", "n", "protocol", "reliability")},
+        "value": f"{shown.text(row['value'])} {shown.sign}",
+        "interval": f"{shown.text(row['low'])} .. {shown.text(row['high'])}",
+        "unscored": str(row["unscored"] or ""),
+    }
 
 
 DOUBTS = {"unreliable": "not to be believed", "doubtful": "doubtful", "not assessed": "not assessed"}
@@ -59,7 +120,7 @@ def _doubt(row: dict[str, Any]) -> str:
     return f"{DOUBTS[row['reliability']]}: {row['model']}, {row['suite']}: {row['because']}"
 
 
-def _condensed(frame: pd.DataFrame) -> pd.DataFrame:
+def _condensed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Without single severities, and without a suite's only condition, which its metrics already are."""
     single = frame[frame["condition"] != "all"].groupby(["model", "suite"])["condition"].transform("nunique") == 1
     graded = frame["condition"].map(lambda name: name != "all" and Condition.parse(name).severity > 0).astype(bool)

@@ -1,18 +1,18 @@
-"""A leaderboard as text: Markdown and LaTeX."""
+"""A leaderboard as text: for a terminal, Markdown and LaTeX."""
 
-import html
 from typing import Any
 
 import pandas as pd
 
-from bench.text import escape_unprintable
+from bench.formats import latex_table, render
+from bench.layout import TextColumn
 
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
     """Format for people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header,
     then what was claimed and published elsewhere."""
     table = board[["model", "method", "architecture"]].fillna("").copy()
-    for name in [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]:
+    for name in numbers(board):
         hashes = board[f"{name}_protocol"].dropna().unique()
         table[f"{name} ({', '.join(hashes)})"] = [_cell(row, name) for row in board.to_dict("records")]
         for kind in ("claimed", "outside"):
@@ -23,32 +23,63 @@ def readable(board: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _cell(row: dict[Any, Any], name: str) -> str:
+def numbers(board: pd.DataFrame) -> list[str]:
+    """Names of the columns that were measured, in their order."""
+    return [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]
+
+
+def for_terminal(board: pd.DataFrame) -> tuple[list[TextColumn], list[dict[str, str]]]:
+    """The columns of a terminal's table and its rows: a number with its rank, the interval below it. The last of the
+    numbers are the first to be left out."""
+    measured = numbers(board)
+    columns = [TextColumn("model"), TextColumn("method", spare=99), TextColumn("architecture", spare=100)]
+    columns += [TextColumn(name, right=True, spare=min(i, 98)) for i, name in enumerate(measured)]
+    rows = []
+    for row in board.to_dict("records"):
+        texts = {name: "" if pd.isna(row[name]) else str(row[name]) for name in ("model", "method", "architecture")}
+        rows.append(texts | {name: _cell(row, name, "\n", count=False) for name in measured})
+    return columns, rows
+
+
+def _cell(row: dict[Any, Any], name: str, between: str = " ", *, count: bool = True) -> str:
     if pd.isna(row.get(name)):
         return ""
     rank = row.get(f"{name}_rank")
     place = "" if rank is None or pd.isna(rank) else f"{rank:.0f}. "
-    return f"{place}{row[name]:.1f} [{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}] n={row[f'{name}_n']:.0f}"
+    n = f" n={row[f'{name}_n']:.0f}" if count else ""
+    return f"{place}{row[name]:.1f}{between}{_interval(row, name)}{n}"
+
+
+def _interval(row: dict[Any, Any], name: str) -> str:
+    return f"[{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}]"
 
 
 def to_markdown(board: pd.DataFrame) -> str:
     """Format as a Markdown table."""
     table = readable(board)
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(map(_markdown, line)) + " |" for line in lines) + "\n"
-
-
-def _markdown(cell: str) -> str:
-    """No cell ends its row, or begins HTML or code."""
-    escaped = html.escape(escape_unprintable(" ".join(cell.split())), quote=False).replace("&amp;", "&")
-    return escaped.replace("|", "\\|").replace("`", "\\`")
+    return render([{str(k): v for k, v in row.items()} for row in table.to_dict("records")], "markdown")
 
 
 def to_latex(board: pd.DataFrame) -> str:
-    """Format as a LaTeX tabular (booktabs)."""
-    table = readable(board).rename(columns=_one_line).map(_one_line)
-    return str(table.to_latex(index=False, escape=True))
+    """Format as a LaTeX table (booktabs, siunitx): a column of numbers and one of intervals for each measurement. The
+    caption says its protocol and the number of its images."""
+    measured = numbers(board)
+    kinds, names = ["l", "l"], ["Model", "Method"]
+    for name in measured:
+        kinds += ["S[table-format=3.1]", "l"]
+        names += [name.replace("_", " "), "95 % interval"]
+    rows = []
+    for row in board.to_dict("records"):
+        texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("model", "method")]
+        for name in measured:
+            texts += ["", ""] if pd.isna(row.get(name)) else [f"{row[name]:.1f}", _interval(row, name)]
+        rows.append(texts)
+    return latex_table(kinds, names, rows, " ".join(_said(board, name) for name in measured))
 
 
-def _one_line(cell: object) -> object:
-    return escape_unprintable(" ".join(cell.split())) if isinstance(cell, str) else cell
+def _said(board: pd.DataFrame, name: str) -> str:
+    """What a caption says of a column: its protocol and its images."""
+    hashes = ", ".join(board[f"{name}_protocol"].dropna().unique())
+    counts = board[f"{name}_n"].dropna()
+    low, high = (f"{counts.min():.0f}", f"{counts.max():.0f}") if len(counts) else ("0", "0")
+    return f"{name.replace('_', ' ')}: protocol {hashes}, n = {low if low == high else f'{low} to {high}'}."

@@ -14,11 +14,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from bench.board.leaderboard import to_markdown
+    from bench.board.text import for_terminal
     from bench.demo import demo
+    from bench.terminal import print_table
 
     board = demo(arguments.out, lambda line: print(f"\n{line}", flush=True))
-    print(to_markdown(board))
+    print_table(*for_terminal(board))
     print("A demonstration on 20 to 200 pictures, not a measurement: the intervals say how little it settles.")
     print(f"open {arguments.out}/report/index.html; also {arguments.out}/leaderboard.csv, {arguments.out}/figures/")
     return 0

@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bench.formats import add_table_arguments
+
 Row = dict[str, Any]
 
 
@@ -12,7 +14,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the two commands."""
     parser = subparsers.add_parser("list", help="what there is")
     parser.add_argument("kind", choices=tuple(_KINDS))
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="as JSON (--format json)")
+    add_table_arguments(parser)
     parser.set_defaults(func=_list)
     parser = subparsers.add_parser("show", help="one model's card")
     parser.add_argument("model", metavar="MODEL")
@@ -73,13 +76,16 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from bench.layout import TextColumn
+    from bench.terminal import HowShown, show
+
     rows = _KINDS[arguments.kind]()
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return 0
-    widths = {key: max(len(str(row[key])) for row in [*rows, {key: key}]) for key in rows[0]}
-    for row in [{key: key for key in widths}, *rows]:
-        print("  ".join(str(row[key]).ljust(width) for key, width in widths.items()).rstrip())
+    right = {key for key in rows[0] if all(isinstance(row[key], int) for row in rows)}
+    columns = [TextColumn(key, key in right, max(0, i - 1)) for i, key in enumerate(rows[0])]
+    show(columns, rows, HowShown.of(arguments))
     return 0
 
 

@@ -1,8 +1,16 @@
 """`bench results`, `bench leaderboard`, `bench merge`: what a results folder says."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from bench.formats import add_table_arguments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.terminal import HowShown
 
 OUTSIDE = "RobustBench's model_info JSON or timm's results CSV, as columns marked outside; may be repeated"
 
@@ -12,11 +20,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("results", help="one tidy table of a results folder")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.add_argument("--csv", metavar="FILE", help="write the table here")
+    add_table_arguments(parser)
     parser.set_defaults(func=_results)
     parser = subparsers.add_parser("leaderboard", help="one row per model")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     for kind in ("csv", "markdown", "latex"):
-        parser.add_argument(f"--{kind}", metavar="FILE", help=f"write it as {kind} here")
+        parser.add_argument(
+            f"--{kind}", metavar="FILE", nargs="?", const="-", help=f"write it as {kind}, here if named"
+        )
+    add_table_arguments(parser)
     parser.add_argument("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
     parser.set_defaults(func=_leaderboard)
     parser = subparsers.add_parser("merge", help="join results folders, such as those of shards")
@@ -28,12 +40,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _results(arguments: argparse.Namespace) -> int:
     from bench.folder.tables import require_complete, require_headlines, results
     from bench.safe_csv import to_csv
-    from bench.terminal import print_results
+    from bench.terminal import HowShown, print_results
 
     frame = results(arguments.dir)
     if arguments.csv:
         Path(arguments.csv).write_text(to_csv(frame), encoding="utf-8")
-    print_results(frame)
+    print_results(frame, HowShown.of(arguments))
     require_complete(frame, arguments.dir)
     require_headlines(frame)
     return 0
@@ -43,16 +55,33 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.board.leaderboard import leaderboard, to_latex, to_markdown
     from bench.published.outside import read_outside
     from bench.safe_csv import to_csv
+    from bench.terminal import HowShown
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
     frame = leaderboard(arguments.dir, outside=outside)
+    written = False
     for kind, render in (("csv", to_csv), ("markdown", to_markdown), ("latex", to_latex)):
         if path := getattr(arguments, kind):
-            Path(path).write_text(render(frame), encoding="utf-8")
-    print(to_markdown(frame))
+            written = True
+            sys.stdout.write(render(frame)) if path == "-" else Path(path).write_text(render(frame), encoding="utf-8")
+    how = HowShown.of(arguments)
+    if not written or how.format:
+        _show(frame, how)
     for note in frame.attrs["notes"]:
-        print(f"note: {note}")
+        print(f"note: {note}", file=sys.stdout if how.is_for_people else sys.stderr)
     return 0
+
+
+def _show(frame: "pd.DataFrame", how: "HowShown") -> None:
+    """A table for people, or the leaderboard in a format."""
+    from bench.board.text import for_terminal, to_latex, to_markdown
+    from bench.terminal import rows, show
+
+    if how.kind in ("markdown", "latex") and not how.columns:
+        print(to_markdown(frame) if how.kind == "markdown" else to_latex(frame), end="")
+        return
+    columns, texts = for_terminal(frame)
+    show(columns, texts, how, rows(frame))
 
 
 def _merge(arguments: argparse.Namespace) -> int:

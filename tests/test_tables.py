@@ -1,0 +1,168 @@
+"""Tables that fit a terminal lose no name, and the same rows in other formats are those formats."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from bench.board.leaderboard import leaderboard, to_latex
+from bench.cli import main
+from bench.errors import UsageError
+from bench.formats import choose, render
+from bench.layout import TextColumn, lay_out, wrap
+from bench.testing import write_results
+
+PGD = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
+NAMES = ("sat_resnet50", "file:my_net.py:make?size=224&resize=256", "a&b_%$#{}~^\\")
+COLUMNS = (
+    TextColumn("model", heading=True),
+    TextColumn("condition"),
+    TextColumn("value", right=True),
+    TextColumn("protocol", spare=1),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tables")
+    for seed, name in enumerate(NAMES):
+        write_results(path, name, {"pgd": {"imagenet/clean": 0.7, PGD: 0.3}}, n=200, seed=seed)
+    return path
+
+
+@given(st.text(st.characters(categories=["L", "N"]) | st.sampled_from("/@:,_-.")), st.integers(2, 40))
+def test_wrapping_loses_nothing_and_keeps_the_width(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert "".join(lines) == text
+    assert all(cell_len(line) <= width for line in lines)
+
+
+def test_names_break_after_their_parts() -> None:
+    assert wrap("imagenet/pgd-linf-eps4_255", 14) == ["imagenet/pgd-", "linf-eps4_255"]
+    assert wrap("abcdefgh", 3) == ["abc", "def", "gh"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_every_name_is_there_at_every_width(width: int) -> None:
+    rows = [[name, PGD, f"{number}.5 %", "c0ffee"] for number, name in enumerate(NAMES)]
+    table = lay_out(COLUMNS, rows, width)
+    assert max(map(cell_len, table.lines)) <= width
+    text = "".join(re.sub(r"\s|-{3,}", "", line) for line in table.lines)
+    for number, name in enumerate(NAMES):
+        assert name in text
+        assert f"{number}.5%" in text
+    assert table.left_out == (() if width >= 120 else ("protocol",))
+
+
+def test_columns_are_left_out_before_names_are_wrapped() -> None:
+    rows = [["a" * 20, "b" * 20, "1", "c" * 20]]
+    assert lay_out(COLUMNS, rows, 71).left_out == ()
+    table = lay_out(COLUMNS, rows, 60)
+    assert table.left_out == ("protocol",)
+    assert table.lines[-1].split() == ["a" * 20, "b" * 20, "1"]
+
+
+def test_without_a_limit_nothing_is_broken_and_empty_columns_are_not_shown() -> None:
+    rows = [["m" * 300, "c", "", "p"], ["n", "d", "", "q"]]
+    table = lay_out(COLUMNS, rows)
+    assert [line.split() for line in table.lines[2:]] == [["m" * 300, "c", "p"], ["n", "d", "q"]]
+    assert table.lines[0].split() == ["model", "condition", "protocol"]
+
+
+ROWS = [{"name": "a|b\n`c`", "n": 3, "value": 0.25}, {"name": "=1+1\t", "n": 4, "value": float("nan")}]
+
+
+def test_rows_are_csv_tsv_and_json() -> None:
+    for kind, separator in (("csv", ","), ("tsv", "\t")):
+        found = list(csv.reader(io.StringIO(render(ROWS, kind)), delimiter=separator))
+        assert found[0] == ["name", "n", "value"]
+        assert found[1][1:] == ["3", "0.25"]
+        assert found[2][0].startswith("'=1+1")
+        assert found[2][2] == ""
+    assert len(render(ROWS, "tsv").splitlines()) == 3
+    assert json.loads(render(ROWS, "json")) == [ROWS[0], {**ROWS[1], "value": None}]
+
+
+def test_rows_are_markdown() -> None:
+    lines = render(ROWS, "markdown").splitlines()
+    assert lines[0] == "| name | n | value |"
+    assert lines[2] == r"| a\|b \`c\` | 3 | 0.25 |"
+
+
+def test_columns_are_chosen_by_name() -> None:
+    assert choose(["model", "value"], "value, model") == ["value", "model"]
+    assert choose(["model", "value"], None) == ["model", "value"]
+    with pytest.raises(UsageError, match=r"unknown column 'modle' \(did you mean model"):
+        choose(["model", "value"], "modle")
+
+
+@pytest.mark.parametrize("command", ["results {}", "leaderboard {}", "list suites", "list models"])
+def test_piped_rows_are_stable_and_whole(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = command.format(folder).split()
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    table = list(csv.reader(io.StringIO(shown), delimiter="\t"))
+    assert len(table) > 2
+    assert {len(row) for row in table} == {len(table[0])}
+    assert main([*words, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert list(rows[0]) == table[0]
+    assert len(rows) == len(table) - 1
+    name = table[0][0]
+    assert main([*words, "--format", "csv", "--columns", name]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == name
+
+
+@pytest.mark.parametrize("command", ["results", "leaderboard"])
+def test_a_table_for_people_has_every_model(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, str(folder), "--format", "table"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in NAMES)
+    assert "|" not in shown
+
+
+@pytest.mark.parametrize("kind", ["markdown", "latex", "csv"])
+def test_a_leaderboard_s_format_goes_to_a_file_or_the_output(
+    kind: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", str(folder), f"--{kind}"]) == 0
+    shown = capsys.readouterr().out
+    assert main(["leaderboard", str(folder), f"--{kind}", str(tmp_path / "f")]) == 0
+    assert (tmp_path / "f").read_text() == shown
+    assert capsys.readouterr().out == ""
+
+
+def test_latex_is_a_table_with_its_protocols_in_the_caption(folder: Path) -> None:
+    text, board = to_latex(leaderboard(folder)), leaderboard(folder)
+    (protocol,) = board["pgd_robust_accuracy_protocol"].unique()
+    assert f"pgd robust accuracy: protocol {protocol}, n = 200" in text
+    head = text[text.index("\\toprule") : text.index("\\midrule")]
+    assert protocol not in head
+    assert "S[table-format=3.1]" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with booktabs and siunitx")
+def test_latex_compiles(folder: Path, tmp_path: Path) -> None:
+    made = [
+        to_latex(leaderboard(folder)),
+        render(ROWS, "latex", "50 % & more"),
+        render([{"v": 1.5}, {"v": 2}], "latex"),
+    ]
+    document = "\\documentclass{article}\\usepackage{booktabs,siunitx}\\begin{document}%s\\end{document}"
+    (tmp_path / "t.tex").write_text(document % "\n".join(made))
+    done = subprocess.run(
+        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
