@@ -56,6 +56,7 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.catalogue > docs/models.md
 	$(BIN)/python -m tools.figures_page
 	$(BIN)/python -m tools.published
+	$(BIN)/python -m tools.claims
 
 # Every ImageNet entry of timm, torchvision and RobustBench: is its input its owner's, bit for bit? CI takes a sample.
 input-parity: $(STAMP)

@@ -1,10 +1,13 @@
-"""What the papers claim, as comparisons of tiny models; `python -m tools.claims RESULTS` writes the page.
+"""What the papers claim, as comparisons of tiny models; `python -m tools.claims [RESULTS]` writes the page.
+
+With a results folder what it measures goes to results/claims.csv first; the page is made from that file.
 
 A claim is that one model is better than another on a condition. It is tested on the same pictures, seed by seed and
 over all seeds together, and printed however it comes out.
 """
 
 import argparse
+import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,142 +16,23 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.attacks.autoattack import autoattack
+from bench.condition import Condition
 from bench.folder.tables import records
 from bench.metrics.accuracy import correct
 from bench.metrics.estimate import Z
 from bench.metrics.paired import holm, mcnemar, newcombe
-from bench.suites.tiny import pgd20
+from tools.claim_list import CLAIMS, WHAT, C, Claim
 
-PAGE = Path("docs/claims.md")
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "claims.md"
+MEASURED = ROOT / "results" / "claims.csv"
 BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
-
-INTRIGUING = "Intriguing Properties of Adversarial Training at Scale (1906.03787)"
-SAT = "Smooth Adversarial Training (2006.14536)"
-ADVPROP = "AdvProp (1911.09665)"
-NOFROST = "NoFrost (2207.01156)"
-OPEN = "What the papers leave open"
-
-PGD = f"tiny/{pgd20().name}"
-AA = f"tiny/{autoattack('linf', pgd20().eps).name}"
-CLEAN, STYLISED, A, C = "tiny/clean", "tiny-stylized/clean", "tiny-a/clean", "tiny-c"
-WHAT = {PGD: "PGD-20", AA: "AutoAttack", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
 
 ALPHA = 0.05
 SEEDS = (0, 1, 2)
 
 Frames = Mapping[tuple[str, str], pd.Series]
 """(model, condition) -> whether each picture was right, [n] by image id; its mean over the corruptions for `C`."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the paper says of the comparison. `numbers` are rows of results/published.csv, the worse side first."""
-
-    words: str = ""
-    numbers: tuple[float, ...] = ()
-
-    def __str__(self) -> str:
-        return ": ".join(filter(None, [self.words, " -> ".join(f"{n:g} %" for n in self.numbers)])) or "direction only"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """`better` is above `worse` (recipes, with their branches) in accuracy on a condition."""
-
-    paper: str
-    says: str
-    better: str
-    worse: str
-    condition: str
-    published: Published = Published()
-
-
-_ALONE = Published("+18.3 points of robust accuracy, ResNet-152, targeted PGD-2000 at 16/255 (abstract)")
-_SILU = Published("ResNet-50, PGD-50 at 4/255", (33.1, 41.9))
-_GELU = Published("ResNet-50, PGD-50 at 4/255", (33.1, 41.5))
-_ELU = Published("ResNet-50, PGD-50 at 4/255", (33.1, 40.7))
-_SMOOTHRELU = Published("ResNet-50, PGD-50 at 4/255", (33.1, 40.1))
-
-CLAIMS = (
-    Claim(INTRIGUING, "adversarial images alone beat a mixture through one batch norm", "at", "mix", PGD, _ALONE),
-    Claim(INTRIGUING, "the same under AutoAttack", "at", "mix", AA),
-    Claim(INTRIGUING, "a batch norm for each domain beats one for both", "mbn@adv", "mix", PGD),
-    Claim(INTRIGUING, "the same under AutoAttack", "mbn@adv", "mix", AA),
-    Claim(INTRIGUING, "its clean branch beats the single batch norm on clean pictures", "mbn@clean", "mix", CLEAN),
-    Claim(INTRIGUING, "group norm beats one batch norm on the mixture", "gn", "mix", PGD),
-    Claim(INTRIGUING, "running statistics in the last epochs (consistent batch norm) help", "at_frozen", "at", PGD),
-    Claim(INTRIGUING, "depth helps robustness", "at_deep", "at", PGD),
-    Claim(SAT, "SiLU beats ReLU", "sat_silu", "at", PGD, _SILU),
-    Claim(SAT, "the same under AutoAttack", "sat_silu", "at", AA),
-    Claim(SAT, "SiLU costs no clean accuracy", "sat_silu", "at", CLEAN, Published("ResNet-50", (68.7, 69.7))),
-    Claim(SAT, "GELU beats ReLU", "sat_gelu", "at", PGD, _GELU),
-    Claim(SAT, "the same under AutoAttack", "sat_gelu", "at", AA),
-    Claim(SAT, "ELU beats ReLU", "sat_elu", "at", PGD, _ELU),
-    Claim(SAT, "SmoothReLU beats ReLU", "sat_smoothrelu", "at", PGD, _SMOOTHRELU),
-    Claim(SAT, "softplus beats ReLU", "sat_parametric_softplus", "at", PGD),
-    Claim(SAT, "a smooth backward pass in the attacker alone helps", "sat_smooth_attack", "at", PGD),
-    Claim(SAT, "a smooth backward pass in the update alone helps", "sat_smooth_update", "at", PGD),
-    Claim(SAT, "a smooth backward pass in both helps", "sat_smooth_both", "at", PGD),
-    Claim(
-        ADVPROP,
-        "the main branch beats vanilla training",
-        "advprop@clean",
-        "std",
-        CLEAN,
-        Published("EfficientNet-B7, +0.7 points (abstract)"),
-    ),
-    Claim(ADVPROP, "the main branch beats vanilla training of equal time", "advprop@clean", "std_long", CLEAN),
-    Claim(
-        ADVPROP,
-        "the same on corrupted pictures",
-        "advprop@clean",
-        "std_long",
-        C,
-        Published("EfficientNet-B7, mCE 6.5 points lower (abstract)"),
-    ),
-    Claim(
-        ADVPROP,
-        "the same on natural adversarial pictures",
-        "advprop@clean",
-        "std_long",
-        A,
-        Published("EfficientNet-B7, +7.0 points (abstract)"),
-    ),
-    Claim(
-        ADVPROP,
-        "the same on stylised pictures",
-        "advprop@clean",
-        "std_long",
-        STYLISED,
-        Published("EfficientNet-B7, +4.8 points (abstract)"),
-    ),
-    Claim(ADVPROP, "the auxiliary batch norm beats one for both", "advprop@clean", "advprop_single", CLEAN),
-    Claim(ADVPROP, "it beats adversarial pre-training with clean fine-tuning", "advprop@clean", "advprop_tuned", CLEAN),
-    Claim(ADVPROP, "a third branch for augmented pictures helps", "advprop_fine@clean", "advprop@clean", CLEAN),
-    Claim(ADVPROP, "a small network wants a weak attacker", "advprop_eps1@clean", "mbn@clean", CLEAN),
-    Claim(ADVPROP, "a larger network wants a stronger one", "mbn_deep@clean", "advprop_eps1_deep@clean", CLEAN),
-    Claim(
-        NOFROST,
-        "no normalisation beats batch norm on the same mixture",
-        "nofrost",
-        "mix",
-        PGD,
-        Published("NF-ResNet-50 against ResNet-50, PGD-20 at 8/255", (13.57, 23.56)),
-    ),
-    Claim(NOFROST, "the same under AutoAttack", "nofrost", "mix", AA),
-    Claim(
-        NOFROST,
-        "no normalisation keeps clean accuracy better",
-        "nofrost",
-        "mix",
-        CLEAN,
-        Published("NF-ResNet-50 against ResNet-50", (59.28, 74.06)),
-    ),
-    Claim(NOFROST, "the same with augmentations (NoFrost*)", "nofrost_star", "mix_star", PGD),
-    Claim(OPEN, "plain adversarial training beats AdvProp's adversarial branch", "at", "advprop@adv", PGD),
-    Claim(OPEN, "adversarial training makes a network robust at all", "at", "std", PGD),
-)
 
 
 @dataclass(frozen=True)
@@ -176,15 +60,6 @@ class Examined:
     seeds: dict[int, Difference]
     pooled: Difference | None
 
-    def verdict(self, p: float) -> Verdict:
-        """Judge with `p` as corrected over all claims: every seed on one side, and the pooled test significant."""
-        if self.pooled is None:
-            return "not tested"
-        signs = {math.copysign(1, d.points) if d.points else 0 for d in self.seeds.values()}
-        if p >= ALPHA or len(signs) > 1:
-            return "undecided"
-        return "reproduced" if signs == {1} else "reversed"
-
 
 def outcomes(frame: pd.DataFrame) -> Frames:
     """Choose from a frame of records, for each model and condition the cell of most pictures."""
@@ -194,10 +69,16 @@ def outcomes(frame: pd.DataFrame) -> Frames:
         if len(right) > len(found.get((model, condition), ())):
             found[model, condition] = right
     for model in sorted({model for model, _ in found}):
-        corrupted = [right for (m, condition), right in found.items() if m == model and condition.startswith(f"{C}/")]
+        corrupted = [right for (m, condition), right in found.items() if m == model and _corrupted(condition)]
         if corrupted:
             found[model, C] = pd.concat(corrupted, axis=1, join="inner").mean(axis=1)
     return found
+
+
+def _corrupted(condition: str) -> bool:
+    """Whether it is one of `tiny-c`'s: the tiny pictures corrupted, and nothing else done to them."""
+    found = Condition.parse(condition) if condition != C else None
+    return found is not None and bool(found.corruption) and not found.attack and not found.probes
 
 
 def examine(claim: Claim, found: Frames) -> Examined:
@@ -232,40 +113,146 @@ def of_seed(recipe: str, seed: int) -> str:
     return f"tiny_{name}" + (f"_s{seed}" if seed else "") + at + branch
 
 
-def page(tested: Sequence[Examined]) -> Iterator[str]:
-    """A table a paper, each claim with its published numbers, its differences here, and the verdict."""
-    done = [t for t in tested if t.pooled]
-    corrected = dict(zip([id(t) for t in done], holm([t.pooled.p for t in done if t.pooled]), strict=True))
-    for paper in dict.fromkeys(t.claim.paper for t in tested):
+@dataclass(frozen=True)
+class Line:
+    """What was measured of a claim (`key`): points by seed, then over all seeds with their interval; `p` as corrected
+    by Holm over all claims."""
+
+    key: str
+    seeds: tuple[float, ...]
+    points: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Every seed on one side and p under 0.05, or neither."""
+        signs = {math.copysign(1, points) if points else 0 for points in self.seeds}
+        if self.p >= ALPHA or len(signs) > 1:
+            return "undecided"
+        return "reproduced" if signs == {1} else "reversed"
+
+    @property
+    def would_change(self) -> str:
+        """What would change the verdict."""
+        seeds = len(self.seeds)
+        if self.verdict != "undecided":
+            other = "below" if self.verdict == "reproduced" else "above"
+            return f"a training seed {other} 0" + (", of which one was trained" if seeds == 1 else "")
+        if len({points > 0 for points in self.seeds}) > 1:
+            return "seeds that agree: training alone moves it more than the claim does"
+        half = (self.high - self.low) / 2
+        wanted = self.n * (SURE * half / max(abs(self.points), 0.05)) ** 2
+        return f"about {math.ceil(wanted / seeds / 100) * 100:,} pictures a seed at this difference"
+
+
+HEADER = (
+    "claim",
+    "figure",
+    "published",
+    "compared",
+    "on",
+    "points, by seed",
+    "all seeds",
+    "p (Holm)",
+    "verdict",
+    "what would change it",
+)
+
+SURE = 1.7
+"""Half-widths of a 95 % interval that Holm's correction over these claims asks of a difference, about."""
+
+
+def lines(tested: Sequence[Examined]) -> list[Line]:
+    """The measured claims, corrected over all of them."""
+    done = [(t, t.pooled) for t in tested if t.pooled]
+    corrected = holm([pooled.p for _, pooled in done])
+    return [
+        Line(
+            t.claim.key, tuple(d.points for d in t.seeds.values()), pooled.points, pooled.low, pooled.high, pooled.n, p
+        )
+        for (t, pooled), p in zip(done, corrected, strict=True)
+    ]
+
+
+def write_lines(found: Sequence[Line], path: Path = MEASURED) -> None:
+    """Write results/claims.csv, seeds at semicolons."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Line.__dataclass_fields__)
+        for line in found:
+            seeds = ";".join(f"{points:.1f}" for points in line.seeds)
+            ends = (f"{value:.1f}" for value in (line.points, line.low, line.high))
+            writer.writerow([line.key, seeds, *ends, line.n, f"{line.p:.2g}"])
+
+
+def read_lines(path: Path = MEASURED) -> list[Line]:
+    """Read what `write_lines` wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Line(
+                row["key"],
+                tuple(float(points) for points in row["seeds"].split(";")),
+                *(float(row[name]) for name in ("points", "low", "high")),
+                int(row["n"]),
+                float(row["p"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def page(measured: Sequence[Line], claims: Sequence[Claim] = ()) -> Iterator[str]:
+    """A table a paper, each claim with its figure and published numbers, its differences here, and the verdict."""
+    by_key = {line.key: line for line in measured}
+    for paper in dict.fromkeys(claim.paper for claim in claims or CLAIMS):
         yield f"## {paper}\n"
-        yield "| claim | published | compared | on | points, by seed | all seeds | p (Holm) | verdict |"
-        yield "|---|---|---|---|---|---:|---:|---|"
-        yield from (_row(t, corrected.get(id(t), 1.0)) for t in tested if t.claim.paper == paper)
+        yield f"| {' | '.join(HEADER)} |"
+        yield "|---|---|---|---|---|---|---:|---:|---|---|"
+        yield from (_row(claim, by_key.get(claim.key)) for claim in claims or CLAIMS if claim.paper == paper)
         yield ""
 
 
-def _row(tested: Examined, p: float) -> str:
-    claim = tested.claim
-    seeds = "; ".join(f"{d.points:+.1f}" for d in tested.seeds.values())
-    pooled = f"{tested.pooled} (n {tested.pooled.n})" if tested.pooled else ""
-    verdict = tested.verdict(p) + (" (one seed)" if len(tested.seeds) == 1 else "")
-    sides, here = f"`{claim.better}` - `{claim.worse}`", f"{p:.2g}" if tested.pooled else ""
-    cells = [claim.says, str(claim.published), sides, WHAT[claim.condition], seeds, pooled, here, f"**{verdict}**"]
-    return f"| {' | '.join(cells)} |"
+def _row(claim: Claim, line: Line | None) -> str:
+    told = ["", "", "", "**not tested**", "a measurement"]
+    if line:
+        one = " (one seed)" if len(line.seeds) == 1 else ""
+        told = [
+            "; ".join(f"{points:+.1f}" for points in line.seeds),
+            f"{line.points:+.1f} [{line.low:+.1f}, {line.high:+.1f}] (n {line.n})",
+            f"{line.p:.2g}",
+            f"**{line.verdict}{one}**",
+            line.would_change,
+        ]
+    sides, figure = f"`{claim.better}` - `{claim.worse}`", claim.figure and f"`{claim.figure}`"
+    return f"| {' | '.join([claim.says, figure, str(claim.published), sides, WHAT[claim.condition], *told])} |"
+
+
+def whole() -> str:
+    """The page with its generated part made anew."""
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(page(read_lines())))
+
+
+def between(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
+    """`text` with what stands between the two markers replaced."""
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.partition(end)[2]}"
 
 
 def put(path: Path, begin: str, end: str, lines: Sequence[str]) -> None:
     """Replace what stands between the two markers of a page."""
-    head, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    path.write_text(f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    path.write_text(between(path.read_text(encoding="utf-8"), begin, end, lines), encoding="utf-8")
 
 
 def main() -> None:
-    """Replace the generated part of the page."""
+    """Measure where there is a results folder, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tools.claims", description=__doc__)
-    parser.add_argument("results", type=Path, help="results folder with the tiny suites")
-    found = outcomes(records(parser.parse_args().results))
-    put(PAGE, BEGIN, END, list(page([examine(claim, found) for claim in CLAIMS])))
+    parser.add_argument("results", type=Path, nargs="?", help="results folder with the tiny suites")
+    if folder := parser.parse_args().results:
+        found = outcomes(records(folder))
+        write_lines(lines([examine(claim, found) for claim in CLAIMS]))
+    PAGE.write_text(whole(), encoding="utf-8")
 
 
 if __name__ == "__main__":
