@@ -195,7 +195,9 @@ def read_lines(path: Path = MEASURED) -> list[Line]:
             Line(
                 row["key"],
                 tuple(float(points) for points in row["seeds"].split(";")),
-                *(float(row[name]) for name in ("points", "low", "high")),
+                float(row["points"]),
+                float(row["low"]),
+                float(row["high"]),
                 int(row["n"]),
                 float(row["p"]),
             )
