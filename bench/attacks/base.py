@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import torch
 from torch import Tensor, nn
 
 from bench.attacks.budget import Norm, check_budget, parse_eps
 from bench.attacks.evaluation import Evaluation, Progress
-from bench.attacks.network import Cost
+from bench.attacks.network import Cost, Precision
 from bench.attacks.queue import Trial
 from bench.attacks.result import AttackResult
 from bench.condition import AttackFields, spell
@@ -25,8 +24,8 @@ class Attack:
     """Trials within one budget. An image is broken when any of them breaks it, and leaves at once.
 
     family and choices make the name; `through` is the batch-norm branch that the attack is made through, where that
-    is not the branch that predicts. With `screen` (torch.bfloat16, for a GPU) the first search runs in that dtype
-    before the others: what it breaks must be confirmed in float32, what stands is attacked in float32 from the start.
+    is not the branch that predicts. Under a `precision` below fp32 searches see the model in it: what they break must
+    be confirmed by the model in float32, and what stands is attacked by the last trial once more in float32.
     """
 
     family: str
@@ -35,7 +34,7 @@ class Attack:
     trials: tuple[Trial, ...]
     choices: str = ""
     through: str = ""
-    screen: torch.dtype | None = None
+    precision: Precision = "fp32"
 
     def __post_init__(self) -> None:
         check_budget(self.norm, self.eps)
@@ -57,12 +56,16 @@ class Attack:
     @property
     def implementation(self) -> str:
         """The code behind the number."""
-        screened = f", screened in {self.screen}".replace("torch.", "") if self.screen else ""
-        return f"bench.attacks {VERSION}{screened}"
+        searched = f", searched in {self.precision}" if self.precision != "fp32" else ""
+        return f"bench.attacks {VERSION}{searched}"
 
     def made_through(self, branch: str) -> "Attack":
         """The same attack made through batch-norm branch `branch`; the prediction stays with the model's own."""
         return replace(self, through=branch)
+
+    def searched_in(self, precision: Precision) -> "Attack":
+        """The same attack whose searches see the model in `precision`."""
+        return replace(self, precision=precision)
 
     def run(
         self,

@@ -21,7 +21,7 @@ from bench.attacks.checks import (
     check_writes,
 )
 from bench.attacks.losses import margin
-from bench.attacks.network import Network, device_of
+from bench.attacks.network import Network, Precision, device_of
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.result import CLEAN, AttackResult
@@ -47,7 +47,7 @@ class Spec(Protocol):
     @property
     def through(self) -> str: ...
     @property
-    def screen(self) -> torch.dtype | None: ...
+    def precision(self) -> Precision: ...
 
 
 class Evaluation:
@@ -92,17 +92,16 @@ class Evaluation:
         check_independent(self.logits[: len(first)], others)
 
     def _queues(self) -> list[Queue]:
-        """One, and before it one that screens, if the attack screens."""
-        spec = self.spec
-        queues = [Queue(self.prepared.network(self.device), spec.trials, self.load, self.seed, self.batch_size)]
-        if spec.screen:
-            first = [trial for trial in spec.trials if trial.search == spec.trials[0].search]
-            network = self.prepared.network(self.device, spec.screen)
-            queues.insert(0, Queue(network, first, self.load, self.seed, self.batch_size))
-        return queues
+        """One of all trials; where it does not search in float32, another of the last trial that does."""
+        networks = {"fp32": self.prepared.network(self.device)}
+        trials = {"fp32": self.spec.trials}
+        if self.spec.precision != "fp32":
+            trials = {self.spec.precision: self.spec.trials, "fp32": self.spec.trials[-1:]}
+            networks[self.spec.precision] = self.prepared.network(self.device, self.spec.precision)
+        return [Queue(networks[p], own, self.load, self.seed, self.batch_size) for p, own in trials.items()]
 
     def run(self, progress: Progress | None, keep_adversarial: bool) -> AttackResult:
-        """The verdicts: what stands after a screening starts anew in float32."""
+        """The verdicts."""
         standing = (self.logits.argmax(1) == self.load.labels).nonzero().flatten().tolist()
         if standing:
             self.prepared = prepare(self.model, self.load.images[:PROBE].to(self.device), self.spec.through)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,12 @@ from bench.errors import UsageError
 from model_zoo.nets.normalisation import select_branch
 
 Objective = Callable[[Tensor], Tensor]
+
+
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+"""What a search sees the model in; fp32 is the model's own."""
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -41,15 +48,16 @@ class Cost:
 
 
 class Network:
-    """Answers the questions of a search with `model`'s logits and input gradients, under an autocast dtype or none.
+    """Answers the questions of a search with `model`'s logits and input gradients, in a precision.
 
     The model sees its input in the usual layout, or channels last where that was found to be the same to it.
     """
 
     def __init__(
-        self, model: nn.Module, device: torch.device, screen: torch.dtype | None = None, *, channels_last: bool = False
+        self, model: nn.Module, device: torch.device, precision: Precision = "fp32", *, channels_last: bool = False
     ) -> None:
-        self.model, self.device, self.screen = model, device, screen
+        check_precision(precision, device)
+        self.model, self.device, self.precision = model, device, precision
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.cost = Cost()
 
@@ -87,11 +95,30 @@ class Network:
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
-        if self.screen is None:
+        if self.precision == "fp32":
             yield  # and a model that chooses its own precision keeps it
-            return
-        with torch.autocast(self.device.type, self.screen):
-            yield
+        elif self.precision == "tf32":
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=True), _tf32_products():
+                yield
+        else:
+            with torch.autocast(self.device.type, _AUTOCAST[self.precision]):
+                yield
+
+
+@contextmanager
+def _tf32_products() -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def check_precision(precision: Precision, device: torch.device) -> None:
+    """Raise `UsageError` for a precision that the device does not have."""
+    if precision == "tf32" and device.type != "cuda":
+        raise UsageError(f"precision tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
 
 
 def _derivative(value: Tensor, leaf: Tensor) -> Tensor:

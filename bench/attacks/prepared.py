@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.attacks import norms
 from bench.attacks.folding import NotFoldedError, first_line, fold
 from bench.attacks.losses import take
-from bench.attacks.network import Network, device_of, freeze
+from bench.attacks.network import Network, Precision, device_of, freeze
 
 LOGITS_RTOL = 1e-4
 """Largest change of a logit by a copy, relative to the largest logit."""
@@ -49,9 +49,9 @@ class PreparedModel:
         """What a run says of it; empty for a copy that was found to be the model."""
         return f"the model itself was attacked, not a folded copy: {self.because}" if self.because else ""
 
-    def network(self, device: torch.device, screen: torch.dtype | None = None) -> Network:
+    def network(self, device: torch.device, precision: Precision = "fp32") -> Network:
         """What searches ask."""
-        return Network(self.model, device, screen, channels_last=self.channels_last)
+        return Network(self.model, device, precision, channels_last=self.channels_last)
 
     def differs(self, points: Tensor) -> str:
         """How the copy differs from the model at `points` [n, 3, h, w]; empty where it does not, or is the model."""

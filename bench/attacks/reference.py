@@ -20,7 +20,8 @@ from bench.attacks.base import Attack, AttackResult, Progress
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_call, check_classes, check_logits
 from bench.attacks.losses import margin
-from bench.attacks.network import Cost, freeze
+from bench.attacks.network import Cost, Precision, freeze
+from bench.errors import UsageError
 
 COMPONENTS = ("apgd-ce", "apgd-t", "fab-t", "square")
 """The standard ensemble, in its order."""
@@ -64,6 +65,10 @@ class ReferenceAttack(Attack):
     def implementation(self) -> str:
         """The code behind the number."""
         return f"pyautoattack {version('pyautoattack')}"
+
+    def searched_in(self, precision: Precision) -> Attack:
+        """Refuse: pyautoattack runs in the model's own precision."""
+        raise UsageError(f"--precision {precision}: --attack-engine reference has none; leave one of the two out")
 
     def run(
         self,

@@ -1,9 +1,12 @@
 """The plan: from models, suites and options to cells and units. The plan alone fixes the units, never batch or
 machine."""
 
+import dataclasses
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+import torch
 
 from bench import corruptions
 from bench.datasets.base import Dataset
@@ -12,7 +15,7 @@ from bench.datasets.preprocess import rule, stored_rule
 from bench.engine.contents import check_contents
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
-from bench.options import RunOptions
+from bench.options import Precision, RunOptions
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store, read_sound_parts
 from bench.suites import base
@@ -92,7 +95,8 @@ def make_plan(
     found: list[tuple[str, BenchError]] = []
     for suite in suites:
         for index, subject in enumerate(subjects):
-            conditions = suite.conditions(subject.model.card, options)
+            asked = suite.conditions(subject.model.card, options)
+            conditions = [_searched_in(options.precision, setup) for setup in asked]
             try:
                 entries += _entries(suite.name, index, subject, conditions, options, session)
             except BenchError as error:
@@ -120,7 +124,24 @@ def _entries(
     return entries
 
 
+def _searched_in(precision: Precision, setup: Setup) -> Setup:
+    """`setup` with its attack, if it has one, made in `precision`."""
+    if setup.attack is None or precision == "fp32":
+        return setup
+    return dataclasses.replace(setup, attack=setup.attack.searched_in(precision))
+
+
+def check_precise(plan: Plan, options: RunOptions, device: torch.device) -> None:
+    """Raise `UsageError` where `--precision` would be ignored, since accuracy without attack is measured in float32, or
+    where the device does not have it."""
+    if options.precision == "tf32" and device.type != "cuda":
+        raise UsageError(f"--precision: tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
+    if options.precision != "fp32" and not any(entry.condition.attack for entry in plan.entries):
+        raise UsageError("--precision: none of the suites attacks; accuracy itself is always measured in float32")
+
+
 def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
+    lowered = options.precision != "fp32"
     protocol = Protocol(
         dataset=dataset.name,
         manifest=dataset.manifest,
@@ -129,6 +150,7 @@ def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOpti
         condition=condition.name,
         preprocessing=(stored_rule if dataset.as_stored else rule)(subject.model.input, options.protocol),
         implementation=_implementation(condition),
+        precision=f"attacked in {options.precision}" if lowered and condition.attack else "float32",
     )
     spec = subject.spec.record()
     return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)

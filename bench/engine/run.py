@@ -14,7 +14,7 @@ from bench.engine.contract import Contract, check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
-from bench.engine.plan import Plan, PlanEntry, Unit, make_plan, units
+from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, units
 from bench.engine.progress import reporter
 from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
@@ -86,6 +86,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session, faults)
     check_stoppable(wanted, plan, options)
+    check_precise(plan, options, session.device)
     todo = _share(list(units(plan)), options.shard)
     missing = {(u.condition.name, u.key): u for u in units(plan, store, session)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]

@@ -5,7 +5,7 @@ that a page prints come from it. Adding an option: one field in `bench/options/r
 """
 
 from bench.options.option import OPTION_ROLES, Option, OptionRole
-from bench.options.run import OPTIONS, RunOptions, keywords
+from bench.options.run import OPTIONS, Precision, RunOptions, keywords
 from bench.options.values import Shard
 
-__all__ = ["OPTIONS", "OPTION_ROLES", "Option", "OptionRole", "RunOptions", "Shard", "keywords"]
+__all__ = ["OPTIONS", "OPTION_ROLES", "Option", "OptionRole", "Precision", "RunOptions", "Shard", "keywords"]

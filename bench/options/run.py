@@ -17,6 +17,7 @@ from model_zoo.errors import suggestion
 InputRule = Literal["canonical", "published"]
 NormName = Literal["linf", "l2", "l1"]
 AttackEngine = Literal["native", "reference"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 def _one_of(kind: Any) -> Any:
@@ -119,6 +120,12 @@ class RunOptions:
     )
     attack_engine: Option[AttackEngine, AttackEngine] = Option(
         "native", _one_of(AttackEngine), "reference: pyautoattack itself", choices=get_args(AttackEngine), group=ATTACKS
+    )
+    precision: Option[Precision, Precision] = Option(
+        "fp32",
+        _one_of(Precision),
+        "what attacks see the model in; the model itself confirms in float32",
+        choices=get_args(Precision),
     )
     reliability: Option[int, int] = Option(
         32,

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from bench.attacks import norms
 from bench.attacks.autoattack import aa_fast, apgd, apgd_t, ensemble, fab_t, square
 from bench.attacks.base import Attack, AttackResult, Trial
-from bench.attacks.network import Network
+from bench.attacks.network import Network, Precision
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
+from bench.errors import UsageError
 from tests.attacks.conftest import Subject
 
 EPS = Fraction(11, 255)
@@ -141,13 +142,44 @@ def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> 
     assert run(subject, attack=alone).broken_by == [None] * 24
 
 
-def test_screening_in_low_precision_never_saves_an_image(subject: Subject) -> None:
-    plain, screened = run(subject), run(subject, attack=replace(ATTACK, screen=torch.bfloat16))
-    assert (screened.robust <= plain.robust).all()
-    assert plain.robust.sum() - screened.robust.sum() <= 1
-    assert (screened.steps[screened.robust] > plain.steps[screened.robust]).all()
-    assert screened.adversarial is not None
-    assert torch.equal(subject.net(screened.adversarial).argmax(1), screened.prediction)
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_search_in_low_precision_is_judged_in_float32(subject: Subject, precision: Precision) -> None:
+    plain, low = run(subject), run(subject, attack=ATTACK.searched_in(precision))
+    assert 0 < low.robust.sum() < 24
+    assert (plain.robust != low.robust).sum() <= 1
+    assert (low.steps[low.robust] > plain.steps[low.robust]).all()
+    assert low.adversarial is not None
+    assert torch.equal(subject.net(low.adversarial).argmax(1), low.prediction)
+
+
+class Blind(nn.Module):
+    """A network without gradient under autocast, of which no folded copy can be made."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert bool((x <= 1).all())  # what depends on values cannot be traced
+        logits: Tensor = self.net(x.detach() if torch.is_autocast_enabled("cpu") else x)
+        return logits
+
+
+def test_what_stands_in_low_precision_is_attacked_by_the_last_trial_in_float32(subject: Subject) -> None:
+    """A network that low precision blinds: gradients are lost to it, and the last trial breaks what it can."""
+    attack = ensemble("short", apgd("linf", EPS, steps=2), apgd("linf", EPS, steps=8), choices="two")
+    blind, last = Blind(subject.net).eval(), replace(attack, trials=attack.trials[-1:])
+    found, expected = (
+        own.run(blind, subject.images, subject.labels, subject.ids) for own in (attack.searched_in("bf16"), last)
+    )
+    assert (found.robust <= expected.robust).all()
+    assert (found.robust != expected.robust).sum() <= 1
+    assert found.cost.zero > 0
+
+
+def test_tf32_is_refused_on_a_cpu(subject: Subject) -> None:
+    with pytest.raises(UsageError, match="tf32"):
+        run(subject, attack=ATTACK.searched_in("tf32"))
 
 
 def test_progress_ends_with_all(subject: Subject) -> None:

@@ -34,6 +34,7 @@ OTHER: dict[str, Any] = {
     "restarts": 2,
     "targeted": True,
     "attack_engine": "reference",
+    "precision": "bf16",
     "reliability": 5,
 }
 """A value of each option that may change a number, unlike what any suite does of itself."""
@@ -41,6 +42,7 @@ OTHER: dict[str, Any] = {
 ELSEWHERE = {
     "weights": "another fingerprint, hence another cell",
     "reliability": "a verdict, not a number",
+    "precision": "refused where nothing is attacked",
     "until": "another order of the data set, hence another cell",
 }
 """Options that conditions do not follow, and why they cannot put a number under the wrong name."""
