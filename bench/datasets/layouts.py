@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.datasets.base import Dataset, FixedSize, UnreadableError
-from bench.datasets.folder import read_folder
+from bench.datasets.folder import ClassFolders, read_folder
 from bench.datasets.listing import LeftOut, Listing
 from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
@@ -23,7 +23,7 @@ def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, und
     if not root.is_dir():
         raise DataError(f"{name}: no folder {root}; name the set's folder with --data DIR, or see `bench data list`")
     look = Listing.at(root)
-    if not look.folders and not look.pictures:
+    if not look.pictures and not ClassFolders.of(look.folders).labels:
         from bench.datasets.parquet import read_parquet  # pyarrow takes a while: `bench list` answers without it
         from bench.datasets.tar import read_tars
 
