@@ -55,6 +55,7 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.catalogue > docs/models.md
 	$(BIN)/python -m tools.figures_page
+	$(BIN)/python -m tools.protocols
 	$(BIN)/python -m tools.published
 	$(BIN)/python -m tools.claims
 

@@ -97,7 +97,7 @@ def test_a_dry_run_measures_nothing(own: tuple[str, str], tmp_path: Path, capsys
     ("command", "code", "message"),
     [
         ("run --model efficientnet_lite --suite imagenet --data {data}", 2, "did you mean efficientnet_lite"),
-        ("run --model {model} --suite imagenet-d --data {data}", 2, "did you mean imagenet"),
+        ("run --model {model} --suite imagenet-q --data {data}", 2, "did you mean imagenet"),
         (
             "run --model {model} --suite imagenet --data {data} --lmit 3",
             2,

@@ -54,6 +54,8 @@ def _show(found: "Pairs") -> None:
 def _line(row: dict[Any, Any]) -> str:
     verdict = "apart" if row["p_holm"] < LEVEL else "not told apart"
     value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
-    alone = "" if row["condition"] == "mCE" else f"  only A {row['only_a']:.0f}, only B {row['only_b']:.0f}"
+    alone = ""
+    if row["condition"] != "mCE":
+        alone = f"  only A {row['only_a']:.0f}, only B {row['only_b']:.0f}, error consistency {row['kappa']:.3f}"
     points = f"{value:+7.2f} [{low:+.2f}, {high:+.2f}]"
     return f"  {row['condition']:<60} {points}  n={row['n']}{alone}  p={row['p_holm']:.3g}  {verdict}"

@@ -104,6 +104,7 @@ class SetInfo:
     accepts: tuple[str, ...] = ()
     all_parts: tuple[str, ...] = ()
     extra_parts: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:

@@ -1,11 +1,13 @@
 """Label spaces: what a class index means, and which of a model's logits may be chosen."""
 
 import functools
+import importlib
 import importlib.util
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.datasets.categories import CATEGORIES
 from bench.errors import DataError
@@ -61,6 +63,8 @@ def class_names(space: str) -> tuple[str, ...]:
         return tuple(CATEGORIES)
     if space == "imagenet1k":
         return imagenet_names()
+    if names := label_space(space).names:
+        return names
     members = label_space(space).members
     return tuple(imagenet_names()[member[0]] for member in members)
 
@@ -70,23 +74,29 @@ class LabelSpace:
     """The classes that a data set's labels count.
 
     `members` are the classes of a 1000-way model behind each label: one each for the 200 of ImageNet-A and -R, several
-    for the 16 of cue conflict; empty where labels are the model's own classes.
+    for the 16 of cue conflict; empty where labels are the model's own classes. Of several, `decide` says which number
+    stands for the label; `names` are what its classes are called, where ImageNet's names are not.
     """
 
     name: str
     classes: int
     members: tuple[tuple[int, ...], ...] = ()
+    decide: Literal["mean", "max"] = "mean"
+    names: tuple[str, ...] = ()
 
     def answer(self, logits: "Tensor") -> "Tensor":
         """Logits [n, classes] of this space from a model's [n, k].
 
         Of single members, their own logits, so that the arg max is among them alone. Of several, the logarithm of
-        their mean softmax probability over all k classes, as bethgelab/model-vs-human decides.
+        their mean softmax probability over all k classes, as bethgelab/model-vs-human decides, or (`max`) their largest
+        logit, as mlfoundations/wise-ft projects ObjectNet's.
         """
         if not self.members:
             return logits
         if all(len(m) == 1 for m in self.members):
             return logits[:, [m[0] for m in self.members]]
+        if self.decide == "max":
+            return _columns([logits[:, list(m)].amax(dim=1) for m in self.members])
         log_probability = logits.log_softmax(dim=1)
         columns = [log_probability[:, list(m)].logsumexp(dim=1) - math.log(len(m)) for m in self.members]
         return _columns(columns)
@@ -103,7 +113,14 @@ def label_space(name: str) -> LabelSpace:
     """The label space called `name`; `folderN` is that of a folder with N classes."""
     if name.startswith("folder") and name.removeprefix("folder").isdigit():
         return LabelSpace(name, int(name.removeprefix("folder")))
+    if name not in _SPACES:
+        importlib.import_module("bench.datasets.known")  # each set brings its own
     return _SPACES[name]()
+
+
+def add_space(name: str, make: Callable[[], LabelSpace]) -> None:
+    """Make a label space known by name; its set's module calls this."""
+    _SPACES[name] = make
 
 
 def check_fit(space: LabelSpace, card: ModelCard) -> None:
@@ -132,7 +149,7 @@ def _subspace(name: str, file: str) -> LabelSpace:
     return LabelSpace(name, len(members), members)
 
 
-_SPACES = {
+_SPACES: dict[str, Callable[[], LabelSpace]] = {
     "imagenet1k": lambda: LabelSpace("imagenet1k", 1000),
     "tiny10": lambda: LabelSpace("tiny10", 10),
     "imagenet-a-200": lambda: _subspace("imagenet-a-200", "imagenet_a_synsets.txt"),

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from bench.datasets.classes import match_names, wnid_in
@@ -20,6 +20,7 @@ SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
 """Class folders, and names in each, from which the kind of pictures is told."""
 
 BY_WNID, BY_NUMBER, BY_NAME = "folders by wnid", "folders by number", "folders by class name"
+OBJECTS = "folders by the set's own classes"
 FLAT, TARS, PARQUET, PACKED = "flat folder", "tar shards", "Parquet", "compressed archive"
 
 _SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "dev", "images"})
@@ -58,8 +59,20 @@ def _class_folders(look: Listing) -> set[str]:
         )
     if _SPLIT_WORDS & {name.lower() for name in look.folders}:
         return set()
+    if _by_folders(look.folders):
+        return set(look.folders)
     named = [n for n, label in zip(look.folders, match_names(look.folders), strict=True) if label is not None]
     return set(look.folders) if 2 * len(named) > len(look.folders) else set()
+
+
+def _by_folders(folders: Iterable[str]) -> str:
+    """The set whose own names the class folders have, more of them than ImageNet's; empty where there is none."""
+    named = list(folders)
+    for info in SETS.values():
+        own = len(set(info.classes) & set(named))
+        if own and 4 * own >= len(named) and own > sum(label is not None for label in match_names(named)):
+            return info.name
+    return ""
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:
@@ -72,6 +85,9 @@ def _here(root: Path, look: Listing, classes: set[str]) -> FoundPictures | None:
     path = look.folder
     if classes:
         stems = [PurePath(n).stem for c in _spread(sorted(classes), SAMPLE_FOLDERS) for n in _sample(path / c)]
+        if own := _by_folders(classes):
+            part = _part(path, SETS[own].classes)
+            return FoundPictures(path, OBJECTS, *(part or (own, "")), kind=own)
         layout = BY_WNID if any(map(wnid_in, classes)) else BY_NUMBER if next(iter(classes)).isdecimal() else BY_NAME
         return _named(root, path, layout, stems) if stems or _part(path) else _empty(path)
     if look.pictures:
@@ -111,10 +127,10 @@ def _empty(path: Path) -> FoundPictures | None:
     return FoundPictures(path, EMPTY, part[0], part[1]) if part else None
 
 
-def _part(path: PurePath) -> tuple[str, str] | None:
+def _part(path: PurePath, classes: tuple[str, ...] = ()) -> tuple[str, str] | None:
     """The set, and its part, that a folder is by the last names of its path."""
     for info in SETS.values():
-        if info.parts and (match := re.search(f"(?:^|/)({info.parts})$", path.as_posix())):
+        if info.parts and info.classes == classes and (match := re.search(f"(?:^|/)({info.parts})$", path.as_posix())):
             return info.name, match[1]
     return None
 

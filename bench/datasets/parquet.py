@@ -35,6 +35,7 @@ class ParquetRow:
     row: int
     path: PurePosixPath
     label: int
+    others: tuple[int, ...] = ()
 
 
 class ParquetDataset(Dataset):
@@ -55,8 +56,11 @@ class ParquetDataset(Dataset):
                 where = PurePosixPath(path or f"{len(rows):08d}")
                 if is_hidden(PurePosixPath(where.name)):
                     left.add(HIDDEN, where)
-                elif label == NO_LABEL:
+                elif label in (NO_LABEL, []):
                     left.add("pictures without a label", where)
+                elif isinstance(label, list):
+                    several = [numbered.index(each) for each in label]
+                    rows.append(ParquetRow(place, row, where, several[0], tuple(several)))
                 else:
                     rows.append(ParquetRow(place, row, where, numbered.index(label)))
         if not rows:
@@ -66,6 +70,7 @@ class ParquetDataset(Dataset):
         names = names_of([row.path for row in rows])
         counts = Counter(names)
         ids = [f"{n:08d}-{name}" if counts[name] > 1 else name for n, name in enumerate(names)]
+        ids = [f"{i}{told}" for i, told in zip(ids, (several_labels(row.others) for row in rows), strict=True)]
         super().__init__(ids, [row.label for row in rows])
         self.name, self.labels, self.as_stored = name, labels, as_stored
         self.proof = BY_NUMBERS if BY_NUMBERS in proofs else next(iter(proofs))
@@ -118,6 +123,11 @@ def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bo
     return ParquetDataset(files, name, labels, as_stored=as_stored)
 
 
+def several_labels(labels: Sequence[int]) -> str:
+    """What an id ends with where a picture has several right labels (`-207+208`); empty where it has one column."""
+    return f"-{'+'.join(map(str, labels))}" if labels else ""
+
+
 @dataclass(frozen=True)
 class ClassLabels:
     """What a file's labels mean: `classes` by their number or text; empty where they are bare numbers."""
@@ -131,7 +141,7 @@ class ClassLabels:
 
         Raises `DataError` where names are not ImageNet's.
         """
-        if not pa.types.is_integer(file.schema_arrow.field("label").type):
+        if file.schema_arrow.field("label").type == pa.string():
             texts = sorted({str(t) for t in file.read(columns=["label"]).column("label").to_pylist() if t is not None})
             return cls._named(dict(zip(texts, texts, strict=True)), path, name)
         names = _class_names(file.schema_arrow.metadata or {})
@@ -159,7 +169,8 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> list[str]:
     """The names of the ClassLabel feature `label` in the metadata that Hugging Face writes; empty where none are."""
     try:
         about = json.loads(metadata.get(b"huggingface", b"{}"))
-        names = about["info"]["features"]["label"].get("names", [])
+        label = about["info"]["features"]["label"]
+        names = label.get("names") or label.get("feature", {}).get("names", [])
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
     return [str(name) for name in names] if isinstance(names, list) else []
@@ -173,9 +184,14 @@ def _open(file: Path, name: str) -> pq.ParquetFile:
         raise DataError(f"{name}: {file}: damaged or ends early ({error}); fetch it again") from None
     image, label = types.get("image"), types.get("label")
     fields = {inner.name: inner.type for inner in image} if image is not None and pa.types.is_struct(image) else {}
-    labelled = label is not None and (pa.types.is_integer(label) or label == pa.string())
+    listed = label is not None and pa.types.is_list(label) and pa.types.is_integer(label.value_type)
+    labelled = label is not None and (pa.types.is_integer(label) or label == pa.string() or listed)
     fits = labelled and fields.get("bytes") in (pa.binary(), pa.large_binary(), pa.null())
-    if not fits or fields.get("path", pa.string()) != pa.string() or len(types) < len(opened.schema_arrow):
+    if (
+        not fits
+        or fields.get("path", pa.string()) not in (pa.string(), pa.null())
+        or len(types) < len(opened.schema_arrow)
+    ):
         found = ", ".join(f"{name} ({kind})" for name, kind in types.items())
         raise DataError(f"{name}: {file}: expected the columns image (bytes, path) and label, found {found}")
     return opened
@@ -199,7 +215,7 @@ def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], 
         )
 
 
-def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str | None, int | str]]:
+def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str | None, Any]]:
     """Path and label of each row. Raises `DataError` for rows without a label, or that cannot be read."""
     try:
         table = file.read_row_group(group, columns=["label", "image.path"])

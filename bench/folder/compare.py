@@ -13,6 +13,7 @@ from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import suite_protocol
 from bench.known_models import SHORT
 from bench.metrics.base import MissingConditionError
+from bench.metrics.consistency import error_consistency
 from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import changed, compare, holm, mce_difference
@@ -41,7 +42,7 @@ class Pairs:
 
     table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
         McNemar's exact, for mCE that of the paired t-test over images, whose interval is the paired bootstrap's;
-        `p_holm` is over all rows
+        `p_holm` is over all rows; `kappa` is error consistency (`bench.metrics.consistency`)
     images: those on which exactly one of a pair is right
     refused: pairs that share no condition under one protocol, with what differs
     """
@@ -139,7 +140,12 @@ def differing(a: Protocol, b: Protocol) -> str:
 
 def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     return [
-        {"condition": name, **asdict(compare(a[name].records, b[name].records)), "protocol": a[name].cell.protocol.hash}
+        {
+            "condition": name,
+            **asdict(compare(a[name].records, b[name].records)),
+            "kappa": error_consistency(a[name].records, b[name].records).kappa,
+            "protocol": a[name].cell.protocol.hash,
+        }
         for name in like
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.metrics.base import Frames
+from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, bootstrap
 
 BINS = 15
@@ -52,3 +52,52 @@ def _unscored(frames: Frames) -> int:
 def _estimate(statistic: Callable[[NDArray[np.float64]], float], n: int, unscored: int) -> Estimate:
     low, high = bootstrap(statistic, n)
     return Estimate(statistic(np.ones(n)), low, high, n, unscored)
+
+
+BIN_IMAGES = 100
+"""Images in a bin of equal mass, as natural-adv-examples takes them."""
+
+
+def rms_calibration(frames: Frames) -> Estimate:
+    """RMS calibration error as ImageNet-A's authors print it, in [0, 1].
+
+    hendrycks/natural-adv-examples, calibration_tools.py, `calib_err(p="2")`: bins of 100 images by confidence, the root
+    of the sum over bins of their share x (mean confidence - accuracy)^2. As there, the last bin (100 to 199 images, the
+    most confident) is left out. Raises `MissingConditionError` under 200 images, where nothing would be counted.
+    """
+    frame = _scored(frames)
+    if len(frame) < 2 * BIN_IMAGES:
+        raise MissingConditionError(f"RMS calibration error takes {2 * BIN_IMAGES} images or more, found {len(frame)}")
+    confidence = frame["confidence"].to_numpy(dtype=float)
+    right = (frame["prediction"] == frame["label"]).to_numpy(dtype=float)
+    order = np.argsort(confidence, kind="stable")
+    gap, n = (confidence - right)[order], len(frame)
+    bins = n // BIN_IMAGES - 1
+    starts = np.arange(0, bins * BIN_IMAGES, BIN_IMAGES)
+
+    def statistic(weights: NDArray[np.float64]) -> float:
+        # an image drawn twice counts twice in the bin that it is in
+        mass = np.add.reduceat(weights[order][: bins * BIN_IMAGES], starts)
+        off = np.add.reduceat((gap * weights[order])[: bins * BIN_IMAGES], starts)
+        return float(np.sqrt((off**2 / np.maximum(mass, 1)).sum() / weights.sum()))
+
+    return _estimate(statistic, n, _unscored(frames))
+
+
+def aurra(frames: Frames) -> Estimate:
+    """Area under the response rate - accuracy curve, in [0, 1] (calibration_tools.py, `aurra`).
+
+    The mean, over how many of the most confident images are answered, of the accuracy on those.
+    """
+    frame = _scored(frames)
+    if frame.empty:
+        raise MissingConditionError("no image was scored")
+    right = (frame["prediction"] == frame["label"]).to_numpy(dtype=float)
+    order = np.argsort(frame["confidence"].to_numpy(dtype=float), kind="stable")[::-1]
+
+    def statistic(weights: NDArray[np.float64]) -> float:
+        answered = np.cumsum(weights[order])
+        curve = np.cumsum((right * weights)[order]) / np.maximum(answered, 1e-12)
+        return float(curve @ weights[order] / weights.sum())
+
+    return _estimate(statistic, len(frame), _unscored(frames))

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,3 +81,14 @@ def mean_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
     """The mean of one number per image [n], with its bootstrap interval."""
     low, high = bootstrap_mean(values)
     return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
+
+
+def mean_of(parts: Sequence[Estimate], *, weighted: bool = False) -> Estimate:
+    """The mean of estimates of unlike images, each with the weight of its n if `weighted`; the half-widths of their
+    intervals add as independent ones do."""
+    counts = np.array([part.n for part in parts], dtype=float)
+    weights = counts / max(counts.sum(), 1) if weighted else np.full(len(parts), 1 / max(len(parts), 1))
+    value = sum(float(w) * part.value for w, part in zip(weights, parts, strict=True))
+    below = math.sqrt(sum((float(w) * (part.value - part.low)) ** 2 for w, part in zip(weights, parts, strict=True)))
+    above = math.sqrt(sum((float(w) * (part.high - part.value)) ** 2 for w, part in zip(weights, parts, strict=True)))
+    return Estimate(value, value - below, value + above, int(counts.sum()), sum(part.unscored for part in parts))

@@ -11,6 +11,7 @@ from bench.suites import (
     corruption,
     cue_conflict,
     diagnostics,
+    further,
     pgd,
     robustbench,
     shift,
@@ -21,7 +22,20 @@ from bench.suites.base import Suite
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for room in (clean, corruption, shift, cue_conflict, pgd, branches, attacks, union, robustbench, diagnostics, tiny)
+    for room in (
+        clean,
+        corruption,
+        shift,
+        further,
+        cue_conflict,
+        pgd,
+        branches,
+        attacks,
+        union,
+        robustbench,
+        diagnostics,
+        tiny,
+    )
     for suite in room.SUITES
 }
 

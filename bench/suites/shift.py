@@ -4,7 +4,7 @@ from bench.datasets.known.imagenet_v2 import V2_VARIANTS
 from bench.datasets.labels import label_space
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric
-from bench.metrics.calibration import ece, nll
+from bench.metrics.calibration import aurra, ece, nll, rms_calibration
 from bench.metrics.effective import LINES, effective_robustness, gap
 from bench.metrics.estimate import Estimate
 from bench.metrics.real import real_accuracy
@@ -15,6 +15,8 @@ from bench.suites.clean import ACCURACY, clean_suite, home
 from model_zoo.card import ModelCard
 
 TAORI = "Taori et al. 2020, arXiv 2007.00644"
+
+AUTHORS = "hendrycks/natural-adv-examples, calibration_tools.py"
 
 CALIBRATION = (
     Metric("ece", ece, False, "share", "Guo et al. 2017, arXiv 1706.04599, 15 bins"),
@@ -34,6 +36,8 @@ def _of_200(name: str, title: str, source: str) -> Suite:
         ),
         Metric("accuracy_1000", everywhere, True, "share", "arg max among all 1000 classes"),
         *CALIBRATION,
+        Metric("rms_calibration", rms_calibration, False, "share", f"{AUTHORS}, calib_err: its last bin left out"),
+        Metric("aurra", aurra, True, "share", f"{AUTHORS}, aurra"),
     )
     return Suite(name, title, 1, lambda _card, _options: [Setup(name)], metrics, "accuracy_200")
 

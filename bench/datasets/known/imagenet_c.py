@@ -14,6 +14,36 @@ _ZENODO = "https://zenodo.org/records/2235448/files"
 
 SIDE = 224
 
+IN_3D = (
+    "near_focus",
+    "far_focus",
+    "bit_error",
+    "color_quant",
+    "flash",
+    "fog_3d",
+    "h265_abr",
+    "h265_crf",
+    "iso_noise",
+    "low_light",
+    "xy_motion_blur",
+    "z_motion_blur",
+)
+"""The 12 corruptions of ImageNet-3DCC (RobustBench's CORRUPTIONS_3DCC)."""
+
+BAR = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "caustic_refraction",
+    "checkerboard_cutout",
+    "cocentric_sine_waves",
+    "inverse_sparkles",
+    "perlin_noise",
+    "plasma_noise",
+    "single_frequency_greyscale",
+    "sparkles",
+)
+"""The 10 corruptions of ImageNet-C-bar, as its README lists them."""
+
 
 def corrupted(name: str, side: int = SIDE) -> Opener:
     """The opener of a set of corrupted files: CORRUPTION/SEVERITY/WNID/*.JPEG, shown as stored, wherever each condition
@@ -74,5 +104,39 @@ SETS = (
         parts=parts_of(*NAMES, *EXTRA),
         all_parts=tuple(f"{name}/{severity}" for name in NAMES for severity in SEVERITIES),
         extra_parts=tuple(f"{name}/{severity}" for name in EXTRA for severity in SEVERITIES),
+    ),
+    SetInfo(
+        "imagenet-3dcc",
+        "ImageNet-3DCC, corruptions with depth",
+        22,
+        "imagenet1k",
+        50_000,
+        "CC BY-NC 4.0",
+        "https://github.com/EPFL-VILAB/3DCommonCorruptions",
+        corrupted("imagenet-3dcc"),
+        "imagenet-3dcc/CORRUPTION/SEVERITY/WNID/*, or the tars as they are",
+        archives=tuple(Archive(f"https://datasets.epfl.ch/3dcc/imagenet_3dcc/{name}.tar.gz") for name in IN_3D),
+        heading="3DCC",
+        headline="mean_error",
+        citation="Kar et al. 2022, arXiv 2203.01441",
+        parts=parts_of(*IN_3D),
+        all_parts=tuple(f"{name}/{severity}" for name in IN_3D for severity in SEVERITIES),
+    ),
+    SetInfo(
+        "imagenet-c-bar",
+        "ImageNet-C-bar, corruptions unlike ImageNet-C's",
+        21,
+        "imagenet1k",
+        50_000,
+        "MIT (the code)",
+        "https://github.com/facebookresearch/augmentation-corruption",
+        corrupted("imagenet-c-bar"),
+        "imagenet-c-bar/CORRUPTION/SEVERITY/WNID/*",
+        archives=(Archive("https://dl.fbaipublicfiles.com/inc_bar/imagenet_c_bar.tar.gz"),),
+        heading="C-bar",
+        headline="mean_error",
+        citation="Mintun et al. 2021, arXiv 2102.11273",
+        parts=parts_of(*BAR),
+        all_parts=tuple(f"{name}/{severity}" for name in BAR for severity in SEVERITIES),
     ),
 )

@@ -1,0 +1,25 @@
+"""Accuracy where a picture has several right labels, which its id ends with."""
+
+import re
+
+from bench.metrics.accuracy import only
+from bench.metrics.base import Frames, MissingConditionError
+from bench.metrics.estimate import Estimate, wilson
+
+_LABELS = re.compile(r"-(\d+(?:\+\d+)*)$")
+
+
+def any_label_accuracy(frames: Frames) -> Estimate:
+    """Share of images whose prediction is one of their labels, in [0, 1], with Wilson's interval.
+
+    taesiri/ZoomIsAllYouNeed, Benchmark_ImageNet_Hard.ipynb. Raises `MissingConditionError` for ids without labels.
+    """
+    frame = only(frames)
+    scored = frame[frame["scored"]]
+    told = [_LABELS.search(image_id) for image_id in scored["image_id"]]
+    if not all(told):
+        raise MissingConditionError("these pictures' ids do not end with their labels (-207+208)")
+    labels = [{int(label) for label in match[1].split("+")} for match in told if match]
+    k = sum(int(p) in right for p, right in zip(scored["prediction"], labels, strict=True))
+    low, high = wilson(k, len(labels))
+    return Estimate(k / len(labels) if labels else float("nan"), low, high, len(labels), len(frame) - len(scored))

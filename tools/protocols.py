@@ -1,0 +1,34 @@
+"""Write the table of further sets of docs/protocols.md from their records and suites: `python -m tools.protocols`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.datasets.known import SETS
+from bench.suites.further import SUITES
+
+PAGE = Path("docs/protocols.md")
+BEGIN, END = "<!-- further sets: python -m tools.protocols -->", "<!-- end of further sets -->"
+
+
+def rows() -> Iterator[str]:
+    """A row a suite: its set's size and label space, its headline with the rule's source, how it lies, its paper."""
+    yield "| suite | pictures, labels | headline | rule | lies as | paper |"
+    yield "|---|---|---|---|---|---|"
+    for suite in SUITES:
+        info = SETS[suite.name]
+        headline = next(metric for metric in suite.metrics if metric.name == suite.headline)
+        pictures = f"{info.count:,}, {info.labels}" if info.count else info.labels
+        lies = info.layout or f"{info.source}/"
+        cells = (f"`{suite.name}`", pictures, f"`{suite.headline}`", headline.source, f"`{lies}`", info.citation)
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def page(text: str) -> str:
+    """`text` with the table written anew between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([f"{before}{BEGIN}", *rows(), f"{END}{after}"])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
