@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, cast
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from model_zoo import cache, weights
@@ -119,6 +120,10 @@ def logits_of(output: object) -> Tensor:
     if isinstance(output, tuple | list):
         raise OutputError(f"returns a {kind} of {len(output)}: return out[0]")
     raise OutputError(f"returns a {kind}: return its logits, a tensor [n, classes]")
+
+
+torch.fx.wrap("logits_of")
+"""A traced copy of a model calls `logits_of` on what its network returns, as the model does."""
 
 
 def load_model(name: str, *, weights_file: Path | None = None) -> Model:

@@ -8,13 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.models import resnet18
 
+from bench import wrap
 from bench.attacks.autoattack import apgd
 from bench.attacks.evaluation import Evaluation
 from bench.attacks.network import freeze
 from bench.attacks.prepared import prepare
 from bench.attacks.presets import make_pgd
 from bench.attacks.reference import reference
+from model_zoo.load import load_model
 from model_zoo.nets.activations import SmoothGradientReLU
 from tests.attacks.conftest import Subject
 
@@ -209,3 +212,16 @@ def test_a_copy_that_differs_only_where_attacks_end_is_given_up(subject: Subject
 class Blind(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.detach() + 0 * x
+
+
+@pytest.mark.parametrize("name", ["tiny_at", "tiny_mbn@adv", "tiny_sat_silu", "tiny_nofrost", "torchvision"])
+def test_models_as_they_are_loaded_are_folded(name: str) -> None:
+    model = (
+        load_model(name)
+        if name != "torchvision"
+        else wrap(resnet18(num_classes=10).eval(), mean=(0.5,) * 3, std=(0.2,) * 3, size=64)
+    )
+    prepared = prepare(model, torch.rand(2, 3, model.input.size, model.input.size))
+    assert prepared.note == ""
+    assert prepared.channels_last
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in prepared.model.modules())
