@@ -17,6 +17,7 @@ from bench.engine import run as engine
 from bench.errors import UsageError
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.load import Model, logits_of
+from model_zoo.registry import use_cards
 from model_zoo.transforms import input_of
 
 Triple = tuple[float, float, float]
@@ -129,6 +130,8 @@ def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
     Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
+    if given.get("cards"):
+        use_cards(given["cards"])
     keys = {p.name: given.pop(p.name) for p in _WRAP if p.name in given and p.name != "dataset"}
     data = given.get("data")
     in_memory = data is not None and not isinstance(data, str) and not hasattr(data, "__fspath__")

@@ -53,7 +53,7 @@ import math
 import tomllib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -78,7 +78,7 @@ picture's shape, then the crop. `border`: long side to `resize`, a border in the
 `centre_crop`: the crop alone. `none`: the picture is used as it is. A crop larger than the picture is padded with
 black, as torchvision does."""
 
-Availability = Literal["embedded", "package", "public", "on request", "not released", "user"]
+Availability = Literal["embedded", "package", "public", "on request", "not released", "user", "local"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ class WeightFile:
     url: str = ""
     sha256: str = ""
     size: int = 0
+    path: str = ""
+    """Where a file of the user's own lies (`local`): beside its card, or an absolute path."""
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.name).parts
@@ -179,6 +181,8 @@ class ModelCard:
     room: str = ""
     """The package of `model_zoo` whose `build.py` makes the network (with a dot in it: that very module); the
     method's own unless given."""
+    place: str = ""
+    """The folder of a card of one's own, where its weights may lie; set as it is read."""
 
     def __post_init__(self) -> None:
         typed = self.name.startswith("file:")  # which is a path, as the user has it
@@ -193,8 +197,11 @@ class ModelCard:
             object.__setattr__(self, "room", self.method)
 
 
-def read_card(path: Path) -> ModelCard:
-    """Read and check the card at `path`. Raises `CardError` naming the file, the key, and what was expected."""
+def read_card(path: Path, *, own: bool = False) -> ModelCard:
+    """Read and check the card at `path`; of the user's `own`, weights may lie anywhere on this machine.
+
+    Raises `CardError` naming the file, the key, and what was expected.
+    """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # tomllib recurses, and Python refuses numbers of 4300 digits
@@ -205,7 +212,9 @@ def read_card(path: Path) -> ModelCard:
         raise CardError(f"{path}: {error}") from None
     if not card.room.isidentifier():  # with a dot it would name any module, such as the one that runs a user's file
         raise CardError(f"{path}: card.room must be a room of the zoo, found {card.room!r}")
-    return card
+    if card.place or (not own and (card.weights.availability == "local" or any(f.path for f in card.weights.files))):
+        raise CardError(f"{path}: only a card of one's own has weights of availability 'local', and none a place")
+    return replace(card, place=str(path.resolve().parent)) if own else card
 
 
 def parse_card(data: Mapping[str, Any]) -> ModelCard:

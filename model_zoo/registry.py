@@ -1,6 +1,7 @@
 """Which checkpoints there are. Reads cards only, never torch, so that listing is instant."""
 
 import functools
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,19 +26,46 @@ def split_branch(name: str) -> BranchedName:
     return BranchedName(base, branch) if at and branch.isidentifier() else BranchedName(name, "")
 
 
-@functools.cache
+CARDS = "BENCH_CARDS"
+"""The variable that names folders of the user's own cards, parted as in PATH."""
+
+
+def card_folders() -> tuple[Path, ...]:
+    """Folders of the user's own cards."""
+    return tuple(Path(part).expanduser() for part in os.environ.get(CARDS, "").split(os.pathsep) if part)
+
+
+def use_cards(folder: str | Path) -> None:
+    """Let this process, and those that it starts, know the cards in `folder` beside those that they know.
+
+    Raises `CardError` for what is no folder, or holds no card or a wrong one.
+    """
+    place = Path(folder).expanduser().resolve()
+    if not list(place.glob("*.toml")):
+        raise CardError(f"--cards {folder}: no cards (*.toml) there; next: bench card new CHECKPOINT --cards {folder}")
+    if place not in card_folders():
+        os.environ[CARDS] = os.pathsep.join([*map(str, card_folders()), str(place)])
+    cards()
+
+
 def cards() -> dict[str, ModelCard]:
-    """Every card of every room by name, sorted. Raises `CardError` if two cards share a name."""
+    """Every card of every room, and the user's own, by name, sorted. Raises `CardError` if two share a name."""
+    return _cards(ROOT, tuple((folder, folder.stat().st_mtime_ns) for folder in card_folders() if folder.is_dir()))
+
+
+@functools.cache
+def _cards(root: Path, own: tuple[tuple[Path, int], ...]) -> dict[str, ModelCard]:
     found: dict[str, ModelCard] = {}
-    for path in sorted(ROOT.glob("*/cards/*.toml")):
-        card = read_card(path)
+    paths = [(path, False) for path in sorted(root.glob("*/cards/*.toml"))]
+    paths += [(path, True) for folder, _ in own for path in sorted(folder.glob("*.toml"))]
+    for path, is_own in paths:
+        card = read_card(path, own=is_own)
         if card.name in found:
             raise CardError(f"{path}: a second card is named {card.name!r}; names must be unique")
         found[card.name] = card
     return dict(sorted(found.items()))
 
 
-@functools.cache
 def by_other_name() -> dict[str, ModelCard]:
     """The cards by the names that their checkpoints have in other zoos. Raises `CardError` where two claim one name."""
     found: dict[str, ModelCard] = {}

@@ -60,7 +60,7 @@ def where(card: ModelCard) -> tuple[FileStatus, ...]:
     folder = _folder(card)
     sums = cache.recorded(folder) if _is_fetched(card) else {}
     return tuple(
-        FileStatus(file, folder / file.name, max(file.sha256, sums.get(file.name, ""), key=len))
+        FileStatus(file, folder / (file.path or file.name), max(file.sha256, sums.get(file.name, ""), key=len))
         for file in card.weights.files
     )
 
@@ -132,6 +132,8 @@ def _folder(card: ModelCard) -> Path:
             return ROOT / card.room / "weights"
         case "package":
             return _package_folder(card)
+        case "local":
+            return Path(card.place)
         case _:
             return cache.weights_dir(card.name)
 
@@ -147,7 +149,7 @@ def _package_folder(card: ModelCard) -> Path:
 
 
 def _is_fetched(card: ModelCard) -> bool:
-    return card.weights.availability not in ("embedded", "package")
+    return card.weights.availability not in ("embedded", "package", "local")
 
 
 def _check_format(card: ModelCard, status: FileStatus) -> None:

@@ -29,7 +29,7 @@ from bench.store import Store, put_cell
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
 from model_zoo.load import Model, load_model
-from model_zoo.registry import find_card
+from model_zoo.registry import find_card, use_cards
 
 Models = str | Model | Sequence[str | Model]
 """Names at commas, a model, or several of either."""
@@ -75,6 +75,8 @@ def run(models: Models, suites: str | Sequence[str], options: RunOptions) -> pd.
 
 def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions) -> Prepared:
     """Load the models, open the data and find what is missing, without measuring anything."""
+    if options.cards:
+        use_cards(options.cards)
     _known_dataset(options.dataset)
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
     check_used(wanted, options)

@@ -65,6 +65,13 @@ class RunOptions:
         metavar="FILE[:KEY]",
         role="file",
     )
+    cards: Option[str | Path | None, str | None] = Option(
+        None,
+        values.text,
+        "a folder of cards of your own (also BENCH_CARDS; `bench card new` writes them)",
+        metavar="DIR",
+        role="file",
+    )
     device: Option[str | None, str | None] = Option(
         None, values.text, "any torch device; default cuda where there is one", metavar="DEVICE", role="work"
     )

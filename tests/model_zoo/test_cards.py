@@ -196,12 +196,8 @@ def test_a_second_card_of_one_name_is_refused(tmp_path: Path, monkeypatch: pytes
         folder.mkdir(parents=True)
         (folder / f"{room}.toml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(registry, "ROOT", tmp_path)
-    registry.cards.cache_clear()
-    try:
-        with pytest.raises(CardError, match="second card is named 'sat_resnet50'"):
-            registry.cards()
-    finally:
-        registry.cards.cache_clear()
+    with pytest.raises(CardError, match="second card is named 'sat_resnet50'"):
+        registry.cards()
 
 
 def test_a_card_is_named_as_its_file() -> None:
