@@ -104,6 +104,7 @@ def shares_of(found: Survey, column: BoardColumn) -> pd.DataFrame:
 
 
 def places_of(found: Survey, column: BoardColumn) -> dict[str, int]:
-    """Ranks of a column's models; empty for fewer than two."""
+    """Ranks of a column's models; empty for fewer than two, and where no two of them are told apart."""
     shares = shares_of(found, column)
-    return ranks(shares, higher_is_better=metric_of(column).higher_is_better) if min(shares.shape) > 1 else {}
+    places = ranks(shares, higher_is_better=metric_of(column).higher_is_better) if min(shares.shape) > 1 else {}
+    return places if len(set(places.values())) > 1 else {}

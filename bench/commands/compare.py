@@ -41,8 +41,9 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _show(found: "Pairs") -> None:
     """A block a pair, then what was refused."""
-    tests = len(found.table)
-    print(f"A less B in points; exact McNemar (mCE: paired t-test, bootstrap interval), Holm over all {tests} rows")
+    print("A less B in points; exact McNemar (mCE: paired t-test, bootstrap interval)")
+    print("p, as the ranks have it: Holm over all pairs of the folder's models measured alike (`of` so many; the")
+    print("conditions of corruptions together)")
     for (a, b), rows in found.table.groupby(["a", "b"], sort=False):
         print(f"{a} (A) against {b} (B)")
         for row in rows.to_dict("records"):
@@ -58,4 +59,5 @@ def _line(row: dict[Any, Any]) -> str:
     if row["condition"] != "mCE":
         alone = f"  only A {row['only_a']:.0f}, only B {row['only_b']:.0f}, error consistency {row['kappa']:.3f}"
     points = f"{value:+7.2f} [{low:+.2f}, {high:+.2f}]"
-    return f"  {row['condition']:<60} {points}  n={row['n']}{alone}  p={row['p_holm']:.3g}  {verdict}"
+    told = f"p={row['p_holm']:.3g} of {row['family']}"
+    return f"  {row['condition']:<60} {points}  n={row['n']}{alone}  {told}  {verdict}"

@@ -1,10 +1,11 @@
 """`bench compare`: models of a results folder in pairs, image by image, under like protocols only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.condition import Condition
@@ -12,13 +13,14 @@ from bench.errors import IncompleteError, UsageError
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import suite_protocol
 from bench.known_models import SHORT
+from bench.metrics.accuracy import correct
 from bench.metrics.base import MissingConditionError
 from bench.metrics.consistency import error_consistency
 from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import changed, compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
-from bench.record import Protocol
+from bench.record import Cell, Protocol
 
 MCE = "mCE"
 """Stands for a condition in the rows of mCE's difference."""
@@ -42,7 +44,9 @@ class Pairs:
 
     table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
         McNemar's exact, for mCE that of the paired t-test over images, whose interval is the paired bootstrap's;
-        `p_holm` is over all rows; `kappa` is error consistency (`bench.metrics.consistency`)
+        `p_holm` is corrected over the `family` pairs that there are of the folder's models under the same condition
+        and protocol, whichever of them are asked for: as the leaderboard's ranks and pages have it; `kappa` is error
+        consistency (`bench.metrics.consistency`)
     images: those on which exactly one of a pair is right
     refused: pairs that share no condition under one protocol, with what differs
     """
@@ -89,8 +93,85 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
         images += [changed(cells[a][n].records, cells[b][n].records).assign(condition=n, a=a, b=b) for n in like]
     table = pd.DataFrame(tables)
     if tables:
-        table["p_holm"] = holm(table["p"].tolist())
+        table = _Family(folder).corrected(table, cells)
     return Pairs(table, pd.concat(images, ignore_index=True) if images else pd.DataFrame(), refused)
+
+
+class _Family:
+    """All pairs of a folder's models that were measured alike: what a verdict on any of them is corrected over.
+
+    Each condition, and mCE, has a family of its own, as a leaderboard's columns have; the conditions of corruptions,
+    which nobody asked for one by one, are one family together.
+    """
+
+    def __init__(self, folder: ResultsFolder) -> None:
+        self.folder = folder
+        self._cells: dict[str, list[str]] = {}
+        for cell_id, cell in folder.cells.items():
+            self._cells.setdefault(cell.protocol.condition, []).append(cell_id)
+
+    def corrected(self, table: pd.DataFrame, cells: Mapping[str, Cells]) -> pd.DataFrame:
+        """`table` with `p_holm` and the size of the `family`; `cells` are those of its models."""
+        keys = [(row["condition"], row["protocol"], row["a"]) for row in table.to_dict("records")]
+        raw: dict[tuple[str, str], pd.DataFrame] = {}
+        for condition, protocol, model in keys:
+            if (condition, protocol) not in raw:
+                raw[condition, protocol] = self._p(condition, cells[model])
+        together = [key for key in raw if key[0] != MCE and Condition.parse(key[0]).severity]
+        adjusted = _holm_together([raw[key] for key in together])
+        found = dict(zip(together, adjusted, strict=True))
+        found |= {key: _holm_together([p])[0] for key, p in raw.items() if key not in found}
+        sizes = {key: _pairs([raw[k] for k in together] if key in together else [raw[key]]) for key in raw}
+        rows = table.to_dict("records")
+        return table.assign(
+            p_holm=[float(found[r["condition"], r["protocol"]].loc[r["a"], r["b"]]) for r in rows],
+            family=[sizes[r["condition"], r["protocol"]] for r in rows],
+        )
+
+    def _p(self, condition: str, mine: Cells) -> pd.DataFrame:
+        """p of all pairs of models under a condition, or of their mCE."""
+        shares = self._mce(mine) if condition == MCE else self._shares(mine[condition].cell)
+        names = list(shares.columns)
+        return pd.DataFrame(paired_p(shares.to_numpy(dtype=float)), names, names)
+
+    def _alike(self, cell: Cell) -> dict[str, LoadedCell]:
+        """Every model's complete cell under the protocol of `cell`."""
+        found = {}
+        for cell_id in self._cells[cell.protocol.condition]:
+            loaded = self.folder.load(cell_id)
+            if loaded.complete and loaded.cell.protocol == cell.protocol:
+                found[self.folder.label(loaded.cell)] = loaded
+        return found
+
+    def _shares(self, cell: Cell) -> pd.DataFrame:
+        """Whether each image is right, by model, of images that all of them scored."""
+        return pd.DataFrame({name: correct(one.records) for name, one in self._alike(cell).items()}).dropna()
+
+    def _mce(self, mine: Cells) -> pd.DataFrame:
+        """Each image's share of mCE, by model."""
+        wanted = [name for name in mine if Condition.parse(name).severity]
+        by_condition = {name: self._alike(mine[name].cell) for name in wanted}
+        everywhere = set.intersection(*(set(found) for found in by_condition.values()))
+        frames = {m: {name: by_condition[name][m].records for name in wanted} for m in sorted(everywhere)}
+        return pd.DataFrame({model: mce_per_image(each) for model, each in frames.items()}).dropna()
+
+
+def _holm_together(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Symmetric tables of p, the pairs of all of them Holm-corrected together."""
+    corners = [np.triu_indices(len(table), 1) for table in tables]
+    pairs = zip(tables, corners, strict=True)
+    adjusted = np.asarray(holm([p for table, corner in pairs for p in table.to_numpy()[corner].tolist()]))
+    found, start = [], 0
+    for table, corner in zip(tables, corners, strict=True):
+        matrix = np.ones(table.shape)
+        matrix[corner] = adjusted[start : start + len(corner[0])]
+        start += len(corner[0])
+        found.append(pd.DataFrame(np.minimum(matrix, matrix.T), table.index, table.columns))
+    return found
+
+
+def _pairs(tables: Sequence[pd.DataFrame]) -> int:
+    return sum(len(table) * (len(table) - 1) // 2 for table in tables)
 
 
 def _cells(folder: ResultsFolder, model: str) -> Cells:

@@ -20,7 +20,7 @@ def ranks(shares: pd.DataFrame, *, higher_is_better: bool = True, level: float =
     """
     means = shares.mean() * (1 if higher_is_better else -1)
     order = sorted(shares.columns, key=lambda name: (-means[name], name))
-    apart = _holm_of_pairs(paired_p(shares[order].to_numpy(dtype=float))) < level
+    apart = adjusted_p(shares[order].to_numpy(dtype=float)) < level
     places: dict[str, int] = {}
     leader = 0
     for i, name in enumerate(order):
@@ -29,8 +29,12 @@ def ranks(shares: pd.DataFrame, *, higher_is_better: bool = True, level: float =
     return places
 
 
-def _holm_of_pairs(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric matrix `p` with its pairs Holm-corrected together."""
+def adjusted_p(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p of every pair of models, [models, models], from shares [images, models], Holm-corrected over all pairs.
+
+    These models under one condition and protocol are the family of comparisons, wherever its verdicts are shown.
+    """
+    p = paired_p(shares)
     upper = np.triu_indices(len(p), 1)
     adjusted = np.ones_like(p)
     adjusted[upper] = holm(p[upper].tolist())

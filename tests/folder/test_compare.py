@@ -79,12 +79,15 @@ def corrupted(directory: Path, model: str, rng: np.random.Generator, wrong: floa
     return frames
 
 
-def test_mce_of_a_pair_stands_beside_its_conditions_and_holm_is_over_both(tmp_path: Path) -> None:
+def test_mce_of_a_pair_stands_beside_its_conditions_and_each_is_corrected_once(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frames = {name: corrupted(tmp_path, name, rng, wrong) for name, wrong in (("a", 0.5), ("b", 0.4))}
     table = compare_pairs(tmp_path).table
     assert len(table) == 75 + 1
-    assert table["p_holm"].tolist() == pytest.approx(multipletests(table["p"], method="holm")[1].tolist())
+    single, headline = table[table["condition"] != MCE], table[table["condition"] == MCE]
+    assert single["p_holm"].tolist() == pytest.approx(multipletests(single["p"], method="holm")[1].tolist())
+    assert headline["p_holm"].item() == headline["p"].item()
+    assert (set(single["family"]), set(headline["family"])) == ({75}, {1})
     row = table[table["condition"] == MCE].iloc[0]
     assert 100 * row["difference"] == pytest.approx(mce(frames["a"]).value - mce(frames["b"]).value)
     assert row["low"] < row["difference"] < row["high"]

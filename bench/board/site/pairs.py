@@ -12,7 +12,7 @@ from bench.board.site.charts import HeatMap
 from bench.board.site.view import Head, Row, is_mean
 from bench.folder.survey import Survey
 from bench.metrics.estimate import LEVEL
-from bench.metrics.ranks import paired_p
+from bench.metrics.ranks import adjusted_p, paired_p
 from bench.text import escape_unprintable
 
 
@@ -39,7 +39,8 @@ def _column(found: Survey, head: Head, rows: list[Row], index: int) -> dict[str,
 
 
 def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
-    """Return, for shares that are right or wrong, the counts of images right under both, else each pair's spread and p.
+    """Return, for shares that are right or wrong, the counts of images right under both, else each pair's spread and p;
+    and p corrected over all pairs of the column, as the ranks have it.
 
     `place` says where a model stands in the triangle: row i of it holds i + 1 entries (and the diagonal).
     """
@@ -49,7 +50,7 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
         return {}
     place = [names.index(row.model) if row.model in names else None for row in rows]
     values = shares.to_numpy()
-    common = {"place": place, "n": len(values)}
+    common = {"place": place, "n": len(values), "holm": _triangle(adjusted_p(values), 6)}
     if np.isin(values, (0.0, 1.0)).all():
         return common | {"both": _triangle(values.T @ values, 0)}
     scale = 100.0 if metric_of(head.column).unit == "share" else 1.0

@@ -101,17 +101,10 @@
       const both = triangle(column.both, i, j);
       const onlyA = triangle(column.both, i, i) - both, onlyB = triangle(column.both, j, j) - both;
       const [low, high] = newcombe(both, onlyA, onlyB, column.n);
-      return { difference: (100 * (onlyA - onlyB)) / column.n, low, high, p: mcnemar(onlyA, onlyB), onlyA, onlyB };
+      return { difference: (100 * (onlyA - onlyB)) / column.n, low, high, p: mcnemar(onlyA, onlyB), onlyA, onlyB, holm: triangle(column.holm, i, j) };
     }
     const difference = column.means[i] - column.means[j], half = triangle(column.half, i, j);
-    return { difference, low: difference - half, high: difference + half, p: triangle(column.p, i, j) };
-  };
-  const holm = (found) => {
-    let running = 0;
-    [...found].sort((x, y) => x.p - y.p).forEach((test, rank) => {
-      running = Math.max(running, Math.min(1, (found.length - rank) * test.p));
-      test.holm = running;
-    });
+    return { difference, low: difference - half, high: difference + half, p: triangle(column.p, i, j), holm: triangle(column.holm, i, j) };
   };
   const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
   const small = (p) => (p >= 0.001 ? p.toFixed(3) : p === 0 ? "<1e-300" : p.toExponential(0));
@@ -142,7 +135,6 @@
     const a = Number($("a").value), b = Number($("b").value);
     const tests = data.columns.map((column) => pair(column, a, b));
     const real = tests.filter(Boolean);
-    holm(real);
     const reach = Math.max(1, ...real.map((test) => Math.max(Math.abs(test.low), Math.abs(test.high))));
     const table = $("pairs").tBodies[0];
     table.replaceChildren();
