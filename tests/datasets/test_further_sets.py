@@ -76,7 +76,7 @@ def test_corruptions_in_folders_as_imagenet_cs(tmp_path: Path, name: str, corrup
 
 def test_objectnet_loses_its_border_and_the_classes_that_imagenet_lacks(tmp_path: Path) -> None:
     root = tmp_path / "objectnet-1.0" / "images"
-    inside = [picture(60, (255, 0, 0)) for _ in range(4)]
+    inside = [picture(12, (255, 0, 0)) for _ in range(4)]
     for folder, image in zip(("alarm_clock", "chair", "wok", "air_freshener"), inside, strict=True):
         put(root / folder / "x.png", image)
     dataset = opened(tmp_path, "objectnet")
@@ -85,12 +85,15 @@ def test_objectnet_loses_its_border_and_the_classes_that_imagenet_lacks(tmp_path
         f"{folder}/x": order.index(folder) for folder in ("alarm_clock", "chair", "wok")
     }
     first = dataset.read(dataset.ids.index("alarm_clock/x"))
-    assert first.size == (60, 60)
-    assert np.array_equal(np.asarray(first), np.asarray(inside[0].crop((2, 2, 62, 62))))  # their crop, by hand
+    assert first.size == (12, 12)
+    assert np.array_equal(np.asarray(first), np.asarray(inside[0].crop((2, 2, 14, 14))))  # their crop, by hand
     assert any("ImageNet has no class for (air_freshener)" in note for note in dataset.notes)
-    expected = answers([image.crop((2, 2, 62, 62)) for image in inside[:3]])
+    expected = answers([image.crop((2, 2, 14, 14)) for image in inside[:3]])
+    assert expected != answers(inside[:3])  # with its border the network says something else
     right = [label in OBJECTS[f] for f, label in zip(("alarm_clock", "chair", "wok"), expected, strict=True)]
     assert measured(tmp_path, "objectnet", tmp_path / "out")["accuracy"] == pytest.approx(np.mean(right))
+    found = bench.records(tmp_path / "out").set_index("image_id")["prediction_all"]
+    assert [found[f"{folder}/x"] for folder in ("alarm_clock", "chair", "wok")] == expected
 
 
 def test_objects_are_decided_by_the_largest_logit_among_the_113() -> None:
@@ -178,6 +181,8 @@ def test_imagenet_w_is_the_crop_with_the_authors_watermark(tmp_path: Path, monke
     found = measured(tmp_path, "imagenet-w", tmp_path / "out")
     assert set(found.index) == {"gap", "carton_gap"}
     assert -100 <= found["gap"] <= 100
+    seen = bench.records(tmp_path / "out").set_index(["condition", "image_id"])["confidence"]
+    assert seen["imagenet-w/clean", "a"] != seen["imagenet-w[plain]/clean", "a"]
 
 
 def test_every_set_with_a_suite_has_its_headline_there() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.datasets.base import Dataset, View
+from bench.datasets.content import Loaded
 from bench.datasets.info import RESEARCH, SetInfo, SetPlace
 from bench.datasets.known.imagenet import open_imagenet
 from bench.datasets.preprocess import crop_224
@@ -59,9 +60,10 @@ class Watermarked(View):
         super().__init__(whole, range(len(whole)))
         self.as_stored, self.plain = True, plain
 
-    def read(self, index: int) -> Image.Image:
-        crop = Image.fromarray(crop_224(super().read(index)))
-        return crop if self.plain else watermark(crop)
+    def load(self, index: int) -> Loaded:
+        loaded = super().load(index)
+        crop = Image.fromarray(crop_224(loaded.image))
+        return Loaded(crop if self.plain else watermark(crop), loaded.content)
 
     def content(self) -> list[tuple[object, ...]]:
         made = "crop 224" if self.plain else f"watermark {TEXT} {SIZE} {OPACITY} {LEFT} {TOP}"

@@ -2,9 +2,8 @@
 
 from pathlib import PurePath
 
-from PIL import Image
-
 from bench.datasets.base import Dataset, Item, View
+from bench.datasets.content import Loaded
 from bench.datasets.folder import FolderDataset
 from bench.datasets.info import SetInfo, SetPlace
 from bench.datasets.labels import LabelSpace, add_space
@@ -55,9 +54,11 @@ class Cropped(View):
         super().__init__(whole, range(len(whole)))
         self.border = border
 
-    def read(self, index: int) -> Image.Image:
-        image = super().read(index)
-        return image.crop((self.border, self.border, image.width - self.border, image.height - self.border))
+    def load(self, index: int) -> Loaded:
+        loaded = super().load(index)
+        width, height = loaded.image.size
+        box = (self.border, self.border, width - self.border, height - self.border)
+        return Loaded(loaded.image.crop(box), loaded.content)
 
 
 def open_objectnet(place: SetPlace, _part: str = "") -> Dataset:
@@ -84,7 +85,7 @@ def _by_object(place: SetPlace, name: str) -> FolderDataset:
             left.add("folders of objects that ImageNet has no class for", folder)
             continue
         items += [
-            Item(f"{folder}/{PurePath(p).stem}", order[folder], p, p.stat().st_size)
+            Item.at(f"{folder}/{PurePath(p).stem}", order[folder], p)
             for p in pictures_within(place.folder / folder, left)
         ]
     if not items:
