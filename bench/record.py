@@ -40,6 +40,10 @@ SPACE_FIELDS = (pa.field("prediction_all", pa.int32()),)
 """What a label space of some of a model's classes adds: the prediction among all of the model's classes."""
 
 
+RANK_FIELDS = tuple(pa.field(f"prediction_{place}", pa.int32()) for place in (2, 3, 4, 5))
+"""What a ranked set adds: the classes after the prediction, by falling logit."""
+
+
 CONTENT_FIELD = pa.field("content", pa.string())
 """The hash of the bytes that the picture was read from (`bench.datasets.content`); null where its set is generated, so
 that the manifest fixes every byte. Records of older versions do not have it."""
@@ -50,7 +54,7 @@ STATE = "state"
 
 def added_field(name: str) -> pa.Field:
     """The type of a column beyond `RECORD_SCHEMA`. A diagnostic's are classes (`prediction...`) or numbers."""
-    known = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS)}
+    known = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
     return known.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 

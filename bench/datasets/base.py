@@ -42,7 +42,8 @@ class Dataset(ABC):
 
     `labels` names the label space; `as_stored` says that pictures are already at the size at which they are to be
     shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied. `proof` says what labels them
-    (`bench.datasets.proof`), and `notes` what was left out, a line each kind.
+    (`bench.datasets.proof`), and `notes` what was left out, a line each kind. Of a
+    `ranked` set the records keep the five likeliest classes.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dataset(ABC):
     subset: str = ""
     notes: tuple[str, ...] = ()
     proof: str = ""
+    ranked: bool = False
 
     def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
         self.ids = [_utf8(image_id) for image_id in ids]
@@ -120,7 +122,7 @@ class View(Dataset):
         super().__init__([whole.ids[i] for i in indices], targets or [whole.targets[i] for i in indices])
         self.name, self.labels = whole.name, labels or whole.labels
         self.as_stored, self.notes, self.subset = whole.as_stored, whole.notes, whole.subset
-        self.proof = whole.proof
+        self.proof, self.ranked = whole.proof, whole.ranked
 
     @property
     def stems(self) -> Sequence[str]:

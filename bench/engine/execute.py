@@ -29,7 +29,7 @@ from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Subject, Subjects, state_of
 from bench.errors import BenchError, DataError
-from bench.record import ATTACK_FIELDS, SPACE_FIELDS, STATE, RecordColumns
+from bench.record import ATTACK_FIELDS, RANK_FIELDS, SPACE_FIELDS, STATE, RecordColumns
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec, ModelCard
 from model_zoo.errors import ZooError
@@ -249,7 +249,7 @@ def _measure(session: Session, subject: Subject, condition: Setup, dataset: Data
         logits = answer(model, images.to(session.device, non_blocking=True)).float().cpu()
         space = label_space(dataset.labels)
         everywhere = {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}
-        return score(space.answer(logits), labels) | everywhere
+        return score(space.answer(logits), labels) | everywhere | (ranks(logits) if dataset.ranked else {})
     ids = [dataset.ids[i] for i in batch.readable]
     outcome = condition.attack.run(model, images, labels, ids, seed=session.seed, batch_size=session.batch_size)
     return {
@@ -329,10 +329,17 @@ def score(logits: Tensor, labels: Tensor) -> Columns:
     }
 
 
+def ranks(logits: Tensor) -> Columns:
+    """The classes of the second to fifth largest logits [n, k]; the smaller index first where two are equal."""
+    order = logits.argsort(dim=1, descending=True, stable=True)[:, : 1 + len(RANK_FIELDS)]
+    return {field.name: order[:, place].tolist() for place, field in enumerate(RANK_FIELDS, 1)}
+
+
 def _added(condition: Setup, dataset: Dataset, card: ModelCard) -> list[str]:
     """Names of the columns that the condition adds, whether or not a batch has a readable image."""
     attack = [field.name for field in ATTACK_FIELDS] if condition.attack and not condition.probes else []
     space = [field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else []
+    space += [field.name for field in RANK_FIELDS] if dataset.ranked and not condition.attack else []
     return attack + space + [name for probe in condition.probes for name in probe.columns(card)]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bench.corruptions import SEVERITIES
 from bench.datasets.known.imagenet_c import BAR, IN_3D
 from bench.datasets.known.imagenet_es import AUTO, MANUAL
+from bench.datasets.known.imagenet_p import PERTURBATIONS
 from bench.datasets.known.imagenet_w import PLAIN
 from bench.datasets.known.objectnet import KINDS, SPACE
 from bench.datasets.labels import label_space
@@ -13,6 +14,7 @@ from bench.metrics.anomaly import anomalies, roc_area
 from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.corruption import error_per_image, mean_error, plain_error
 from bench.metrics.estimate import Estimate, mean_of
+from bench.metrics.films import flips, mean_stability, stability, top5_distance
 from bench.metrics.several import any_label_accuracy
 from bench.metrics.shortcut import CARTON, accuracy_gap
 from bench.metrics.subset import accuracy_all
@@ -79,6 +81,13 @@ def _mean_over(parts: tuple[str, ...]) -> Callable[[Frames], Estimate]:
 
     return compute
 
+
+def _film(perturbation: str) -> str:
+    return f"imagenet-p[{perturbation}]/clean"
+
+
+P_TEST = "arXiv 1903.12261; ImageNet-P/test.py"
+FILMS = {_film(name): "noise" in name for name in PERTURBATIONS}
 
 SUITES = (
     corrupted_files(
@@ -153,5 +162,20 @@ SUITES = (
             Metric("carton_gap", accuracy_gap(MARKED, UNMARKED, CARTON), False, "points", WHAC),
         ),
         "gap",
+    ),
+    Suite(
+        "imagenet-p",
+        "ImageNet-P: how often predictions flip from frame to frame",
+        1,
+        lambda _card, _options: [Setup("imagenet-p", split=name) for name in PERTURBATIONS],
+        (
+            Metric("flip_rate", mean_stability(FILMS, flips), False, "share", f"{P_TEST}, unnormalised mean"),
+            Metric("top5_distance", mean_stability(FILMS, top5_distance), False, "places", f"{P_TEST}, unnormalised"),
+            *(
+                Metric(f"flip_rate_{n}", stability(_film(n), flips, noise="noise" in n), False, "share", P_TEST)
+                for n in PERTURBATIONS
+            ),
+        ),
+        "flip_rate",
     ),
 )

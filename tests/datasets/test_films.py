@@ -1,0 +1,127 @@
+"""ImageNet-P on made-up films: frames as OpenCV gives them, flip rate and top-5 distance as the authors' loops give."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+import bench
+from bench.datasets.doctor import diagnose
+from bench.datasets.known.imagenet_p import PERTURBATIONS
+from bench.datasets.table import open_dataset, parse_roots
+from bench.metrics.films import TOP, flips, per_film, top5_distance
+from bench.testing import fake_model
+
+FRAMES = 5
+
+
+def film(path: Path, seed: int, frames: int = FRAMES) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30, (224, 224))
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (8, 8, 3)).astype(float)
+    for _ in range(frames):
+        coarse = np.clip(coarse + rng.normal(0, 25, coarse.shape), 0, 255)
+        writer.write(cv2.resize(coarse.astype(np.uint8), (224, 224), interpolation=cv2.INTER_CUBIC))
+    writer.release()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("films") / "ImageNet-P"
+    for number, name in enumerate(PERTURBATIONS):
+        for wnid in ("n01440764", "n01443537"):
+            film(place / name / wnid / f"film{number:02d}{wnid[-2:]}.mp4", number * 7 + int(wnid[-1]))
+    return place
+
+
+def test_frames_are_opencvs_in_order(root: Path) -> None:
+    dataset = open_dataset("imagenet-p", parse_roots(str(root), None), "tilt")
+    assert len(dataset) == 2 * FRAMES
+    assert dataset.targets == [0] * FRAMES + [1] * FRAMES or dataset.targets == [1] * FRAMES + [0] * FRAMES
+    path = next(p for p in (root / "tilt").rglob("*.mp4") if p.stem == dataset.ids[3].partition("#")[0])
+    capture = cv2.VideoCapture(str(path))
+    frames = [capture.read()[1] for _ in range(FRAMES)]
+    assert np.array_equal(np.asarray(dataset.read(3)), frames[3][..., ::-1])
+    (report,) = diagnose(root)
+    assert (report.name, report.images, report.problems) == ("imagenet-p", 10 * 2 * FRAMES, [])
+
+
+def test_a_shorter_film_has_unreadable_frames(root: Path, tmp_path: Path) -> None:
+    film(tmp_path / "tilt" / "n01440764" / "a.mp4", 1, 4)
+    film(tmp_path / "tilt" / "n01440764" / "b.mp4", 2, 2)
+    dataset = open_dataset("imagenet-p", parse_roots(f"imagenet-p={tmp_path}", None), "tilt")
+    with pytest.raises(bench.datasets.content.UnreadableError, match="frame 2 of 2"):
+        dataset.read(6)
+
+
+def theirs(logits: NDArray[np.float64], *, noise: bool) -> tuple[float, float]:
+    """Flip probability and top-5 distance of films [films, frames, classes], by the definitions, class by class."""
+    classes = logits.shape[2]
+    all_flips, all_distances = [], []
+    for one in logits:
+        rank = [
+            np.argsort(np.argsort(-frame, kind="stable"), kind="stable") + 1 for frame in one
+        ]  # of each class, from 1
+        flip, distance = [], []
+        for j in range(1, len(one)):
+            i = 0 if noise else j - 1
+            flip.append(one[i].argmax() != one[j].argmax())
+            # for each of the five best of frame i: how many places within the first five its step to rank j crosses
+            crossed = 0
+            for c in range(classes):
+                if rank[i][c] <= 5:
+                    low, high = sorted((rank[i][c], rank[j][c]))
+                    crossed += sum(1 for place in range(low + 1, high + 1) if 1 <= place - 1 <= 5)
+            distance.append(crossed)
+        all_flips.append(np.mean(flip))
+        all_distances.append(np.mean(distance))
+    return float(np.mean(all_flips)), float(np.mean(all_distances))
+
+
+@pytest.mark.parametrize("noise", [True, False])
+def test_flip_rate_and_top5_distance_are_those_of_the_papers_definition(noise: bool) -> None:
+    rng = np.random.default_rng(3)
+    logits = np.cumsum(rng.normal(size=(6, 7, 30)), axis=1)
+    order = np.argsort(-logits, axis=2, kind="stable")[:, :, :5]
+    rows = [
+        {"image_id": f"film{f}#{j:03d}", "scored": True, **dict(zip(TOP, map(int, order[f, j]), strict=True))}
+        for f in range(6)
+        for j in range(7)
+    ]
+    records = pd.DataFrame(rows).sample(frac=1, random_state=0)
+    expected = theirs(logits, noise=noise)
+    assert per_film(records, flips, noise=noise).mean() == pytest.approx(expected[0])
+    assert per_film(records, top5_distance, noise=noise).mean() == pytest.approx(expected[1])
+
+
+def test_the_suite_measures_films(root: Path, tmp_path: Path) -> None:
+    table = bench.run([fake_model()], "imagenet-p", data=str(root), out=str(tmp_path), quiet=True)
+    found = table[table["condition"] == "all"].set_index("metric")["value"]
+    each = [found[f"flip_rate_{name}"] for name in PERTURBATIONS]
+    assert found["flip_rate"] == pytest.approx(np.mean(each))
+    records = bench.records(tmp_path)
+    assert set(TOP) <= set(records.columns)
+    one = records[records["condition"] == "imagenet-p[tilt]/clean"]
+    assert per_film(one, flips, noise=False).mean() == pytest.approx(found["flip_rate_tilt"])
+    assert found["top5_distance"] >= found["flip_rate"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "flip", "distance"), [(True, 0.975, 14.566666666666668), (False, 0.5125, 7.216666666666667)]
+)
+def test_they_are_what_the_authors_code_gave(noise: bool, flip: float, distance: float) -> None:
+    """flip_prob and ranking_dist of hendrycks/robustness, ImageNet-P/test.py, on these 8 films of 31 frames."""
+    logits = np.cumsum(np.random.default_rng(3).normal(size=(8, 31, 1000)), axis=1)
+    order = np.argsort(-logits, axis=2, kind="stable")[:, :, :5]
+    rows = [
+        {"image_id": f"f{f}#{j:03d}", "scored": True, **dict(zip(TOP, map(int, order[f, j]), strict=True))}
+        for f in range(8)
+        for j in range(31)
+    ]
+    records = pd.DataFrame(rows)
+    assert per_film(records, flips, noise=noise).mean() == pytest.approx(flip, abs=1e-12)
+    assert per_film(records, top5_distance, noise=noise).mean() == pytest.approx(distance, abs=1e-12)
