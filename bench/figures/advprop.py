@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bench.figures import style
 from bench.figures.base import FigureSpec, Series, bars, beside, of_column
 from bench.figures.branches import draw_densities
-from bench.figures.facts import NETWORK, Facts, differences, groups
+from bench.figures.facts import GROWTH, Facts, differences, groups
 from bench.figures.measured import Column, Numbers
 from bench.metrics.accuracy import only
 from bench.metrics.corruption import error_per_image
@@ -70,7 +70,9 @@ def by_size(axes_title: str, rows: dict[str, list[Published]]) -> list[Series]:
 def released(*kinds: tuple[str, str, str]) -> dict[str, list[Published]]:
     """The README's numbers of the released EfficientNets by (label, kind, augmentation), `x` their size."""
     found: dict[str, list[Published]] = {}
-    for row in find(ADVPROP, "accuracy", source=README):
+    for row in published_table():
+        if README not in row.number.source or row.number.metric != "accuracy":
+            continue
         facts = Facts.of(row.card) if row.card else Facts(row.model)
         for label, wanted, augmentation in kinds:
             same = (kind(facts), facts.traits.augmentation) == (wanted, augmentation)
@@ -89,8 +91,8 @@ def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
     column, series = data.clean([f.name for f in told]), []
     for index, label in enumerate(("vanilla", "AdvProp")):
         mine = [f for f in told if column and f.name in column.numbers and kind(f) == label]
-        every = groups(mine, *NETWORK)
-        for number, (group, text) in enumerate(zip(every, differences(every, *NETWORK, *TOLD_APART), strict=True)):
+        every = groups(mine, *GROWTH)
+        for number, (group, text) in enumerate(zip(every, differences(every, *GROWTH, *TOLD_APART), strict=True)):
             names = [f.name for f in sorted(group, key=lambda f: f.parameters)]
             x = [f.parameters / 1e6 for f in sorted(group, key=lambda f: f.parameters)]
             title = ", ".join(filter(None, [label, text]))

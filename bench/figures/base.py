@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SHORT = 24
 """Characters of a label that leave room for a second column of a panel's legend."""
 
+MOST_NAMES = 8
+"""Marks of a panel that still have room for their names; of more, the legend tells the lines apart."""
+
 MOST_NUMBERS = 16
 """Bars that still have room for their numbers."""
 
@@ -105,8 +108,9 @@ def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: s
         else:
             style.measured(axes, one.x, one.y, one.intervals, label=one.label, index=index, line=one.line)
     axes.margins(x=0.08)
-    for one in series:
-        _write_names(axes, one)
+    if sum(len(one.names) for one in series) <= MOST_NAMES:
+        for one in series:
+            _write_names(axes, one)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)

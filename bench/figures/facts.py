@@ -50,7 +50,8 @@ COMPARED = (
 )
 """In what two models can differ. A figure frees those that it compares; all others must be the same."""
 
-NETWORK = ("family", "depth", "width", "size")
+GROWTH = ("depth", "width", "size")
+"""In what networks of one family differ."""
 
 
 @dataclass(frozen=True)

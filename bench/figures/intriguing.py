@@ -112,6 +112,8 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
     series = []
     for name in sorted(names & set().union(*(c.numbers for c in group))):
         mine = [c for c in group if name in c.numbers]
+        if len(mine) == 1:  # a point is no curve
+            continue
         numbers = [c.numbers[name] for c in mine]
         ends = [(n.low, n.high) for n in numbers]
         series.append(Series(name, [place[id(c)] for c in mine], [n.value for n in numbers], ends, line=True))
@@ -204,7 +206,8 @@ def mixtures(
         column = columns.get(role)
         return column is not None and facts.name in column.numbers
 
-    for group in groups(data.told(spec.needs), *MIXTURE, "attacker"):
+    free = [field for field in (*MIXTURE, "attacker") if field != "consistent"]
+    for group in groups(data.told(spec.needs), *free):
         alone = {f.traits.only: f for f in group if f.traits.only and f.separate == 1 and measured(f, f.traits.only)}
         bases: dict[str, dict[str, Facts]] = {}
         for f in group:

@@ -8,7 +8,7 @@ import torch
 
 from bench.figures import style
 from bench.figures.base import FigureSpec, Series, beside, clean_and_robust, of_column
-from bench.figures.facts import ACTIVATIONS, NETWORK, Facts, differences, groups
+from bench.figures.facts import ACTIVATIONS, GROWTH, Facts, differences, groups
 from bench.figures.intriguing import curves, iterations
 from bench.figures.measured import Numbers
 from bench.published.papers import SAT, find, readings, sources
@@ -124,9 +124,9 @@ def draw_scaling(spec: FigureSpec, data: Numbers) -> "Figure":
     kept = [f for f in models if clean and robust and f.name in clean.numbers and f.name in robust.numbers]
     if clean and robust and kept:
         about = f"Measured: {clean.about()} and {robust.about()}. "
-        every = groups(kept, *NETWORK)
+        every = groups(kept, *GROWTH)
         every = [group for group in every if len(group) > 1] or every
-        for group, told in zip(every, differences(every, *NETWORK), strict=True):
+        for group, told in zip(every, differences(every, *GROWTH), strict=True):
             names = [f.name for f in sorted(group, key=lambda f: f.flops or f.parameters)]
             places = [clean.numbers[name].value for name in names]
             series.append(of_column(told or "one training", places, robust, names, names=names, line=len(names) > 1))

@@ -182,3 +182,17 @@ def test_roles_of_branches_follow_the_images() -> None:
     assert Facts.of("advprop_efficientnet_b0").role == "clean", "the one branch that was released"
     assert Facts.of("tiny_mix").role == ""
     assert replace(Facts.of("tiny_mix").traits, attacker=TrainingAttack("8/255")).share == 100
+
+
+def test_what_grows_together_is_of_one_family(tmp_path: Path) -> None:
+    for name in ("sat_resnet50", "sat_resnet101", "sat_efficientnet_b0", "sat_efficientnet_b1"):
+        write_results(tmp_path, name, ATTACKED)
+    assert set(labels(draw("sat-scaling", Numbers(tmp_path)))) == {"resnet", "efficientnet"}
+
+
+def test_the_readmes_rows_are_parted_by_training(tmp_path: Path) -> None:
+    write_results(tmp_path, "efficientnet_b0", ATTACKED)
+    shown = labels(draw("advprop-scaling", Numbers(tmp_path)), 1)
+    assert {"vanilla, the paper", "AdvProp, the paper", "vanilla with AutoAugment, README"} <= set(shown)
+    panel = draw("advprop-remeasured", Numbers(tmp_path)).axes[0]
+    assert all(len(line.get_xdata()) > 5 for line in panel.get_lines()[:3]), "README, timm and the testbed, B0 to B7"
