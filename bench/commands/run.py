@@ -39,6 +39,13 @@ def _run(arguments: argparse.Namespace) -> int:
     carry_out(prepared)
     frame = results(options.out, cells=set(prepared.plan.cells))
     print_results(frame)
+    if prepared.session.kept:
+        from bench.engine.keeping import told
+        from bench.engine.reliability import attacked
+
+        cells = [(entry.cell.model, entry.condition.name) for entry in attacked(prepared.plan)]
+        for line in told(prepared.session.kept, cells):
+            print(line)
     if options.shard:
         print(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
     else:

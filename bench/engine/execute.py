@@ -25,6 +25,7 @@ from bench.datasets.labels import label_space
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.diagnostics.perturb import perturb
 from bench.diagnostics.probe import Sight
+from bench.engine.keeping import keep_pictures
 from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
 from bench.engine.plan import Unit
 from bench.engine.session import Session, Subject, Subjects, state_of
@@ -251,7 +252,18 @@ def _measure(session: Session, subject: Subject, condition: Setup, dataset: Data
         everywhere = {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}
         return score(space.answer(logits), labels) | everywhere | (ranks(logits) if dataset.ranked else {})
     ids = [dataset.ids[i] for i in batch.readable]
-    outcome = condition.attack.run(model, images, labels, ids, seed=session.seed, batch_size=session.batch_size)
+    outcome = condition.attack.run(
+        model,
+        images,
+        labels,
+        ids,
+        seed=session.seed,
+        batch_size=session.batch_size,
+        keep_adversarial=session.kept is not None,
+    )
+    if session.kept:
+        about = (session.kept, model, subject.model.name, condition, batch.readable, ids)
+        keep_pictures(*about, images, labels, outcome, session.batch_size)
     return {
         "prediction": outcome.prediction.tolist(),
         "confidence": outcome.confidence.tolist(),

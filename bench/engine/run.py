@@ -12,6 +12,7 @@ import pandas as pd
 from bench.datasets.table import SETS
 from bench.engine.contract import Contract, check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
+from bench.engine.keeping import KeptPictures
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, units
@@ -81,7 +82,12 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
     check_used(wanted, options)
     cluster = Cluster.wanted(options.ray, options.workers)
-    settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed, options.until)
+    kept = KeptPictures.parse(options.keep_adversarial)
+    if kept and options.ray:
+        raise UsageError("--keep-adversarial: the pictures would lie on the cluster's machines; leave out --ray")
+    settings = Settings(
+        options.data, options.limit, options.device, options.batch_size, options.seed, options.until, kept
+    )
     session = settings.open()
     loaded, faults = _models(models, options.weights)
     store = Store(options.out)
@@ -89,6 +95,8 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     plan = make_plan(subjects, wanted, options, session, faults)
     check_stoppable(wanted, plan, options)
     check_precise(plan, options, session.device)
+    if kept and not attacked(plan):
+        raise UsageError("--keep-adversarial: none of the suites attacks; `bench list attacks` shows what does")
     todo = _share(list(units(plan)), options.shard)
     missing = {(u.condition.name, u.key): u for u in units(plan, store, session)}
     todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]

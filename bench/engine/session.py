@@ -16,6 +16,7 @@ from bench.datasets.content import ChangedError, Loaded, PassingError, Unreadabl
 from bench.datasets.preprocess import input_spec
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.decoded import picture_cache
+from bench.engine.keeping import KeptPictures
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
 from bench.known_models import KnownModel, read_known_models, recognise
@@ -78,6 +79,7 @@ class Session:
     batch_size: int = 32
     seed: int = 0
     until: Fraction | None = None
+    kept: KeptPictures | None = None
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
     cache: PictureCache = field(default_factory=picture_cache)
     _datasets: dict[tuple[str, str, bool], Dataset] = field(default_factory=dict)
@@ -168,12 +170,14 @@ class Settings:
     batch_size: int | None = None
     seed: int = 0
     until: Fraction | None = None
+    kept: KeptPictures | None = None
 
     def open(self) -> Session:
         """A session here. Raises `DataError` where `data` is no folder on this machine."""
         place = default_device(self.device)
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
-        return Session(roots, self.limit, place, self.batch_size or default_batch(place), self.seed, self.until)
+        batch = self.batch_size or default_batch(place)
+        return Session(roots, self.limit, place, batch, self.seed, self.until, self.kept)
 
 
 def default_device(name: str | None) -> torch.device:

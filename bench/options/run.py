@@ -85,6 +85,13 @@ class RunOptions:
         metavar="N",
         role="work",
     )
+    keep_adversarial: Option[str | Path | None, str | None] = Option(
+        None,
+        values.text,
+        "write attacked pictures as PNG, of the first N images of each set or of all, judged again as they are stored",
+        metavar="DIR[:N]",
+        role="work",
+    )
     workers: Option[int | None, int | None] = Option(
         None,
         values.whole(1),
