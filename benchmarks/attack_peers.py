@@ -3,9 +3,9 @@
     python -m venv peers && peers/bin/pip install foolbox torchattacks adv-lib adversarial-robustness-toolbox
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 24 --ensemble
 
-Every row is one attack on the same pictures of one model, by us and by each peer, one after the other in one process, in
-CPU time of one thread; the ratio is theirs over ours. "left" is the share that stands (a peer judges the final iterate
-or the best one as it is made to, so that shares may differ by the random start).
+Every row is one attack on the same pictures of one model, by us and by each peer, one after the other in one process,
+in CPU time of one thread; the ratio is theirs over ours. "left" is the share that stands: a peer judges the final
+iterate or the best one as it is made to, and draws its own random start, so that shares may differ.
 """
 
 import argparse
