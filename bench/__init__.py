@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bench.memory import run as run
     from bench.memory import wrap as wrap
     from bench.options import RunOptions as RunOptions
+    from bench.reproduce import reproduce as reproduce_paper
     from bench.suites.registry import list_suites as list_suites
     from bench.training.zoo import train_recipe as train
 
@@ -52,6 +53,7 @@ _PUBLIC = {
     "merge": "bench.folder.merge",
     "records": "bench.folder.tables",
     "report": "bench.board.report",
+    "reproduce_paper": "bench.reproduce:reproduce",
     "results": "bench.folder.tables",
     "run": "bench.memory",
     "run_demo": "bench.demo:demo",
@@ -80,6 +82,7 @@ __all__ = [
     "merge",
     "records",
     "report",
+    "reproduce_paper",
     "results",
     "run",
     "run_demo",

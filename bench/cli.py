@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import bench
 from bench import commands
@@ -43,17 +43,27 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-[\d.]")  # `--eps -1/255` is a wrong budget, not a missing one
 
     def error(self, message: str) -> NoReturn:
-        words = message.split()
-        if "unrecognized arguments:" in message:
-            option = next((w for w in words[2:] if w.startswith("-")), words[-1])
-            known = [o for action in self._actions for o in action.option_strings]
-            message = f"unknown option {option}{suggestion(option, known)}; `{self.prog} --help` shows all"
-        elif "invalid choice:" in message:
-            choices = [c for a in self._actions if isinstance(a, argparse._SubParsersAction) for c in a.choices]
-            asked = message.split("invalid choice: ")[1].split("'")[1]
-            if choices:
-                message = f"unknown command {asked!r}{suggestion(asked, choices)}; `{self.prog} --help` shows all"
+        """Say what is wrong in one line, and exit as for any wrong usage."""
         self.exit(2, f"{self.prog}: {message}\n")
+
+    def unknown_option(self, words: Sequence[str]) -> NoReturn:
+        """Name the first of `words`, which are left over, with the nearest known option."""
+        option = next((word for word in words if word.startswith("-")), words[-1])
+        known = [o for action in self._actions for o in action.option_strings]
+        self.error(f"unknown option {option}{suggestion(option, known)}; `{self.prog} --help` shows all")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = list(action.choices)
+        what = "command" if isinstance(action, argparse._SubParsersAction) else _called(action)
+        end = f"`{self.prog} --help` shows all" if what == "command" else f"known: {', '.join(known)}"
+        self.error(f"unknown {what} {value!r}{suggestion(str(value), known)}; {end}")
+
+
+def _called(action: argparse.Action) -> str:
+    """The name of an argument, as it is typed."""
+    return "/".join(action.option_strings) or str(action.metavar or action.dest)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for module in sorted(m.name for m in pkgutil.iter_modules(commands.__path__)):
         import_module(f"bench.commands.{module}").add_parser(subparsers)
+    parser.set_defaults(parser=parser)
     return parser
 
 
@@ -72,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-        of = chosen.choices[options.command] if options.command else parser
-        of.error(f"unrecognized arguments: {' '.join(unknown)}")
+        of = cast(Parser, chosen.choices[options.command] if options.command else parser)
+        of.unknown_option(unknown)
     if options.command is None:
         print(f"bench {bench.__version__}" if options.version else BEGINNING)
         return 0

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
 from bench.condition import Condition
 from bench.formats import Rows, choose, render
-from bench.layout import TextColumn, lay_out
+from bench.layout import TextColumn, lay_out, wrap
 from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
     table = lay_out(chosen, cells, limit)
     print("\n".join(table.lines))
     if table.left_out:
-        print(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses")
+        said = f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses"
+        print("\n".join(wrap(said, limit or cell_len(said))))
 
 
 RESULT_COLUMNS = (

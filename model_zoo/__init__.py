@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model_zoo.card import ModelCard as ModelCard
+    from model_zoo.guess import new_card as new_card
     from model_zoo.load import Model as Model
     from model_zoo.load import confirm as verify_weights
     from model_zoo.load import convert as convert_weights
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from model_zoo.parity import check as check_parity
     from model_zoo.registry import find_card as find_card
     from model_zoo.registry import list_models as list_models
+    from model_zoo.registry import use_cards as use_cards
     from model_zoo.weights import fetch as fetch_weights
     from model_zoo.weights import where as find_weights
 
@@ -28,6 +30,8 @@ _PUBLIC = {
     "find_weights": "model_zoo.weights:where",
     "list_models": "model_zoo.registry",
     "load_model": "model_zoo.load",
+    "new_card": "model_zoo.guess",
+    "use_cards": "model_zoo.registry",
     "verify_weights": "model_zoo.load:confirm",
 }
 """Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
@@ -42,6 +46,8 @@ __all__ = [
     "find_weights",
     "list_models",
     "load_model",
+    "new_card",
+    "use_cards",
     "verify_weights",
 ]
 

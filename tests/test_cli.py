@@ -1,6 +1,7 @@
 """The command line as people meet it: quick answers, nearest names, exit codes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.testing import write_pictures
+from bench.testing import write_pictures, write_results
 
 WNIDS = ("n01440764", "n02123045")
 
@@ -130,3 +131,70 @@ def test_the_doctor_prints_and_returns_5_for_problems(tmp_path: Path, capsys: py
     assert "healthy" in capsys.readouterr().out
     (data / WNIDS[0] / "x.JPEG").write_text("x")
     assert main(["doctor", str(data)]) == 5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_options_and_names(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("leaderboard", "step-size", "tiny_sat_silu", "imagenet-c-live", "imagenet-sketch", "canonical"):
+        assert word in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("run --model tiny_sat_e", "tiny_sat_elu"), ("doc", "doctor"), ("run --suite imagenet-sk", "imagenet-sketch")],
+)
+def test_bash_completes(typed: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "bash"])
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    words = typed.split()
+    asked = f"source {tmp_path}/script; COMP_WORDS=(bench {typed}); COMP_CWORD={len(words)}; _shtab_bench"
+    done = subprocess.run(
+        ["bash", "-c", f"{asked}; echo ${{COMPREPLY[@]}}"], capture_output=True, text=True, check=False
+    )
+    assert expected in done.stdout.split(), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("list modles", "unknown kind 'modles' (did you mean models?)"),
+        ("results DIR --format jsn", "unknown --format 'jsn' (did you mean json?)"),
+        ("weights fetc x", "unknown command 'fetc' (did you mean fetch?)"),
+    ],
+)
+def test_a_misspelt_choice_is_suggested(command: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(command.split())
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["corruptions", "recipes"])
+def test_what_an_error_says_to_list_can_be_listed(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", kind]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 5
+
+
+def test_compare_begins_with_a_summary_and_orders_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attacked = [f"imagenet/pgd-linf-eps{e}_255-k10-a1_255-r1-untargeted" for e in (2, 16)]
+    for name, accuracy in (("a", 0.9), ("b", 0.2)):
+        write_results(tmp_path, name, {"pgd": {attacked[1]: 0.5, attacked[0]: accuracy, "imagenet/clean": 0.5}}, n=50)
+    assert main(["compare", "a", "b", str(tmp_path), "--format", "table"]) == 0
+    first, *_, one, two, three = capsys.readouterr().out.splitlines()
+    assert first == "a (A) against b (B): A is better on 1, not told apart on 2 of 3 conditions"
+    assert [name in line for name, line in zip(["imagenet/clean", *attacked], (one, two, three), strict=True)] == [
+        True
+    ] * 3
+    with pytest.raises(SystemExit):
+        main(["compare"])
+    assert main(["compare", "aa", "b", str(tmp_path)]) == 2
+    assert "no results of 'aa' here (did you mean a?)" in capsys.readouterr().err
+
+
+def test_one_of_a_thing_is_told_in_the_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--model", "tiny_std", "--suite", "tiny", "--limit", "1", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "tiny_std: 1 condition on tiny (1 image)" in shown
+    assert "1 unit to do (1 image)" in shown

@@ -17,8 +17,10 @@ from bench.cli import build_parser, main
 
 PACKAGES = (bench, model_zoo)
 FUNCTIONS = {
+    "card": ["model_zoo.new_card", "model_zoo.use_cards"],
     "check": ["bench.check", "bench.accept"],
     "compare": ["bench.compare"],
+    "completion": [],
     "data": ["bench.fetch_dataset", "bench.list_datasets"],
     "demo": ["bench.run_demo"],
     "diagnose": ["bench.diagnose"],
@@ -35,6 +37,7 @@ FUNCTIONS = {
     "merge": ["bench.merge"],
     "parity": ["model_zoo.check_parity"],
     "report": ["bench.report"],
+    "reproduce": ["bench.reproduce_paper"],
     "results": ["bench.results", "bench.records"],
     "run": ["bench.run"],
     "show": ["model_zoo.find_card"],

@@ -1,13 +1,21 @@
 """`bench compare`: models in pairs, from per-image records."""
 
 import argparse
+import itertools
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.formats import add_table_arguments
+from bench.text import counted
+
 if TYPE_CHECKING:
     from bench.folder.compare import Pairs
+    from bench.terminal import HowShown
 
 LEVEL = 0.05
+HOW = """A-B in points, 95 % intervals; exact McNemar, for mCE the paired t-test and bootstrap; p, as the ranks
+have it, by Holm over all pairs of the folder's models measured alike (so many `pairs`), corruptions together"""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -18,6 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--all", action="store_true", help="every pair of all models of the folder")
     parser.add_argument("--csv", metavar="FILE", help="write the table here")
     parser.add_argument("--images", metavar="FILE", help="write the images on which exactly one is right, as CSV")
+    add_table_arguments(parser)
     parser.set_defaults(func=_compare)
 
 
@@ -25,6 +34,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     from bench.errors import UsageError
     from bench.folder.compare import compare_pairs
     from bench.safe_csv import to_csv
+    from bench.terminal import HowShown
 
     if bool(arguments.models) == arguments.all:
         raise UsageError("name the models to compare, or give --all: bench compare MODEL_A MODEL_B DIR")
@@ -32,32 +42,91 @@ def _compare(arguments: argparse.Namespace) -> int:
     if found.table.empty:
         pair, why = next(iter(found.refused.items()))
         raise UsageError(f"{pair} cannot be compared: {why}")
-    _show(found)
+    _show(found, HowShown.of(arguments))
     for file, frame in ((arguments.csv, found.table), (arguments.images, found.images)):
         if file:
             Path(file).write_text(to_csv(frame), encoding="utf-8")
     return 0
 
 
-def _show(found: "Pairs") -> None:
-    """A block a pair, then what was refused."""
-    print("A less B in points; exact McNemar (mCE: paired t-test, bootstrap interval)")
-    print("p, as the ranks have it: Holm over all pairs of the folder's models measured alike (`of` so many; the")
-    print("conditions of corruptions together)")
-    for (a, b), rows in found.table.groupby(["a", "b"], sort=False):
-        print(f"{a} (A) against {b} (B)")
-        for row in rows.to_dict("records"):
-            print(_line(row))
+def _show(found: "Pairs", how: "HowShown") -> None:
+    """Say in a sentence how each pair stands, then a row a condition, then what was refused."""
+    from bench.layout import TextColumn
+    from bench.terminal import rows, show
+
+    ordered = sorted(rows(found.table), key=lambda row: (row["a"], row["b"], *_place(row["condition"])))
+    if how.is_for_people:
+        print("\n".join([*_summary(ordered), HOW, ""]))
+    columns = [
+        TextColumn("pair", heading=True),
+        TextColumn("condition"),
+        TextColumn("A-B", right=True),
+        TextColumn("interval", right=True),
+        TextColumn("n", right=True),
+        TextColumn("only A", right=True, spare=1),
+        TextColumn("only B", right=True, spare=1),
+        TextColumn("error consistency", right=True, spare=4),
+        TextColumn("p", right=True, spare=2),
+        TextColumn("pairs", right=True, spare=3),
+        TextColumn("verdict"),
+    ]
+    show(columns, [_texts(row) for row in ordered], how, ordered)
     for pair, why in found.refused.items():
-        print(f"not compared: {pair}: {why}")
+        print(f"not compared: {pair}: {why}", file=sys.stdout if how.is_for_people else sys.stderr)
 
 
-def _line(row: dict[Any, Any]) -> str:
-    verdict = "apart" if row["p_holm"] < LEVEL else "not told apart"
+def _place(condition: str) -> tuple[Any, ...]:
+    """Clean first, then attacks by budget, then corruptions by name and severity, then mCE."""
+    from bench.condition import Condition
+
+    if condition == "mCE":
+        return (2, condition)
+    found = Condition.parse(condition)
+    attack = found.attack
+    return (
+        1 if found.corruption else 0,
+        found.dataset,
+        found.corruption,
+        found.severity,
+        (attack.family, attack.norm, attack.eps) if attack else (),
+        condition,
+    )
+
+
+def _summary(ordered: list[dict[str, Any]]) -> list[str]:
+    """A sentence a pair."""
+    lines = []
+    for (a, b), rows in itertools.groupby(ordered, key=lambda row: (row["a"], row["b"])):
+        verdicts = [_verdict(row) for row in rows]
+        better = [f"{who} is better on {verdicts.count(who)}" for who in ("A", "B") if who in verdicts]
+        equal = [f"not told apart on {verdicts.count('')}"] if "" in verdicts else []
+        of = counted(len(verdicts), "condition")
+        lines.append(f"{a} (A) against {b} (B): {', '.join([*better, *equal])} of {of}")
+    return lines
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """`A` or `B`, whichever is better; empty where the test does not tell them apart. mCE is better where lower."""
+    if not row["p_holm"] < LEVEL:
+        return ""
+    return "A" if (row["difference"] > 0) != (row["condition"] == "mCE") else "B"
+
+
+def _texts(row: dict[str, Any]) -> dict[str, str]:
     value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
-    alone = ""
+    alone: dict[str, str] = {}
     if row["condition"] != "mCE":
-        alone = f"  only A {row['only_a']:.0f}, only B {row['only_b']:.0f}, error consistency {row['kappa']:.3f}"
-    points = f"{value:+7.2f} [{low:+.2f}, {high:+.2f}]"
-    told = f"p={row['p_holm']:.3g} of {row['family']}"
-    return f"  {row['condition']:<60} {points}  n={row['n']}{alone}  {told}  {verdict}"
+        alone = {"only A": f"{row['only_a']:.0f}", "only B": f"{row['only_b']:.0f}"}
+        alone["error consistency"] = f"{row['kappa']:.3f}"
+    return {
+        "pair": f"{row['a']} (A) against {row['b']} (B)",
+        "condition": row["condition"],
+        "A-B": f"{value:+.2f}",
+        "interval": f"{low:+.2f} .. {high:+.2f}",
+        "n": str(row["n"]),
+        **dict.fromkeys(("only A", "only B", "error consistency"), ""),
+        **alone,
+        "p": f"{row['p_holm']:.3g}",
+        "pairs": str(row["family"]),
+        "verdict": f"{_verdict(row)} better" if _verdict(row) else "not told apart",
+    }

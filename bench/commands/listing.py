@@ -66,12 +66,26 @@ def _figures() -> list[Row]:
     return [{"name": f.name, "title": f.title, "follows": f.follows, "needs": ", ".join(f.needs)} for f in FIGURES]
 
 
+def _corruptions() -> list[Row]:
+    from bench.corruptions import EXTRA, NAMES
+
+    return [{"name": n, "part of": "the 15 of mCE" if n in NAMES else "the 4 held out"} for n in (*NAMES, *EXTRA)]
+
+
+def _recipes() -> list[Row]:
+    from bench.training.recipes import RECIPES
+
+    return [{"name": recipe.name, "what": recipe.about} for recipe in RECIPES.values()]
+
+
 _KINDS: dict[str, Callable[[], list[Row]]] = {
     "models": _models,
     "suites": _suites,
     "attacks": _attacks,
     "datasets": _datasets,
     "figures": _figures,
+    "corruptions": _corruptions,
+    "recipes": _recipes,
 }
 
 

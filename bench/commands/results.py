@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
+from bench.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,6 @@ def _merge(arguments: argparse.Namespace) -> int:
     from bench.folder.tables import require_complete, results
 
     copied = merge(arguments.dirs, arguments.out)
-    print(f"{copied} objects copied into {arguments.out}")
+    print(f"{counted(copied, 'object')} copied into {arguments.out}")
     require_complete(results(arguments.out), arguments.out)
     return 0

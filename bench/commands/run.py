@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UsageError
 from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
+from bench.text import counted
 
 if TYPE_CHECKING:
     from bench.engine.run import Prepared
@@ -70,14 +71,15 @@ def _announce(prepared: "Prepared") -> None:
     plan = prepared.plan
     conditions = len({entry.condition.name for entry in plan.entries})
     images = {entry.cell.protocol.dataset: entry.images for entry in plan.entries}
-    sets = ", ".join(f"{name} ({count} images)" for name, count in images.items())
+    sets = ", ".join(f"{name} ({counted(count, 'image')})" for name, count in images.items())
     models = ", ".join(subject.model.name for subject in plan.subjects)
-    print(f"{models}: {conditions} conditions on {sets}")
+    print(f"{models}: {counted(conditions, 'condition')} on {sets}")
     for subset in sorted({f"{e.cell.protocol.dataset}: {e.cell.subset}" for e in plan.entries if e.cell.subset}):
         print(f"  subset of {subset}")
     for line in prepared.session.left_out:
         print(f"  left out of {line}")
-    print(f"  {len(prepared.todo)} units to do ({prepared.images} images), results in {prepared.store.address}")
+    todo = f"{counted(len(prepared.todo), 'unit')} to do ({counted(prepared.images, 'image')})"
+    print(f"  {todo}, results in {prepared.store.address}")
 
 
 def _estimate(prepared: "Prepared") -> None:

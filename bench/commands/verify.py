@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from bench.errors import IncompleteError
+from bench.text import counted
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -19,9 +20,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     recount = verify(arguments.dir)
     for problem in recount.problems:
         print(problem)
-    spare = f"; {recount.spare} cells belong to no run" if recount.spare else ""
-    counted = f"{recount.whole} of {recount.planned} cells whole, {recount.records} records, each image once{spare}"
+    spare = f"; of no run: {counted(recount.spare, 'cell')}" if recount.spare else ""
+    whole = f"{recount.whole} of {counted(recount.planned, 'cell')} whole"
+    said = f"{whole}, {counted(recount.records, 'record')}, each image once{spare}"
     if recount.problems:
-        raise IncompleteError(f"{counted}; next: repeat the run's command, which does what is missing and nothing else")
-    print(counted)
+        raise IncompleteError(f"{said}; next: repeat the run's command, which does what is missing and nothing else")
+    print(said)
     return 0

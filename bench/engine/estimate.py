@@ -9,6 +9,7 @@ from bench.engine.plan import Unit
 from bench.engine.run import Prepared
 from bench.record import UnitKey
 from bench.suites.base import Setup
+from bench.text import counted
 
 SAMPLE = 4
 """Images timed for each kind of condition."""
@@ -28,7 +29,7 @@ def estimate(prepared: Prepared) -> Iterator[str]:
         images = sum(unit.images for unit in todo)
         total += seconds * images
         longest = max(longest, seconds * max(unit.images for unit in todo))
-        yield f"{kind}: {images} images at {1 / seconds:.1f} images/s, {_duration(seconds * images)}"
+        yield f"{kind}: {counted(images, 'image')} at {1 / seconds:.1f} images/s, {_duration(seconds * images)}"
     yield f"in all about {_duration(total)} on this machine, {prepared.images * RECORD_BYTES / 1e6:.1f} MB of records"
     cost = ScalingCost(total, len(prepared.todo), longest)
     on_many = ", ".join(f"{_duration(cost.wall(workers))} on {workers}" for workers in _workers(prepared))

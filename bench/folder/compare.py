@@ -21,6 +21,7 @@ from bench.metrics.estimate import Estimate
 from bench.metrics.paired import changed, compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
 from bench.record import Cell, Protocol
+from model_zoo.errors import suggestion
 
 MCE = "mCE"
 """Stands for a condition in the rows of mCE's difference."""
@@ -192,7 +193,8 @@ def _which(folder: ResultsFolder, asked: str) -> str:
     }
     found = sorted({asked} & set(held) or named or hashed)
     if not found:
-        raise UsageError(f"no results of {asked!r} here; the folder holds {', '.join(held) or 'no model'}")
+        near = suggestion(asked, held)
+        raise UsageError(f"no results of {asked!r} here{near}; the folder holds {', '.join(held) or 'no model'}")
     if len(found) > 1:
         raise UsageError(
             f"which {asked}? The folder holds {len(found)} models of that name: {', '.join(map(repr, found))}; "

@@ -44,7 +44,7 @@ def test_unlike_protocols_are_refused_with_the_difference(runs: Path) -> None:
 
 
 def test_unknown_models_are_named(runs: Path) -> None:
-    with pytest.raises(UsageError, match="no results of 'aa' here; the folder holds a, b, c"):
+    with pytest.raises(UsageError, match=r"no results of 'aa' here \(did you mean a\?\); the folder holds a, b, c"):
         compare_models("aa", "b", runs)
 
 
@@ -100,7 +100,7 @@ def test_mce_of_a_pair_stands_beside_its_conditions_and_each_is_corrected_once(t
 
 
 def test_the_command_compares_all(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", str(runs), "--all", "--csv", str(tmp_path / "pairs.csv")]) == 0
+    assert main(["compare", str(runs), "--all", "--format", "table", "--csv", str(tmp_path / "pairs.csv")]) == 0
     out = capsys.readouterr().out
     assert "a (A) against b (B)" in out
     assert "not compared: a, c: under imagenet/clean their protocols differ" in out
