@@ -38,7 +38,7 @@ def gaussian_taps(sigma: float, truncate: float) -> list[float]:
 def gaussian(x: Tensor, sigma: float | tuple[float, float], border: Border = "edge", truncate: float = 4.0) -> Tensor:
     """Gaussian blur over height and width; the defaults are skimage.filters.gaussian's."""
     rows, columns = (gaussian_taps(s, truncate) for s in (sigma if isinstance(sigma, tuple) else (sigma, sigma)))
-    if x.is_cuda:
+    if x.device.type != "cpu":
         return _correlate1d(_correlate1d(x, rows, 1, border), columns, 2, border)
     return _correlate_compiled(x, rows, columns, border)
 
@@ -100,7 +100,7 @@ def _streak_one(x: Tensor, weights: NDArray[np.float64], degrees: float) -> Tens
     top, left = -int(down.min()), -int(right.min())
     padded = pad(pad(x, 1, top, int(down.max()), "edge"), 2, left, int(right.max()), "edge")
     kept = weights > 1e-6  # all that is left out is below 0.01 of a grey level
-    add = _add_shifted if x.is_cuda else _add_shifted_compiled
+    add = _add_shifted if x.device.type != "cpu" else _add_shifted_compiled
     return add(torch.zeros(x.shape, device=x.device), padded, down[kept] + top, right[kept] + left, weights[kept])
 
 

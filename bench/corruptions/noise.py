@@ -40,7 +40,7 @@ def impulse_noise(x: Tensor, setting: Setting[float], uniform: Tensor) -> Tensor
 def shot_noise(x: Tensor, setting: Setting[int], uniform: Tensor) -> Tensor:
     """Poisson(c * x) / c, by inversion of `uniform`; counts above c are white."""
     table = _poisson_table(setting.c)
-    if x.is_cuda:
+    if x.device.type != "cpu":
         flat = torch.from_numpy(table.cdf + np.arange(256)[:, None]).to(x.device)
         counts = torch.searchsorted(flat.flatten(), x + uniform.double(), right=True) - setting.c * x.long()
     else:
