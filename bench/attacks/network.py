@@ -88,9 +88,9 @@ class Network:
     def _healthy(self, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         length = norms.flat(gradient).abs().sum(1)
-        nonfinite = int((~length.isfinite()).sum())
+        nonfinite, zero = torch.stack([(~length.isfinite()).sum(), (length == 0).sum()]).tolist()  # one wait for both
         self.cost.nonfinite += nonfinite
-        self.cost.zero += int((length == 0).sum())
+        self.cost.zero += zero
         return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0) if nonfinite else gradient
 
     @contextmanager

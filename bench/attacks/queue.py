@@ -75,6 +75,7 @@ class Queue:
         self._schedule = TrialSchedule(len(load.ids), len(trials))
         self._steps = torch.zeros(len(load.ids), len(trials), dtype=torch.int64)
         self._active: dict[AnySearch, ActiveBatch] = {}
+        self._known: dict[AnySearch, tuple[ActiveBatch, list[bool]]] = {}
 
     def add(self, index: int, trial: int = 0) -> None:
         """Let image `index` wait for a trial; beyond the last there is none, and its finding stands."""
@@ -100,8 +101,16 @@ class Queue:
 
     def _wanting(self) -> tuple[int, int]:
         """How many batch want logits alone, and how many a gradient."""
-        gradient = sum(int(search.wants_gradient(batch).sum()) for search, batch in self._active.items())
+        gradient = sum(sum(self._wants(search)) for search in self._active)
         return sum(map(len, self._active.values())) - gradient, gradient
+
+    def _wants(self, search: AnySearch) -> list[bool]:
+        """Of each row of the search's batch, whether it wants a gradient: asked of the device once, as a wait costs a
+        GPU more than the answer."""
+        batch = self._active[search]
+        if search not in self._known or self._known[search][0] is not batch:
+            self._known[search] = batch, search.wants_gradient(batch).tolist()
+        return self._known[search][1]
 
     def _admit(self) -> None:
         """Fill up. Where batch are of two kinds there are up to two batches, so that one kind always fills a pass."""
@@ -166,18 +175,20 @@ class Queue:
         """Up to a batch of the batch that want a gradient (or that do not), those that waited longest first."""
         room, parts = self.batch_size, []
         for search, batch in list(self._active.items()):
-            ready = search.wants_gradient(batch) == gradient
-            chosen = ready & (ready.cumsum(0) <= room)
-            count = int(chosen.sum())
-            if not count:
+            rows = range(len(batch))
+            chosen = [row for row, wants in zip(rows, self._wants(search), strict=True) if wants == gradient][:room]
+            if not chosen:
                 continue
-            room -= count
-            del self._active[search]
-            if count < len(batch):
-                self._put(search, batch.select(~chosen))
-                batch = batch.select(chosen)
+            room -= len(chosen)
+            del self._active[search], self._known[search]
+            if len(chosen) < len(batch):
+                self._put(search, batch.select(self._rows(sorted(set(rows) - set(chosen)))))
+                batch = batch.select(self._rows(chosen))
             parts.append((search, batch))
         return parts
+
+    def _rows(self, rows: list[int]) -> Tensor:
+        return torch.tensor(rows, dtype=torch.int64).to(self.network.device, non_blocking=True)
 
     def _ask(self, parts: list[tuple[AnySearch, ActiveBatch]], gradient: bool) -> list[ModelOutput]:
         """The network's outputs, in one pass over all parts. Where logits alone are wanted there may be room for
@@ -198,10 +209,11 @@ class Queue:
     def _settle(self, search: AnySearch, batch: ActiveBatch, done: Tensor) -> None:
         """Take note of the batch that are done, and put the others back."""
         batch.passes = batch.passes + 1
-        if not done.any():
+        ended = done.tolist()
+        if not any(ended):
             return self._put(search, batch)
-        self._put(search, batch.select(~done))
-        gone = batch.select(done)
+        self._put(search, batch.select(self._rows([row for row, end in enumerate(ended) if not end])))
+        gone = batch.select(self._rows([row for row, end in enumerate(ended) if end]))
         rows = zip(
             gone.index.tolist(),
             gone.trial.tolist(),

@@ -50,6 +50,8 @@ class ActiveBatch:
 
     def select(self, rows: Tensor) -> Self:
         """The rows of a bool mask [b] or of indices."""
+        if rows.dtype == torch.bool:  # a mask would let a GPU wait once a field, to learn how many rows there are
+            rows = rows.nonzero().squeeze(1)
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     @classmethod
