@@ -1,7 +1,7 @@
 """A pretend accelerator: tensors that live in host memory and behave as a GPU's do where a GPU fails.
 
-``device("pretend")`` is torch's open-registration backend. Every tensor on it is a `DeviceTensor`, which keeps its values
-in a host tensor that nothing but this file can reach. What it refuses, a GPU refuses or answers wrongly:
+``device("pretend")`` is torch's open-registration backend. Every tensor on it is a `DeviceTensor`, which keeps its
+values in a host tensor that nothing but this file can reach. What it refuses, a GPU refuses or answers wrongly:
 
 - operands on two devices (a host scalar is allowed, as torch allows it), also a host index into a device tensor, which
   torch allows at the price of a hidden copy;
@@ -171,6 +171,10 @@ RANDOM = {"rand", "randn", "randint", "randperm", "bernoulli", "normal", "normal
 
 def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Carry out one operation on the device, or say why a GPU would not."""
+    if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+        parts = func.decompose(*args, **kwargs)  # in inference mode such operations come here whole
+        if parts is not NotImplemented:
+            return parts
     flat, spec = pytree.tree_flatten((args, kwargs))
     tensors = [x for x in flat if isinstance(x, Tensor)]
     ours = [x for x in tensors if isinstance(x, DeviceTensor)]
@@ -179,7 +183,7 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     strangers = [x for x in tensors if not isinstance(x, DeviceTensor)]
     if strangers and any(x.ndim or func in INDEXING for x in strangers):
         shapes = [tuple(x.shape) for x in strangers]
-        raise DeviceFaultError(f"{func}: operands on two devices; {shapes} are in host memory, the others on the device")
+        raise DeviceFaultError(f"{func}: operands on two devices; {shapes} are in host memory")
     name = func.overloadpacket.__name__
     if name in RANDOM:
         _check_random(func, kwargs, flat)
