@@ -34,13 +34,15 @@ IDS = [str(i) for i in range(12)]
 def attacks(norm: str) -> Iterator[Attack]:
     eps = EPS[norm]
     yield make_pgd(norm, eps, 5, STEP)
-    yield make_pgd(norm, eps, 5, STEP, keep="best")
-    yield make_pgd(norm, eps, 5, STEP, restarts=2, targeted=True)
     yield apgd(norm, eps, steps=8)
-    yield apgd(norm, eps, "dlr", steps=8)
-    yield apgd_t(norm, eps, 2, 8)
     yield fab_t(norm, eps, 2, 5)
     yield square(norm, eps, 20)
+    if norm == "l2":
+        return
+    yield make_pgd(norm, eps, 5, STEP, keep="best")
+    yield make_pgd(norm, eps, 5, STEP, restarts=2, targeted=True)
+    yield apgd(norm, eps, "dlr", steps=8)
+    yield apgd_t(norm, eps, 2, 8)
     yield ensemble("all", apgd(norm, eps, steps=4), fab_t(norm, eps, 1, 4), square(norm, eps, 8), choices="parts")
 
 
@@ -77,7 +79,7 @@ WAITS_A_PASS = {"pgd": 5, "apgd-ce": 9, "fab-t": 12, "square": 6}
 """Most synchronisations a pass of the network, with those of the images that leave."""
 
 
-@pytest.mark.parametrize("attack", [ATTACKS[0], ATTACKS[3], ATTACKS[6], ATTACKS[7]], ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ATTACKS[:4], ids=lambda attack: attack.name)
 def test_waits_for_the_device_do_not_grow_with_the_batch(
     attack: Attack, there: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:

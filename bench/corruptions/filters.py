@@ -147,10 +147,10 @@ def zoom_blur_operator(height: int, width: int, stop: float, step: float, device
         total = total + sparse.kron(_magnifier(height, factor), _magnifier(width, factor), format="csr")
     total = total / (len(factors) + 1)
     arrays = (total.indptr.astype(np.int32), total.indices.astype(np.int32), total.data.astype(np.float32))
-    parts = [torch.from_numpy(array).to(device) for array in arrays]
+    rows, columns, values = (torch.from_numpy(array).to(device) for array in arrays)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(*parts, size=total.shape, check_invariants=True)
+        return torch.sparse_csr_tensor(rows, columns, values, size=total.shape, check_invariants=True)
 
 
 def _magnifier(side: int, factor: float) -> sparse.csr_array:
