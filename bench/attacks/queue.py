@@ -105,8 +105,7 @@ class Queue:
         return sum(map(len, self._active.values())) - gradient, gradient
 
     def _wants(self, search: AnySearch) -> list[bool]:
-        """Say of each row of the search's batch whether it wants a gradient: asked of the device once, as a wait costs a
-        GPU more than the answer."""
+        """Say of each row of the search's batch whether it wants a gradient; the device is asked once a pass."""
         batch = self._active[search]
         if search not in self._known or self._known[search][0] is not batch:
             self._known[search] = batch, search.wants_gradient(batch).tolist()
