@@ -78,7 +78,7 @@ picture's shape, then the crop. `border`: long side to `resize`, a border in the
 `centre_crop`: the crop alone. `none`: the picture is used as it is. A crop larger than the picture is padded with
 black, as torchvision does."""
 
-Availability = Literal["embedded", "package", "public", "on request", "not released", "user", "local"]
+Availability = Literal["embedded", "package", "public", "on request", "not released", "user", "local", "random"]
 
 
 @dataclass(frozen=True)

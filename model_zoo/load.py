@@ -131,6 +131,7 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
 
     `name` is a card's (`bench list models`), with a normalisation branch where the card has several
     (`tiny_mbn@adv`), or `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`, `file:PATH.py:FACTORY`.
+    `random:NAME` is NAME's network with its initial weights, to try a pipeline.
     `weights_file` replaces the card's own weights: a checkpoint as training scripts save it, sharded or not, or
     `FILE:KEY` for the set of weights under that key. `file:` runs the user's code; nothing else executes.
 
@@ -140,6 +141,10 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     branch = split_branch(name).branch
     if branch and card.branches and branch not in card.branches:
         raise UnknownModelError(f"model {card.name!r} has no branch {branch!r}: it has {', '.join(card.branches)}")
+    if card.weights.availability == "random":
+        if weights_file is not None:
+            raise WeightsError(f"{card.name}: its weights are random: leave out --weights, or --random-weights")
+        return _model(_drawn(card), card, branch, origin=_origin(card, None))
     if weights_file is None and card.weights.availability == "user":
         return _model(build(card), card, branch, origin=_origin(card, None))  # the user's factory fills its own network
     file = weights_file or weights.converted(card)
@@ -149,6 +154,13 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     for remark in remarks:
         _log.warning(remark)
     return _model(net, card, branch, remarks, _origin(card, weights_file))
+
+
+def _drawn(card: ModelCard) -> nn.Module:
+    """The network of `card` with its initial weights, the same on every call; global generators stay as they are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build(card)
 
 
 def confirm(card: ModelCard) -> tuple[FileStatus, ...]:

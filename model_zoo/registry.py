@@ -2,15 +2,25 @@
 
 import functools
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from model_zoo.card import ModelCard, read_card
+from model_zoo.card import ModelCard, WeightsSpec, read_card
 from model_zoo.errors import CardError, UnknownModelError, suggestion
 
 ROOT = Path(__file__).parent
 PREFIXES = ("torchvision", "timm", "robustbench", "file")
 """`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.standard.outside`)."""
+
+
+RANDOM = "random:"
+"""`random:NAME` is the network of the model NAME with its initial weights, drawn from a seed: to try a pipeline."""
+
+
+def is_random(name: str) -> bool:
+    """Whether a model's numbers are those of random weights: never on a leaderboard."""
+    return name.startswith(RANDOM)
 
 
 class BranchedName(NamedTuple):
@@ -88,6 +98,8 @@ def find_card(name: str) -> ModelCard:
     Raises `UnknownModelError` with the nearest names.
     """
     base = split_branch(name).base
+    if is_random(base):
+        return _with_random_weights(find_card(base.removeprefix(RANDOM)))
     if base.partition(":")[0] in PREFIXES and ":" in base:
         from model_zoo.standard.outside import outside_card
 
@@ -97,3 +109,9 @@ def find_card(name: str) -> ModelCard:
         hint = suggestion(base, known)
         raise UnknownModelError(f"unknown model {base!r}{hint}; `bench list models` shows all")
     return known[base]
+
+
+def _with_random_weights(card: ModelCard) -> ModelCard:
+    """`card` under a name that tells it, without the numbers and other names of the trained one."""
+    drawn = WeightsSpec("none", "random", "none needed", note="initial weights, drawn from seed 0")
+    return replace(card, name=RANDOM + card.name, weights=drawn, reported=(), also_named=())

@@ -179,6 +179,7 @@ def _without_files(card: ModelCard) -> WeightsError:
     reason = {
         "not released": "its authors released no weights",
         "on request": "its weights are given on request only",
+        "random": "its weights are drawn, not read",
     }.get(card.weights.availability, "it has no weights of its own")
     note = f" ({card.weights.note})" if card.weights.note else ""
     return WeightsError(f"{card.name}: {reason}{note}; next: name a file of your own with --weights FILE")

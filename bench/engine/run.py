@@ -30,7 +30,7 @@ from bench.store import Store, put_cell
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
 from model_zoo.load import Model, load_model
-from model_zoo.registry import find_card, use_cards
+from model_zoo.registry import RANDOM, find_card, is_random, use_cards
 
 Models = str | Model | Sequence[str | Model]
 """Names at commas, a model, or several of either."""
@@ -89,7 +89,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
         options.data, options.limit, options.device, options.batch_size, options.seed, options.until, kept
     )
     session = settings.open()
-    loaded, faults = _models(models, options.weights)
+    loaded, faults = _models(_drawn(models) if options.random_weights else models, options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session, faults)
@@ -211,6 +211,14 @@ def _executor(
     from bench.engine.cluster import on_ray
 
     return on_ray(prepared.cluster, prepared.job, queue, book.worked_at, say)
+
+
+def _drawn(models: Models) -> Models:
+    """The names of models with random weights in place of theirs. Raises `UsageError` for one that has weights."""
+    listed = [models] if isinstance(models, Model) else _names(models)
+    if given := [model.name for model in listed if isinstance(model, Model)]:
+        raise UsageError(f"--random-weights is for models by name; {given[0]} has its weights already")
+    return [name if is_random(str(name)) else f"{RANDOM}{name}" for name in listed]
 
 
 def _models(models: Models, weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:

@@ -12,6 +12,7 @@ from bench.folder.tables import LoadedSuite, load_suites, tabulate
 from bench.metrics.base import MissingConditionError
 from bench.record import Cell
 from bench.suites.registry import SUITES
+from model_zoo.registry import is_random
 
 
 class BoardColumn(NamedTuple):
@@ -33,6 +34,7 @@ class Survey:
     shares: dict[BoardColumn, dict[str, pd.Series]] = field(default_factory=dict)
     runs: list[SuiteRun] = field(default_factory=list)
     cells: dict[str, list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -52,12 +54,15 @@ def survey(directory: str | Path) -> Survey:
     """Read the whole folder once. Raises `StoreError` where there is nothing or a description is damaged."""
     found = Survey(ResultsFolder(str(directory)))
     found.table = tabulate(_kept(load_suites(found.folder), found))
-    found.table.attrs["problems"] += found.folder.problems
+    found.table.attrs["problems"] += [*found.folder.problems, *dict.fromkeys(found.left_out)]
     return found
 
 
 def _kept(suites: Iterator[LoadedSuite], found: Survey) -> Iterator[LoadedSuite]:
     for suite in suites:
+        if is_random(suite.wanted.model):
+            found.left_out.append(f"{suite.wanted.model}: random weights, on no leaderboard")
+            continue
         found.runs.append(suite.wanted)
         for cell_id in (suite.wanted.cells[name] for name in suite.cells):
             found.cells.setdefault(found.cell(cell_id).protocol.hash, [cell_id])

@@ -65,6 +65,11 @@ class RunOptions:
         metavar="FILE[:KEY]",
         role="file",
     )
+    random_weights: Option[bool, bool] = Option(
+        False,
+        values.flag,
+        "initial weights from a fixed seed, to try a pipeline; named random:MODEL everywhere, on no leaderboard",
+    )
     cards: Option[str | Path | None, str | None] = Option(
         None,
         values.text,
