@@ -156,10 +156,12 @@ def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
 def _keep(data: object, loaded: list[str | Model]) -> Given:
     from model_zoo.registry import find_card
 
-    counts = {(m.card if isinstance(m, Model) else find_card(m)).classes for name in loaded for m in _named(name)}
+    cards = [m.card if isinstance(m, Model) else find_card(m) for name in loaded for m in _named(name)]
+    counts = sorted({card.classes for card in cards})
     if len(counts) > 1:
-        raise UsageError(f"data in memory: the models have {sorted(counts)} classes; run those of one number at a time")
-    return keep(data, counts.pop())
+        raise UsageError(f"data in memory: the models have {counts} classes; run those of one number at a time")
+    named = [card.labels for card in cards if not card.labels.startswith("folder")]
+    return keep(data, counts[0], named[0] if named else f"folder{counts[0]}")
 
 
 def _named(model: str | Model) -> list[str | Model]:

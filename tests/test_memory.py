@@ -192,6 +192,20 @@ def test_what_cannot_be_meant_is_refused(
         bench.run(bare(net), "clean", data=data(*tiny), size=tiny[0].shape[-1], out=tmp_path, quiet=True, **UNIT)
 
 
+@pytest.mark.parametrize("photographs", [False, True])
+def test_a_thousand_classes_are_imagenet_s(tmp_path: Path, photographs: bool) -> None:
+    rng, labels = np.random.default_rng(2), [7, 999, 0, 500]
+    levels = rng.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    data = [(Image.fromarray(p), y) for p, y in zip(levels, labels, strict=True)] if photographs else (levels, labels)
+    net = fake_model().net
+    table = bench.run(
+        net, "clean", data=data, size=32, resize=32, protocol="published", out=tmp_path, quiet=True, **UNIT
+    )
+    images = torch.from_numpy(levels).permute(0, 3, 1, 2).float() / 255
+    assert list(whole(table)["value"]) == [by_hand(net.eval(), images, torch.tensor(labels))]
+    assert sorted(bench.records(tmp_path)["label"]) == [0, 7, 500, 999]
+
+
 def test_rounding_to_levels_is_said(
     tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
 ) -> None:

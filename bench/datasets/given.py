@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from bench.datasets.base import Dataset, Picture
+from bench.datasets.labels import imagenet_index
 from bench.errors import DataError, UsageError
 from model_zoo.cache import cache_dir
 from model_zoo.schema import SchemaError, loads, parse
@@ -30,7 +31,7 @@ EIGHT_BITS = 0.02
 class AboutGiven:
     """Labels, how many classes they count, and what happened to the pictures on their way."""
 
-    classes: int
+    space: str
     labels: tuple[int, ...]
     notes: tuple[str, ...] = ()
 
@@ -74,7 +75,7 @@ class GivenDataset(Dataset):
             3,
         ):
             raise DataError(f"{NAME}: {folder / PICTURES} holds {self._pictures.dtype} {self._pictures.shape}")
-        self.name, self.labels, self.notes = NAME, f"folder{about.classes}", about.notes
+        self.name, self.labels, self.notes = NAME, about.space, about.notes
         super().__init__([f"{i:07d}" for i in range(len(about.labels))], about.labels)
 
     def read(self, index: int) -> Image.Image:
@@ -87,9 +88,12 @@ class GivenDataset(Dataset):
         ]
 
 
-def keep(data: object, classes: int) -> Given:
-    """Keep `data` for a model of `classes`: a pair of tensors (pictures, labels), a Dataset, a DataLoader, or any
-    iterable of (picture, label) or of batches of them. Raises `UsageError` with what to pass instead."""
+def keep(data: object, classes: int, space: str) -> Given:
+    """Keep `data` for a model of `classes` in the label space `space`.
+
+    A pair of tensors (pictures, labels), a Dataset, a DataLoader, or any iterable of (picture, label) or of batches of
+    them. Raises `UsageError` with what to pass instead.
+    """
     pictures: list[Any] = []
     labels: list[int] = []
     for picture, label in _pairs(data):
@@ -98,8 +102,8 @@ def keep(data: object, classes: int) -> Given:
     if not pictures:
         raise UsageError("data: no pictures in it")
     if all(isinstance(picture, Image.Image) for picture in pictures):
-        return _keep_photographs(pictures, labels, classes)
-    return _keep_levels(pictures, labels, classes)
+        return _keep_photographs(pictures, labels, classes, space)
+    return _keep_levels(pictures, labels, space)
 
 
 def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
@@ -144,7 +148,7 @@ def _label(label: Any, classes: int) -> int:
     return value
 
 
-def _keep_levels(pictures: list[Any], labels: list[int], classes: int) -> Given:
+def _keep_levels(pictures: list[Any], labels: list[int], space: str) -> Given:
     found = [_levels(picture) for picture in pictures]
     shapes = {picture.shape for picture, _ in found}
     if len(shapes) != 1:
@@ -152,10 +156,10 @@ def _keep_levels(pictures: list[Any], labels: list[int], classes: int) -> Given:
     off = max(error for _, error in found)
     notes = (f"pictures rounded to 8 bits a channel (by up to {off:.2g} levels)",) if off > EIGHT_BITS else ()
     whole = np.stack([picture for picture, _ in found])
-    digest = hashlib.sha256(whole.tobytes() + repr((labels, classes)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
     folder = cache_dir() / NAME / digest
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"classes": classes, "labels": labels, "notes": notes}
+    about = {"space": space, "labels": labels, "notes": notes}
     np.save(folder / PICTURES, whole)
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
     return Given(NAME, folder, tuple(labels), whole.shape[1] if whole.shape[1] == whole.shape[2] else 0, notes)
@@ -180,14 +184,16 @@ def _levels(picture: Any) -> tuple[Picture, float]:
     return levels.astype(np.uint8), float(np.abs(array * 255.0 - levels).max())
 
 
-def _keep_photographs(pictures: list[Image.Image], labels: list[int], classes: int) -> Given:
+def _keep_photographs(pictures: list[Image.Image], labels: list[int], classes: int, space: str) -> Given:
     """Keep them as a folder a class, so that the model's own input prepares them."""
-    made = hashlib.sha256(repr((labels, classes)).encode())
+    made = hashlib.sha256(repr((labels, space)).encode())
     for picture in pictures:
         made.update(repr(picture.size).encode() + picture.convert("RGB").tobytes())
     folder = cache_dir() / NAME / made.hexdigest()[:16]
-    for number in range(classes):
-        (folder / f"class{number:05d}").mkdir(parents=True, exist_ok=True)
+    wnids = sorted(imagenet_index(), key=imagenet_index().__getitem__) if space == "imagenet1k" else []
+    names = wnids or [f"class{number:05d}" for number in range(classes)]
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
     for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        picture.convert("RGB").save(folder / f"class{label:05d}" / f"{index:07d}.png")
+        picture.convert("RGB").save(folder / names[label] / f"{index:07d}.png")
     return Given("folder", folder, tuple(labels))

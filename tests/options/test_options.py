@@ -35,6 +35,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "shard": st.none() | st.integers(1, 9).map(lambda n: f"{n}/9"),
     "targeted": st.none() | st.booleans(),
     "quiet": st.booleans(),
+    "random_weights": st.booleans(),
     "seed": st.integers(0, 2**40),
     "reliability": st.integers(0, 99),
     "restarts": st.integers(1, 9),

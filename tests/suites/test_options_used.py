@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "until": 5,
     "seed": 1,
     "weights": "other.pth",
+    "random_weights": True,
+    "cards": "cards",
     "eps": "3/255",
     "norm": "l2",
     "steps": 7,
@@ -41,6 +43,8 @@ OTHER: dict[str, Any] = {
 
 ELSEWHERE = {
     "weights": "another fingerprint, hence another cell",
+    "random_weights": "another model, by its name and its fingerprint",
+    "cards": "names of models, each with its own fingerprint",
     "reliability": "a verdict, not a number",
     "precision": "refused where nothing is attacked",
     "until": "another order of the data set, hence another cell",
