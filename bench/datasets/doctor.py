@@ -78,8 +78,9 @@ def _examine(info: SetInfo, roots: DataRoots, root: Path) -> tuple[DataReport, P
         try:
             datasets.append((part, open_dataset(info.name, roots, part)))
         except DataError as error:
-            if part and f"{part}/ under" in str(error) and "several places" not in str(error):
+            if part and f"{part}/ under" in str(error):
                 absent.append(part)
+                report.problems += [f"{part}/ is empty"] if f"empty {part}/" in str(error) else []
             else:
                 report.problems.append(str(error))
     _count(report, info, datasets, absent)

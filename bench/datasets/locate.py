@@ -22,6 +22,7 @@ SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
 BY_WNID, BY_NUMBER, BY_NAME = "folders by wnid", "folders by number", "folders by class name"
 OBJECTS = "folders by the set's own classes"
 FLAT, TARS, PARQUET, PACKED = "flat folder", "tar shards", "Parquet", "compressed archive"
+UNREADABLE = "folder that cannot be read"
 
 _SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "dev", "images"})
 _GENERIC = frozenset({"imagenet", "stylized", "folder"})
@@ -39,9 +40,14 @@ def _walk(root: Path, folder: Path, deep: int, seen: set[Path]) -> Iterator[Foun
     if real in seen or not deep:
         return
     seen.add(real)
-    look = Listing.at(folder)
-    classes = _class_folders(look)
-    if found := _here(root, look, classes):
+    try:
+        look = Listing.at(folder)
+        classes = _class_folders(look)
+        found = _here(root, look, classes)
+    except OSError:
+        yield FoundPictures(folder, UNREADABLE)
+        return
+    if found:
         yield found
     for name in look.folders:
         if name not in classes:
@@ -211,7 +217,7 @@ def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool
 
 def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bool:
     """Whether pictures that are not recognised as the set's may be it: the user says so, or it alone can be meant."""
-    if found.layout in (PACKED, EMPTY) or found.kind == TEST or found.part:
+    if found.layout in (PACKED, EMPTY, UNREADABLE) or found.kind == TEST or found.part:
         return False
     if own and found.kind in ("", TRAINING):
         return True

@@ -20,6 +20,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.classes import torchvision_names
 from bench.datasets.doctor import diagnose, survey
 from bench.datasets.labels import imagenet_wnids
+from bench.datasets.listing import Listing
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.errors import DataError, UsageError
 from bench.metrics.real import real_labels
@@ -382,3 +383,38 @@ def test_any_other_folder_has_the_classes_that_torchvision_gives_it(tmp_path: Pa
 def test_train_and_val_of_an_image_folder_are_no_two_classes(tmp_path: Path) -> None:
     put(tmp_path, ["train/dog/a.JPEG", "train/cat/b.JPEG", "val/dog/c.JPEG", "val/cat/d.JPEG"])
     assert labels(opened(tmp_path, "folder")) == {"c": 1, "d": 0}
+
+
+def test_a_picture_that_stands_there_twice_has_its_real_labels(tmp_path: Path) -> None:
+    """Its two ids are qualified by folder and ending; ReaL knows both by the number in them."""
+    import pandas as pd
+
+    from bench.metrics.real import real_accuracy
+
+    by_wnid(tmp_path)
+    first = next(tmp_path.rglob("*.JPEG"))
+    first.with_suffix(".jpg").write_bytes(jpeg())
+    dataset = opened(tmp_path)
+    records = pd.DataFrame({"image_id": dataset.ids, "prediction": dataset.targets, "scored": True})
+    found = real_accuracy({"imagenet/clean": records})
+    assert (found.value, found.n) == (1.0, 21)
+
+
+def test_an_empty_severity_and_a_folder_that_cannot_be_read_are_told_by_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    condition(tmp_path / "imagenet-c", "fog/3")
+    (tmp_path / "imagenet-c" / "fog" / "4").mkdir()
+    (report,) = survey(tmp_path)
+    assert "fog/4/ is empty" in report.problems
+    (tmp_path / "closed").mkdir()
+    look = Listing.at
+
+    def closed(folder: Path) -> Listing:
+        if folder.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return look(folder)
+
+    monkeypatch.setattr(Listing, "at", staticmethod(closed))
+    (report,) = survey(tmp_path)
+    assert any("closed (folder that cannot be read)" in note for note in report.notes)
