@@ -58,6 +58,7 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.protocols
 	$(BIN)/python -m tools.published
 	$(BIN)/python -m tools.claims
+	$(BIN)/python -m tools.tiny_page
 
 # Every ImageNet entry of timm, torchvision and RobustBench: is its input its owner's, bit for bit? CI takes a sample.
 input-parity: $(STAMP)

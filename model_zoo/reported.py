@@ -44,6 +44,7 @@ class ReportedNumber:
     branch: the normalisation branch that it is of, where the checkpoint has several
     subset: which images, where not the whole data set; such a number stands beside no measured one
     suite, protocol: of a number measured by this package, the suite and the hash of its protocol
+    low, high, n: its 95 % interval and the images that it is of, where they are known
     reading: how it was read; note: what else the source says of the evaluation; by: `authors`, or who measured it
     """
 
@@ -63,6 +64,9 @@ class ReportedNumber:
     subset: str = ""
     suite: str = ""
     protocol: str = ""
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
     reading: Reading = "printed"
     note: str = ""
     by: str = "authors"

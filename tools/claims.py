@@ -242,11 +242,6 @@ def between(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
     return f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.partition(end)[2]}"
 
 
-def put(path: Path, begin: str, end: str, lines: Sequence[str]) -> None:
-    """Replace what stands between the two markers of a page."""
-    path.write_text(between(path.read_text(encoding="utf-8"), begin, end, lines), encoding="utf-8")
-
-
 def main() -> None:
     """Measure where there is a results folder, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tools.claims", description=__doc__)

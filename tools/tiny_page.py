@@ -1,45 +1,49 @@
-"""Write the table and the contact sheets of docs/tiny.md: `python -m tools.tiny_page RESULTS`.
+"""Write the table and the contact sheets of docs/tiny.md: `python -m tools.tiny_page [--sheets]`.
 
 What stands in the page between its two markers is replaced; everything else is written by hand.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from bench.datasets import tiny
-from bench.folder.tables import results
-from tools.claims import put
+from model_zoo.registry import cards
+from model_zoo.reported import ReportedNumber
+from tools.claims import between
 
-PAGE = Path("docs/tiny.md")
+PAGE = Path(__file__).parents[1] / "docs" / "tiny.md"
 BEGIN, END = "<!-- generated: table -->", "<!-- end -->"
 
 COLUMNS = {
-    "clean": ("tiny", "accuracy"),
+    "clean": ("tiny-pgd", "clean_accuracy"),
     "PGD-20": ("tiny-pgd", "robust_accuracy"),
     "corruption error": ("tiny-c", "mean_error"),
     "A": ("tiny-a", "accuracy"),
     "stylised": ("tiny-stylized", "accuracy"),
     "shape bias": ("tiny-cue-conflict", "shape_bias"),
 }
+"""Suite and metric of each column; a card's numbers are written by `tools.publish`."""
 
 
-def model_table(frame: pd.DataFrame) -> Iterator[str]:
-    """One line a model: each suite's headline in percent with its interval; the header says n."""
-    rows = frame[frame["condition"] == "all"].to_dict("records")
-    found = {(row["model"], row["suite"], row["metric"]): row for row in rows}
+def model_table() -> Iterator[str]:
+    """One line a model and branch: the numbers that its card reports, with their intervals; the header says n."""
+    found = {
+        (f"{card.name}@{number.branch}" if number.branch else card.name, number.suite, number.metric): number
+        for card in cards().values()
+        for number in card.reported
+        if number.suite
+    }
     sizes = {
-        title: sorted({row["n"] for (_, *key), row in found.items() if tuple(key) == wanted})
+        title: sorted({number.n for (_, *key), number in found.items() if tuple(key) == wanted})
         for title, wanted in COLUMNS.items()
     }
     yield "| model | " + " | ".join(f"{title} (n {_range(sizes[title])})" for title in COLUMNS) + " |"
     yield "|---|" + "---:|" * len(COLUMNS)
-    for model in sorted(set(frame["model"])):
+    for model in sorted({model for model, *_ in found}):
         cells = [_cell(found[model, *key]) if (model, *key) in found else "" for key in COLUMNS.values()]
         yield f"| `{model}` | " + " | ".join(cells) + " |"
 
@@ -48,8 +52,14 @@ def _range(sizes: Sequence[int]) -> str:
     return "" if not sizes else f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]}..{sizes[-1]}"
 
 
-def _cell(row: Mapping[Any, Any]) -> str:
-    return f"{100 * row['value']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+def _cell(number: ReportedNumber) -> str:
+    interval = "" if number.low is None or number.high is None else f" [{number.low:.1f}, {number.high:.1f}]"
+    return f"{number.value:.1f}{interval}"
+
+
+def whole() -> str:
+    """The page with its table made anew."""
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(model_table()))
 
 
 def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
@@ -61,12 +71,12 @@ def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
 
 
 def main() -> None:
-    """Replace the generated part of the page; draw the sheets again."""
+    """Write the table from the cards; with `--sheets` draw the sheets of pictures again, too."""
     parser = argparse.ArgumentParser(prog="python -m tools.tiny_page", description=__doc__)
-    parser.add_argument("results", type=Path, help="results folder with the tiny suites")
-    folder = parser.parse_args().results
-    put(PAGE, BEGIN, END, list(model_table(results(folder))))
-    for split in ("val", "a", "stylised", "cue-conflict"):
+    parser.add_argument("--sheets", action="store_true", help="draw the contact sheets, too")
+    asked = parser.parse_args()
+    PAGE.write_text(whole(), encoding="utf-8")
+    for split in ("val", "a", "stylised", "cue-conflict") if asked.sheets else ():
         contact_sheet(split).save(PAGE.parent / "images" / f"tiny-{split}.png", optimize=True)
 
 

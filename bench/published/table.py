@@ -17,8 +17,9 @@ from model_zoo.reported import ReportedNumber
 from model_zoo.schema import parse
 
 NAMES = ("paper", "method", "model", "card", "figure", "x")
-FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in ("suite", "protocol"))
-"""Of a number; suite and protocol are of numbers measured here, which are nobody else's."""
+_MEASURED = ("suite", "protocol", "low", "high", "n")  # of numbers measured here, which are nobody else's
+FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in _MEASURED)
+"""Of a number that others published."""
 
 COLUMNS = (*NAMES, *FIELDS)
 _ORDER = ("metric", "value", "unit")  # the columns that people look for first
