@@ -31,7 +31,7 @@ COLUMNS = {
 
 def model_table() -> Iterator[str]:
     """One line a model and branch: the numbers that its card reports, with their intervals; the header says n."""
-    found = {
+    found: dict[tuple[str, str, str], ReportedNumber] = {
         (f"{card.name}@{number.branch}" if number.branch else card.name, number.suite, number.metric): number
         for card in cards().values()
         for number in card.reported
