@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench check`."""
-    parser = subparsers.add_parser("check", help="hold models to accepted numbers; exit 4 on a regression")
+    parser = subparsers.add_parser("check", help="compare models with accepted results; exit 4 on a regression")
     add = parser.add_argument
     add("--model", metavar="NAME[,NAME]", help="default: every model that has accepted numbers")
     add("--baseline", metavar="DIR", help="accepted numbers (default: results/baseline of this package)")
     add("--update", action="store_true", help="measure and accept: these numbers are the ones to hold to from now on")
     add("--suite", metavar="SUITE[,SUITE]", help="with --update: what to hold the models to")
-    add("--no-hashes", action="store_true", help="leave weights and input aside: judge by the pictures alone")
+    add("--no-hashes", action="store_true", help="skip weight and input hashes; judge predictions only")
     add("--junit", metavar="FILE", help="write the findings as JUnit XML")
     add("--out", dest="keep", metavar="DIR", help="keep the measured records in this results folder")
     add_arguments(parser, ("limit", "data", "seed", "device", "batch_size"), limit="with --update: images of each set")

@@ -20,7 +20,7 @@ have it, by Holm over all pairs of the folder's models measured alike (so many `
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench compare`."""
-    parser = subparsers.add_parser("compare", help="models in pairs, from per-image records")
+    parser = subparsers.add_parser("compare", help="compare models in pairs, image by image")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="two models, or more: then every pair of them")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.add_argument("--all", action="store_true", help="every pair of all models of the folder")

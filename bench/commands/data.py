@@ -8,10 +8,10 @@ from typing import Any
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the commands."""
-    parser = subparsers.add_parser("doctor", help="look at a data folder before any compute")
+    parser = subparsers.add_parser("doctor", help="check a data folder before any compute")
     parser.add_argument("dir", metavar="DATA_DIR", help="a data set's folder")
     parser.set_defaults(func=_doctor)
-    parser = subparsers.add_parser("data", help="what each data set is, and fetching those that may be downloaded")
+    parser = subparsers.add_parser("data", help="list data sets, and fetch those that may be downloaded")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
     listing = actions.add_parser("list", help="every set: pictures, licence, address, and how to place it")
     listing.add_argument("--data", metavar="DIR", help="say instead which sets lie under DIR, where and how complete")

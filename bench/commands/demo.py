@@ -6,7 +6,7 @@ from typing import Any
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench demo`."""
-    parser = subparsers.add_parser("demo", help="the whole product once through, without a download")
+    parser = subparsers.add_parser("demo", help="run everything once on embedded models, without a download")
     parser.add_argument(
         "--out", default="demo", metavar="DIR", help="folder for results, leaderboard, pages and figures"
     )

@@ -11,7 +11,7 @@ _OPTIONS = ("dataset", "data", "limit", "seed", "device", "batch_size", "eps", "
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
     parser = subparsers.add_parser(
-        "diagnose", help="one page on a model: batch norm, smoothness, margins; the same command again continues"
+        "diagnose", help="write one page on a model: batch norm, smoothness, margins; the same command again continues"
     )
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model; all its normalisation branches unless one is named (NAME@BRANCH)")

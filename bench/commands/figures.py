@@ -7,7 +7,9 @@ from typing import Any
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("figures", help="the papers' figures from a results folder, as PNG, SVG and PDF")
+    parser = subparsers.add_parser(
+        "figures", help="draw the papers' figures from a results folder, as PNG, SVG and PDF"
+    )
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.add_argument("--out", required=True, metavar="DIR", help="the figures' folder")
     parser.add_argument("--only", metavar="NAME[,NAME]", help="draw these figures only; `bench list figures` shows all")

@@ -12,12 +12,12 @@ Row = dict[str, Any]
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the two commands."""
-    parser = subparsers.add_parser("list", help="what there is")
+    parser = subparsers.add_parser("list", help="list models, suites, attacks, datasets or figures")
     parser.add_argument("kind", choices=tuple(_KINDS))
     parser.add_argument("--json", action="store_true", help="as JSON (--format json)")
     add_table_arguments(parser)
     parser.set_defaults(func=_list)
-    parser = subparsers.add_parser("show", help="one model's card")
+    parser = subparsers.add_parser("show", help="show one model's card")
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(func=_show)

@@ -8,7 +8,7 @@ from bench.commands.results import OUTSIDE
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("report", help="a self-contained HTML site that opens from disk")
+    parser = subparsers.add_parser("report", help="write a self-contained HTML site that opens from disk")
     add = parser.add_argument
     add("dir", metavar="DIR", help="a results folder")
     add("--out", default="reports", metavar="DIR", help="the site's folder (default reports)")

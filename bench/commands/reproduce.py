@@ -7,7 +7,7 @@ from typing import Any
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
     parser = subparsers.add_parser(
-        "reproduce", help="a paper's whole set of tables and figures; the same command again continues"
+        "reproduce", help="make a paper's whole set of tables and figures; the same command again continues"
     )
     parser.add_argument("paper", metavar="PAPER", help="intriguing, sat, advprop or nofrost")
     parser.add_argument(

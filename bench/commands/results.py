@@ -18,12 +18,12 @@ OUTSIDE = "RobustBench's model_info JSON or timm's results CSV, as columns marke
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the three commands."""
-    parser = subparsers.add_parser("results", help="one tidy table of a results folder")
+    parser = subparsers.add_parser("results", help="print one tidy table of a results folder")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.add_argument("--csv", metavar="FILE", help="write the table here")
     add_table_arguments(parser)
     parser.set_defaults(func=_results)
-    parser = subparsers.add_parser("leaderboard", help="one row per model")
+    parser = subparsers.add_parser("leaderboard", help="print one row per model")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     for kind in ("csv", "markdown", "latex"):
         parser.add_argument(

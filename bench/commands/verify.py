@@ -9,7 +9,9 @@ from bench.text import counted
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
-    parser = subparsers.add_parser("verify", help="recount a results folder: every planned image exactly once")
+    parser = subparsers.add_parser(
+        "verify", help="check that every planned image of a results folder has exactly one record"
+    )
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     parser.set_defaults(func=_verify)
 

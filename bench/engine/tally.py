@@ -47,9 +47,7 @@ class Tally:
         if self.given_up:
             counts = f"{len(self.given_up)} units were given up, {self.done} are done and stored"
         listed = "\n  ".join([*lines[:SHOWN], *more])
-        raise IncompleteError(
-            f"{counts}: {listed}\nnext: mend the cause and repeat the same command, which does what is missing"
-        )
+        raise IncompleteError(f"{counts}: {listed}\nnext: fix the cause and rerun; only missing units run")
 
     def _failures(self) -> list[str]:
         return list(dict.fromkeys(f"{f.work.name} after {f.attempt} attempts: {f.reason}" for f in self.given_up))
