@@ -16,6 +16,9 @@ from bench.errors import DataError
 DEEP = 7
 """Folders below the root that are looked into: Kaggle's pictures lie four below, ImageNet-C's seven at most."""
 
+MOST_FOLDERS = 50_000
+"""Folders looked into under one root, class folders aside: a root with more is no root of data sets."""
+
 SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
 """Class folders, and names in each, from which the kind of pictures is told."""
 
@@ -40,6 +43,8 @@ def _walk(root: Path, folder: Path, deep: int, seen: set[Path]) -> Iterator[Foun
     if real in seen or not deep:
         return
     seen.add(real)
+    if len(seen) > MOST_FOLDERS:
+        raise DataError(f"more than {MOST_FOLDERS} folders under {root}: name the set's own folder, --data NAME=DIR")
     try:
         look = Listing.at(folder)
         classes = _class_folders(look)

@@ -40,6 +40,11 @@ class DataRoots:
                 f"{folder}: no data folder given; add --data DIR (or --data {folder}=DIR), "
                 f"or set BENCH_DATA to a folder that holds {folder}/"
             )
+        # the set's own folder first: the rest of a large root need not be looked through
+        inside = root / folder
+        whole = folder in self.own or SETS[folder].parts or not inside.is_dir()
+        if not whole and any(found.name == folder for found in self.finds(inside)):
+            return place_of(folder, inside, self.finds(inside), own=False)
         return place_of(folder, root, self.finds(root), own=folder in self.own)
 
     def holds(self, name: str) -> bool:

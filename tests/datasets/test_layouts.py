@@ -418,3 +418,15 @@ def test_an_empty_severity_and_a_folder_that_cannot_be_read_are_told_by_the_doct
     monkeypatch.setattr(Listing, "at", staticmethod(closed))
     (report,) = survey(tmp_path)
     assert any("closed (folder that cannot be read)" in note for note in report.notes)
+
+
+def test_a_root_of_too_many_folders_is_not_looked_through_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_wnid(tmp_path / "imagenet" / "val")
+    for n in range(30):
+        (tmp_path / "other" / f"x{n}").mkdir(parents=True)
+    monkeypatch.setattr("bench.datasets.locate.MOST_FOLDERS", 20)
+    assert labels(opened(tmp_path)) == STEMS  # its own folder is looked at first
+    with pytest.raises(DataError, match="more than 20 folders under"):
+        opened(tmp_path, "imagenet-a")
