@@ -1,6 +1,7 @@
 """`bench`: parse, call the library, print. Errors become one message and an exit code."""
 
 import argparse
+import contextlib
 import pkgutil
 import re
 import signal
@@ -27,12 +28,16 @@ BEGINNING = f"""{DESCRIPTION}
   bench compare MODEL_A MODEL_B DIR                     two models, image by image
 
 `bench --help` shows every command, `bench COMMAND --help` its options."""
-INTERRUPTED, TERMINATED = 130, 143
-"""128 and the signal's number, as shells have it: Ctrl-C, and what schedulers send before they kill."""
+INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
+"""128 and the signal's number, as shells have it: Ctrl-C, what schedulers send before they kill, a lost terminal."""
 
 
 class Termination(KeyboardInterrupt):
     """SIGTERM, to be met as Ctrl-C is."""
+
+
+class HangUp(KeyboardInterrupt):
+    """SIGHUP: the terminal is gone, and with it whoever could be told."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
+            signal.signal(signal.SIGHUP, _hang_up)
     try:
         return int(options.func(options))
     except (BenchError, ZooError) as error:
@@ -99,14 +106,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader has gone (`| head`); there is nobody to tell
         return 0
     except KeyboardInterrupt as stop:
-        print(
-            f"\nbench {options.command}: stopped; finished units are kept, the same command continues", file=sys.stderr
-        )
-        return TERMINATED if isinstance(stop, Termination) else INTERRUPTED
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            said = f"\nbench {options.command}: stopped; finished units are kept, the same command continues"
+            print(said, file=sys.stderr)
+        return HUNG_UP if isinstance(stop, HangUp) else TERMINATED if isinstance(stop, Termination) else INTERRUPTED
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Termination
+
+
+def _hang_up(_number: int, _frame: object) -> NoReturn:
+    raise HangUp
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """CSV that a spreadsheet opens without running anything."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import UsageError
 from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ def to_csv(frame: "pd.DataFrame") -> str:
     before it; what is not seen is written out; numbers stay as they are."""
     safe = frame.rename(columns=harmless).map(harmless)
     return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def write_file(path: str | Path, text: str) -> None:
+    """Write a file that a user named, and its folder where there is none. Raises `UsageError` if that fails."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}; name another file") from error
 
 
 def harmless(value: object) -> object:

@@ -1,8 +1,9 @@
 """Steps of FAB and Square, picture after picture, by Numba, which is slow to import: import this late."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.jit import compiled
 
 Row = NDArray[np.float32]
 
@@ -10,14 +11,14 @@ _ANY_ORDER = {"reassoc", "contract", "nsz"}
 """What lets sums run in the processor's vector units; infinities and NaN keep their meaning."""
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def _room(x: np.float32, slope: np.float32, way: np.float32) -> np.float32:
     """How far a value may move: up to 1 or down to 0, whichever way it goes."""
     room: np.float32 = np.float32(1) - x if way * slope > 0 else x
     return room
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def _time(x: Row, slope: Row, gap: np.float32) -> np.float32:
     """How far values with room left must go to reach the plane <slope, d> + gap = 0; infinite where none can.
 
@@ -42,7 +43,7 @@ def _time(x: Row, slope: Row, gap: np.float32) -> np.float32:
         time, free = max(time, (abs(gap) - held) / pull), left
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def _move(x: np.float32, slope: np.float32, way: np.float32, time: np.float32) -> np.float32:
     """The step of one value."""
     if slope == 0 or way == 0:
@@ -51,7 +52,7 @@ def _move(x: np.float32, slope: np.float32, way: np.float32, time: np.float32) -
     return step
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def linf_step(x: Row, image: Row, gradient: Row, difference: Row, alpha_max: float, eta: float, out: Row) -> None:
     """`bench.attacks.plane.torch_step` for Linf: x, image, gradient, out [n, d], difference [n]; fills `out`."""
     for i in range(len(x)):
@@ -71,7 +72,7 @@ def linf_step(x: Row, image: Row, gradient: Row, difference: Row, alpha_max: flo
             out[i, j] = min(max(a + alpha * (b - a), np.float32(0)), np.float32(1))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def paint_squares(
     out: Row,
     low: Row,
@@ -93,7 +94,7 @@ def paint_squares(
                     out[i, j] = high[picture[i], j] if raised[i, c] else low[picture[i], j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def _mass(delta: Row, squared: bool) -> np.float32:
     """Sum of the squares, or of the absolute values."""
     total = np.float32(0)
@@ -106,7 +107,7 @@ def _mass(delta: Row, squared: bool) -> np.float32:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def move_windows(
     delta: Row,
     image: Row,
@@ -163,7 +164,7 @@ def move_windows(
                 change[j] = min(max(image[i, j] + scale * change[j], np.float32(0)), np.float32(1))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.float32, int]:
     """Return by how much the way from `image` to `x` is too long once every value is shortened by `at`, and how many
     values are not yet zero."""
@@ -177,7 +178,7 @@ def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.fl
     return total - eps, free
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float32:
     """`bench.attacks.norms.l1_threshold` of one picture."""
     low, high, at = np.float32(0), np.float32(0), np.float32(0)
@@ -197,7 +198,7 @@ def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float3
     return at
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_ANY_ORDER)
+@compiled(fastmath=_ANY_ORDER)
 def l1_project(x: Row, image: Row, eps: float, rounds: int) -> None:
     """`bench.attacks.norms.torch_into_l1` in place: x, image [n, d]."""
     for i in range(len(x)):

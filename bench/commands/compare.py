@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
@@ -33,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _compare(arguments: argparse.Namespace) -> int:
     from bench.errors import UsageError
     from bench.folder.compare import compare_pairs
-    from bench.safe_csv import to_csv
+    from bench.safe_csv import to_csv, write_file
     from bench.terminal import HowShown
 
     if bool(arguments.models) == arguments.all:
@@ -45,7 +44,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     _show(found, HowShown.of(arguments))
     for file, frame in ((arguments.csv, found.table), (arguments.images, found.images)):
         if file:
-            Path(file).write_text(to_csv(frame), encoding="utf-8")
+            write_file(file, to_csv(frame))
     return 0
 
 

@@ -40,12 +40,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _results(arguments: argparse.Namespace) -> int:
     from bench.folder.tables import require_complete, require_headlines, results
-    from bench.safe_csv import to_csv
+    from bench.safe_csv import to_csv, write_file
     from bench.terminal import HowShown, print_results
 
     frame = results(arguments.dir)
     if arguments.csv:
-        Path(arguments.csv).write_text(to_csv(frame), encoding="utf-8")
+        write_file(arguments.csv, to_csv(frame))
     print_results(frame, HowShown.of(arguments))
     require_complete(frame, arguments.dir)
     require_headlines(frame)
@@ -55,7 +55,7 @@ def _results(arguments: argparse.Namespace) -> int:
 def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.board.leaderboard import leaderboard, to_latex, to_markdown
     from bench.published.outside import read_outside
-    from bench.safe_csv import to_csv
+    from bench.safe_csv import to_csv, write_file
     from bench.terminal import HowShown
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
@@ -64,7 +64,7 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
     for kind, render in (("csv", to_csv), ("markdown", to_markdown), ("latex", to_latex)):
         if path := getattr(arguments, kind):
             written = True
-            sys.stdout.write(render(frame)) if path == "-" else Path(path).write_text(render(frame), encoding="utf-8")
+            sys.stdout.write(render(frame)) if path == "-" else write_file(path, render(frame))
     how = HowShown.of(arguments)
     if not written or how.format:
         _show(frame, how)

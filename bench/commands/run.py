@@ -3,12 +3,14 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError
+from bench.errors import IncompleteError, StoreError, UsageError
 from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
-from bench.text import counted
+from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bench.engine.run import Prepared
 
 
@@ -28,8 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from bench.engine.run import carry_out, prepare_run
-    from bench.folder.tables import require_headlines, results
-    from bench.terminal import print_results
+    from bench.folder.tables import require_headlines
 
     models, suites, options = _asked(arguments)
     prepared = prepare_run(models, suites, options)
@@ -37,9 +38,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _estimate(prepared)
         return 0
-    carry_out(prepared)
-    frame = results(options.out, cells=set(prepared.plan.cells))
-    print_results(frame)
+    try:
+        carry_out(prepared)
+    except IncompleteError as error:
+        _show_measured(prepared)
+        raise error
+    frame = _show_measured(prepared)
     if prepared.session.kept:
         from bench.engine.keeping import told
         from bench.engine.reliability import attacked
@@ -52,6 +56,26 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         require_headlines(frame)
     return 0
+
+
+def _show_measured(prepared: "Prepared") -> "pd.DataFrame":
+    """Print the table of what is there, and what of it no number counts; of nothing, nothing."""
+    from bench.folder.tables import results
+    from bench.folder.unscored import unscored
+    from bench.terminal import print_results
+
+    address, cells = prepared.store.address, set(prepared.plan.cells)
+    try:
+        frame = results(address, cells=cells)
+    except StoreError:
+        import pandas as pd
+
+        return pd.DataFrame()
+    print_results(frame)
+    if len(frame) and frame["unscored"].any():
+        for line in unscored(address, cells):
+            print(escape_unprintable(line))
+    return frame
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:

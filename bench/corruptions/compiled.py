@@ -1,11 +1,12 @@
 """Loops that array operations express badly or not at all, by Numba, which is slow to import: import this late."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.jit import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled()
 def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) -> None:
     """Glass: each inner pixel of uint8 [n, h, w, 3] becomes the `source` [n, rounds, pixels] one, in place.
 
@@ -27,7 +28,7 @@ def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) ->
                     pixel += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def invert(
     levels: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.int16]
 ) -> NDArray[np.int16]:
@@ -45,7 +46,7 @@ def invert(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def add_shifted(
     out: NDArray[np.float32],
     source: NDArray[np.float32],

@@ -88,7 +88,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     settings = Settings(
         options.data, options.limit, options.device, options.batch_size, options.seed, options.until, kept
     )
-    session = settings.open()
+    session = settings.open(elsewhere=cluster is not None)
     loaded, faults = _models(_drawn(models) if options.random_weights else models, options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)

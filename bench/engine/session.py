@@ -19,6 +19,7 @@ from bench.engine.decoded import picture_cache
 from bench.engine.keeping import KeptPictures
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
+from bench.errors import UsageError
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.sequential import StopRule
 from bench.options.run import InputRule
@@ -172,17 +173,38 @@ class Settings:
     until: Fraction | None = None
     kept: KeptPictures | None = None
 
-    def open(self) -> Session:
-        """A session here. Raises `DataError` where `data` is no folder on this machine."""
-        place = default_device(self.device)
+    def open(self, *, elsewhere: bool = False) -> Session:
+        """A session here. Raises `UsageError` for a device that cannot be used, unless work is done `elsewhere`, and
+        `DataError` where `data` is no folder on this machine."""
+        place = default_device(self.device) if elsewhere else usable_device(self.device)
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
         batch = self.batch_size or default_batch(place)
         return Session(roots, self.limit, place, batch, self.seed, self.until, self.kept)
 
 
 def default_device(name: str | None) -> torch.device:
-    """The device called `name`, or CUDA where there is one."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """The device called `name`, or CUDA where there is one. Raises `UsageError` for a name that is no device's."""
+    try:
+        return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise UsageError(
+            f"--device {name}: no device of torch ({str(error).splitlines()[0]}); expected cpu, cuda, cuda:1, mps, xpu"
+        ) from None
+
+
+def usable_device(name: str | None) -> torch.device:
+    """The same, once a number was put on it. Raises `UsageError` where that fails, before anything else is done."""
+    place = default_device(name)
+    try:
+        if place.type == "meta":
+            raise RuntimeError("it holds no numbers")
+        torch.zeros(1, device=place).add_(1).cpu()
+    except Exception as error:  # torch raises what its backend does: AssertionError, RuntimeError, NotImplementedError
+        raise UsageError(
+            f"--device {name or place}: cannot be used here ({str(error).splitlines()[0] or type(error).__name__}); "
+            "next: name another, or leave --device out, which takes CUDA where there is one and else the CPU"
+        ) from None
+    return place
 
 
 def default_batch(device: torch.device) -> int:
