@@ -10,7 +10,7 @@ from model_zoo.card import ModelCard, WeightsSpec, read_card
 from model_zoo.errors import CardError, UnknownModelError, suggestion
 
 ROOT = Path(__file__).parent
-PREFIXES = ("torchvision", "timm", "robustbench", "file")
+PREFIXES = ("torchvision", "timm", "robustbench", "hf", "file")
 """`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.standard.outside`)."""
 
 

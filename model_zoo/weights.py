@@ -154,7 +154,7 @@ def _is_fetched(card: ModelCard) -> bool:
 
 def _check_format(card: ModelCard, status: FileStatus) -> None:
     """First bytes against the card's format. A TensorFlow data file is bare numbers, which its index checks."""
-    if ".data-" in status.file.name:
+    if ".data-" in status.file.name or status.file.name.endswith(".index.json"):
         return
     found = sniff(status.path)
     if found not in (card.weights.format, "safetensors"):

@@ -67,12 +67,20 @@ class Reach:
             self.registered |= {f"{path}.{name}" for name, _ in named}
             counts = True
         if counts:
-            self.leaves[f"{path}:"] = title(value if hasattr(value, "__qualname__") else type(value))
+            self.leaves[f"{path}:"] = title(value if _has_a_name(value) else type(value))
         counts = counts and (isinstance(value, _HOLDERS) or is_users(home_of(type(value))))
         return [(f"{path}{name}", inner, counts) for name, inner in _members(value)]
 
 
 _HOLDERS = (nn.Module, Mapping, list, tuple, set, frozenset, FunctionType, MethodType, functools.partial, type)
+
+
+def _has_a_name(value: Any) -> bool:
+    """Whether it is called something, as classes and functions are; other people's `__getattr__` raises anything."""
+    try:
+        return hasattr(value, "__qualname__")
+    except Exception:
+        return False
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,155 @@
+"""``hf:FOLDER`` or ``hf:OWNER/NAME``: image classifiers of Hugging Face, in timm's or transformers' format.
+
+A folder on this machine, or what the hub's cache holds; nothing is fetched, and no code of a repository is run. The
+input is the repository's own: timm's `pretrained_cfg`, or `preprocessor_config.json` as transformers' Pillow processors
+apply it.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from model_zoo.card import InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
+from model_zoo.errors import CardError, UnknownModelError
+from model_zoo.nets.with_timm import import_timm
+from model_zoo.schema import SchemaError, loads
+from model_zoo.standard.outside import OutsideName
+from model_zoo.weights import Arrays
+
+_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_RESAMPLING: dict[int, Interpolation] = {
+    0: "nearest",
+    1: "lanczos",
+    2: "bilinear",
+    3: "bicubic",
+    4: "box",
+    5: "hamming",
+}
+"""Pillow's numbers."""
+
+
+def card(asked: OutsideName) -> ModelCard:
+    """Return the card that the repository's own files make. Raises `UnknownModelError` for one that is not here."""
+    asked.check_options()
+    folder = _folder(asked.name)
+    config = _json(folder, "config.json")
+    of_timm = "pretrained_cfg" in config or "architecture" in config
+    classes = _classes(config)
+    is_imagenet = classes == 1000 and str(_first_label(config)).startswith("tench")
+    return ModelCard(
+        name=f"hf:{asked.name.strip('/').replace('/', '--')}",
+        method="standard",
+        room="standard.from_hf",
+        architecture=str(config.get("architecture") or (config.get("architectures") or [""])[0]),
+        input=_timm_input(config) if of_timm else _transformers_input(_json(folder, "preprocessor_config.json")),
+        weights=WeightsSpec("torch", "local", "the repository's", (_weights(folder),)),
+        classes=classes,
+        labels="imagenet1k" if is_imagenet or (of_timm and classes == 1000) else f"folder{classes}",
+        dataset="imagenet" if classes == 1000 else "folder",
+        build={"kind": "timm" if of_timm else "transformers", "folder": str(folder)},
+        place=str(folder),
+    )
+
+
+def _folder(name: str) -> Path:
+    if (place := Path(name).expanduser()).is_dir():
+        return place.resolve()
+    try:
+        hub: Any = import_module("huggingface_hub")
+        return Path(hub.snapshot_download(name, local_files_only=True))
+    except Exception as error:  # the hub's own errors are of many kinds
+        raise UnknownModelError(
+            f"hf:{name}: neither a folder nor in the hub's cache ({type(error).__name__}); "
+            f"next: hf download {name}, or name the folder: hf:DIR"
+        ) from None
+
+
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        found = loads((folder / name).read_bytes())
+    except (OSError, SchemaError) as error:
+        raise UnknownModelError(f"hf: {folder / name} cannot be read ({error})") from None
+    if not isinstance(found, dict):
+        raise UnknownModelError(f"hf: {folder / name} is no table")
+    return found
+
+
+def _classes(config: dict[str, Any]) -> int:
+    labels = config.get("id2label")
+    count = config.get("num_classes") or (len(labels) if isinstance(labels, dict) else config.get("num_labels", 2))
+    return int(count)
+
+
+def _first_label(config: dict[str, Any]) -> Any:
+    labels = config.get("id2label")
+    return labels.get("0", "") if isinstance(labels, dict) else ""
+
+
+def _weights(folder: Path) -> WeightFile:
+    for name in _FILES:
+        if (folder / name).is_file():
+            return WeightFile(name, path=str(folder / name))
+    raise UnknownModelError(f"hf: {folder} has no weights ({', '.join(_FILES)})")
+
+
+def _timm_input(config: dict[str, Any]) -> InputSpec:
+    from model_zoo.standard.from_timm import input_spec
+
+    given = {**config.get("pretrained_cfg", {}), "architecture": config.get("architecture")}
+    known = import_timm("timm.models").PretrainedCfg
+    return input_spec(known(**{key: value for key, value in given.items() if key in known.__dataclass_fields__}))
+
+
+def _transformers_input(about: dict[str, Any]) -> InputSpec:
+    """Raises `CardError` for a processor that does something else than resize, crop, scale by 1/255 and normalise."""
+    if not about.get("do_rescale", True) or abs(about.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
+        raise CardError("hf: the processor does not scale pictures to [0, 1]; write a factory: file:net.py:make")
+    kind = str(about.get("image_processor_type") or about.get("feature_extractor_type") or "")
+    unit = not about.get("do_normalize", True)
+    values: dict[str, Any] = {
+        "mean": (0.0, 0.0, 0.0) if unit else tuple(about.get("image_mean", (0.5, 0.5, 0.5))),
+        "std": (1.0, 1.0, 1.0) if unit else tuple(about.get("image_std", (0.5, 0.5, 0.5))),
+        "interpolation": _RESAMPLING.get(int(about.get("resample", 2)), "bilinear"),
+    }
+    size = about.get("size", 224)
+    sides = size if isinstance(size, dict) else {"height": size, "width": size}
+    short = sides.get("shortest_edge")
+    if not about.get("do_resize", True):
+        raise CardError("hf: the processor does not resize; write a factory: file:net.py:make")
+    if kind.startswith("ConvNext") and short:  # crops below 384 pixels, squashes from there on
+        percent = about.get("crop_pct", 224 / 256)
+        if short >= 384:
+            return InputSpec(short, geometry="squash", resize=short, **values)
+        return InputSpec(short, resize=int(short / percent), **values)
+    crop = about.get("crop_size", {}) if about.get("do_center_crop") else {}
+    crop = crop if isinstance(crop, dict) else {"height": crop, "width": crop}
+    if short and crop.get("height") and crop["height"] == crop.get("width"):
+        return InputSpec(crop["height"], resize=short, **values)
+    if sides.get("height") and sides["height"] == sides.get("width"):
+        side = crop.get("height") or sides["height"]
+        return InputSpec(side, geometry="squash", resize=sides["height"], **values)
+    raise CardError(f"hf: the processor's sizes ({size}, crop {crop or 'none'}) have no equal here")
+
+
+def build(card: ModelCard) -> nn.Module:
+    """Return timm's network, or transformers' own class for the configuration; no code of the repository's."""
+    folder = Path(card.build["folder"])
+    if card.build["kind"] == "timm":
+        config = _json(folder, "config.json")
+        extra = config.get("model_args", {})
+        net: nn.Module = import_timm().create_model(card.architecture, num_classes=card.classes, **extra)
+        return net
+    try:
+        transformers: Any = import_module("transformers")
+    except ImportError:
+        raise UnknownModelError(f"{card.name}: needs transformers: pip install transformers") from None
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    made: nn.Module = transformers.AutoModelForImageClassification.from_config(config)
+    return made
+
+
+def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
+    """Return the arrays as they are: both formats keep the network's own names."""
+    return arrays
