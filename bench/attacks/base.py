@@ -15,8 +15,9 @@ from bench.condition import AttackFields, spell
 
 __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
-VERSION = "2"
-"""Raised whenever a verdict of the native engine may move: it is part of a number's protocol."""
+VERSION = "3"
+"""Raised whenever a verdict of the native engine may move: it is part of a number's protocol. 3: a fast copy must have
+the model's gradients, the model as it came judges, and a picture without an answer is broken."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Attack:
         """The code behind the number."""
         searched = f", searched in {self.precision}" if self.precision != "fp32" else ""
         return f"bench.attacks {VERSION}{searched}"
+
+    @property
+    def randomised(self) -> bool:
+        """Whether it is for models that draw random numbers."""
+        return False
 
     def made_through(self, branch: str) -> "Attack":
         """The same attack made through batch-norm branch `branch`; the prediction stays with the model's own."""

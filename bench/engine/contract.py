@@ -5,7 +5,7 @@ batch. A model that fails is refused with what to change; what was seen of one t
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,15 +48,18 @@ class Contract:
     """Whether all pictures got one answer, as of a network without weights."""
 
 
-def check_model(model: nn.Module, images: Tensor, classes: int) -> Contract:
-    """Look at `model` on `images` float32 [n, 3, h, w] in [0, 1]. Raises `UsageError` with what to change."""
+def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: bool = False) -> Contract:
+    """Look at `model` on `images` float32 [n, 3, h, w] in [0, 1]. Raises `UsageError` with what to change.
+
+    One that is to be attacked as a `randomised` model may answer the same pictures unlike.
+    """
     _refuse_training(model)
     kept = images.clone()
     first = _logits(model, images, classes)
     if not torch.equal(images, kept):
         raise UsageError("writes into its input: begin its forward pass with x = x.clone(), or work out of place")
     again = relative_change(first, _logits(model, kept, classes))
-    if again > REPEATABLE_RTOL:
+    if again > REPEATABLE_RTOL and not randomised:
         raise UsageError(
             f"answers the same pictures unlike on a second look (a logit moved by {again:.2g} of the largest): "
             "dropout left on (F.dropout without training=self.training), noise, or state kept between calls"
@@ -64,7 +67,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int) -> Contract:
     beside, alone = _neighbours(model, kept, first, classes)
     dtypes = {p.dtype for p in (*model.parameters(), *model.buffers()) if p.is_floating_point()}
     half = bool(dtypes & {torch.float16, torch.bfloat16}) or first.dtype in (torch.float16, torch.bfloat16)
-    if beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL):
+    if not randomised and (beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL)):
         raise UsageError(
             f"answers a picture by the others of its batch (a logit moved by {max(beside, alone):.2g} of the largest): "
             "batch norm without running statistics (track_running_stats=False), normalisation over the batch, or "
@@ -138,9 +141,12 @@ def _spell(tensor: Tensor) -> str:
 
 
 def check_subjects(
-    session: Session, subjects: Sequence[Subject], conditions: Mapping[int, Setup]
+    session: Session, subjects: Sequence[Subject], conditions: Mapping[int, Setup], randomised: Collection[int] = ()
 ) -> tuple[dict[int, Contract], dict[int, str]]:
-    """Look at models, by index, on the first pictures of their conditions: what was seen, or why they are refused."""
+    """Look at models, by index, on the first pictures of their conditions: what was seen, or why they are refused.
+
+    `randomised` are those that are attacked as such, and by nothing else.
+    """
     seen: dict[int, Contract] = {}
     refused: dict[int, str] = {}
     for index, condition in conditions.items():
@@ -148,7 +154,7 @@ def check_subjects(
         images = _pictures(session, subjects[index], condition)
         for _ in range(LOOKS):
             try:
-                seen[index] = check_model(model, images, model.card.classes)
+                seen[index] = check_model(model, images, model.card.classes, randomised=index in randomised)
                 refused.pop(index, None)
                 break
             except UsageError as error:

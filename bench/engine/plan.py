@@ -72,12 +72,22 @@ class Plan:
     faults: Sequence[str] = ()
 
     @property
+    def randomised(self) -> set[int]:
+        """Models, by index, of which nothing is wanted but what randomised models are asked."""
+        wanted = {entry.subject for entry in self.entries}
+        return wanted - {entry.subject for entry in self.entries if not _randomised(entry.condition)}
+
+    @property
     def cells(self) -> dict[str, PlanEntry]:
         """Every cell once, by id, with the entry that first wants it."""
         found: dict[str, PlanEntry] = {}
         for entry in self.entries:
             found.setdefault(entry.cell.id, entry)
         return found
+
+
+def _randomised(setup: Setup) -> bool:
+    return setup.attack is not None and setup.attack.randomised
 
 
 def make_plan(

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 
 
 def attacked(plan: Plan) -> list[PlanEntry]:
-    """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on."""
-    return [e for e in plan.cells.values() if e.condition.attack and not e.condition.probes]
+    """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on.
+
+    Of a randomised model no verdict is made: its gradients are random, and every criterion would only say so.
+    """
+    found = ((entry, entry.condition.attack) for entry in plan.cells.values() if not entry.condition.probes)
+    return [entry for entry, attack in found if attack and not attack.randomised]
 
 
 @dataclass(frozen=True)

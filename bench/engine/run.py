@@ -164,7 +164,9 @@ def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
     Raises `UsageError` where no model is left.
     """
     prepared = book.prepared
-    book.seen, refused = check_subjects(prepared.session, prepared.plan.subjects, queue.first_of_each())
+    book.seen, refused = check_subjects(
+        prepared.session, prepared.plan.subjects, queue.first_of_each(), prepared.plan.randomised
+    )
     if refused and not book.seen:
         raise UsageError("\n".join([*refused.values(), *prepared.plan.faults]))
     queue.without(refused)

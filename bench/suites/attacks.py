@@ -59,6 +59,14 @@ def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
     return _in_norm(card, options, aa_fast, classes=card.classes)
 
 
+def _autoattack_rand(card: ModelCard, options: RunOptions) -> list[Setup]:
+    """The attack alone: a random model has no clean pass that repeats, and the attack looks at clean pictures, too."""
+    from bench.attacks.randomised import autoattack_rand
+
+    refuse_choices(options)
+    return _in_norm(card, options, autoattack_rand, classes=card.classes)[1:]
+
+
 def _apgd(loss: str, card: ModelCard, options: RunOptions) -> list[Setup]:
     from bench.attacks.autoattack import STEPS, apgd
 
@@ -101,6 +109,15 @@ _LOSSES = {"ce": "cross-entropy", "dlr": "the difference of logits ratio", "pm":
 
 SUITES = (
     _suite("autoattack", "AutoAttack's standard ensemble", _autoattack, "norm", "attack_engine"),
+    Suite(
+        "autoattack-rand",
+        "accuracy of a randomised model under AutoAttack's rand version, with gradients over 20 draws",
+        1,
+        _autoattack_rand,
+        METRICS[:1],
+        "robust_accuracy",
+        uses=("dataset", "eps", "norm"),
+    ),
     _suite("aa-fast", "a cheaper ensemble, comparable only with itself", _aa_fast, "norm"),
     *(
         _suite(f"apgd-{loss}", f"Auto-PGD on {title}", partial(_apgd, loss), "norm", "steps", "restarts")

@@ -1,0 +1,207 @@
+"""AutoAttack's `rand` version, for models that draw random numbers as they answer (Croce and Hein, arXiv 2003.01690).
+
+Gradients are those of the expected loss (expectation over transformation, Athalye et al., arXiv 1802.00420): the mean
+over 20 draws. Randomness belongs to the picture: each is attacked by itself, and every draw has a seed of (seed, image
+id, purpose, number), so that neither batch, order nor shard changes one.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+
+from bench.attacks import norms
+from bench.attacks.autoattack import apgd
+from bench.attacks.base import Attack
+from bench.attacks.budget import Norm
+from bench.attacks.checks import REPEATABLE_RTOL, check_call, check_classes, check_labels, check_within, relative_change
+from bench.attacks.evaluation import Progress
+from bench.attacks.forward import answer
+from bench.attacks.losses import CLASSES_NEEDED, margin
+from bench.attacks.network import Cost, Network, Objective, device_of, freeze
+from bench.attacks.queue import Queue, Trial, Workload
+from bench.attacks.randomness import generator
+from bench.attacks.result import CLEAN, AttackResult
+from bench.attacks.search import ModelOutput
+from bench.errors import UsageError
+
+EOT = 20
+"""Draws that a gradient is the mean of: the authors' own number."""
+
+REPEATS = 20
+"""Draws that choose a picture's worst point, and again that its share of right answers is told from."""
+
+
+class ExpectedNetwork(Network):
+    """Gradients at one picture, each the mean over `EOT` draws of the model; `key` is what the draws belong to.
+
+    While gradients are asked its logits say `label`, whatever the model says: a search would end at the first wrong
+    answer, and what is wanted is the point where the fewest draws are right. Where logits alone are asked the search is
+    at its end, and they say that it has won: so it hands over its last point, not that of the luckiest draws.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device, key: tuple[int, str, str], label: Tensor) -> None:
+        super().__init__(model, device)
+        self.key, self.label, self.asked = key, label, 0
+
+    def logits(self, x: Tensor) -> ModelOutput:
+        """Another class than the label, of x [1, 3, h, w]."""
+        return ModelOutput(x, -self._unmoved(super().logits(x).logits))
+
+    def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
+        """The label, and the mean of `objective` over the draws with its gradient."""
+        drawn = [super(ExpectedNetwork, self).gradient(x, objective) for _ in self._draws()]
+        value = torch.stack([one.objective for one in drawn if one.objective is not None]).mean(0)
+        slope = torch.stack([one.gradient for one in drawn if one.gradient is not None]).mean(0)
+        return ModelOutput(x, self._unmoved(drawn[0].logits), value, slope)
+
+    def _unmoved(self, logits: Tensor) -> Tensor:
+        return torch.zeros_like(logits).scatter(1, self.label.to(logits.device)[:, None], 1.0)
+
+    def _draws(self) -> Iterator[int]:
+        seed, image_id, purpose = self.key
+        for _ in range(EOT):
+            with drawing(seed, image_id, purpose, self.asked, self.device):
+                yield self.asked
+            self.asked += 1
+
+
+@contextmanager
+def drawing(seed: int, image_id: str, purpose: str, number: int, device: torch.device) -> Iterator[None]:
+    """Give torch's random numbers, within the block, the seed of one draw for one picture."""
+    value = int(generator(seed, image_id, purpose, number).integers(2**62))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(value)
+        yield
+
+
+@dataclass(frozen=True)
+class RandomisedAttack(Attack):
+    """`trials`, each run to its end on every picture with gradients over `EOT` draws.
+
+    Of the clean picture and the trials' last points, that one counts at which `REPEATS` draws are right least often.
+    The prediction is one more draw's, so that the interval of an accuracy holds chance and pictures alike; how the
+    accuracy spreads over further draws stands in the notes.
+    """
+
+    @property
+    def randomised(self) -> bool:
+        return True
+
+    def run(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        batch_size: int = 32,  # noqa: ARG002
+        progress: Progress | None = None,
+        keep_adversarial: bool = False,
+    ) -> AttackResult:
+        """Attack as `Attack.run` does; `batch_size` changes nothing, since each picture is passed by itself."""
+        check_call(model, images, labels, ids)
+        _check_random(model, images[:1])
+        found = []
+        for place, (image, label, image_id) in enumerate(zip(images, labels, ids, strict=True)):
+            found.append(_Picture(self, model, image[None], label[None], image_id, seed).attack())
+            if progress:
+                progress(place + 1, len(images))
+        adversarial = torch.cat([one.point for one in found])
+        distance = norms.size(adversarial - images, self.norm)
+        check_within(adversarial, distance, self.norm, float(self.eps))
+        logits = torch.cat([one.logits[:1] for one in found])
+        prediction = logits.argmax(1)
+        return AttackResult(
+            prediction=prediction,
+            confidence=logits.softmax(1).amax(1),
+            margin=margin(logits, labels),
+            distance=distance,
+            steps=torch.tensor([one.cost.backward // EOT for one in found]),
+            broken_by=[
+                None if right else one.broken_by
+                for right, one in zip((prediction == labels).tolist(), found, strict=True)
+            ],
+            adversarial=adversarial if keep_adversarial else None,
+            cost=sum((one.cost for one in found), Cost()),
+            notes=(_spread(torch.stack([one.logits.argmax(1) for one in found]) == labels[:, None]),),
+        )
+
+
+def autoattack_rand(norm: Norm, eps: Fraction, classes: int) -> RandomisedAttack:
+    """Auto-PGD on cross-entropy and (of 3 classes or more) on DLR, 100 steps each, over 20 draws."""
+    losses = ("ce", "dlr") if classes >= CLASSES_NEEDED["dlr"] else ("ce",)
+    trials = tuple(Trial(apgd(norm, eps, loss).trials[0].search) for loss in losses)
+    return RandomisedAttack("autoattack-rand", norm, eps, trials, f"eot{EOT}")
+
+
+def _check_random(model: nn.Module, image: Tensor) -> None:
+    """Refuse a model that draws nothing from torch's random numbers."""
+    place = image.to(device_of(model))
+    draws = []
+    for number in range(3):
+        with drawing(0, "", "check", number, place.device):
+            draws.append(answer(model, place))
+    if max(relative_change(draws[0], other) for other in draws[1:]) <= REPEATABLE_RTOL:
+        raise UsageError("the forward pass is not random: use --suite autoattack, which is stronger on such a model")
+
+
+def _spread(right: Tensor) -> str:
+    """What the notes say of right answers bool [n, repeats]."""
+    shares = right.float().mean(0)
+    return (
+        f"a randomised model: over {right.shape[1]} draws of its random numbers {100 * float(shares.mean()):.2f} % of "
+        f"{len(right)} attacked pictures are right, from {100 * float(shares.min()):.2f} to "
+        f"{100 * float(shares.max()):.2f} %"
+    )
+
+
+class _Picture:
+    """One picture under attack: [1, 3, h, w], with its label [1] and id."""
+
+    def __init__(
+        self, attack: RandomisedAttack, model: nn.Module, image: Tensor, label: Tensor, image_id: str, seed: int
+    ) -> None:
+        self.attacks, self.model, self.frozen = attack, model, freeze(model)
+        self.image, self.label, self.id, self.seed = image, label, image_id, seed
+        self.device = device_of(model)
+        self.cost = Cost()
+        self.point, self.broken_by = image, CLEAN
+        self.logits = image.new_zeros(0)
+
+    def attack(self) -> "_Picture":
+        """Find its worst point, and draw the model's answers there."""
+        clean = self._ask(self.image, "clean")
+        check_labels(self.label, clean.shape[1])
+        check_classes(self.attacks.name, max(trial.classes for trial in self.attacks.trials), clean.shape[1])
+        least = self._share(self.image)
+        for number, trial in enumerate(self.attacks.trials):
+            network = ExpectedNetwork(self.frozen, self.device, (self.seed, self.id, f"eot {number}"), self.label)
+            load = Workload(self.image, self.label, [self.id], clean[:1])
+            queue = Queue(network, (trial,), load, self.seed, 1)
+            queue.add(0)
+            queue.drain()
+            self.cost = self.cost + network.cost
+            point = queue.findings[0].image[None]
+            share = self._share(point)
+            if share <= least:
+                least, self.point, self.broken_by = share, point, trial.search.name
+        self.logits = self._ask(self.point, "answer")
+        return self
+
+    def _share(self, point: Tensor) -> float:
+        return float((self._ask(point, "choice").argmax(1) == self.label).float().mean())
+
+    def _ask(self, point: Tensor, purpose: str) -> Tensor:
+        """Logits [repeats, k] of the model itself at one point."""
+        drawn = []
+        point = point.contiguous()  # a random number's place follows that of its pixel in memory
+        for number in range(REPEATS):
+            with drawing(self.seed, self.id, purpose, number, self.device):
+                drawn.append(answer(self.model, point.to(self.device)).float().cpu())
+        self.cost.forward += REPEATS
+        return torch.cat(drawn)
