@@ -77,13 +77,13 @@ class Shelf:
 
     def dataset_of(self, setup: Any) -> Pictures:
         stored = setup.dataset in ("imagenet-c", "cue-conflict") or setup.dataset.startswith("tiny")
-        labels = "folder1000" if setup.dataset == "folder" else SETS[setup.dataset].labels
+        labels = "folder10" if setup.dataset == "folder" else SETS[setup.dataset].labels
         return Pictures(setup.dataset, f"{setup.dataset} {setup.part} {self.limit}", labels, stored)
 
 
 def subject(suite: str, options: RunOptions) -> Subject:
     """A model that the suite fits, whose card tells of two branches."""
-    model = fake_model(classes=10 if suite.startswith("tiny") else 1000)
+    model = fake_model(classes=10 if suite.startswith(("tiny", "folder")) else 1000)
     card = replace(model.card, branches=("clean", "adv"), method="intriguing")
     return Subject.of(Model(model.net, card), options.protocol)
 
