@@ -14,7 +14,7 @@ PYTEST ?= --numprocesses=2 --dist=worksteal
 # With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
 HASHES ?= --require-hashes
 
-.PHONY: demo test test-cluster check format docs install lock mutants sbom input-parity
+.PHONY: demo test test-cluster test-machines gpu check format docs install lock mutants sbom input-parity
 
 install: $(STAMP)
 
@@ -39,6 +39,14 @@ test: $(STAMP)
 test-cluster: $(STAMP)
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraint requirements.txt --no-verify-hashes 'ray[default]'
 	$(BIN)/python -m pytest tests/engine/test_cluster.py
+
+# As other machines would run them: other kernels, thread counts, locale, a read-only home. QUICK=quick is CI's part.
+test-machines: $(STAMP)
+	.ci/machines $(QUICK)
+
+# On a machine with a GPU: the tests on it, agreement with the CPU, speed and memory, as one page (about ten minutes).
+gpu: $(STAMP)
+	$(BIN)/python benchmarks/gpu.py --out reports/gpu.md
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

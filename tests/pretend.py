@@ -303,7 +303,8 @@ _REGISTERED: list[torch.library.Library] = []
 
 
 def install() -> torch.device:
-    """Register the device with torch, once a process, and return it."""
+    """Register the device with torch and return it: once a process, and (at a test file's import) before the first
+    backward pass, when torch counts its devices."""
     if not _REGISTERED:
         _setup_privateuseone_for_python_backend(NAME, _Module())
         own = torch.library.Library("aten", "IMPL")

@@ -2,7 +2,7 @@
 
 The lock is the kernel's (`flock`) on `runs/RUN/.driver`: it goes with the process however that ends, so that nothing
 can be stale and no clock is asked. Object stores have none: two drivers there do each other's units again, and each
-unit counts once, as on a disk whose file system cannot lock.
+unit counts once, as on a disk whose file system cannot lock, or under a system without `flock` (Windows).
 """
 
 import errno
@@ -41,8 +41,10 @@ def sole_driver(store: Store, run_id: str, shard: Shard | None) -> Iterator[None
 
 
 def _lock(handle: int, path: Path, address: str) -> None:
-    import fcntl
-
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
