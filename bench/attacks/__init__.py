@@ -13,6 +13,7 @@ ATTACKS = {
     "mi-fgsm": "the momentum iterative method (arXiv 1710.06081; as in NoFrost's evaluation)",
     "mi-pgd": "the momentum iterative method from a random start (as in NoFrost's evaluation)",
     "cw-pgd": "PGD on Carlini and Wagner's loss, confidence 50 (arXiv 1608.04644; as in NoFrost's evaluation)",
+    "transfer": "momentum, diverse inputs and smoothed gradients on other models (arXiv 1904.02884); a suite's alone",
     "autoattack": "the standard ensemble: apgd-ce, apgd-t, fab-t, square (arXiv 2003.01690; for L1 arXiv 2103.01208)",
     "aa-fast": "a cheaper ensemble of the same parts, under its own name",
 }

@@ -16,6 +16,7 @@ from bench.suites import (
     robustbench,
     shift,
     tiny,
+    transfer,
     union,
 )
 from bench.suites.base import Suite
@@ -32,6 +33,7 @@ SUITES: dict[str, Suite] = {
         branches,
         attacks,
         union,
+        transfer,
         robustbench,
         diagnostics,
         tiny,

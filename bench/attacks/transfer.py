@@ -1,0 +1,187 @@
+"""Transfer from other models, for a model whose gradients are not to be trusted: a lower bound of what breaks it.
+
+Pictures are made on surrogates by the momentum iterative method (arXiv 1710.06081) with diverse inputs (arXiv
+1803.06978) and translation-invariant gradients (arXiv 1904.02884), and judged by the model.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.attacks import norms
+from bench.attacks.base import Attack, AttackResult, Progress
+from bench.attacks.checks import check_call, check_logits
+from bench.attacks.forward import answer
+from bench.attacks.losses import margin
+from bench.attacks.network import Cost, Precision, device_of, freeze
+from bench.attacks.randomness import Generators, generator
+from bench.attacks.result import CLEAN
+from bench.condition import spell
+from bench.errors import UsageError
+from model_zoo.load import Model, fingerprint, load_model
+
+STEPS = 10
+DECAY = 1.0
+DIVERSE = 0.5
+"""Chance of a picture to be shown smaller, somewhere on a black ground, in a step (arXiv 1803.06978, section 4.1)."""
+
+SMALLEST = 0.9
+"""The least side of such a picture, of the whole."""
+
+NOTE = "made on other models: more than this breaks the model, so that the accuracy is an upper bound"
+
+VERSION = "1"
+
+
+def step_size(eps: Fraction) -> Fraction:
+    """A quarter of eps: ten steps that can cross the ball and come back."""
+    return eps / 4
+
+
+@dataclass(frozen=True)
+class TransferAttack(Attack):
+    """Pictures made on each of `surrogates`, model names; an image is broken when one of them is misclassified."""
+
+    surrogates: tuple[str, ...] = ()
+
+    @property
+    def implementation(self) -> str:
+        """The code and the surrogates' weights behind the number."""
+        made = ", ".join(f"{name} {fingerprint(_surrogate(name))[:12]}" for name in self.surrogates)
+        return f"bench.attacks.transfer {VERSION} from {made}"
+
+    def made_through(self, branch: str) -> Attack:
+        """Refuse: the model's branches have no part in how the pictures are made."""
+        raise UsageError(f"transfer is made on other models, not through branch {branch}: use --suite pgd-branches")
+
+    def searched_in(self, precision: Precision) -> Attack:
+        """Refuse: surrogates are seen in their own precision."""
+        raise UsageError(f"--precision {precision}: transfer has none; leave it out")
+
+    def run(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        ids: Sequence[str],
+        *,
+        seed: int = 0,
+        batch_size: int = 32,
+        progress: Progress | None = None,
+        keep_adversarial: bool = False,
+    ) -> AttackResult:
+        """Attack as `Attack.run` does; `steps` in the result are those made on surrogates."""
+        check_call(model, images, labels, ids)
+        logits = _score(model, images, batch_size)
+        check_logits(logits, labels)
+        broken_by = [CLEAN if wrong else None for wrong in (logits.argmax(1) != labels).tolist()]
+        adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
+        for name in self.surrogates:
+            rows = torch.tensor([row for row, verdict in enumerate(broken_by) if verdict is None], dtype=torch.int64)
+            if progress:
+                progress(len(images) - len(rows), len(images))
+            if not len(rows):
+                break
+            surrogate = _fitting(name, images, logits.shape[1]).to(device_of(model))
+            for part in torch.split(rows, batch_size):
+                draws = [generator(seed, ids[row], f"transfer {name}", 0) for row in part.tolist()]
+                adversarial[part] = craft(surrogate, images[part], labels[part], draws, float(self.eps))
+            steps[rows] += STEPS
+            cost += Cost(STEPS * len(rows) + len(rows), STEPS * len(rows))
+            logits[rows] = _score(model, adversarial[rows], batch_size)
+            for row in rows[logits[rows].argmax(1) != labels[rows]].tolist():
+                broken_by[row] = f"transfer from {name}"
+        prediction = logits.argmax(1)
+        return AttackResult(
+            prediction=prediction,
+            confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
+            margin=margin(logits, labels),
+            distance=norms.size(adversarial - images, self.norm),
+            steps=steps,
+            broken_by=broken_by,
+            adversarial=adversarial if keep_adversarial else None,
+            cost=cost,
+            notes=(NOTE,),
+        )
+
+
+def transfer(eps: Fraction, surrogates: Sequence[str]) -> TransferAttack:
+    """The attack in Linf from `surrogates`."""
+    choices = f"k{STEPS}-a{spell(step_size(eps))}-mi-di-ti-from-{'-'.join(surrogates)}"
+    return TransferAttack("transfer", "linf", eps, (), choices, surrogates=tuple(surrogates))
+
+
+def craft(surrogate: nn.Module, images: Tensor, labels: Tensor, draws: Generators, eps: float) -> Tensor:
+    """The final iterates [n, 3, h, w] on `surrogate`, on the CPU; what an image draws is its own."""
+    device = device_of(surrogate)
+    image, label = images.to(device), labels.to(device)
+    x, velocity = image, torch.zeros_like(image)
+    step = float(step_size(Fraction(eps).limit_denominator(10**9)))
+    for _ in range(STEPS):
+        leaf = x.detach().requires_grad_()
+        with torch.enable_grad():
+            loss = F.cross_entropy(surrogate(diverse(leaf, draws)), label, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        velocity = DECAY * velocity + norms.unit(smooth(gradient), "l1")
+        x = norms.project(x + step * velocity.sign(), image, eps, "linf")
+    return x.detach().cpu()
+
+
+def diverse(x: Tensor, draws: Generators) -> Tensor:
+    """Some of `x` [n, 3, h, w], as `draws` say, shown smaller at some place on black."""
+    h, w = x.shape[2:]
+    shown = []
+    for picture, draw in zip(torch.split(x, 1), draws, strict=True):
+        chance, scale, down, right = draw.random(4)
+        side = int(h * (SMALLEST + (1 - SMALLEST) * scale)), int(w * (SMALLEST + (1 - SMALLEST) * scale))
+        if chance >= DIVERSE or side == (h, w):
+            shown.append(picture)
+            continue
+        top, left = int(down * (h - side[0] + 1)), int(right * (w - side[1] + 1))
+        smaller = F.interpolate(picture, side, mode="bilinear", align_corners=False)
+        shown.append(F.pad(smaller, (left, w - side[1] - left, top, h - side[0] - top)))
+    return torch.cat(shown)
+
+
+def smooth(gradient: Tensor) -> Tensor:
+    """The gradient under a Gaussian of about a fifteenth of the picture's width (arXiv 1904.02884, section 3.3)."""
+    kernel = torch.from_numpy(_kernel(max(gradient.shape[3] // 15 // 2 * 2 + 1, 3))).to(gradient)
+    return F.conv2d(gradient, kernel.repeat(3, 1, 1, 1), padding="same", groups=3)
+
+
+@functools.cache
+def _kernel(length: int) -> NDArray[np.float64]:
+    """[1, length, length], three standard deviations to the edge, of sum 1."""
+    line = np.exp(-0.5 * np.linspace(-3, 3, length) ** 2)
+    square: NDArray[np.float64] = np.outer(line, line)[None]
+    square /= square.sum()
+    return square
+
+
+@functools.cache
+def _surrogate(name: str) -> Model:
+    return load_model(name)
+
+
+def _fitting(name: str, images: Tensor, classes: int) -> nn.Module:
+    """The surrogate, frozen. Raises `UsageError` where it sees other pictures or knows other classes."""
+    model = _surrogate(name)
+    size, known = model.card.input.size, model.card.classes
+    if (size, known) != (images.shape[3], classes):
+        raise UsageError(
+            f"surrogate {name} sees pictures of {size} pixels and knows {known} classes, where the model has "
+            f"{images.shape[3]} and {classes}: transfer needs surrogates of the same pictures and classes"
+        )
+    return freeze(model)
+
+
+def _score(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
+    device = device_of(model)
+    return torch.cat([answer(model, own.to(device)).float().cpu() for own in torch.split(images, batch_size)])

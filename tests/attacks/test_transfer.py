@@ -1,0 +1,76 @@
+"""Transfer: made on other models, judged by the model, the same in any batch; what does not fit is refused."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import nn
+
+from bench.attacks.randomness import generator
+from bench.attacks.transfer import diverse, smooth, transfer
+from bench.datasets.tiny import generate
+from bench.errors import UsageError
+from model_zoo import load_model
+
+EPS = Fraction(8, 255)
+
+Shown = tuple[torch.Tensor, torch.Tensor, list[str]]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Shown:
+    batch = generate("val", 24)
+    images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
+    return images, torch.as_tensor(batch.labels).long(), list(batch.ids)
+
+
+def test_pictures_of_one_undefended_network_break_another(pictures: Shown) -> None:
+    images, labels, ids = pictures
+    victim, defended = load_model("tiny_std_s1"), load_model("tiny_at")
+    large = transfer(Fraction(16, 255), ["tiny_std"])
+    found = large.run(victim, images, labels, ids, keep_adversarial=True)
+    assert found.robust.float().mean() < 0.5
+    assert found.adversarial is not None
+    assert torch.equal(victim(found.adversarial).argmax(1) == labels, found.robust)
+    assert (found.adversarial - images).abs().max() <= 16 / 255 + 1e-6
+    assert large.run(defended, images, labels, ids).robust.sum() > found.robust.sum()
+
+
+def test_batches_change_nothing(pictures: Shown) -> None:
+    images, labels, ids = pictures
+    attack, victim = transfer(EPS, ["tiny_std", "tiny_at"]), load_model("tiny_std_s1")
+    one, other = (attack.run(victim, images, labels, ids, batch_size=n, keep_adversarial=True) for n in (24, 9))
+    assert one.broken_by == other.broken_by
+    assert one.adversarial is not None
+    assert other.adversarial is not None
+    assert ((one.adversarial - other.adversarial).abs() < 1e-5).float().mean() > 0.999
+
+
+def test_the_name_and_the_code_say_on_which_models_it_was_made() -> None:
+    attack = transfer(EPS, ["tiny_std"])
+    assert attack.name == "transfer-linf-eps8_255-k10-a2_255-mi-di-ti-from-tiny_std"
+    assert attack.implementation.startswith("bench.attacks.transfer 1 from tiny_std ")
+
+
+def test_a_shown_picture_is_smaller_on_black_or_as_it_was() -> None:
+    x = torch.ones(64, 3, 32, 32)
+    shown = diverse(x, [generator(0, str(i), "transfer", 0) for i in range(64)])
+    covered = shown.mean((1, 2, 3))
+    assert 16 <= int((covered < 1).sum()) <= 48
+    assert (covered >= 0.85**2).all()
+
+
+def test_smoothing_keeps_the_mean_and_spreads_a_point() -> None:
+    point = torch.zeros(1, 3, 32, 32)
+    point[:, :, 16, 16] = 1
+    spread = smooth(point)
+    assert spread.sum((2, 3)).flatten().tolist() == pytest.approx([1, 1, 1])
+    assert 0 < float(spread.max()) < 1
+
+
+def test_surrogates_of_other_classes_are_refused() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5)).eval()
+    images = torch.rand(2, 3, 32, 32)
+    labels = net(images).argmax(1)
+    with pytest.raises(UsageError, match="same pictures and classes"):
+        transfer(EPS, ["tiny_std"]).run(net, images, labels, ["a", "b"])
