@@ -25,7 +25,8 @@ from bench.attacks.randomness import Generators, generator
 from bench.attacks.result import CLEAN
 from bench.condition import spell
 from bench.errors import UsageError
-from model_zoo.load import Model, fingerprint, load_model
+from model_zoo.load import Model, load_model
+from model_zoo.registry import find_card
 
 STEPS = 10
 DECAY = 1.0
@@ -54,7 +55,7 @@ class TransferAttack(Attack):
     @property
     def implementation(self) -> str:
         """The code and the surrogates' weights behind the number."""
-        made = ", ".join(f"{name} {fingerprint(_surrogate(name))[:12]}" for name in self.surrogates)
+        made = ", ".join(f"{name} {_weights(name)}" for name in self.surrogates)
         return f"bench.attacks.transfer {VERSION} from {made}"
 
     def made_through(self, branch: str) -> Attack:
@@ -163,6 +164,11 @@ def _kernel(length: int) -> NDArray[np.float64]:
     square: NDArray[np.float64] = np.outer(line, line)[None]
     square /= square.sum()
     return square
+
+
+def _weights(name: str) -> str:
+    """Which weights the surrogate's card names, by the hash of their files."""
+    return "+".join(file.sha256[:12] or "unverified" for file in find_card(name).weights.files)
 
 
 @functools.cache
