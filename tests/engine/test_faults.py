@@ -76,7 +76,9 @@ def test_a_model_that_fails_later_costs_its_own_cells_alone(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the first look, in the middle of the work."""
-    monkeypatch.setattr(contract, "check_model", lambda *_: contract.Contract(4, 10, "float32", 0, 0, 0, False, False))
+    monkeypatch.setattr(
+        contract, "check_model", lambda *_, **_given: contract.Contract(4, 10, "float32", 0, 0, 0, False, False)
+    )
     with pytest.raises(IncompleteError, match=r"(?s)1 units were given up, 1 are done.*of bad after \d attempts"):
         bench.run([model(Does(what), "bad"), model(Good(), "good")], out=tmp_path, **TINY)
     assert set(bench.records(tmp_path)["model"]) == {"good"}

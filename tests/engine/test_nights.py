@@ -153,14 +153,14 @@ def test_clocks_that_jump_change_nothing(
 def test_a_read_that_hangs_ends_the_run_with_its_name(
     imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for_ever, real = threading.Event(), FolderDataset.read
+    for_ever, real = threading.Event(), FolderDataset.load
     monkeypatch.setattr(execute, "READ_SECONDS", 0.3)
     monkeypatch.setattr(
-        FolderDataset, "read", lambda self, index: for_ever.wait() if index == 17 else real(self, index)
+        FolderDataset, "load", lambda self, index: for_ever.wait() if index == 17 else real(self, index)
     )
     with pytest.raises(DataError, match=r"picture n.*_5 was not read within 0 s: the disk or network .* hangs"):
         bench.run(fake_model(), "imagenet", data=imagenet, out=tmp_path, quiet=True)
-    monkeypatch.setattr(FolderDataset, "read", real)
+    monkeypatch.setattr(FolderDataset, "load", real)
     rest = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path)
     assert [unit.key.start for unit in rest.todo] == [10, 20, 30]
     for_ever.set()

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -24,6 +24,7 @@ def test_mcnemar_is_that_of_statsmodels(only_a: int, only_b: int) -> None:
     assert mcnemar(only_a, only_b) == pytest.approx(min(1.0, expected), rel=1e-9)
 
 
+@settings(max_examples=20, deadline=None)  # statsmodels takes a tenth of a second and more for each
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
