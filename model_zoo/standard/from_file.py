@@ -8,9 +8,12 @@ import hashlib
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -106,17 +109,47 @@ def _import(path: Path) -> Any:
     name = f"_bench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     module = ModuleType(name)
     module.__file__ = str(path)
-    _forget_others(local_imports(path))
+    imports = local_imports(path)
+    _forget_others(imports)
+    finder = _FromSource(imports)
     sys.modules[name] = module  # dataclasses and pickles look their module up by name
     sys.path.insert(0, str(path.parent))
+    sys.meta_path.insert(0, finder)
     importlib.invalidate_caches()
     try:
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         raise UnknownModelError(f"{path} failed on import: {type(error).__name__}: {error}") from error
     finally:
+        sys.meta_path.remove(finder)
         sys.path.remove(str(path.parent))
     return module
+
+
+class _SourceAlone(SourceFileLoader):
+    """Reads the source each time: Python's own takes bytecode of a file of the same length and second for its own."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = compile(self.get_data(path), path, "exec", dont_inherit=True)
+        return code
+
+
+class _FromSource(MetaPathFinder):
+    """Finds the modules `files` by name, before Python's own finders, and has them read from their source."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self.files = files
+
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None, /
+    ) -> ModuleSpec | None:
+        file = self.files.get(fullname)
+        if file is None:
+            return None
+        inside = [str(file.parent)] if file.name == "__init__.py" else None
+        loader = _SourceAlone(fullname, str(file))
+        return spec_from_file_location(fullname, file, loader=loader, submodule_search_locations=inside)
 
 
 _imported: dict[str, str] = {}

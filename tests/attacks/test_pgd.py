@@ -80,7 +80,8 @@ def test_random_starts_fill_the_ball_and_belong_to_the_image(subject: Subject, n
     attack = make_pgd(norm, eps, 1, Fraction(1, 10**9))
     first = adversarial(attack, subject)
     again = adversarial(attack, subject, batch_size=5)
-    assert torch.equal(first, again)
+    # the step of 1e-9 follows a gradient that other batches round otherwise: two roundings of pixels in [0, 1]
+    torch.testing.assert_close(first, again, rtol=0, atol=2 * 2**-24)
     assert not torch.equal(first, adversarial(attack, subject, seed=1))
 
 

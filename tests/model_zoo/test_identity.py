@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -279,8 +280,9 @@ def write(folder: Path, scale: float, shift: float) -> str:
     return f"file:{folder}/net.py:make?size=16&classes=3&labels=folder3&mean=0:0:0&std=1:1:1"
 
 
-def test_a_file_is_what_it_imports_from_its_own_folder(tmp_path: Path) -> None:
+def test_a_file_is_what_it_imports_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two folders with modules of the same names in one process, and one of them edited: each answers as it says."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # stale bytecode is what must not count
     ones = torch.ones(1, 3, 16, 16)
     x, y = write(tmp_path / "x", 2, 0), write(tmp_path / "y", 3, 0)
     models = [load_model(x), load_model(y)]
