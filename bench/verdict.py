@@ -52,13 +52,16 @@ def put_verdict(store: Store, cell_id: str, verdict: Verdict) -> None:
 
 
 def has_verdict(store: Store, cell_id: str) -> bool:
-    """Whether the cell has one."""
-    return RELIABILITY in store.names(f"cells/{cell_id}")
+    """Whether the cell has a sound one: a damaged one is made again by the same command."""
+    try:
+        return read_verdict(store, cell_id) != Verdict()
+    except StoreError:
+        return False
 
 
 def read_verdict(store: Store, cell_id: str) -> Verdict:
     """The cell's verdict, an empty one where it has none. Raises `StoreError` where it is damaged."""
-    if not has_verdict(store, cell_id):
+    if RELIABILITY not in store.names(f"cells/{cell_id}"):
         return Verdict()
     key = f"cells/{cell_id}/{RELIABILITY}"
     try:
@@ -66,5 +69,5 @@ def read_verdict(store: Store, cell_id: str) -> Verdict:
         if not (found.level and found.because):
             raise ValueError("it has no level or no reason")
     except ValueError as error:
-        raise StoreError(f"{store.address}/{key}: damaged ({error}); delete it and repeat the run's command") from None
+        raise StoreError(f"{store.address}/{key}: damaged ({error}); the run's command makes it anew") from None
     return found

@@ -148,7 +148,12 @@ class ResultsFolder:
             self.cells[cell_id] = cell
         if len(records) < cell.protocol.images and not _stopped(cell, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
-        return LoadedCell(cell, records, tuple(problems), read_verdict(self.store, cell_id), tuple(measured))
+        try:
+            verdict = read_verdict(self.store, cell_id)
+        except StoreError as error:
+            verdict = Verdict()
+            problems.append(str(error))
+        return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured))
 
     def _unread(self, cell_id: str) -> Iterator[str]:
         """What could not be read for reasons that can pass."""

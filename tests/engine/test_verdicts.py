@@ -12,7 +12,7 @@ import bench
 from bench.attacks import masking, overstatement, reliability
 from bench.board.leaderboard import readable
 from bench.engine.run import prepare
-from bench.errors import StoreError, UsageError
+from bench.errors import UsageError
 from bench.store import Store
 from bench.terminal import print_results
 from bench.testing import fake_model
@@ -131,11 +131,15 @@ def test_another_model_of_the_run_lends_its_examples(imagenet: Path, tmp_path: P
     assert (read.level, list(read.because), read.sample) == (assessed["level"], assessed["because"], assessed["sample"])
 
 
-def test_a_damaged_verdict_is_named(directory: Path) -> None:
+def test_a_damaged_verdict_costs_its_own_cell_and_is_made_anew(imagenet: Path, directory: Path) -> None:
     (file,) = verdict_files(directory)
+    before = file.read_bytes()
     file.write_text('{"level": "splendid", "because": []}')
-    with pytest.raises(StoreError, match=r"reliability.json: damaged .*delete it"):
-        bench.results(directory)
+    frame = bench.results(directory)
+    assert any("reliability.json: damaged" in problem for problem in frame.attrs["problems"])
+    assert set(frame["condition"]) == {"imagenet/clean"}  # what is not harmed is shown
+    bench.run(says_always(0), "pgd", data=imagenet, out=directory, **PGD)
+    assert file.read_bytes() == before
 
 
 def test_a_negative_sample_is_refused(imagenet: Path, tmp_path: Path) -> None:
