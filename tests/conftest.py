@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 # One thread everywhere: floats then depend on neither the machine's core count nor its load.
 torch.set_num_threads(1)
+
+# A machine that is busy with other work is no fault of a test's.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -189,6 +189,8 @@ def test_what_a_copy_cannot_be_trusted_with_is_attacked_itself(
     expected = -torch.autograd.grad(F.cross_entropy(model(leaf), subject.labels, reduction="sum"), [leaf])[0]
     assert asked.gradient is not None
     tolerance = 1e-6 if because else 1e-4
+    if because == "autocast":  # a bfloat16 sum may end one step apart in another layout of memory
+        tolerance = torch.finfo(torch.bfloat16).eps * expected.abs().max().item()
     torch.testing.assert_close(asked.gradient, expected, atol=tolerance, rtol=1e-3)
 
 

