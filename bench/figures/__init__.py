@@ -1,6 +1,7 @@
-"""The papers' comparison figures, redrawn from a results folder; one file a paper.
+"""The papers' comparison figures, redrawn from a results folder; a room a paper.
 
-Adding a figure: write its function in its paper's file and name it in that file's `FIGURES`.
+Adding a figure: write its function under `@figure` in a file of its paper's room; a new file is named in the room's
+`FIGURES`.
 """
 
 import contextlib

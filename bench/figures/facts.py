@@ -53,6 +53,9 @@ COMPARED = (
 GROWTH = ("depth", "width", "size")
 """In what networks of one family differ."""
 
+MIXTURE = ("images", "share", "normalisation", "separate", "role", "consistent", "objective")
+"""In what joint trainings differ: the mixture of images, and what normalises them."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -96,6 +99,11 @@ class Facts:
         return self.traits.share
 
     @property
+    def adversarial(self) -> bool:
+        """Whether adversarial images are among those that it was trained on."""
+        return "adversarial" in self.traits.images
+
+    @property
     def separate(self) -> int:
         """Batch norms in training, one for each part of a batch; 1 where all went through the same."""
         return self.traits.batch_norms or len(self.branches) or 1
@@ -123,7 +131,7 @@ class Facts:
 
     def lacks(self, needs: Iterable[str]) -> list[str]:
         """Those of the fields that nothing is known of."""
-        clean = bool(self.traits.images) and "adversarial" not in self.traits.images
+        clean = bool(self.traits.images) and not self.adversarial
         unasked = ("attacker",) if clean else ()
         return [field for field in needs if field not in unasked and self.get(field) in ("", 0, (), None)]
 

@@ -11,12 +11,12 @@ import bench
 from bench.cli import main
 from bench.errors import UsageError
 from bench.figures import FIGURES, read_traits, style, write_figures
-from bench.figures.advprop import DISTORTED
+from bench.figures.advprop.distorted import DISTORTED
 from bench.figures.base import NotMeasuredError
 from bench.figures.facts import Facts, differences, groups, merged
 from bench.figures.flops import multiply_adds, multiply_adds_of_resnet
 from bench.figures.measured import Numbers
-from bench.figures.nofrost import AXES
+from bench.figures.nofrost.radar import AXES
 from bench.published.papers import points
 from bench.suites.registry import SUITES
 from bench.testing import fake_model, write_results

@@ -11,11 +11,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import bench
+from bench import figures
 from bench.cli import build_parser, main
 from bench.errors import StoreError
 from bench.figures import FIGURES, heat_maps, style
-from bench.figures.base import FigureSpec, NotMeasuredError, Series, beside
+from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.measured import Numbers
+from bench.figures.series import Series, beside
 from bench.published.papers import NOFROST, find
 from bench.published.table import published_table
 from bench.suites.registry import SUITES
@@ -257,3 +259,11 @@ def test_names_with_markup_are_written_as_they_are(data: Numbers, tmp_path: Path
 def test_the_page_lists_every_figure() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text == with_table(text), "run `make docs`"
+
+
+def test_every_figure_that_a_paper_room_declares_is_drawn() -> None:
+    """A file that its room does not name would be a figure that nobody misses."""
+    rooms = Path(figures.__file__).parent
+    declared = re.findall(r'^@figure\(\s*"([a-z0-9-]+)"', "".join(p.read_text() for p in rooms.rglob("*.py")), re.M)
+    assert sorted(declared) == sorted(BY_NAME)
+    assert len(BY_NAME) == len(FIGURES)

@@ -1,0 +1,90 @@
+"""A batch norm for each kind of image."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from bench.figures import style
+from bench.figures.base import FigureSpec, figure
+from bench.figures.facts import MIXTURE, Facts, groups
+from bench.figures.measured import Column, Numbers
+from bench.figures.series import Series, bars
+from bench.published.papers import points, readings, sources
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLACES = ("clean", "under attack")
+
+
+def _names(data: Numbers) -> list[str]:
+    return [facts.name for facts in data.models]
+
+
+@figure(
+    "intriguing-mixture-batch-norm",
+    "A batch norm for each kind of image",
+    "1906.03787, tables of mixture BN",
+    "--model tiny_std,tiny_at,tiny_mbn@clean,tiny_mbn@adv --suite tiny-pgd",
+    ("images", "normalisation"),
+)
+def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Each branch of a mixture beside the network trained on its images alone."""
+    columns = {"clean": data.clean(_names(data)), "adversarial": data.robust(_names(data))}
+    series, texts = [], [c.about() for c in columns.values() if c]
+    for alone, mixed in mixtures(spec, data, columns):
+        for label, of in (("one batch norm, these images alone", alone), ("its branch of the mixture", mixed)):
+            numbers = [column.numbers[of[role].name] for role, column in columns.items() if column]
+            ends = [(n.low, n.high) for n in numbers]
+            series.append(Series(label, (), [n.value for n in numbers], ends))
+        texts.append(f"{', '.join(f.name for f in (*alone.values(), *mixed.values()))}")
+        break
+    figure, axes = style.panels(2, height=2.9)
+    if len(series) == 2:
+        bars(axes[0], PLACES, series, "accuracy (%)", "measured")
+        style.legend(axes[0])
+    else:
+        style.note(axes[0], f"not measured; {spec.to_measure('DIR')}")
+    rows = [row for each in points(spec.name).values() for row in each]
+    by_place = {(row.method, row.x): row.number.value for row in rows}
+    alone_shown = [by_place["one batch norm, clean images alone", "clean"]]
+    alone_shown.append(by_place["one batch norm, adversarial images alone", "under attack"])
+    shown = [Series("one batch norm, these images alone", (), alone_shown)]
+    shown += [
+        Series(f"its branch of the {name}", (), [by_place[name, x] for x in PLACES])
+        for name in ("mixture", "mixture with ALP")
+    ]
+    bars(axes[1], PLACES, shown, "accuracy (%)", "published", hollow=True)
+    style.legend(axes[1])
+    measured = f"Measured: {'; '.join(texts)}. " if series else ""
+    style.caption(
+        figure,
+        f"{spec.title}. {measured}Published: ResNet-152, ImageNet, PGD-2000 targeted, eps 16/255, {readings(rows)} "
+        f"({sources(rows)}).",
+    )
+    return figure
+
+
+def mixtures(
+    spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | None]
+) -> Iterator[tuple[dict[str, Facts], dict[str, Facts]]]:
+    """Networks of one kind trained on each sort of images alone, and the branches of one trained on both, by images;
+    each measured in the column of its images."""
+
+    def measured(facts: Facts, role: str) -> bool:
+        column = columns.get(role)
+        return column is not None and facts.name in column.numbers
+
+    free = [field for field in (*MIXTURE, "attacker") if field != "consistent"]
+    for group in groups(data.told(spec.needs), *free):
+        alone = {f.traits.only: f for f in group if f.traits.only and f.separate == 1 and measured(f, f.traits.only)}
+        bases: dict[str, dict[str, Facts]] = {}
+        for f in group:
+            if f.separate == 2 and f.role and measured(f, f.role):
+                bases.setdefault(f.name.rpartition("@")[0], {})[f.role] = f
+        mixed = [branches for branches in bases.values() if len(branches) == len(columns)]
+        # Of several, the one whose attacker is that of the network trained on adversarial images alone.
+        mixed.sort(
+            key=lambda b: b["adversarial"].traits.attacker != alone.get("adversarial", Facts("")).traits.attacker
+        )
+        if mixed and len(alone) == len(columns):
+            yield {role: alone[role] for role in columns}, {role: mixed[0][role] for role in columns}

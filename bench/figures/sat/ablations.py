@@ -1,0 +1,44 @@
+"""What the smooth derivative does in the attack and the update, and what the part below zero does."""
+
+from typing import TYPE_CHECKING
+
+from bench.figures.base import FigureSpec, figure
+from bench.figures.facts import groups
+from bench.figures.measured import Numbers
+from bench.figures.sat.activations import NEEDS, adversarial_alone
+from bench.figures.series import clean_and_robust
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RECTIFIED = ("celu", "silu_rectified", "gelu_rectified", "elu_rectified")
+
+
+@figure(
+    "sat-gradient-ablation",
+    "ReLU forwards with a smooth derivative backwards",
+    "2006.14536, Table 1",
+    "--model tiny_at,tiny_sat_smooth_attack,tiny_sat_smooth_update,tiny_sat_smooth_both --suite tiny-pgd",
+    NEEDS,
+)
+def gradient_ablation(spec: FigureSpec, data: Numbers) -> "Figure":
+    """ReLU forwards; a smooth derivative in the attack, in the update, in both."""
+    found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "smooth_gradient")
+    kept = [group for group in found if any(f.traits.smooth_gradient for f in group)]
+    order = sorted((f for group in kept for f in group), key=lambda f: (len(f.traits.smooth_gradient), f.name))
+    return clean_and_robust(spec, data, [f.name for f in order])
+
+
+@figure(
+    "sat-negative-part",
+    "Smooth activations with and without the part below zero",
+    "2006.14536, sections 4.2 and 4.3",
+    "--model tiny_sat_silu,tiny_sat_silu_rectified,tiny_sat_elu,tiny_sat_celu --suite tiny-pgd",
+    NEEDS,
+)
+def negative_part(spec: FigureSpec, data: Numbers) -> "Figure":
+    """Smooth activations beside themselves without the part below zero, and CELU beside ELU."""
+    found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "activation")
+    kept = [group for group in found if any(f.traits.activation in RECTIFIED for f in group)]
+    order = sorted((f for group in kept for f in group), key=lambda f: f.traits.activation)
+    return clean_and_robust(spec, data, [f.name for f in order if not f.traits.smooth_gradient])

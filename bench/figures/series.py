@@ -1,0 +1,187 @@
+"""How measured and published numbers come together in a figure: panels beside each other, series, bars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.figures import style
+from bench.figures.base import FigureSpec
+from bench.figures.measured import Column, Numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHORT = 24
+"""Characters of a label that leave room for a second column of a panel's legend."""
+
+MOST_NAMES = 8
+"""Marks of a panel that still have room for their names; of more, the legend tells the lines apart."""
+
+MOST_NUMBERS = 16
+"""Bars that still have room for their numbers."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Marks of one colour: x and y by their order, the interval of y, and names to write beside them.
+
+    `index` chooses colour and marker, so that the same thing looks the same in both panels; by default its place.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    intervals: Sequence[tuple[float, float]] = ()
+    names: Sequence[str] = ()
+    line: bool = False
+    index: int | None = None
+
+
+def beside(
+    spec: FigureSpec,
+    data: Numbers,
+    measured: Sequence[Series],
+    published: Sequence[Series],
+    x: str,
+    y: str,
+    text: str,
+    *,
+    measured_title: str = "measured",
+    published_title: str = "published",
+) -> "Figure":
+    """Measured series left, published ones right; the command in place of what is not measured.
+
+    Raises `NotMeasuredError` where both are empty.
+    """
+    if not measured and not published:
+        raise spec.missing(data)
+    figure, axes = style.panels(2 if published else 1, height=2.9)
+    if measured:
+        draw_series(axes[0], measured, x, y, measured_title, hollow=False)
+    else:
+        style.note(axes[0], f"not measured; {spec.to_measure('DIR')}")
+    if published:
+        draw_series(axes[1], published, x, y, published_title, hollow=True)
+    style.caption(figure, f"{spec.title}. {text}")
+    return figure
+
+
+def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: str, *, hollow: bool) -> None:
+    """All series in one panel, with a legend below."""
+    for place, one in enumerate(series):
+        index = place if one.index is None else one.index
+        if hollow:
+            style.published(axes, one.x, one.y, label=one.label, index=index, line=one.line)
+        else:
+            style.measured(axes, one.x, one.y, one.intervals, label=one.label, index=index, line=one.line)
+    axes.margins(x=0.08)
+    if sum(len(one.names) for one in series) <= MOST_NAMES:
+        for one in series:
+            _write_names(axes, one)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_title(title)
+    short = all(len(one.label) < SHORT for one in series)
+    style.legend(axes, columns=2 if short and len(series) > 3 else 1)
+
+
+def _write_names(axes: "Axes", series: Series) -> None:
+    """Inwards of each mark, above and below in turn, so that neighbours do not meet."""
+    middle = sum(axes.get_xlim()) / 2
+    marks = sorted(zip(series.x, series.y, series.names, strict=False))
+    for place, (x, y, name) in enumerate(marks):
+        right, above = x > middle, place % 2 == 0
+        offset = (-4 if right else 4, 4 if above else -4)
+        axes.annotate(
+            style.plain(name),
+            (x, y),
+            xytext=offset,
+            textcoords="offset points",
+            fontsize=6,
+            ha="right" if right else "left",
+            va="bottom" if above else "top",
+        )
+
+
+LONGEST_ROW = 40
+"""Letters that the names below a row of bars may have together before they are turned."""
+
+
+def bars(
+    axes: "Axes", groups: Sequence[str], series: Sequence[Series], y: str, title: str, *, hollow: bool = False
+) -> None:
+    """Bars of each series' y, a group an entry, with intervals; published ones are hollow."""
+    width = 0.8 / max(1, len(series))
+    for index, one in enumerate(series):
+        places = [g + (index - (len(series) - 1) / 2) * width for g in range(len(groups))]
+        colour = style.colour(index)
+        axes.bar(
+            places,
+            one.y,
+            width * 0.92,
+            label=one.label,
+            linewidth=0.8,
+            edgecolor=colour,
+            facecolor="white" if hollow else colour,
+            hatch="////" if hollow else None,
+        )
+        if one.intervals:
+            errors = style.errors(one.y, one.intervals)
+            axes.errorbar(places, one.y, yerr=errors, fmt="none", ecolor="black", elinewidth=0.6)
+        if len(groups) * len(series) <= MOST_NUMBERS:
+            _write_values(axes, places, one)
+    if len(groups) < 3:
+        axes.set_xlim(-1, len(groups))
+    axes.margins(y=0.14)
+    labels = [style.plain(group) for group in groups]
+    axes.set_xticks(range(len(groups)), labels)
+    if sum(map(len, labels)) > LONGEST_ROW:
+        axes.set_xticks(range(len(groups)), labels, rotation=25, ha="right", rotation_mode="anchor")
+    axes.grid(axis="x", visible=False)
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set_ylabel(y)
+    axes.set_title(title)
+
+
+def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None:
+    """Above each bar and its interval, so that a bar of nothing is seen to be one."""
+    ends = [high for _, high in series.intervals] or series.y
+    for x, value, end in zip(places, series.y, ends, strict=True):
+        axes.annotate(
+            f"{value:.1f}", (x, max(end, 0.0)), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=5.5
+        )
+
+
+def of_column(
+    label: str,
+    x: Sequence[float],
+    column: Column,
+    models: Sequence[str],
+    *,
+    names: Sequence[str] = (),
+    line: bool = False,
+    index: int | None = None,
+) -> Series:
+    """The numbers of `models` in a column, with their intervals."""
+    numbers = [column.numbers[model] for model in models]
+    return Series(label, x, [n.value for n in numbers], [(n.low, n.high) for n in numbers], names, line, index)
+
+
+def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], least: int = 2) -> "Figure":
+    """Two bars a model, clean and under attack, in the order of `names`."""
+    columns = [data.clean(names), data.robust(names)]
+    found = [c for c in columns if c]
+    shared = [name for name in dict.fromkeys(names) if len(found) == 2 and all(name in c.numbers for c in found)]
+    if len(shared) < least:
+        raise spec.missing(data)
+    figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(shared) > 4 else style.ONE_COLUMN)
+    labels = ("clean", "under attack")
+    series = [of_column(label, (), c, shared) for label, c in zip(labels, found, strict=True)]
+    bars(axes, shared, series, "accuracy (%)", "measured")
+    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    axes.set_title("")
+    style.caption(
+        figure, f"{spec.title}. Measured: {'; '.join(c.about() for c in found)}. Published: no number verified."
+    )
+    return figure
