@@ -9,6 +9,8 @@ from model_zoo.reported import fraction
 
 TrainingImages = Literal["clean", "augmented", "adversarial"]
 Normalisation = Literal["", "batch", "group", "layer", "instance", "none"]
+AttackMethod = Literal["pgd", "gradient", "noise"]
+Objective = Literal["", "alp", "trades"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class TrainingAttack:
     (Gaussian); eps: a fraction of the pixel range; steps: 0 where the source does not say, or there are none."""
 
     eps: str
-    method: Literal["pgd", "gradient", "noise"] = "pgd"
+    method: AttackMethod = "pgd"
     norm: Literal["linf", "l2"] = "linf"
     steps: int = 0
     targeted: bool | None = None
@@ -71,7 +73,7 @@ class Traits:
     clean_share: float | None = None
     attacker: TrainingAttack | None = None
     smooth_gradient: tuple[Literal["attack", "update"], ...] = ()
-    objective: Literal["", "alp", "trades"] = ""
+    objective: Objective = ""
     consistent: bool = False
     augmentation: str = ""
     parent: str = ""

@@ -4,8 +4,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from bench.errors import UsageError
 from bench.training.clip import clip_filters
 from bench.training.data import TrainingSet
 from bench.training.recipes import Recipe
-from bench.training.steps import loss_of
+from bench.training.steps import take
 from bench.training.workers import Workers
 from model_zoo.tiny.build import network
 
@@ -25,11 +25,13 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True)
 class Epoch:
-    """A line of the training log: the epoch's number, its mean loss, and its seconds on the clock."""
+    """A line of the training log: the epoch's number, its mean loss, its seconds on the clock, and the share of each
+    domain's training images that the network had right as it came to them."""
 
     epoch: int
     loss: float
     seconds: float
+    right: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,23 @@ def _epoch(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Optimizer, n
     if number >= recipe.epochs - recipe.freeze:
         _freeze_statistics(net)
     started, total = time.monotonic(), 0.0
+    right: dict[str, float] = dict.fromkeys(recipe.domains, 0.0)
     for index, batch in enumerate(job.data.batches(number, recipe.batch_size, workers.share)):
         progress = (number + index / length) / recipe.epochs
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, progress)
-        loss = loss_of(net, batch.to(job.device), recipe, progress, generator)
+        step = take(net, batch.to(job.device), recipe, progress, generator)
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        torch.autograd.backward(step.loss)
         workers.average([p.grad for p in net.parameters() if p.grad is not None])
         if recipe.clip:
             clip_filters(net, recipe.clip)
         optimizer.step()
-        total += float(loss.detach())
+        total += float(step.loss.detach())
+        for domain, share in step.right.items():
+            right[domain] += share / length
     workers.average(list(net.buffers()))
-    return Epoch(number + 1, total / length, time.monotonic() - started)
+    return Epoch(number + 1, total / length, time.monotonic() - started, dict(right))
 
 
 def _freeze_statistics(net: nn.Module) -> None:

@@ -10,9 +10,16 @@ from typing import Any, Literal
 from bench.errors import UsageError
 from model_zoo.card import Method
 from model_zoo.tiny.build import TinySpec
+from model_zoo.traits import AttackMethod, Objective
 
 Domain = Literal["clean", "augmented", "adversarial"]
 SmoothPart = Literal["attack", "update"]
+
+PAIRING = 0.5
+"""Weight of the mean squared difference of the logits in adversarial logit pairing (arXiv 1803.06373, section 4.2)."""
+
+TRADES_WEIGHT = 6.0
+"""TRADES' 1/lambda, the weight of the divergence (arXiv 1901.08573, section 5)."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +27,14 @@ class Attacker:
     """The inner maximisation: `steps` signed steps of `1.25 eps / steps` from a uniform start (arXiv 2001.03994).
 
     eps: Linf radius in units of [0, 1]; ramp: share of the training over which eps grows linearly from 0
+    method: `gradient` steps along the gradient itself, as long in L2 as the signed step, into the same ball; `noise` is
+        Gaussian of standard deviation eps, without a gradient
     """
 
     eps: float = 8 / 255
     steps: int = 1
     ramp: float = 0.3
+    method: AttackMethod = "pgd"
 
     def eps_at(self, progress: float) -> float:
         """The radius when `progress` in [0, 1] of the training is done."""
@@ -37,6 +47,8 @@ class Recipe:
 
     domains: the parts of each batch, in order; each is a version of the same images and weighs the same in the loss.
         With as many normalisation branches as domains, each part goes through its own.
+    clean_share: clean images in percent of the adversarial ones, the first of each batch; needs one normalisation
+    objective: what is minimised beside cross-entropy (`alp`), or in its place (`trades`); on clean and adversarial ones
     optimizer: SGD with Nesterov momentum 0.9, or AdamW
     learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
     clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
@@ -49,6 +61,8 @@ class Recipe:
     method: Method
     about: str
     domains: tuple[Domain, ...] = ("clean",)
+    clean_share: float = 100.0
+    objective: Objective = ""
     net: TinySpec = field(default_factory=TinySpec)
     attacker: Attacker = field(default_factory=Attacker)
     epochs: int = 8
@@ -65,6 +79,15 @@ class Recipe:
     seeds: tuple[int, ...] = (0,)
     """Those of the committed zoo."""
 
+    def __post_init__(self) -> None:
+        if not 0 < self.clean_share <= 100 or (self.clean_share < 100 and self.net.branches):
+            raise UsageError(
+                f"{self.name}: a share of clean images is above 0, at most 100 %, and below that of one normalisation "
+                f"alone; found {self.clean_share:g} % and branches {list(self.net.branches)}"
+            )
+        if self.objective and self.domains != ("clean", "adversarial"):
+            raise UsageError(f"{self.name}: {self.objective} pairs clean with adversarial images, found {self.domains}")
+
     def model_name(self, seed: int) -> str:
         """`tiny_at`, and `tiny_at_s1` for the other seeds."""
         return f"tiny_{self.name}" + (f"_s{seed}" if seed else "")
@@ -75,7 +98,7 @@ _JOINT: tuple[Domain, ...] = ("clean", "adversarial")
 _TWO = TinySpec(branches=("clean", "adv"))
 _THREE = TinySpec(branches=("clean", "aug", "adv"))
 _AUGMENTED: tuple[Domain, ...] = ("clean", "augmented", "adversarial")
-_DEEP = (2, 2, 2)
+_DEEP, _DEEPEST = (2, 2, 2), (4, 4, 4)
 _TWO_DEEP = replace(_TWO, blocks=_DEEP)
 _EVERY_SEED = (0, 1, 2)
 
@@ -116,6 +139,14 @@ def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
     net = TinySpec(activation="relu_smooth_gradient")
     return _once(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts)
 
+
+def _clean_share(percent: int) -> Recipe:
+    about = f"adversarial images and {percent} % as many clean ones, one batch norm"
+    return _once(_MIX, f"mix_{percent}", about, clean_share=percent)
+
+
+_SLOW = Attacker(ramp=0.8)
+_SLOW_ABOUT = "eps growing over 80 % of training"
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -186,6 +217,43 @@ RECIPES: dict[str, Recipe] = {
         ),
         _once(_ADVPROP, "advprop_deep", "auxiliary batch norm, eps 4/255, twice the blocks", net=_TWO_DEEP),
         _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
+        *(_clean_share(percent) for percent in (20, 40, 60, 80)),
+        _once(_MIX, "mix_alp", "clean and adversarial images, one batch norm, logit pairing", objective="alp"),
+        _once(_MBN, "mbn_alp", "clean and adversarial images, a batch norm each, logit pairing", objective="alp"),
+        _once(_STD, "std_deep", "undefended, twice the blocks", net=TinySpec(blocks=_DEEP)),
+        _once(_STD, "std_deepest", "undefended, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
+        _once(_AT, "at_deepest", "adversarial images only, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
+        _once(
+            _ADVPROP,
+            "advprop_noise",
+            "auxiliary batch norm, Gaussian noise (eps 4/255) in place of an attacker",
+            attacker=replace(_WEAK, method="noise"),
+        ),
+        _once(
+            _ADVPROP,
+            "advprop_gradient",
+            "auxiliary batch norm, attacker (eps 4/255) along the gradient itself",
+            attacker=replace(_WEAK, method="gradient"),
+        ),
+        _once(_STD, "std_augmented", "undefended, augmented images only", domains=("augmented",)),
+        _once(
+            _ADVPROP,
+            "advprop_augmented",
+            "as advprop, its clean images augmented",
+            domains=("augmented", "adversarial"),
+            net=TinySpec(branches=("aug", "adv")),
+        ),
+        _once(_MIX, "trades", "TRADES: the prediction on clean images held under attack", objective="trades"),
+        replace(_MIX, name="mix_slow", about=f"{_MIX.about}, {_SLOW_ABOUT}", attacker=_SLOW),
+        replace(
+            _NOFROST,
+            name="nofrost_slow",
+            about=f"{_NOFROST.about}, {_SLOW_ABOUT}",
+            attacker=_SLOW,
+            learning_rate=0.003,
+            warm_up=0.06,
+            clip=0.0,
+        ),
     )
 }
 """Recipes in order of value: the zoo is trained from the top, so that a short night still yields the main

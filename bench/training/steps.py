@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,50 +10,100 @@ from torch.nn import functional as F
 
 from bench.attacks import norms
 from bench.training.data import TrainingBatch
-from bench.training.recipes import Attacker, Domain, Recipe
+from bench.training.recipes import PAIRING, TRADES_WEIGHT, Attacker, Domain, Recipe
 from model_zoo.nets.activations import SmoothGradientReLU
 from model_zoo.nets.normalisation import branch_names, split_branches, use_branch
+from model_zoo.traits import Objective
 
 
-def loss_of(
-    net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator
-) -> Tensor:
-    """Mean cross-entropy over the recipe's domains, ready for `backward`; `progress` of the training in [0, 1]."""
+class Step(NamedTuple):
+    """loss: scalar, ready for `backward`; right: share of each domain's images that the network had right."""
+
+    loss: Tensor
+    right: dict[Domain, float]
+
+
+def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator) -> Step:
+    """The recipe's objective over its domains; `progress` of the training in [0, 1]."""
     parts = [_version(net, batch, domain, recipe, progress, generator) for domain in recipe.domains]
-    labels = batch.labels.repeat(len(parts))
+    labels = torch.cat([batch.labels[: len(part)] for part in parts])
     with ExitStack() as stack:
         stack.enter_context(_smooth(net, "update" in recipe.smooth))
         if branch_names(net):
             stack.enter_context(split_branches(net, branch_names(net)))
-        return F.cross_entropy(net(torch.cat(parts)), labels)
+        logits = net(torch.cat(parts))
+    hits = (logits.detach().argmax(1) == labels).float().split([len(part) for part in parts])
+    right = {domain: float(hit.mean()) for domain, hit in zip(recipe.domains, hits, strict=True)}
+    return Step(_objective(logits, labels, recipe.objective), right)
+
+
+def _objective(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """Mean cross-entropy of logits [n, k]; with `alp` and `trades` the first half is clean, the second adversarial."""
+    if not objective:
+        return F.cross_entropy(logits, labels)
+    clean, adversarial = logits.chunk(2)
+    if objective == "alp":
+        return F.cross_entropy(logits, labels) + PAIRING * F.mse_loss(clean, adversarial)
+    natural = F.cross_entropy(clean, labels[: len(clean)])
+    return natural + TRADES_WEIGHT * _divergence(adversarial, clean)
+
+
+def _divergence(logits: Tensor, reference: Tensor) -> Tensor:
+    """Mean Kullback-Leibler divergence of the prediction [n, k] from the reference's (arXiv 1901.08573, eq. 5)."""
+    return F.kl_div(F.log_softmax(logits, 1), F.log_softmax(reference, 1), reduction="batchmean", log_target=True)
 
 
 def _version(
     net: nn.Module, batch: TrainingBatch, domain: Domain, recipe: Recipe, progress: float, generator: torch.Generator
 ) -> Tensor:
-    """The batch's images [n, 3, h, w] as `domain` has them."""
+    """The batch's images [n, 3, h, w] as `domain` has them; of clean ones the recipe's share."""
     if domain == "clean":
-        return batch.images
+        return batch.images[: round(len(batch.images) * recipe.clean_share / 100)]
     if domain == "augmented":
         return augment(batch.images, generator)
     with _smooth(net, "attack" in recipe.smooth):
-        return perturb(net, batch, recipe.attacker, recipe.attacker.eps_at(progress), generator)
+        eps = recipe.attacker.eps_at(progress)
+        return perturb(net, batch, recipe.attacker, eps, generator, trades=recipe.objective == "trades")
 
 
-def perturb(net: nn.Module, batch: TrainingBatch, attacker: Attacker, eps: float, generator: torch.Generator) -> Tensor:
-    """Adversarial images [n, 3, h, w] of the network in eval mode, through its last branch (the adversarial one)."""
-    images, x = batch.images, batch.images
+def perturb(
+    net: nn.Module,
+    batch: TrainingBatch,
+    attacker: Attacker,
+    eps: float,
+    generator: torch.Generator,
+    *,
+    trades: bool = False,
+) -> Tensor:
+    """Adversarial images [n, 3, h, w] of the network in eval mode, through its last branch (the adversarial one).
+
+    trades: away from the prediction on the clean image, in place of the label
+    """
+    images = batch.images
     if eps == 0:
         return images
+    if attacker.method == "noise":
+        noise = torch.empty(images.shape, memory_format=torch.channels_last).normal_(0, eps, generator=generator)
+        return (images + noise.to(images.device)).clamp_(0, 1)
     noise = torch.empty(images.shape, memory_format=torch.channels_last).uniform_(-eps, eps, generator=generator)
     x = (images + noise.to(images.device)).clamp_(0, 1)
     with _attacked(net):
+        with torch.no_grad():
+            reference = net(images) if trades else None
         for _ in range(attacker.steps):
             x = x.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(F.cross_entropy(net(x), batch.labels), x)
-            ahead = x.detach() + 1.25 * eps / attacker.steps * norms.steepest(gradient, "linf")
+            loss = F.cross_entropy(net(x), batch.labels) if reference is None else _divergence(net(x), reference)
+            (gradient,) = torch.autograd.grad(loss, x)
+            ahead = x.detach() + 1.25 * eps / attacker.steps * _direction(gradient, attacker)
             x = norms.project(ahead, images, eps, "linf")
     return x
+
+
+def _direction(gradient: Tensor, attacker: Attacker) -> Tensor:
+    """The gradient's sign, or the gradient [n, 3, h, w] as long in L2 as that."""
+    if attacker.method == "pgd":
+        return norms.steepest(gradient, "linf")
+    return norms.steepest(gradient, "l2") * gradient[0].numel() ** 0.5
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bench.training.clip import clip_filters
 from bench.training.data import Folder, Share, TinyPictures, TrainingBatch, epoch_order
 from bench.training.loop import Epoch, TrainingJob, learning_rate, train
 from bench.training.recipes import RECIPES, Attacker, Recipe, find_recipe
-from bench.training.steps import augment, loss_of, perturb
+from bench.training.steps import augment, perturb, take
 from bench.training.zoo import make_job, tasks
 from model_zoo.nets.normalisation import use_branch
 from model_zoo.tiny.build import TinySpec, network
@@ -43,7 +43,7 @@ def test_every_recipe_takes_a_step_that_moves_every_weight(name: str) -> None:
     recipe = find_recipe(name)
     torch.manual_seed(0)
     net = network(recipe.net).train()
-    loss = loss_of(net, batch(), recipe, 0.5, torch.Generator().manual_seed(0))
+    loss = take(net, batch(), recipe, 0.5, torch.Generator().manual_seed(0)).loss
     torch.autograd.backward(loss)
     assert loss.isfinite()
     still = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
@@ -78,7 +78,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(tmp_path: Path, name
 def test_a_finished_training_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = job(small("std"), tmp_path)
     before = train(done).read_bytes()
-    monkeypatch.setattr(loop, "loss_of", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(loop, "take", lambda *_: pytest.fail("trained again"))
     assert train(done).read_bytes() == before
 
 
@@ -111,7 +111,7 @@ def test_mixture_batch_norm_keeps_statistics_apart() -> None:
     torch.manual_seed(0)
     recipe = replace(find_recipe("mbn"), attacker=Attacker(ramp=0))
     net = network(recipe.net).train()
-    loss_of(net, batch(), recipe, 1.0, torch.Generator().manual_seed(0))
+    take(net, batch(), recipe, 1.0, torch.Generator().manual_seed(0))
     state = net.state_dict()
     means = {branch: state[f"trunk.1.branches.{branch}.running_mean"] for branch in ("clean", "adv")}
     assert means["clean"].any()
@@ -130,7 +130,7 @@ def test_smooth_gradients_change_the_attack_or_the_update_alone() -> None:
         torch.manual_seed(0)
         recipe = replace(find_recipe(name), net=TinySpec(activation="relu_smooth_gradient"))
         net = network(recipe.net).train()
-        torch.autograd.backward(loss_of(net, batch(), recipe, 1.0, torch.Generator().manual_seed(0)))
+        torch.autograd.backward(take(net, batch(), recipe, 1.0, torch.Generator().manual_seed(0)).loss)
         return net.trunk[0].weight.grad.clone()
 
     found = [gradient(name) for name in ("at", "sat_smooth_attack", "sat_smooth_update", "sat_smooth_both")]
