@@ -8,14 +8,16 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.folder.tables import results
+from bench.training.recipes import Attacker, Recipe
 from model_zoo.card import ModelCard, read_card
 from model_zoo.registry import ROOT
 from model_zoo.tiny.build import TinySpec, network
@@ -89,7 +91,6 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
     log, recipe = trained.log, trained.log["recipe"]
     net, content = recipe["net"], trained.weights.read_bytes()
     blocks, norm = "-".join(map(str, net["blocks"])), "no" if net["norm"] == "none" else net["norm"]
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in net.items()}
     tables: list[tuple[str, dict[str, Any]]] = [
         (
             "",
@@ -99,7 +100,7 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
                 "room": "tiny",
                 "paper": PAPERS[recipe["method"]],
                 "architecture": f"resnet {blocks}, {net['activation']}, {norm} norm",
-                "parameters": sum(p.numel() for p in network(TinySpec(**fields)).parameters()),
+                "parameters": sum(p.numel() for p in network(recipe_of(recipe).net).parameters()),
                 "dataset": "tiny",
                 "labels": "tiny10",
                 "classes": net["classes"],
@@ -122,13 +123,61 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
                 "data": log["data"],
                 "epochs": recipe["epochs"],
                 "loss": [round(e["loss"], 4) for e in log["epochs"]],
+                **_training_accuracy(log["epochs"]),
                 "torch": log["torch"],
                 "threads": log["threads"],
             },
         ),
+        ("[traits]", traits_of(recipe_of(log["recipe"]), log["seed"])),
         *(("[[reported]]", row) for row in _reported(trained.name, numbers)),
     ]
     return "\n".join(f"{head}\n{_lines(table)}" if head else _lines(table) for head, table in tables)
+
+
+def recipe_of(log: Mapping[str, Any]) -> Recipe:
+    """The recipe that a log holds as JSON."""
+    parts = {"net": TinySpec(**_tuples(log["net"])), "attacker": Attacker(**log["attacker"])}
+    return Recipe(**{**_tuples(log), **parts})
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+
+
+def traits_of(recipe: Recipe, seed: int) -> dict[str, Any]:
+    """The card's `[traits]` of what the recipe trained; what says nothing is left out."""
+    attacked, net = "adversarial" in recipe.domains, recipe.net
+    found = {
+        "family": "tiny",
+        "depth": 2 + 2 * sum(net.blocks),
+        "width": 1.0,
+        "activation": "relu" if net.activation == "relu_smooth_gradient" else net.activation,
+        "normalisation": net.norm,
+        "images": recipe.domains,
+        "clean_share": recipe.clean_share if recipe.clean_share < 100 else None,
+        "attacker": _attacker(recipe.attacker) if attacked else None,
+        "smooth_gradient": recipe.smooth,
+        "objective": recipe.objective,
+        "consistent": recipe.freeze > 0,
+        "augmentation": "light, contrast, noise and mirror" if recipe.augment else "none",
+        "parent": replace(recipe, name=recipe.start_from).model_name(seed) if recipe.start_from else "",
+        "epochs": recipe.epochs,
+    }
+    return {**{key: value for key, value in found.items() if value}, "seed": seed}
+
+
+def _attacker(attacker: Attacker) -> dict[str, Any]:
+    told = {"eps": str(Fraction(attacker.eps).limit_denominator(255 * 16))}
+    if attacker.method != "pgd":
+        told["method"] = attacker.method
+    return told if attacker.method == "noise" else {**told, "steps": attacker.steps}
+
+
+def _training_accuracy(epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Training accuracy in percent by epoch, of each kind of images."""
+    if not epochs or not epochs[0].get("right"):
+        return {}
+    return {"accuracy": {kind: [round(100 * e["right"][kind], 1) for e in epochs] for kind in epochs[0]["right"]}}
 
 
 def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any]]:
@@ -155,8 +204,15 @@ def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any
 
 
 def _lines(table: Mapping[str, Any]) -> str:
-    """`key = value` a line: JSON's strings, numbers and arrays are TOML's too."""
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+    """`key = value` a line."""
+    return "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
+
+
+def _value(value: Any) -> str:
+    """JSON's strings, numbers and arrays are TOML's too; a table within a line is not."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
 
 
 def main() -> None:

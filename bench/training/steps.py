@@ -25,6 +25,8 @@ class Step(NamedTuple):
 
 def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator) -> Step:
     """The recipe's objective over its domains; `progress` of the training in [0, 1]."""
+    if recipe.augment:
+        batch = TrainingBatch(augment(batch.images, generator), batch.labels)
     parts = [_version(net, batch, domain, recipe, progress, generator) for domain in recipe.domains]
     labels = torch.cat([batch.labels[: len(part)] for part in parts])
     with ExitStack() as stack:
