@@ -1,5 +1,6 @@
 """The loop, the steps, and what makes each recipe what it says it is."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from bench.training.loop import Epoch, TrainingJob, learning_rate, train
 from bench.training.recipes import RECIPES, Attacker, Recipe, find_recipe
 from bench.training.steps import augment, perturb, take
 from bench.training.zoo import make_job, tasks
-from model_zoo.nets.normalisation import use_branch
+from model_zoo.nets.normalisation import split_branches, use_branch
 from model_zoo.tiny.build import TinySpec, network
 
 CPU = torch.device("cpu")
@@ -246,3 +247,104 @@ def test_command_lists_recipes_and_trains(tmp_path: Path, capsys: pytest.Capture
     assert main(["train", "std", "--epochs", "1", "--out", str(tmp_path), "--device", "cpu"]) == 0
     assert (tmp_path / "tiny_std.safetensors").is_file()
     assert main(["train", "stdd"]) == 2
+
+
+def stepped(recipe: Recipe, seed: int = 0) -> tuple[float, dict[str, float], torch.Tensor]:
+    torch.manual_seed(0)
+    net = network(recipe.net).train()
+    found = take(net, batch(16), recipe, 1.0, torch.Generator().manual_seed(seed))
+    torch.autograd.backward(found.loss)
+    return found.loss.item(), dict(found.right), next(net.parameters()).grad.clone()
+
+
+def test_a_share_of_clean_images_is_the_first_of_each_batch_and_weighs_as_many() -> None:
+    recipe = find_recipe("mix_20")
+    torch.manual_seed(0)
+    net, data = network(recipe.net).train(), batch(16)
+    attacked = perturb(net, data, recipe.attacker, 8 / 255, torch.Generator().manual_seed(0))
+    found = take(net, data, recipe, 1.0, torch.Generator().manual_seed(0)).loss
+    logits = net(torch.cat([data.images[:3], attacked]))  # 20 % of 16, rounded
+    labels = torch.cat([data.labels[:3], data.labels])
+    assert found.item() == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-6)
+    assert stepped(replace(recipe, clean_share=100.0))[0] == stepped(find_recipe("mix"))[0]
+
+
+def test_logit_pairing_adds_half_the_mean_squared_difference() -> None:
+    recipe = find_recipe("mbn_alp")
+    torch.manual_seed(0)
+    net, data = network(recipe.net).train(), batch(16)
+    attacked = perturb(net, data, recipe.attacker, 8 / 255, torch.Generator().manual_seed(0))
+    found = take(copy.deepcopy(net), data, recipe, 1.0, torch.Generator().manual_seed(0)).loss.item()
+    with split_branches(net, ("clean", "adv")):
+        clean, adversarial = net(torch.cat([data.images, attacked])).chunk(2)
+    plain = stepped(find_recipe("mbn"))[0]
+    assert found - plain == pytest.approx(0.5 * (clean - adversarial).square().mean().item(), rel=1e-4)
+
+
+def test_trades_is_cross_entropy_and_six_times_the_divergence_from_the_clean_prediction() -> None:
+    recipe = find_recipe("trades")
+    torch.manual_seed(0)
+    net, data = network(recipe.net).train(), batch(16)
+    attacked = perturb(net, data, recipe.attacker, 8 / 255, torch.Generator().manual_seed(0), trades=True)
+    found = take(copy.deepcopy(net), data, recipe, 1.0, torch.Generator().manual_seed(0)).loss.item()
+    clean, adversarial = net(torch.cat([data.images, attacked])).double().chunk(2)
+    p, q = clean.softmax(1), adversarial.softmax(1)
+    divergence = (p * (p / q).log()).sum(1).mean().item()
+    expected = nn.functional.cross_entropy(clean, data.labels).item() + 6 * divergence
+    assert found == pytest.approx(expected, rel=1e-4)
+    net.eval()
+    with torch.no_grad():
+        p = net(data.images).softmax(1)
+        q = net(attacked).softmax(1)
+        near = net((data.images + (attacked - data.images) / 2).clamp(0, 1)).softmax(1)
+    away = [(p * (p / each).log()).sum().item() for each in (near, q)]
+    assert 0 < away[0] < away[1], "the attack goes away from the clean prediction"
+
+
+@pytest.mark.parametrize("method", ["gradient", "noise"])
+def test_other_attackers_keep_to_their_size(method: str) -> None:
+    torch.manual_seed(0)
+    net, data = network(TinySpec()).train(), batch(64)
+    data = TrainingBatch(data.images * 0.5 + 0.25, data.labels)  # far from 0 and 1
+    attacker = Attacker(method=method, ramp=0)
+    change = perturb(net, data, attacker, 8 / 255, torch.Generator().manual_seed(0)) - data.images
+    if method == "noise":
+        assert change.std().item() == pytest.approx(8 / 255, rel=0.02)  # 200,000 draws: 0.16 % in one deviation
+        return
+    assert change.abs().max() <= 8 / 255 + 1e-6
+    signed = perturb(net, data, Attacker(ramp=0), 8 / 255, torch.Generator().manual_seed(0)) - data.images
+    assert not torch.equal(change, signed)
+    inside = [(each.abs() < 8 / 255 - 1e-4).float().mean().item() for each in (change, signed)]
+    assert inside[0] > inside[1], "along the gradient most pixels hardly move"
+
+
+def test_augmented_training_attacks_augmented_images() -> None:
+    plain, augmented = stepped(find_recipe("advprop")), stepped(find_recipe("advprop_augmented"))
+    assert plain[0] != augmented[0]
+    assert set(augmented[1]) == {"clean", "adversarial"}
+
+
+def test_the_log_keeps_training_accuracy_of_each_domain(tmp_path: Path) -> None:
+    done = job(small("mix", epochs=1, learning_rate=0.0, weight_decay=0.0), tmp_path)
+    train(done)
+    (line,) = json.loads(done.log.read_text())["epochs"]
+    torch.manual_seed(0)
+    net = network(find_recipe("mix").net).train()
+    hits = []
+    for part in TinyPictures(32, 0).batches(0, 16, Share()):
+        hits += (net(torch.cat([part.images, part.images])).argmax(1) == part.labels.repeat(2)).tolist()[:16]
+    assert line["right"]["clean"] == pytest.approx(sum(hits) / 32, abs=0.1)  # batch norm sees attacked ones beside it
+    assert 0 <= line["right"]["adversarial"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"clean_share": 0.0}, "above 0"),
+        ({"net": TinySpec(branches=("clean", "adv")), "clean_share": 50.0}, "branches"),
+        ({"domains": ("adversarial",), "objective": "alp"}, "pairs clean with adversarial"),
+    ],
+)
+def test_recipes_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        replace(find_recipe("mix"), **changes)
