@@ -1,5 +1,6 @@
 """One step of training: make the domains of a batch, pass each through its normalisation, average their losses."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
@@ -105,7 +106,7 @@ def _direction(gradient: Tensor, attacker: Attacker) -> Tensor:
     """The gradient's sign, or the gradient [n, 3, h, w] as long in L2 as that."""
     if attacker.method == "pgd":
         return norms.steepest(gradient, "linf")
-    return norms.steepest(gradient, "l2") * gradient[0].numel() ** 0.5
+    return norms.steepest(gradient, "l2") * math.sqrt(gradient[0].numel())
 
 
 @contextmanager
