@@ -17,14 +17,14 @@ from model_zoo.nets.normalisation import branch_names, split_branches, use_branc
 from model_zoo.traits import Objective
 
 
-class Step(NamedTuple):
+class TrainingStep(NamedTuple):
     """loss: scalar, ready for `backward`; right: share of each domain's images that the network had right."""
 
     loss: Tensor
     right: dict[Domain, float]
 
 
-def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator) -> Step:
+def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator) -> TrainingStep:
     """The recipe's objective over its domains; `progress` of the training in [0, 1]."""
     if recipe.augment:
         batch = TrainingBatch(augment(batch.images, generator), batch.labels)
@@ -37,7 +37,7 @@ def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, 
         logits = net(torch.cat(parts))
     hits = (logits.detach().argmax(1) == labels).float().split([len(part) for part in parts])
     right = {domain: float(hit.mean()) for domain, hit in zip(recipe.domains, hits, strict=True)}
-    return Step(_objective(logits, labels, recipe.objective), right)
+    return TrainingStep(_objective(logits, labels, recipe.objective), right)
 
 
 def _objective(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
