@@ -24,7 +24,9 @@ class TrainingStep(NamedTuple):
     right: dict[Domain, float]
 
 
-def take(net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator) -> TrainingStep:
+def take(
+    net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator
+) -> TrainingStep:
     """The recipe's objective over its domains; `progress` of the training in [0, 1]."""
     if recipe.augment:
         batch = TrainingBatch(augment(batch.images, generator), batch.labels)
