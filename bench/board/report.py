@@ -18,16 +18,18 @@ def report(
     outside: Sequence[str | Path] = (),
     thumbnails: int = 0,
     data: str | Path | None = None,
+    single_file: bool = False,
 ) -> list[Path]:
-    """Write the results folder `directory` as a self-contained HTML site into `out`; returns its files, the
+    """Write the results folder `directory` as an HTML site that opens from disk into `out`; returns its pages, the
     leaderboard first.
 
     outside: files or folders of RobustBench's or timm's tables, shown as columns marked outside; thumbnails: number of
-    each model's worst pictures on its page, read from `data`, a folder as for `bench run`. Raises `StoreError` for a
-    folder without results, `UsageError` where `out` cannot be a folder, `DataError` where `data` is none.
+    each model's worst pictures on its page, read from `data`, a folder as for `bench run`; single_file: style and
+    script in each page, to be sent alone, in place of once in `assets/`. Raises `StoreError` for a folder without
+    results, `UsageError` where `out` cannot be a folder, `DataError` where `data` is none.
     """
     if thumbnails < 0:
         raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {thumbnails}")
     others = [number for path in outside for number in read_outside(Path(path))]
     roots = parse_roots(None if data is None else str(data), os.environ.get("BENCH_DATA"))
-    return write_site(directory, out, SiteOptions(title, others, thumbnails, roots))
+    return write_site(directory, out, SiteOptions(title, others, thumbnails, roots, single_file))

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -83,19 +85,44 @@ def test_every_tag_is_closed_every_id_unique_and_every_link_leads_somewhere(site
         for link in page.values("href"):
             file, _, anchor = link.partition("#")
             target = (path.parent / file).resolve() if file else path
-            if link != "data:," and not anchor.startswith("a="):
+            if ":" not in link and target.suffix == ".html" and not anchor.startswith("a="):
                 assert target in parsed, (path, link)
                 assert not anchor or anchor in parsed[target].values("id"), (path, link)
 
 
-def test_nothing_is_loaded_from_outside(site: Path) -> None:
+def loaded(page: Page) -> list[str | None]:
+    """What a browser would fetch for a page; a data URI is part of it."""
+    linked = [a.get("href") for tag, a in page.tags if tag == "link"]
+    return [address for address in [*page.values("src"), *linked] if not (address or "").startswith("data:")]
+
+
+def test_pages_load_the_style_and_script_of_their_site_and_nothing_else(site: Path) -> None:
     for path in pages(site):
         page = Page(path)
-        assert not page.values("src")
-        assert not [link for link in page.values("href") if ":" in link and link != "data:,"]
+        files = [(path.parent / str(address)).resolve() for address in loaded(page)]
+        assert files == [(site / "assets" / name).resolve() for name in ("site.js", "site.css")]
+        assert all(file.is_file() for file in files)
         policy = next(a["content"] for tag, a in page.tags if tag == "meta" and "http-equiv" in a)
         assert policy is not None
         assert policy.startswith("default-src 'none'")
+        assert not re.search(r"https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline", policy)
+
+
+def test_a_single_file_loads_nothing(results: Path, tmp_path: Path) -> None:
+    site = write_site(results, tmp_path, SiteOptions(single_file=True))[0].parent
+    assert not (site / "assets").exists()
+    for path in pages(site):
+        text = path.read_text(encoding="utf-8")
+        assert loaded(Page(path)) == []
+        policy = re.findall(r"script-src '(sha256-[^']+)'", text)
+        script = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+        assert policy == ["sha256-" + b64encode(sha256(one.encode()).digest()).decode() for one in script]
+
+
+def test_links_out_are_those_of_papers_and_code(site: Path) -> None:
+    for path in pages(site):
+        outside = [a for tag, a in Page(path).tags if tag == "a" and ":" in str(a.get("href")).split("#")[0]]
+        assert all(str(a["href"]).startswith("https://") and a.get("rel") == "noopener noreferrer" for a in outside)
 
 
 def test_a_hostile_name_is_text_and_a_harmless_file_name(site: Path) -> None:
