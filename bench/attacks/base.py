@@ -7,9 +7,10 @@ from fractions import Fraction
 from torch import Tensor, nn
 
 from bench.attacks.budget import Norm, check_budget, parse_eps
-from bench.attacks.evaluation import Evaluation, Progress
+from bench.attacks.evaluation import Evaluation
 from bench.attacks.network import Cost, Precision
 from bench.attacks.queue import Trial
+from bench.attacks.request import Progress, Request, silent
 from bench.attacks.result import AttackResult
 from bench.condition import AttackFields, spell
 
@@ -92,4 +93,10 @@ class Attack:
         where its memory does not suffice. Raises `UsageError` for a model or an input whose verdict would mean
         nothing.
         """
-        return Evaluation(self, model, images, labels, ids, seed, batch_size).run(progress, keep_adversarial)
+        request = Request(model, images, labels, ids, seed, batch_size, progress or silent)
+        found = self.carry_out(request)
+        return found if keep_adversarial else replace(found, adversarial=None)
+
+    def carry_out(self, request: Request) -> AttackResult:
+        """Make and judge the adversarial images, and hand them back with the verdicts."""
+        return Evaluation(self, request).run()

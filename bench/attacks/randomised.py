@@ -5,7 +5,7 @@ over 20 draws. Randomness belongs to the picture: each is attacked by itself, an
 id, purpose, number), so that neither batch, order nor shard changes one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,18 +13,17 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import norms
 from bench.attacks.autoattack import apgd
 from bench.attacks.base import Attack
 from bench.attacks.budget import Norm
-from bench.attacks.checks import REPEATABLE_RTOL, check_call, check_classes, check_labels, check_within, relative_change
-from bench.attacks.evaluation import Progress
+from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, relative_change
 from bench.attacks.forward import answer
-from bench.attacks.losses import CLASSES_NEEDED, margin
+from bench.attacks.losses import CLASSES_NEEDED
 from bench.attacks.network import Cost, Network, Objective, device_of, freeze
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.randomness import generator
-from bench.attacks.result import CLEAN, AttackResult
+from bench.attacks.request import Request
+from bench.attacks.result import CLEAN, AttackResult, judged, misjudged
 from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
 
@@ -91,45 +90,21 @@ class RandomisedAttack(Attack):
     def randomised(self) -> bool:
         return True
 
-    def run(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        ids: Sequence[str],
-        *,
-        seed: int = 0,
-        batch_size: int = 32,  # noqa: ARG002
-        progress: Progress | None = None,
-        keep_adversarial: bool = False,
-    ) -> AttackResult:
-        """Attack as `Attack.run` does; `batch_size` changes nothing, since each picture is passed by itself."""
-        check_call(model, images, labels, ids)
-        _check_random(model, images[:1])
+    def carry_out(self, request: Request) -> AttackResult:
+        """Attack each picture by itself, so that the batch size changes nothing."""
+        _check_random(request.model, request.images[:1])
         found = []
-        for place, (image, label, image_id) in enumerate(zip(images, labels, ids, strict=True)):
-            found.append(_Picture(self, model, image[None], label[None], image_id, seed).attack())
-            if progress:
-                progress(place + 1, len(images))
+        for place in range(len(request)):
+            found.append(_Picture(self, request, place).attack())
+            request.progress(place + 1, len(request))
         adversarial = torch.cat([one.point for one in found])
-        distance = norms.size(adversarial - images, self.norm)
-        check_within(adversarial, distance, self.norm, float(self.eps))
         logits = torch.cat([one.logits[:1] for one in found])
-        prediction = logits.argmax(1)
-        return AttackResult(
-            prediction=prediction,
-            confidence=logits.softmax(1).amax(1),
-            margin=margin(logits, labels),
-            distance=distance,
-            steps=torch.tensor([one.cost.backward // EOT for one in found]),
-            broken_by=[
-                None if right else one.broken_by
-                for right, one in zip((prediction == labels).tolist(), found, strict=True)
-            ],
-            adversarial=adversarial if keep_adversarial else None,
-            cost=sum((one.cost for one in found), Cost()),
-            notes=(_spread(torch.stack([one.logits.argmax(1) for one in found]) == labels[:, None]),),
-        )
+        wrong = misjudged(logits, request.labels).tolist()
+        broken_by = [one.broken_by if broken else None for broken, one in zip(wrong, found, strict=True)]
+        steps = torch.tensor([one.cost.backward // EOT for one in found])
+        cost = sum((one.cost for one in found), Cost())
+        right = torch.stack([~misjudged(one.logits, one.label.expand(REPEATS)) for one in found])
+        return judged(request, self, adversarial, logits, broken_by, steps, cost, (_spread(right),))
 
 
 def autoattack_rand(norm: Norm, eps: Fraction, classes: int) -> RandomisedAttack:
@@ -161,17 +136,15 @@ def _spread(right: Tensor) -> str:
 
 
 class _Picture:
-    """One picture under attack: [1, 3, h, w], with its label [1] and id."""
+    """One picture of a request under attack: [1, 3, h, w], with its label [1] and id."""
 
-    def __init__(
-        self, attack: RandomisedAttack, model: nn.Module, image: Tensor, label: Tensor, image_id: str, seed: int
-    ) -> None:
-        self.attacks, self.model, self.frozen = attack, model, freeze(model)
-        self.image, self.label, self.id, self.seed = image, label, image_id, seed
-        self.device = device_of(model)
+    def __init__(self, attack: RandomisedAttack, request: Request, place: int) -> None:
+        self.attacks, self.model, self.frozen = attack, request.model, freeze(request.model)
+        self.image, self.label = request.images[place, None], request.labels[place, None]
+        self.id, self.seed, self.device = request.ids[place], request.seed, request.device
         self.cost = Cost()
-        self.point, self.broken_by = image, CLEAN
-        self.logits = image.new_zeros(0)
+        self.point, self.broken_by = self.image, CLEAN
+        self.logits = self.image.new_zeros(0)
 
     def attack(self) -> "_Picture":
         """Find its worst point, and draw the model's answers there."""
@@ -194,7 +167,8 @@ class _Picture:
         return self
 
     def _share(self, point: Tensor) -> float:
-        return float((self._ask(point, "choice").argmax(1) == self.label).float().mean())
+        answers = self._ask(point, "choice")
+        return float((~misjudged(answers, self.label.expand(len(answers)))).float().mean())
 
     def _ask(self, point: Tensor, purpose: str) -> Tensor:
         """Logits [repeats, k] of the model itself at one point."""

@@ -4,7 +4,7 @@ It is the authors' AutoAttack (arXiv 2003.01690) under its PyPI name: the measur
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,13 +14,13 @@ import pyautoattack
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import norms
 from bench.attacks.autoattack import TARGETS, standard
-from bench.attacks.base import Attack, AttackResult, Progress
+from bench.attacks.base import Attack, AttackResult
 from bench.attacks.budget import Norm, check_budget
-from bench.attacks.checks import check_call, check_classes, check_logits
-from bench.attacks.losses import margin
+from bench.attacks.checks import check_classes, check_logits
 from bench.attacks.network import Cost, Precision, freeze
+from bench.attacks.request import Request
+from bench.attacks.result import CLEAN, judged, misjudged
 from bench.errors import UsageError
 
 COMPONENTS = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -70,51 +70,27 @@ class ReferenceAttack(Attack):
         """Refuse: pyautoattack runs in the model's own precision."""
         raise UsageError(f"--precision {precision}: --attack-engine reference has none; leave one of the two out")
 
-    def run(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        ids: Sequence[str],
-        *,
-        seed: int = 0,
-        batch_size: int = 32,
-        progress: Progress | None = None,
-        keep_adversarial: bool = False,
-    ) -> AttackResult:
-        """Attack as `Attack.run` does, except that randomness belongs to the batch: `seed`, `batch_size` and the order
-        of images matter."""
-        check_call(model, images, labels, ids)
+    def carry_out(self, request: Request) -> AttackResult:
+        """Attack with randomness that belongs to the batch: `seed`, `batch_size` and the order of images matter."""
         # pyautoattack takes views of gradients, which inherit the pictures' layout.
-        images = images.contiguous()
-        run = _Run(self, model, batch_size, seed)
+        images, labels = request.images.contiguous(), request.labels
+        run = _Run(self, request)
         clean = run.score(images)
         check_logits(clean, labels)
         check_classes(self.family, max(CLASSES_NEEDED, (self.fields.targets or TARGETS) + 1), clean.shape[1])
-        broken_by = ["clean" if wrong else None for wrong in (clean.argmax(1) != labels).tolist()]
+        broken_by = [CLEAN if wrong else None for wrong in misjudged(clean, labels).tolist()]
         adversarial = images.clone()
         for component in COMPONENTS:
             rows = [i for i, verdict in enumerate(broken_by) if verdict is None]
-            if progress:
-                progress(len(images) - len(rows), len(images))
+            request.progress(len(images) - len(rows), len(images))
             if not rows:
                 break
             found = run.component(component, images[rows], labels[rows])
-            for row, wrong, picture in zip(rows, run.score(found).argmax(1) != labels[rows], found, strict=True):
+            for row, wrong, picture in zip(rows, misjudged(run.score(found), labels[rows]), found, strict=True):
                 if wrong:
                     broken_by[row], adversarial[row] = component, picture
-        logits = run.score(adversarial)
-        prediction = logits.argmax(1)
-        return AttackResult(
-            prediction=prediction,
-            confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
-            margin=margin(logits, labels),
-            distance=norms.size(adversarial - images, self.norm),
-            steps=torch.full_like(labels, STEPS_UNKNOWN),
-            broken_by=broken_by,
-            adversarial=adversarial if keep_adversarial else None,
-            cost=run.attacked.cost,
-        )
+        steps = torch.full_like(labels, STEPS_UNKNOWN)
+        return judged(request, self, adversarial, run.score(adversarial), broken_by, steps, run.attacked.cost)
 
 
 def reference(norm: str, eps: Fraction, classes: int = TARGETS + 1) -> ReferenceAttack:
@@ -126,16 +102,15 @@ def reference(norm: str, eps: Fraction, classes: int = TARGETS + 1) -> Reference
 class _Run:
     """pyautoattack set up for one call; `attacked` is the frozen copy that it sees, `model` the one that judges."""
 
-    def __init__(self, attack: ReferenceAttack, model: nn.Module, batch_size: int, seed: int) -> None:
-        self.model, self.batch_size = model, batch_size
-        self.device = next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))
-        self.attacked = Counted(freeze(model, attack.through))
+    def __init__(self, attack: ReferenceAttack, request: Request) -> None:
+        self.model, self.batch_size, self.device = request.model, request.batch_size, request.device
+        self.attacked = Counted(freeze(self.model, attack.through))
         self.runner = pyautoattack.AutoAttack(
             self.attacked,
             norm=NORMS[attack.norm],
             eps=float(attack.eps),
             version="standard",
-            seed=seed,
+            seed=request.seed,
             device=self.device,
         )
         self.runner.verbose = False

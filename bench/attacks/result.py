@@ -1,14 +1,24 @@
-"""What an attack found."""
+"""What an attack found, and how a model's answers to adversarial images become verdicts."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from bench.attacks import norms
+from bench.attacks.budget import Norm
+from bench.attacks.checks import check_within
+from bench.attacks.losses import margin
 from bench.attacks.network import Cost
+from bench.attacks.request import Request
 
 CLEAN = "clean"
 """`broken_by` of an image that was misclassified before any attack."""
+
+
+SILENT = "attacked pictures are NaN or infinite: counted as broken"
 
 
 @dataclass(frozen=True)
@@ -38,3 +48,55 @@ class AttackResult:
     def robust(self) -> Tensor:
         """bool [n]: the image stands."""
         return torch.tensor([verdict is None for verdict in self.broken_by], dtype=torch.bool)
+
+
+class Budget(Protocol):
+    """How far an adversarial image may lie from its own."""
+
+    @property
+    def norm(self) -> Norm: ...
+    @property
+    def eps(self) -> Fraction: ...
+
+
+def misjudged(logits: Tensor, labels: Tensor) -> Tensor:
+    """bool [n]: the logits [n, k] name another class than the label, or none: no answer at all is no right one."""
+    return (logits.argmax(1) != labels) | ~logits.isfinite().all(1)
+
+
+def judged(
+    request: Request,
+    budget: Budget,
+    adversarial: Tensor,
+    logits: Tensor,
+    broken_by: list[str | None],
+    steps: Tensor,
+    cost: Cost,
+    notes: tuple[str, ...] = (),
+) -> AttackResult:
+    """The result of an attack, from the model's `logits` [n, k] on what it made of the request's images.
+
+    Raises `UsageError` where a picture lies outside the budget.
+    """
+    distance = norms.size(adversarial - request.images, budget.norm)
+    check_within(adversarial, distance, budget.norm, float(budget.eps))
+    finite = logits.isfinite().all(1)
+    prediction = torch.where(finite, logits.argmax(1), _some_wrong_class(logits, request.labels))
+    silent = int((~finite).sum())
+    return AttackResult(
+        prediction=prediction,
+        confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
+        margin=torch.where(finite, margin(logits, request.labels), torch.nan),
+        distance=distance,
+        steps=steps,
+        broken_by=broken_by,
+        adversarial=adversarial,
+        cost=cost,
+        notes=(*notes, f"the logits of {silent} {SILENT}") if silent else notes,
+    )
+
+
+def _some_wrong_class(logits: Tensor, labels: Tensor) -> Tensor:
+    """int64 [n]: the likeliest of the other classes whose logit is a number."""
+    known = torch.where(logits.isfinite(), logits, torch.finfo(logits.dtype).min)
+    return known.scatter(1, labels[:, None], -torch.inf).argmax(1)

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.attacks import norms
-from bench.attacks.base import Attack, AttackResult, Progress
-from bench.attacks.checks import check_call, check_logits
+from bench.attacks.base import Attack, AttackResult
+from bench.attacks.checks import check_logits
 from bench.attacks.forward import answer
-from bench.attacks.losses import margin
 from bench.attacks.network import Cost, Precision, device_of, freeze
 from bench.attacks.randomness import Generators, generator
-from bench.attacks.result import CLEAN
+from bench.attacks.request import Request
+from bench.attacks.result import CLEAN, judged, misjudged
 from bench.condition import spell
 from bench.errors import UsageError
 from model_zoo.load import Model, load_model
@@ -66,51 +66,28 @@ class TransferAttack(Attack):
         """Refuse: surrogates are seen in their own precision."""
         raise UsageError(f"--precision {precision}: transfer has none; leave it out")
 
-    def run(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        ids: Sequence[str],
-        *,
-        seed: int = 0,
-        batch_size: int = 32,
-        progress: Progress | None = None,
-        keep_adversarial: bool = False,
-    ) -> AttackResult:
-        """Attack as `Attack.run` does; `steps` in the result are those made on surrogates."""
-        check_call(model, images, labels, ids)
-        logits = _score(model, images, batch_size)
+    def carry_out(self, request: Request) -> AttackResult:
+        """Attack on the surrogates, and let the model judge; `steps` in the result are those made on surrogates."""
+        images, labels = request.images, request.labels
+        logits = _score(request, images)
         check_logits(logits, labels)
-        broken_by = [CLEAN if wrong else None for wrong in (logits.argmax(1) != labels).tolist()]
+        broken_by = [CLEAN if wrong else None for wrong in misjudged(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
         for name in self.surrogates:
             rows = torch.tensor([row for row, verdict in enumerate(broken_by) if verdict is None], dtype=torch.int64)
-            if progress:
-                progress(len(images) - len(rows), len(images))
+            request.progress(len(images) - len(rows), len(images))
             if not len(rows):
                 break
-            surrogate = _fitting(name, images, logits.shape[1]).to(device_of(model))
-            for part in torch.split(rows, batch_size):
-                draws = [generator(seed, ids[row], f"transfer {name}", 0) for row in part.tolist()]
+            surrogate = _fitting(name, images, logits.shape[1]).to(request.device)
+            for part in torch.split(rows, request.batch_size):
+                draws = [generator(request.seed, request.ids[row], f"transfer {name}", 0) for row in part.tolist()]
                 adversarial[part] = craft(surrogate, images[part], labels[part], draws, float(self.eps))
             steps[rows] += STEPS
             cost += Cost(STEPS * len(rows) + len(rows), STEPS * len(rows))
-            logits[rows] = _score(model, adversarial[rows], batch_size)
-            for row in rows[logits[rows].argmax(1) != labels[rows]].tolist():
+            logits[rows] = _score(request, adversarial[rows])
+            for row in rows[misjudged(logits[rows], labels[rows])].tolist():
                 broken_by[row] = f"transfer from {name}"
-        prediction = logits.argmax(1)
-        return AttackResult(
-            prediction=prediction,
-            confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
-            margin=margin(logits, labels),
-            distance=norms.size(adversarial - images, self.norm),
-            steps=steps,
-            broken_by=broken_by,
-            adversarial=adversarial if keep_adversarial else None,
-            cost=cost,
-            notes=(NOTE,),
-        )
+        return judged(request, self, adversarial, logits, broken_by, steps, cost, (NOTE,))
 
 
 def transfer(eps: Fraction, surrogates: Sequence[str]) -> TransferAttack:
@@ -188,6 +165,6 @@ def _fitting(name: str, images: Tensor, classes: int) -> nn.Module:
     return freeze(model)
 
 
-def _score(model: nn.Module, images: Tensor, batch_size: int) -> Tensor:
-    device = device_of(model)
-    return torch.cat([answer(model, own.to(device)).float().cpu() for own in torch.split(images, batch_size)])
+def _score(request: Request, images: Tensor) -> Tensor:
+    chunks = torch.split(images, request.batch_size)
+    return torch.cat([answer(request.model, own.to(request.device)).float().cpu() for own in chunks])

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from bench.attacks.autoattack import apgd, square
 from bench.attacks.evaluation import Evaluation
 from bench.attacks.presets import make_pgd
+from bench.attacks.request import Request
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
 
@@ -125,14 +126,14 @@ def test_no_answer_to_an_attacked_picture_is_no_right_one(subject: Subject, valu
 
 @pytest.mark.parametrize("fault", ["far", "outside", "nan"])
 def test_a_picture_outside_its_budget_gives_no_number(subject: Subject, fault: str) -> None:
-    work = Evaluation(square("linf", EPS, 20), subject.net, subject.images, subject.labels, subject.ids, 0, 32)
+    work = Evaluation(square("linf", EPS, 20), Request(subject.net, subject.images, subject.labels, subject.ids))
     work.adversarial[3] = {
         "far": (subject.images[3] + 0.1).clamp(0, 1),
         "outside": subject.images[3] - 2 * float(EPS) - subject.images[3].min(),
         "nan": subject.images[3] * torch.nan,
     }[fault]
     with pytest.raises(UsageError, match="left its budget"):
-        work._outcome(keep_adversarial=False)
+        work._result()
 
 
 class Defends(Around):

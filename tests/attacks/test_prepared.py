@@ -17,6 +17,7 @@ from bench.attacks.network import freeze
 from bench.attacks.prepared import prepare
 from bench.attacks.presets import make_pgd
 from bench.attacks.reference import reference
+from bench.attacks.request import Request
 from model_zoo.load import load_model
 from model_zoo.nets.activations import SmoothGradientReLU
 from tests.attacks.conftest import Subject
@@ -196,7 +197,7 @@ def test_what_a_copy_cannot_be_trusted_with_is_attacked_itself(
 
 def test_a_copy_that_differs_only_where_attacks_end_is_given_up(subject: Subject) -> None:
     attack = make_pgd("linf", EPS, 10, EPS / 4, random_start=False)
-    work = Evaluation(attack, subject.net, subject.images, subject.labels, subject.ids, 0, 32)
+    work = Evaluation(attack, Request(subject.net, subject.images, subject.labels, subject.ids))
     expected = attack.run(subject.net, subject.images, subject.labels, subject.ids)
     whole = work._queues
 
@@ -206,7 +207,7 @@ def test_a_copy_that_differs_only_where_attacks_end_is_given_up(subject: Subject
         return list(whole())
 
     work._queues = blinded  # type: ignore[method-assign, assignment]
-    found = work.run(None, keep_adversarial=False)
+    found = work.run()
     assert found.robust.equal(expected.robust)
     assert "where the attack ended its copy's gradients differ" in found.notes[0]
 
