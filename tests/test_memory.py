@@ -122,7 +122,7 @@ def test_the_same_pictures_and_the_same_module_are_not_measured_again(
     first = bench.run(bare(net), "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
     from bench.engine import execute
 
-    monkeypatch.setattr(execute, "_measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(execute, "measure", lambda *_: pytest.fail("measured again"))
     again = bench.run(bare(net), "clean", data=TensorDataset(*tiny), out=tmp_path, quiet=True, **UNIT)
     assert again.equals(first)
 

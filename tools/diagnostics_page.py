@@ -51,12 +51,12 @@ def measure_lite(out: Path, data: Path, limit: int) -> None:
 
 
 def _wanted(unit: Unit) -> bool:
-    corruption = unit.condition.condition.corruption
+    corruption = unit.setup.condition.corruption
     return not corruption or corruption in LITE_CORRUPTIONS
 
 
 def _order(unit: Unit) -> bool:
-    return unit.condition.attack is not None
+    return unit.setup.attack is not None
 
 
 def _markdown(table: pd.DataFrame) -> Iterator[str]:

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.datasets.preprocess import input_spec, prepare
-from bench.engine.execute import to_images
+from bench.engine.batches import to_images
 from model_zoo.card import InputSpec
 from model_zoo.errors import ZooError
 from model_zoo.nets.with_timm import import_timm

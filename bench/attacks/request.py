@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks.checks import check_call
+from bench.attacks.forward import answer
 from bench.attacks.network import device_of
 
 Progress = Callable[[int, int], None]
@@ -43,3 +44,8 @@ class Request:
     def device(self) -> torch.device:
         """Where the model is."""
         return device_of(self.model)
+
+    def score(self, images: Tensor) -> Tensor:
+        """Logits float32 [m, k] of images [m, 3, h, w], on the CPU, by the model as it came."""
+        chunks = torch.split(images, self.batch_size)
+        return torch.cat([answer(self.model, chunk.to(self.device)).float().cpu() for chunk in chunks])

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from bench.attacks import norms
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.checks import check_logits
-from bench.attacks.forward import answer
 from bench.attacks.network import Cost, Precision, device_of, freeze
 from bench.attacks.randomness import Generators, generator
 from bench.attacks.request import Request
@@ -69,7 +68,7 @@ class TransferAttack(Attack):
     def carry_out(self, request: Request) -> AttackResult:
         """Attack on the surrogates, and let the model judge; `steps` in the result are those made on surrogates."""
         images, labels = request.images, request.labels
-        logits = _score(request, images)
+        logits = request.score(images)
         check_logits(logits, labels)
         broken_by = [CLEAN if wrong else None for wrong in misjudged(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
@@ -84,7 +83,7 @@ class TransferAttack(Attack):
                 adversarial[part] = craft(surrogate, images[part], labels[part], draws, float(self.eps))
             steps[rows] += STEPS
             cost += Cost(STEPS * len(rows) + len(rows), STEPS * len(rows))
-            logits[rows] = _score(request, adversarial[rows])
+            logits[rows] = request.score(adversarial[rows])
             for row in rows[misjudged(logits[rows], labels[rows])].tolist():
                 broken_by[row] = f"transfer from {name}"
         return judged(request, self, adversarial, logits, broken_by, steps, cost, (NOTE,))
@@ -163,8 +162,3 @@ def _fitting(name: str, images: Tensor, classes: int) -> nn.Module:
             f"{images.shape[3]} and {classes}: transfer needs surrogates of the same pictures and classes"
         )
     return freeze(model)
-
-
-def _score(request: Request, images: Tensor) -> Tensor:
-    chunks = torch.split(images, request.batch_size)
-    return torch.cat([answer(request.model, own.to(request.device)).float().cpu() for own in chunks])

@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from bench.engine.keeping import told
         from bench.engine.reliability import attacked
 
-        cells = [(entry.cell.model, entry.condition.name) for entry in attacked(prepared.plan)]
+        cells = [(entry.cell.model, entry.setup.name) for entry in attacked(prepared.plan)]
         for line in told(prepared.session.kept, cells):
             print(line)
     if options.shard:
@@ -93,7 +93,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:
 
 def _announce(prepared: "Prepared") -> None:
     plan = prepared.plan
-    conditions = len({entry.condition.name for entry in plan.entries})
+    conditions = len({entry.setup.name for entry in plan.entries})
     images = {entry.cell.protocol.dataset: entry.images for entry in plan.entries}
     sets = ", ".join(f"{name} ({counted(count, 'image')})" for name, count in images.items())
     models = ", ".join(subject.model.name for subject in plan.subjects)

@@ -16,7 +16,7 @@ from bench.diagnostics.adapt import buffers, reestimated
 from bench.diagnostics.branches import branch_differences, branch_parameters
 from bench.diagnostics.columns import cross_column
 from bench.diagnostics.points import active, find_points
-from bench.engine.execute import to_images
+from bench.engine.batches import to_images
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import compare
 from model_zoo.load import Model

@@ -3,13 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from bench.datasets.table import SETS
 from bench.diagnosis.page import Section, edge_section, planes_of, render, section
 from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
 from bench.diagnostics.plane import Plane
-from bench.engine.execute import read_sample, to_images
+from bench.engine.batches import read_sample
 from bench.engine.run import Prepared, carry_out, prepare_run
 from bench.folder.reader import ResultsFolder
 from bench.options import RunOptions, keywords
@@ -64,19 +62,19 @@ def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
     """The loss around a few of the images that the model was looked at on."""
     session = prepared.session
     entry = next(e for e in prepared.plan.entries if prepared.plan.subjects[e.subject].model is model)
-    subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.condition)
-    plain = Setup(entry.condition.dataset, entry.condition.split, entry.condition.files)
+    subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.setup)
+    plain = Setup(entry.setup.dataset, entry.setup.split, entry.setup.files)
     batch = read_sample(session, dataset, plain, list(range(min(PLANES_FROM, len(dataset)))), subject.spec)
-    labels = torch.tensor([dataset.targets[i] for i in batch.readable])
-    ids = [dataset.ids[i] for i in batch.readable]
-    return planes_of(model, to_images(batch.pictures[subject.spec]), labels, ids, REACH) if batch.readable else []
+    labels = batch.labels
+    ids = batch.ids
+    return planes_of(model, batch.images(subject.spec), labels, ids, REACH) if batch.readable else []
 
 
 def notes(prepared: Prepared) -> list[str]:
     """What a reader must know of how the numbers were made."""
     cells = [e.cell for e in prepared.plan.entries]
     subsets = sorted({f"{c.protocol.dataset}: {c.subset}" for c in cells if c.subset})
-    attacks = sorted({e.condition.attack.name for e in prepared.plan.entries if e.condition.attack})
+    attacks = sorted({e.setup.attack.name for e in prepared.plan.entries if e.setup.attack})
     dataset = cells[0].protocol.dataset
     made = (
         f"Data set: {SETS[dataset].title}. Eval mode; every image of a unit is attacked to the end, right or wrong. "

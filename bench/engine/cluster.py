@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench.engine.execute import Fault
 from bench.engine.job import Cluster, Job, Trouble, Worker
+from bench.engine.part import Fault
 from bench.engine.work import Done, Failed, Work, WorkQueue
 from bench.errors import IncompleteError, UsageError
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.attacks.checks import REPEATABLE_RTOL, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
-from bench.engine.execute import read_sample, to_images
+from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError
 from bench.store import Store
@@ -141,7 +141,7 @@ def _spell(tensor: Tensor) -> str:
 
 
 def check_subjects(
-    session: Session, subjects: Sequence[Subject], conditions: Mapping[int, Setup], randomised: Collection[int] = ()
+    session: Session, subjects: Sequence[Subject], setups: Mapping[int, Setup], randomised: Collection[int] = ()
 ) -> tuple[dict[int, Contract], dict[int, str]]:
     """Look at models, by index, on the first pictures of their conditions: what was seen, or why they are refused.
 
@@ -149,9 +149,9 @@ def check_subjects(
     """
     seen: dict[int, Contract] = {}
     refused: dict[int, str] = {}
-    for index, condition in conditions.items():
+    for index, setup in setups.items():
         model = subjects[index].model.to(session.device)
-        images = _pictures(session, subjects[index], condition)
+        images = _pictures(session, subjects[index], setup)
         for _ in range(LOOKS):
             try:
                 seen[index] = check_model(model, images, model.card.classes, randomised=index in randomised)
@@ -162,11 +162,11 @@ def check_subjects(
     return seen, refused
 
 
-def _pictures(session: Session, subject: Subject, condition: Setup) -> Tensor:
+def _pictures(session: Session, subject: Subject, setup: Setup) -> Tensor:
     """The first pictures of the condition, as the model is shown them; made ones where none can be read."""
-    dataset, first = session.dataset_of(condition), list(range(PICTURES))
-    batch = read_sample(session, dataset, condition, first[: len(dataset)], subject.spec)
-    shown = to_images(batch.pictures[subject.spec]) if batch.readable else probe_images(subject.spec.size)
+    dataset, first = session.dataset_of(setup), list(range(PICTURES))
+    batch = read_sample(session, dataset, setup, first[: len(dataset)], subject.spec)
+    shown = batch.images(subject.spec) if batch.readable else probe_images(subject.spec.size)
     shown = shown if len(shown) > 1 else torch.cat([shown, 1 - shown])
     return shown.to(session.device)
 

@@ -44,22 +44,22 @@ def _workers(prepared: Prepared) -> Sequence[int]:
 def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:
     kinds: dict[str, list[Unit]] = {}
     for unit in prepared.todo:
-        kinds.setdefault(_kind(unit.condition), []).append(unit)
+        kinds.setdefault(_kind(unit.setup), []).append(unit)
     return kinds
 
 
-def _kind(condition: Setup) -> str:
+def _kind(setup: Setup) -> str:
     """Conditions of one kind cost about the same."""
-    if condition.probes:
-        return condition.name.partition(":")[2] + (f" under {condition.attack.name}" if condition.attack else "")
-    if condition.attack:
-        return condition.attack.name
-    return f"corruption {condition.corruption.name}" if condition.corruption else "clean"
+    if setup.probes:
+        return setup.name.partition(":")[2] + (f" under {setup.attack.name}" if setup.attack else "")
+    if setup.attack:
+        return setup.attack.name
+    return f"corruption {setup.corruption.name}" if setup.corruption else "clean"
 
 
 def _time(prepared: Prepared, unit: Unit) -> float:
     """Seconds per image and model, of the second of two runs over a few images."""
-    small = Unit(unit.condition, UnitKey(unit.key.start, min(unit.key.start + SAMPLE, unit.key.stop)), unit.cells)
+    small = Unit(unit.setup, UnitKey(unit.key.start, min(unit.key.start + SAMPLE, unit.key.stop)), unit.cells)
     execute(prepared.session, prepared.plan.subjects, small)
     started = time.perf_counter()
     execute(prepared.session, prepared.plan.subjects, small)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.engine.execute import Fault
 from bench.engine.manifest import environment, package_versions
+from bench.engine.part import Fault
 from bench.engine.reliability import ReliabilityCheck
 from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform
@@ -118,7 +118,7 @@ class Worker:
 
     def _fit(self, work: Work) -> None:
         """Open what the work needs, and hold it against what the driver planned with."""
-        dataset = self.session.dataset_of(work.condition)
+        dataset = self.session.dataset_of(work.setup)
         for index, cell in work.cells:
             if dataset.manifest != cell.protocol.manifest:
                 raise UnfitError(

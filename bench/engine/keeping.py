@@ -12,12 +12,10 @@ from urllib.parse import quote
 import pandas as pd
 import torch
 from PIL import Image
-from torch import Tensor, nn
 
 from bench.attacks import norms
 from bench.attacks.base import AttackResult
-from bench.attacks.forward import answer
-from bench.attacks.network import device_of
+from bench.attacks.request import Request
 from bench.errors import UsageError
 from bench.safe_csv import to_csv
 from bench.suites.base import Setup
@@ -53,16 +51,7 @@ def _plain(name: str) -> str:
 
 
 def keep_pictures(
-    kept: KeptPictures,
-    model: nn.Module,
-    name: str,
-    setup: Setup,
-    indices: Sequence[int],
-    ids: Sequence[str],
-    images: Tensor,
-    labels: Tensor,
-    found: AttackResult,
-    batch_size: int,
+    kept: KeptPictures, request: Request, name: str, setup: Setup, indices: Sequence[int], found: AttackResult
 ) -> None:
     """Write the attacked pictures of a unit whose places in the set are `indices`, and a table of them.
 
@@ -74,11 +63,10 @@ def keep_pictures(
         return
     folder = kept.of(name, setup.name)
     folder.mkdir(parents=True, exist_ok=True)
-    rows = torch.tensor(chosen)
+    rows, ids = torch.tensor(chosen), request.ids
     bytes_ = (found.adversarial[rows] * 255).round().clamp(0, 255).to(torch.uint8)
     stored = bytes_.float() / 255
-    device = device_of(model)
-    logits = torch.cat([answer(model, own.to(device)).float().cpu() for own in torch.split(stored, batch_size)])
+    logits = request.score(stored)
     files = [f"{_plain(ids[row])}.png" for row in chosen]
     for file, picture in zip(files, bytes_, strict=True):
         Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / file)
@@ -86,12 +74,12 @@ def keep_pictures(
         {
             "image_id": [ids[row] for row in chosen],
             "file": files,
-            "label": labels[rows].tolist(),
+            "label": request.labels[rows].tolist(),
             "broken_by": [found.broken_by[row] for row in chosen],
             "prediction": found.prediction[rows].tolist(),
             "distance": found.distance[rows].tolist(),
             "png_prediction": logits.argmax(1).tolist(),
-            "png_distance": norms.size(stored - images[rows], setup.attack.norm).tolist(),
+            "png_distance": norms.size(stored - request.images[rows], setup.attack.norm).tolist(),
         }
     )
     (folder / f"{indices[0]}-{indices[-1] + 1}.csv").write_text(to_csv(table), encoding="utf-8")

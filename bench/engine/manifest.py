@@ -39,7 +39,7 @@ def run_manifest(plan: Plan, session: Session) -> RunManifest:
     return RunManifest(
         {name: _described(subject) for name, subject in zip(names, plan.subjects, strict=True)},
         tuple(
-            RunEntry(e.suite, names[e.subject], e.condition.name, e.cell.id, e.images, e.condition.unit_images)
+            RunEntry(e.suite, names[e.subject], e.setup.name, e.cell.id, e.images, e.setup.unit_images)
             for e in plan.entries
         ),
         {suite.name: suite.version for suite in plan.suites},

@@ -31,7 +31,7 @@ class PlanEntry:
 
     suite: str
     subject: int
-    condition: Setup
+    setup: Setup
     cell: Cell
     images: int
 
@@ -40,7 +40,7 @@ class PlanEntry:
 class Unit:
     """One condition on the images [start, stop), for all models (`cells` by subject) whose part is missing."""
 
-    condition: Setup
+    setup: Setup
     key: UnitKey
     cells: tuple[tuple[int, Cell], ...]
 
@@ -53,12 +53,12 @@ class Unit:
     def name(self) -> str:
         """Unlike that of every other unit of the plan."""
         of = f" of {self.cells[0][1].model}" if len(self.cells) == 1 else ""
-        return f"{self.condition.name} [{self.key.start}, {self.key.stop}){of}"
+        return f"{self.setup.name} [{self.key.start}, {self.key.stop}){of}"
 
     @property
     def block(self) -> Hashable:
         """Units of one block take the same pictures: whoever did one of them has decoded them for the rest."""
-        return source_of(self.condition), self.key.start // base.UNIT_IMAGES
+        return source_of(self.setup), self.key.start // base.UNIT_IMAGES
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Plan:
     def randomised(self) -> set[int]:
         """Models, by index, of which nothing is wanted but what randomised models are asked."""
         wanted = {entry.subject for entry in self.entries}
-        return wanted - {entry.subject for entry in self.entries if not _randomised(entry.condition)}
+        return wanted - {entry.subject for entry in self.entries if not _randomised(entry.setup)}
 
     @property
     def cells(self) -> dict[str, PlanEntry]:
@@ -106,9 +106,9 @@ def make_plan(
     for suite in suites:
         for index, subject in enumerate(subjects):
             asked = suite.conditions(subject.model.card, options)
-            conditions = [_searched_in(options.precision, setup) for setup in asked]
+            setups = [_searched_in(options.precision, setup) for setup in asked]
             try:
-                entries += _entries(suite.name, index, subject, conditions, options, session)
+                entries += _entries(suite.name, index, subject, setups, options, session)
             except BenchError as error:
                 found.append((f"{subject.model.name}, {suite.name}: not measured: {error}", error))
     if found and not entries:
@@ -117,20 +117,20 @@ def make_plan(
 
 
 def _entries(
-    suite: str, index: int, subject: Subject, conditions: Iterable[Setup], options: RunOptions, session: Session
+    suite: str, index: int, subject: Subject, setups: Iterable[Setup], options: RunOptions, session: Session
 ) -> list[PlanEntry]:
     """The cells of one model in one suite. Raises `DataError` or `UsageError` when data or label spaces do not fit."""
     entries = []
-    for condition in conditions:
-        if condition.optional and not session.roots.holds(condition.dataset):
+    for setup in setups:
+        if setup.optional and not session.roots.holds(setup.dataset):
             continue
-        dataset = session.dataset_of(condition)
+        dataset = session.dataset_of(setup)
         space = label_space(dataset.labels)
         check_fit(space, subject.model.card)
-        if space.members and (condition.attack or any(probe.all_classes for probe in condition.probes)):
-            raise UsageError(f"{condition.name}: attacks work on all of a model's classes, not on {space.name}")
-        cell = _cell(subject, condition, dataset, options, session.seed)
-        entries.append(PlanEntry(suite, index, condition, cell, len(dataset)))
+        if space.members and (setup.attack or any(probe.all_classes for probe in setup.probes)):
+            raise UsageError(f"{setup.name}: attacks work on all of a model's classes, not on {space.name}")
+        cell = _cell(subject, setup, dataset, options, session.seed)
+        entries.append(PlanEntry(suite, index, setup, cell, len(dataset)))
     return entries
 
 
@@ -146,30 +146,30 @@ def check_precise(plan: Plan, options: RunOptions, device: torch.device) -> None
     where the device does not have it."""
     if options.precision == "tf32" and device.type != "cuda":
         raise UsageError(f"--precision: tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
-    if options.precision != "fp32" and not any(entry.condition.attack for entry in plan.entries):
+    if options.precision != "fp32" and not any(entry.setup.attack for entry in plan.entries):
         raise UsageError("--precision: none of the suites attacks; accuracy itself is always measured in float32")
 
 
-def _cell(subject: Subject, condition: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
+def _cell(subject: Subject, setup: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
     lowered = options.precision != "fp32"
     protocol = Protocol(
         dataset=dataset.name,
         manifest=dataset.manifest,
         images=len(dataset),
         labels=dataset.labels,
-        condition=condition.name,
+        condition=setup.name,
         preprocessing=(stored_rule if dataset.as_stored else rule)(subject.model.input, options.protocol),
-        implementation=_implementation(condition),
-        precision=f"attacked in {options.precision}" if lowered and condition.attack else "float32",
+        implementation=_implementation(setup),
+        precision=f"attacked in {options.precision}" if lowered and setup.attack else "float32",
     )
     spec = subject.spec.record()
     return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)
 
 
-def _implementation(condition: Setup) -> str:
-    made = [f"corruptions {corruptions.VERSION}"] if condition.corruption else []
-    attacked = [condition.attack.implementation] if condition.attack else []
-    return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in condition.probes)])
+def _implementation(setup: Setup) -> str:
+    made = [f"corruptions {corruptions.VERSION}"] if setup.corruption else []
+    attacked = [setup.attack.implementation] if setup.attack else []
+    return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in setup.probes)])
 
 
 def units(plan: Plan, store: Store | None = None, session: Session | None = None) -> Iterator[Unit]:
@@ -181,18 +181,18 @@ def units(plan: Plan, store: Store | None = None, session: Session | None = None
     done = _done(plan, store, session)
     grouped: dict[tuple[str, UnitKey], list[PlanEntry]] = {}
     for entry in plan.cells.values():
-        for key in _ranges(entry.images, entry.condition.unit_images):
+        for key in _ranges(entry.images, entry.setup.unit_images):
             if key not in done[entry.cell.id]:
-                grouped.setdefault((entry.condition.name, key), []).append(entry)
-    sources = list(dict.fromkeys(source_of(e.condition) for e in plan.entries))
+                grouped.setdefault((entry.setup.name, key), []).append(entry)
+    sources = list(dict.fromkeys(source_of(e.setup) for e in plan.entries))
 
     def order(item: tuple[tuple[str, UnitKey], list[PlanEntry]]) -> tuple[int, int, bool]:
         (_, key), (first, *_) = item
-        source = sources.index(source_of(first.condition))
-        return source, key.start // base.UNIT_IMAGES, first.condition.attack is not None
+        source = sources.index(source_of(first.setup))
+        return source, key.start // base.UNIT_IMAGES, first.setup.attack is not None
 
     for (_, key), entries in sorted(grouped.items(), key=order):
-        yield Unit(entries[0].condition, key, tuple((e.subject, e.cell) for e in entries))
+        yield Unit(entries[0].setup, key, tuple((e.subject, e.cell) for e in entries))
 
 
 def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str, set[UnitKey]]:
@@ -204,7 +204,7 @@ def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str,
         sound = set()
         for unit, records in read_sound_parts(store, entry.cell.id):
             if session is not None:
-                check_contents(session, session.dataset_of(entry.condition), unit, records)
+                check_contents(session, session.dataset_of(entry.setup), unit, records)
             sound.add(unit)
         return sound
 
@@ -212,9 +212,9 @@ def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str,
         return dict(zip(plan.cells, pool.map(found, plan.cells.values()), strict=True))
 
 
-def source_of(condition: Setup) -> tuple[str, str, bool]:
+def source_of(setup: Setup) -> tuple[str, str, bool]:
     """Conditions of one source take the same pictures in the same order."""
-    return condition.dataset, condition.part, bool(condition.probes)
+    return setup.dataset, setup.part, bool(setup.probes)
 
 
 def _ranges(count: int, size: int) -> list[UnitKey]:

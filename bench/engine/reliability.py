@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.engine.execute import read_sample, to_images
+from bench.engine.batches import read_sample
 from bench.engine.plan import Plan, PlanEntry, Unit
 from bench.engine.session import Session, Subject, Subjects
 from bench.errors import UsageError
@@ -31,7 +31,7 @@ def attacked(plan: Plan) -> list[PlanEntry]:
 
     Of a randomised model no verdict is made: its gradients are random, and every criterion would only say so.
     """
-    found = ((entry, entry.condition.attack) for entry in plan.cells.values() if not entry.condition.probes)
+    found = ((entry, entry.setup.attack) for entry in plan.cells.values() if not entry.setup.probes)
     return [entry for entry, attack in found if attack and not attack.randomised]
 
 
@@ -50,9 +50,9 @@ class ReliabilityCheck:
     share: float = 0.0
 
     @property
-    def condition(self) -> Setup:
+    def setup(self) -> Setup:
         """What the cell is under."""
-        return self.entry.condition
+        return self.entry.setup
 
     @property
     def cells(self) -> tuple[tuple[int, Cell], ...]:
@@ -67,7 +67,7 @@ class ReliabilityCheck:
     @property
     def name(self) -> str:
         """Unlike that of every other work of the plan."""
-        return f"reliability of {self.entry.condition.name} of {self.entry.cell.model}"
+        return f"reliability of {self.entry.setup.name} of {self.entry.cell.model}"
 
     @property
     def block(self) -> Hashable:
@@ -128,14 +128,14 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
     """Can the number of the cell be believed? `bench.attacks.reliability` says what is looked at."""
     from bench.attacks.reliability import assess
 
-    entry, sample, attack = check.entry, check.sample, check.condition.attack
+    entry, sample, attack = check.entry, check.sample, check.setup.attack
     if attack is None:
-        raise UsageError(f"{check.condition.name}: only an attack can be put in check")
+        raise UsageError(f"{check.setup.name}: only an attack can be put in check")
     subject = subjects[entry.subject]
-    dataset = session.dataset(entry.condition.dataset, entry.condition.part)
+    dataset = session.dataset(entry.setup.dataset, entry.setup.part)
     first = list(range(min(sample, entry.images)))  # of a random order: these are measured whenever it stops
     indices = first if session.until else spread(entry.images, sample)
-    batch = read_sample(session, dataset, entry.condition, indices, subject.spec)
+    batch = read_sample(session, dataset, entry.setup, indices, subject.spec)
     other = None if check.surrogate is None else subjects[check.surrogate].model
     unknown = Verdict(
         "not assessed",
@@ -150,9 +150,9 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
     try:
         found = assess(
             subject.model.to(session.device),
-            to_images(batch.pictures[subject.spec]),
-            torch.tensor([dataset.targets[i] for i in batch.readable]),
-            [dataset.ids[i] for i in batch.readable],
+            batch.images(subject.spec),
+            batch.labels,
+            batch.ids,
             attack.norm,
             attack.eps,
             seed=session.seed,
@@ -180,17 +180,12 @@ def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "Stan
 
     if check.standing is None:
         return None
-    condition = check.entry.condition
-    dataset = session.dataset(condition.dataset, condition.part)
-    batch = read_sample(session, dataset, condition, list(check.standing), subject.spec)
+    setup = check.entry.setup
+    dataset = session.dataset(setup.dataset, setup.part)
+    batch = read_sample(session, dataset, setup, list(check.standing), subject.spec)
     if not batch.readable:
         return StandingPictures(torch.zeros(0, 3, 1, 1), torch.zeros(0, dtype=torch.int64), [], check.share)
-    return StandingPictures(
-        to_images(batch.pictures[subject.spec]),
-        torch.tensor([dataset.targets[i] for i in batch.readable]),
-        [dataset.ids[i] for i in batch.readable],
-        check.share,
-    )
+    return StandingPictures(batch.images(subject.spec), batch.labels, batch.ids, check.share)
 
 
 def _surrogate(plan: Plan, index: int) -> int | None:

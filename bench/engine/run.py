@@ -98,8 +98,8 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     if kept and not attacked(plan):
         raise UsageError("--keep-adversarial: none of the suites attacks; `bench list attacks` shows what does")
     todo = _share(list(units(plan)), options.shard)
-    missing = {(u.condition.name, u.key): u for u in units(plan, store, session)}
-    todo = [missing[u.condition.name, u.key] for u in todo if (u.condition.name, u.key) in missing]
+    missing = {(u.setup.name, u.key): u for u in units(plan, store, session)}
+    todo = [missing[u.setup.name, u.key] for u in todo if (u.setup.name, u.key) in missing]
     stopping = Stopping(plan, store)
     todo = [left for unit in todo if (left := without_cells(unit, stopping.stopped))]
     doubted = _share(attacked(plan), options.shard)
@@ -150,7 +150,7 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
                 said.add(note)
             tally.count(outcome)
             progress.finished(
-                outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.condition.name,
+                outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.setup.name,
                 outcome.work.images,
             )
             if on_unit and isinstance(outcome.work, Unit):

@@ -100,9 +100,9 @@ class Session:
             )
         return self._datasets[name, part, shuffled]
 
-    def dataset_of(self, condition: Setup) -> Dataset:
+    def dataset_of(self, setup: Setup) -> Dataset:
         """The data set of a condition, in the order in which the condition takes it."""
-        return self.dataset(condition.dataset, condition.part, bool(condition.probes))
+        return self.dataset(setup.dataset, setup.part, bool(setup.probes))
 
     def _open(self, name: str, part: str) -> Dataset:
         whole = open_dataset(name, self.roots, part)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bench.engine.execute import Part
+from bench.engine.part import Part
 from bench.engine.plan import Plan, Unit
 from bench.engine.work import WorkQueue
 from bench.errors import UsageError
@@ -23,7 +23,7 @@ def check_stoppable(suites: Iterable[Suite], plan: Plan, options: RunOptions) ->
         return
     if options.shard is not None:
         raise UsageError("--until: a shard does not know what the others have seen; leave out --shard")
-    looked = {entry.suite for entry in plan.entries if entry.condition.probes}
+    looked = {entry.suite for entry in plan.entries if entry.setup.probes}
     if named := [suite.name for suite in suites if suite.measures or suite.name in looked]:
         raise UsageError(f"--until: {', '.join(named)} measures batches of images, not a mean over images")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.engine.execute import Part
+from bench.engine.part import Part
 from bench.engine.plan import Unit
 from bench.engine.work import Done, Failed
 from bench.errors import IncompleteError
@@ -33,7 +33,7 @@ class Tally:
         parts = [part for part in done.result if isinstance(part, Part)] if isinstance(done.result, list) else []
         reasons = list(dict.fromkeys(reason for part in parts for reason in part.passing))
         if reasons and isinstance(done.work, Unit):
-            self.unread.setdefault(done.work.condition.name, []).extend(reasons)
+            self.unread.setdefault(done.work.setup.name, []).extend(reasons)
         else:
             self.done += 1
 

@@ -4,7 +4,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from bench.engine.execute import Fault, Part, execute
+from bench.engine.execute import execute
+from bench.engine.part import Fault, Part
 from bench.engine.plan import Unit
 from bench.engine.reliability import ReliabilityCheck, assess_cell
 from bench.engine.session import Session, Subjects
@@ -75,7 +76,7 @@ class WorkQueue:
         for works in self._blocks.values():
             for work in works:
                 for index, _ in work.cells:
-                    found.setdefault(index, work.condition)
+                    found.setdefault(index, work.setup)
         return found
 
     def without(self, subjects: Collection[int]) -> None:

@@ -138,7 +138,7 @@ def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec
         carry_out(prepared)
         stored, plan = ResultsFolder(where.out), prepared.plan
         for index, model in enumerate(sharing):
-            cells = {e.condition.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
+            cells = {e.setup.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
             mine = results(where.out, cells={cell.cell.id for cell in cells.values()})
             runs[model.name, key] = Measured(cells, mine.assign(model=model.name))
     return runs

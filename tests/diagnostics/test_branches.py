@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from bench.attacks.presets import make_pgd
+from bench.attacks.request import Request
 from bench.diagnostics.branches import branch_differences, branch_parameters, hybrid, relative_l2
 from bench.diagnostics.perturb import perturb
 from bench.testing import fake_model
@@ -57,11 +58,11 @@ def test_every_image_is_attacked_to_the_end_whether_right_or_wrong() -> None:
     right = model(images).argmax(1)
     labels = torch.where(torch.arange(6) < 3, right, (right + 1) % 1000)
     ids = [str(i) for i in range(6)]
-    found = perturb(attack, model, images, labels, ids, device=torch.device("cpu"), batch_size=4)
+    found = perturb(attack, Request(model, images, labels, ids, batch_size=4))
     size = (found - images).abs().flatten(1).amax(1)
     assert (size > 7.9 / 255).all()
     assert (size <= 8 / 255 + 1e-6).all()
     loss = nn.CrossEntropyLoss(reduction="none")
     assert (loss(model(found), labels) > loss(model(images), labels)).all()
-    again = perturb(attack, model, images[2:], labels[2:], ids[2:], device=torch.device("cpu"), batch_size=1)
+    again = perturb(attack, Request(model, images[2:], labels[2:], ids[2:], batch_size=1))
     torch.testing.assert_close(again, found[2:], atol=1e-5, rtol=0)

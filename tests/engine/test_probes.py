@@ -12,7 +12,7 @@ from bench.condition import Condition
 from bench.diagnostics import batchnorm
 from bench.diagnostics.collect import collecting
 from bench.diagnostics.table import merged
-from bench.engine.execute import to_images
+from bench.engine.batches import to_images
 from bench.engine.run import carry_out, prepare
 from bench.errors import IncompleteError, UsageError
 from bench.folder.merge import merge
@@ -53,7 +53,7 @@ def test_moments_are_those_of_one_forward_over_all_images(imagenet: Path, tmp_pa
     (found,) = (frame for name, frame in measured(tmp_path).items() if name.startswith("imagenet/clean:"))
     prepared = prepare(fake_model(), "clean", data=imagenet, out=tmp_path / "none")
     subject, session = prepared.plan.subjects[0], prepared.session
-    from bench.engine.execute import read_sample
+    from bench.engine.batches import read_sample
     from bench.suites.base import Setup
 
     dataset = session.dataset("imagenet")
@@ -123,9 +123,9 @@ def test_batches_are_mixtures_of_classes(imagenet: Path, tmp_path: Path) -> None
 
 def test_another_domain_is_looked_at_only_where_it_has_a_folder(imagenet: Path, tmp_path: Path) -> None:
     plan = prepare(fake_model(), "batchnorm", data=imagenet, out=tmp_path, **OPTIONS).plan
-    assert {entry.condition.dataset for entry in plan.entries} == {"imagenet"}
+    assert {entry.setup.dataset for entry in plan.entries} == {"imagenet"}
     tiny = prepare("tiny_std", "batchnorm", out=tmp_path, limit=5).plan
-    assert {entry.condition.dataset for entry in tiny.entries} == {"tiny", "tiny-a", "tiny-stylized"}
+    assert {entry.setup.dataset for entry in tiny.entries} == {"tiny", "tiny-a", "tiny-stylized"}
 
 
 def test_gradients_are_not_taken_of_some_of_a_models_classes(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_live_corruptions_decode_each_picture_once(
     prepared = prepare(
         [fake_model("a"), fake_model("b", seed=1)], "imagenet-c-live", data=imagenet, out=tmp_path, limit=4
     )
-    prepared.todo[:] = [unit for unit in prepared.todo if unit.condition.corruption][:5]
+    prepared.todo[:] = [unit for unit in prepared.todo if unit.setup.corruption][:5]
     carry_out(prepared, quiet=True)
     assert len(read) == 4
 

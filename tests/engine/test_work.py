@@ -95,16 +95,16 @@ def test_out_of_memory_halves_the_batch(imagenet: Path, tmp_path: Path, monkeypa
     from bench.engine import execute
 
     sizes = []
-    measure = execute._measure
+    measure = execute.measure
 
-    def tight(session, subject, condition, dataset, batch):  # type: ignore[no-untyped-def]
+    def tight(session, subject, setup, batch):  # type: ignore[no-untyped-def]
         sizes.append(len(batch.indices))
         if len(batch.indices) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return measure(session, subject, condition, dataset, batch)
+        return measure(session, subject, setup, batch)
 
     bench.run(fake_model(), "imagenet", data=imagenet, out=tmp_path / "whole", quiet=True)
-    monkeypatch.setattr(execute, "_measure", tight)
+    monkeypatch.setattr(execute, "measure", tight)
     bench.run(fake_model(), "imagenet", data=imagenet, out=tmp_path / "tight", batch_size=8, quiet=True)
     assert sizes[:3] == [8, 4, 2]
     whole, tight_records = (bench.records(tmp_path / name) for name in ("whole", "tight"))

@@ -52,7 +52,7 @@ def test_every_model_with_corrupted_conditions_has_its_heat_map(tmp_path: Path) 
     data = write_pictures(tmp_path / "tiny", ["n01440764"], 2)
     out = tmp_path / "out"
     prepared = prepare([fake_model(), fake_model("clean")], "imagenet-c-live", data=data, out=out)
-    prepared.todo[:] = [unit for unit in prepared.todo if unit.condition.corruption][:3]
+    prepared.todo[:] = [unit for unit in prepared.todo if unit.setup.corruption][:3]
     carry_out(prepared, quiet=True)
     frame = results(out)
     assert set(heat_maps(frame)) == {f"corruptions-imagenet-c-live-{name}" for name in ("fake", "clean")}

@@ -101,7 +101,7 @@ def test_ece_against_a_plain_loop_over_bins(pairs: list[tuple[int, bool]]) -> No
 
 
 def test_nll_is_torch_s_cross_entropy() -> None:
-    from bench.engine.execute import score
+    from bench.engine.measure import score
 
     logits = 3 * torch.randn(50, 7, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(50) % 7

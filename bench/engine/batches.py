@@ -1,0 +1,141 @@
+"""Pictures in: the images of a unit in batches, decoded ahead, corrupted, and fitted to each model's input."""
+
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from bench.corruptions import image_keys
+from bench.datasets.base import Dataset, Picture
+from bench.datasets.preprocess import crop_224, fit, prepare
+from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
+from bench.engine.plan import Unit
+from bench.engine.session import Session, state_of
+from bench.errors import DataError
+from bench.suites.base import Setup
+from model_zoo.card import InputSpec
+
+READ_SECONDS = 300.0
+"""What one picture may take to be read before its disk is taken to hang."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images `indices` of a set: the hash of each one's content, or why it could not be read, and those that could
+    shown to each model's input."""
+
+    dataset: Dataset
+    indices: list[int]
+    contents: list[str | Unread | None]
+    pictures: dict[InputSpec, NDArray[np.uint8]]
+
+    @property
+    def readable(self) -> list[int]:
+        """The indices that have a picture."""
+        return [i for i, content in zip(self.indices, self.contents, strict=True) if not isinstance(content, Unread)]
+
+    @property
+    def passing(self) -> list[str]:
+        """Why images could not be read, where that can pass."""
+        return [content.reason for content in self.contents if isinstance(content, Unread) and content.passing]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the readable images."""
+        return [self.dataset.ids[i] for i in self.readable]
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 [n], of the readable images."""
+        return torch.tensor([self.dataset.targets[i] for i in self.readable], dtype=torch.int64)
+
+    def images(self, spec: InputSpec) -> Tensor:
+        """float32 [n, 3, h, w] in [0, 1]: the readable images, as a model of this input is shown them."""
+        return to_images(self.pictures[spec])
+
+
+def batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
+    """The unit's images in batches (attacks and probes take the unit whole: they make batches of their own)."""
+    setup, key = unit.setup, unit.key
+    size = key.stop - key.start if setup.attack or setup.probes else session.batch_size
+    views: list[View] = [None] if setup.corruption else list(dict.fromkeys(specs))
+    shown = _read_ahead(session, dataset, range(key.start, key.stop), views)
+    indices = iter(range(key.start, key.stop))
+    while chunk := list(islice(indices, size)):
+        yield _batch(session, dataset, setup, chunk, list(islice(shown, len(chunk))), specs)
+
+
+def read_sample(session: Session, dataset: Dataset, setup: Setup, indices: list[int], spec: InputSpec) -> Batch:
+    """Images `indices` of `dataset` as `setup` shows them to a model's input."""
+    views: list[View] = [None] if setup.corruption else [spec]
+    shown = list(_read_ahead(session, dataset, indices, views))
+    return _batch(session, dataset, setup, indices, shown, [spec])
+
+
+def _read_ahead(
+    session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]
+) -> Iterator[ViewedOrUnread]:
+    """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
+
+    def make(image: Image.Image, view: View) -> Picture:
+        if view is None:
+            return np.asarray(image) if dataset.as_stored else crop_224(image)
+        return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
+
+    waiting: deque[tuple[int, Future[ViewedOrUnread]]] = deque()
+
+    def finish() -> ViewedOrUnread:
+        index, future = waiting.popleft()
+        try:
+            shown = future.result(None if future.done() else READ_SECONDS)
+        except TimeoutError:
+            if future.done():
+                raise
+            raise DataError(
+                f"{dataset.name}: picture {dataset.ids[index]} was not read within {READ_SECONDS:.0f} s: the disk or "
+                "network behind --data hangs; finished units are kept, the same command continues"
+            ) from None
+        if isinstance(shown, Viewed):
+            session.cache.put((dataset.manifest, index), shown, state_of(dataset, [index]))
+        return shown
+
+    for index in indices:
+        show = functools.partial(session.show, dataset, index, views, make)
+        waiting.append((index, session.pool.submit(show)))
+        if len(waiting) > 2 * session.batch_size:
+            yield finish()
+    while waiting:
+        yield finish()
+
+
+def _batch(
+    session: Session,
+    dataset: Dataset,
+    setup: Setup,
+    indices: list[int],
+    shown: list[ViewedOrUnread],
+    specs: Sequence[InputSpec],
+) -> Batch:
+    contents = [s.content if isinstance(s, Viewed) else s for s in shown]
+    good = [s.views for s in shown if isinstance(s, Viewed)]
+    if not good:
+        return Batch(dataset, indices, contents, {})
+    if setup.corruption is None:
+        return Batch(dataset, indices, contents, {spec: np.stack([views[spec] for views in good]) for spec in specs})
+    ids = [dataset.ids[i] for i, s in zip(indices, shown, strict=True) if isinstance(s, Viewed)]
+    keys = image_keys(session.seed, ids, setup.name)
+    corrupted = setup.corruption(np.stack([views[None] for views in good]), keys)
+    return Batch(dataset, indices, contents, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
+
+
+def to_images(pictures: NDArray[np.uint8]) -> Tensor:
+    """uint8 [n, h, w, 3] -> float32 [n, 3, h, w] in [0, 1]."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
