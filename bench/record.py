@@ -1,7 +1,7 @@
 """The per-image record, the cell it belongs to, and the protocol that makes two numbers comparable.
 
 A *cell* is one model variant under one condition on one data set with one seed: the smallest thing that has an
-accuracy. Its records lie in *parts*, one whole object per unit of work (`bench.store`). Everything a cell is, is in
+accuracy. Its records lie in *parts*, one whole object per unit of work (`bench.parts`). Everything a cell is, is in
 its `Cell` value, whose hash names its folder: whatever would change a record changes the name.
 """
 

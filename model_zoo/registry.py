@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from model_zoo.card import ModelCard, WeightsSpec, read_card
 from model_zoo.errors import CardError, UnknownModelError, suggestion
+from model_zoo.outside import outside_card
 
 ROOT = Path(__file__).parent
 PREFIXES = ("torchvision", "timm", "robustbench", "hf", "file")
-"""`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.standard.outside`)."""
+"""`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.outside`)."""
 
 
 RANDOM = "random:"
@@ -101,8 +102,6 @@ def find_card(name: str) -> ModelCard:
     if is_random(base):
         return _with_random_weights(find_card(base.removeprefix(RANDOM)))
     if base.partition(":")[0] in PREFIXES and ":" in base:
-        from model_zoo.standard.outside import outside_card
-
         return outside_card(base)
     known = cards()
     if base not in known:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import StoreError
+from bench.parts import BadPart, part_names, put_cell, put_part, read_cell, read_part, sound_parts
 from bench.record import Cell, Protocol, RecordColumns, UnitKey
-from bench.store import BadPart, Store, part_names, put_cell, put_part, read_cell, read_part, sound_parts
+from bench.store import Store
 
 PROTOCOL = Protocol("imagenet", "m", 4, "imagenet1k", "imagenet/clean", "canonical")
 CELL = Cell("model", "f" * 64, {"size": 224, "mean": [0.5, 0.5, 0.5]}, PROTOCOL)

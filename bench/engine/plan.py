@@ -16,8 +16,9 @@ from bench.engine.contents import check_contents
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
 from bench.options import Precision, RunOptions
+from bench.parts import read_sound_parts
 from bench.record import Cell, Protocol, UnitKey
-from bench.store import Store, read_sound_parts
+from bench.store import Store
 from bench.suites import base
 from bench.suites.base import Setup, Suite
 

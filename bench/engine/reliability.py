@@ -17,8 +17,9 @@ from bench.engine.batches import read_sample
 from bench.engine.plan import Plan, PlanEntry, Unit
 from bench.engine.session import Session, Subject, Subjects
 from bench.errors import UsageError
+from bench.parts import BadPart, part_names, read_part
 from bench.record import Cell
-from bench.store import BadPart, Store, part_names, read_part
+from bench.store import Store
 from bench.suites.base import Setup
 from bench.verdict import Verdict, has_verdict
 

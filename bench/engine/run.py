@@ -26,7 +26,8 @@ from bench.errors import UsageError
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
 from bench.options import RunOptions, Shard, keywords
-from bench.store import Store, put_cell
+from bench.parts import put_cell
+from bench.store import Store
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
 from model_zoo.load import Model, load_model

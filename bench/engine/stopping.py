@@ -13,7 +13,8 @@ from bench.errors import UsageError
 from bench.metrics.accuracy import in_order
 from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
-from bench.store import BadPart, Store, part_names, read_part
+from bench.parts import BadPart, part_names, read_part
+from bench.store import Store
 from bench.suites.base import Suite
 
 

@@ -10,7 +10,8 @@ from bench.engine.plan import Unit
 from bench.engine.reliability import ReliabilityCheck, assess_cell
 from bench.engine.session import Session, Subjects
 from bench.errors import DataError
-from bench.store import Store, put_part
+from bench.parts import put_part
+from bench.store import Store
 from bench.suites.base import Setup
 from bench.verdict import Verdict, put_verdict
 

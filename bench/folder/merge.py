@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.errors import StoreError
+from bench.parts import is_sound, part_names, read_part
 from bench.record import UnitKey
-from bench.store import Store, is_sound, part_names, read_part
+from bench.store import Store
 from model_zoo.identity import alike
 
 

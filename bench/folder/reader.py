@@ -15,8 +15,9 @@ from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
 from bench.metrics.accuracy import in_order
 from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
+from bench.parts import BadPart, cell_ids, incomplete_names, part_names, read_cell, read_measurement, read_part
 from bench.record import Cell, misfit
-from bench.store import BadPart, Store, cell_ids, incomplete_names, part_names, read_cell, read_measurement, read_part
+from bench.store import Store
 from bench.verdict import Verdict, read_verdict
 
 

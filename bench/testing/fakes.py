@@ -11,8 +11,9 @@ from torch import nn
 
 from bench.condition import Condition
 from bench.manifest import RunEntry, RunManifest, RunModel, put_manifest
+from bench.parts import put_cell, put_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
-from bench.store import Store, put_cell, put_part
+from bench.store import Store
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.load import Model
 

@@ -16,10 +16,11 @@ from bench.folder.reader import ResultsFolder
 from bench.folder.tables import records, results
 from bench.folder.verify import verify
 from bench.gate.baseline import read_baseline
+from bench.parts import put_part
 from bench.published.outside import read_outside
 from bench.record import Cell, UnitKey, digest
 from bench.safe_csv import to_csv
-from bench.store import Store, put_part
+from bench.store import Store
 from bench.terminal import print_results
 from bench.testing import write_results
 
@@ -117,7 +118,7 @@ def measurement_samples() -> list[bytes]:
 
 def measurement(place: Path, content: bytes) -> None:
     """Under its checksum, beside records that name it."""
-    from bench.store import _MEASUREMENT, _checksum, _measurement_key
+    from bench.parts import _MEASUREMENT, _checksum, _measurement_key
 
     store, unit = Store(place), UnitKey(0, 8)
     cell = Cell.from_json(OBJECTS[f"{CELL_KEY}cell.json"].decode())

@@ -22,8 +22,8 @@ from torch import nn
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import UnknownModelError
 from model_zoo.identity.code import is_users
+from model_zoo.outside import OutsideName
 from model_zoo.standard.local_imports import local_imports, source_hash
-from model_zoo.standard.outside import OutsideName
 from model_zoo.weights import Arrays
 
 _INPUT = ("size", "resize", "crop_padding", "mean", "std", "interpolation", "channels", "geometry")

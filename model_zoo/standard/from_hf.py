@@ -14,8 +14,8 @@ from torch import nn
 from model_zoo.card import InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import CardError, UnknownModelError
 from model_zoo.nets.with_timm import import_timm
+from model_zoo.outside import OutsideName
 from model_zoo.schema import SchemaError, loads
-from model_zoo.standard.outside import OutsideName
 from model_zoo.weights import Arrays
 
 _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")

@@ -20,7 +20,7 @@ from torch import nn
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, suggestion
 from model_zoo.nets.with_timm import import_timm
-from model_zoo.standard.outside import OutsideName
+from model_zoo.outside import OutsideName
 from model_zoo.transforms import input_of
 from model_zoo.weights import Arrays
 

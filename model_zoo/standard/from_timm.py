@@ -9,7 +9,7 @@ from torch import nn
 from model_zoo.card import Geometry, InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, WeightsError, suggestion
 from model_zoo.nets.with_timm import import_timm
-from model_zoo.standard.outside import OutsideName
+from model_zoo.outside import OutsideName
 from model_zoo.weights import Arrays
 
 timm = import_timm()

@@ -11,7 +11,7 @@ from torchvision import models
 from model_zoo.card import ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import UnknownModelError, WeightsError, suggestion
 from model_zoo.formats.checkpoint import StateDict, versions_of
-from model_zoo.standard.outside import OutsideName
+from model_zoo.outside import OutsideName
 from model_zoo.transforms import input_of
 from model_zoo.weights import Arrays
 

@@ -140,8 +140,9 @@ def test_verify_tells_records_of_another_condition_and_images_of_another_set(tmp
 
 
 def test_verify_tells_foreign_images(tmp_path: Path) -> None:
+    from bench.parts import part_names, put_part, read_cell, read_part
     from bench.record import UnitKey
-    from bench.store import Store, part_names, put_part, read_cell, read_part
+    from bench.store import Store
 
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=6)
     write_results(tmp_path, "b", {"imagenet": {"imagenet/clean": 0.5}}, n=6)

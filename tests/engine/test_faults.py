@@ -252,8 +252,8 @@ def test_a_folder_of_cells_that_is_a_link_is_not_followed(runs: Path, tmp_path: 
 def test_a_small_part_that_says_a_long_text_many_times_takes_no_memory(tmp_path: Path) -> None:
     import pyarrow as pa
 
+    from bench.parts import BadPart, part_names, put_part, read_part
     from bench.record import Cell, Protocol, RecordColumns, UnitKey
-    from bench.store import BadPart, part_names, put_part, read_part
 
     n = 20_000
     cell = Cell("m", "f", {}, Protocol("imagenet", "m", n, "l", "imagenet/clean", "none"))

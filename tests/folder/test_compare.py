@@ -14,8 +14,9 @@ from bench.folder.compare import MCE, compare_models, compare_pairs
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import Frames
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES, mce, mce_per_image
+from bench.parts import put_cell, put_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey
-from bench.store import Store, put_cell, put_part
+from bench.store import Store
 from bench.testing import fake_model, write_pictures
 
 WNIDS = ("n01440764", "n02123045", "n15075141")

@@ -22,9 +22,10 @@ from bench.folder.tables import results
 from bench.gate.baseline import Baseline, RunSpec, file_name, read_baseline, write_baseline
 from bench.gate.check import check
 from bench.gate.judgement import Status
+from bench.parts import part_names, put_part, read_part
 from bench.published.outside import read_outside
 from bench.record import Cell, Protocol, UnitKey, digest
-from bench.store import Store, part_names, put_part, read_part
+from bench.store import Store
 from bench.testing import write_results
 
 PGD = "imagenet/pgd-linf-eps8_255-k10-a2_255-r1-untargeted"

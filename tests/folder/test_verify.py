@@ -10,8 +10,9 @@ import pytest
 import bench
 from bench.cli import main
 from bench.folder.verify import verify
+from bench.parts import cell_ids, part_names, put_part, read_cell, read_part
 from bench.record import UnitKey
-from bench.store import Store, cell_ids, part_names, put_part, read_cell, read_part
+from bench.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,208 @@
+"""What a cell is, and its records: a part for each unit of work, written and read here alone.
+
+The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.
+A measurement is put before the records, whose metadata name it: where records stand, their measurement stands.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import StoreError
+from bench.record import Cell, UnitKey, misfit, record_fields
+from bench.store import Store
+from model_zoo.schema import loads
+
+LARGEST_PART = 1 << 28
+"""Bytes in memory of the records of a unit, at most."""
+
+_MEASUREMENT = b"measurement"
+"""Key of the records' metadata under which the checksum of their measurement stands."""
+
+_INCOMPLETE = "incomplete"
+"""In the name of a part with images that could not be read for a reason that can pass."""
+
+_PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class BadPart:
+    """A stored object that is not what its name promises."""
+
+    key: str
+    problem: str
+
+
+def put_cell(store: Store, cell: Cell) -> None:
+    """Write what the cell is, unless it stands there already, undamaged."""
+    try:
+        read_cell(store, cell.id)
+    except StoreError:
+        store.put(f"cells/{cell.id}/cell.json", cell.to_json().encode())
+
+
+def put_part(
+    store: Store, cell: Cell, unit: UnitKey, table: pa.Table, measurement: pa.Table | None = None, *, whole: bool = True
+) -> None:
+    """Write the records of one unit as one object, and before it what was measured of the unit as a whole.
+
+    Not `whole`, because images could not be read for a reason that can pass, it counts as not done.
+    """
+    if measurement is not None and whole:
+        data = _parquet(measurement)
+        store.put(_measurement_key(cell.id, unit, _checksum(data)), data)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MEASUREMENT: _checksum(data)})
+    data = _parquet(table)
+    kind = "" if whole else f"{_INCOMPLETE}."
+    store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{kind}{_checksum(data)}.parquet", data)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _measurement_key(cell_id: str, unit: UnitKey, checksum: str) -> str:
+    return f"cells/{cell_id}/{unit.start:08d}-{unit.stop:08d}.measurement.{checksum}.parquet"
+
+
+def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
+    """Names of the cell's parts by unit; the first by name where two drivers wrote the same unit."""
+    found: dict[UnitKey, str] = {}
+    for name in store.names(f"cells/{cell_id}"):
+        if match := _PART.fullmatch(name):
+            found.setdefault(UnitKey(int(match[1]), int(match[2])), name)
+    return found
+
+
+def incomplete_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
+    """Names of the parts that are to be done again, of units that have no whole one; the last by name of each."""
+    whole = part_names(store, cell_id)
+    found: dict[UnitKey, str] = {}
+    for name in store.names(f"cells/{cell_id}"):
+        match = _PART.fullmatch(name.replace(f".{_INCOMPLETE}.", ".", 1)) if _INCOMPLETE in name else None
+        if match and (unit := UnitKey(int(match[1]), int(match[2]))) not in whole:
+            found[unit] = name
+    return found
+
+
+def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
+    """The records of one part, or what is wrong with it."""
+    match = _PART.fullmatch(name.replace(f".{_INCOMPLETE}.", ".", 1))
+    key = f"cells/{cell_id}/{name}"
+    rows = int(match[2]) - int(match[1]) if match else 0
+    part = _read(store, key, match[3] if match else "", rows)
+    if isinstance(part, BadPart) or not (problem := misfit(part, record_fields(part))):
+        return part
+    return BadPart(key, f"no records: {problem}")
+
+
+def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) -> pa.Table | BadPart | None:
+    """What was measured of the unit beside its records `part`, or what is wrong with it; None if nothing was."""
+    checksum = (part.schema.metadata or {}).get(_MEASUREMENT)
+    if checksum is None:
+        return None
+    key = _measurement_key(cell_id, unit, checksum.decode("ascii", "replace"))
+    if key.rpartition("/")[2] not in store.names(f"cells/{cell_id}"):
+        return BadPart(key, "it is missing, though the unit's records name it")
+    return _read(store, key, checksum.decode("ascii", "replace"))
+
+
+def _read(store: Store, key: str, checksum: str, rows: int | None = None) -> pa.Table | BadPart:
+    try:
+        data = store.get(key)
+    except StoreError as error:
+        return BadPart(key, str(error))
+    if _checksum(data) != checksum:
+        return BadPart(key, "its bytes do not match the checksum in its name (cut short or altered)")
+    try:
+        return _table(key, data, rows)
+    except (pa.ArrowException, OSError) as error:
+        return BadPart(key, f"not a Parquet file: {error}")
+
+
+def _table(key: str, data: bytes, rows: int | None) -> pa.Table | BadPart:
+    """The table in a Parquet file, unless it would fill the memory: a few kB can say one long text a million times."""
+    file = pq.ParquetFile(io.BytesIO(data))
+    count = file.metadata.num_rows
+    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups))
+    if rows is not None and count != rows:
+        return BadPart(key, f"{count} records for {rows} images")
+    if size > LARGEST_PART:
+        return BadPart(key, f"{size} bytes of records, where no unit has more than {LARGEST_PART}")
+    if size * count <= LARGEST_PART:  # though each row held all that the file does
+        return file.read(use_threads=False)  # a third of read_table's time
+    texts = [field.name for field in file.schema_arrow if field.type in (pa.string(), pa.binary())]
+    table = pq.ParquetFile(io.BytesIO(data), read_dictionary=texts).read(use_threads=False)
+    if sum(_spelt_out(table.column(name)) for name in texts) > LARGEST_PART:
+        return BadPart(key, f"texts of more than {LARGEST_PART} bytes")
+    return table.cast(file.schema_arrow)
+
+
+def _spelt_out(column: pa.ChunkedArray) -> int:
+    """Bytes that a column of repeated texts takes at most when each is written out."""
+    longest = [
+        max((len(text) for text in chunk.dictionary.cast(pa.binary()).to_pylist() if text), default=0)
+        for chunk in column.chunks
+    ]
+    return sum(length * len(chunk) for length, chunk in zip(longest, column.chunks, strict=True))
+
+
+def sound_parts(store: Store, cell_id: str) -> set[UnitKey]:
+    """Units of the cell whose part is there and whole; damaged parts are removed, so that their unit is done again."""
+    return {unit for unit, _ in read_sound_parts(store, cell_id)}
+
+
+def read_sound_parts(store: Store, cell_id: str) -> Iterator[tuple[UnitKey, pa.Table]]:
+    """The same with their records."""
+    for unit, name in part_names(store, cell_id).items():
+        part = read_part(store, cell_id, name)
+        damaged = isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start
+        if damaged or isinstance(read_measurement(store, cell_id, unit, part), BadPart):
+            store.remove(f"cells/{cell_id}/{name}")
+        else:
+            yield unit, part
+
+
+def read_cell(store: Store, cell_id: str) -> Cell:
+    """What the cell is. Raises `StoreError` if its description is damaged."""
+    key = f"cells/{cell_id}/cell.json"
+    try:
+        cell = Cell.from_json(store.get(key).decode())
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"{store.address}/{key}: damaged or of another version ({error}); "
+            "repeat the run's command, which writes it anew, or merge with a folder that has it whole"
+        ) from None
+    if cell.id != cell_id:
+        raise StoreError(f"{store.address}/{key}: describes cell {cell.id}, not {cell_id}; it was altered or moved")
+    return cell
+
+
+def cell_ids(store: Store) -> Iterator[str]:
+    """Ids of all cells that have a description."""
+    for name in store.names("cells"):
+        if "cell.json" in store.names(f"cells/{name}"):
+            yield name
+
+
+def is_sound(key: str, data: bytes) -> bool:
+    """Whether an object is what its key promises: bytes of the checksum in its name, or a description that is one."""
+    name = key.rpartition("/")[2]
+    if name.endswith(".parquet"):
+        return _checksum(data) == name.split(".")[-2]
+    try:
+        found = loads(data)
+        return key.split("/")[1] == Cell.from_json(data.decode()).id if name == "cell.json" else bool(found)
+    except ValueError:
+        return False
