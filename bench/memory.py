@@ -16,7 +16,7 @@ from bench.datasets.given import Given, keep
 from bench.engine import run as engine
 from bench.errors import UsageError
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model, logits_of
+from model_zoo.model import Model, logits_of
 from model_zoo.registry import use_cards
 from model_zoo.transforms import input_of
 

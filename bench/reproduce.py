@@ -19,8 +19,10 @@ from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
 from bench.suites.base import Setup
 from bench.suites.registry import find_suite
+from model_zoo.build import build
 from model_zoo.errors import ZooError
-from model_zoo.load import Model, build, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from model_zoo.registry import cards, find_card
 
 PAPERS = {

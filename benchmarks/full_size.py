@@ -27,8 +27,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/model_zoo"))
 
 from model_zoo import cache, weights
+from model_zoo.build import build
 from model_zoo.card import ModelCard
-from model_zoo.load import build, load_model
+from model_zoo.load import load_model
 from model_zoo.nets.resnet import ResNetSpec
 from model_zoo.registry import find_card
 

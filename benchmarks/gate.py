@@ -18,7 +18,8 @@ from torch import nn
 
 from bench.datasets.tiny_set import open_tiny
 from bench.gate.check import Report, accept, check
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 COST = 0.03
 BATCHES = (5, 7, 16, 32, 50, 64, 100, 128, 200, 256)

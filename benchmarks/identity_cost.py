@@ -22,7 +22,7 @@ from bench.datasets import content, folder
 from bench.engine import batches, execute, session
 from bench.testing import write_pictures
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 SPENT: Counter[str] = Counter()
 

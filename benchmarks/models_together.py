@@ -11,7 +11,8 @@ from pathlib import Path
 
 from bench.engine.run import carry_out, prepare
 from bench.testing import fake_model
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 
 def seconds(models: list[Model], folder: Path, limit: int) -> float:

@@ -23,7 +23,9 @@ from bench.attacks.network import Network
 from bench.attacks.pgd import Pgd
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.cli import main as bench
-from model_zoo.load import Model, build, fill, room_of
+from model_zoo.build import build, room_of
+from model_zoo.fill import fill
+from model_zoo.model import Model
 from model_zoo.oracles import images_of, oracle_card, read_oracle
 from model_zoo.parity import load_oracle
 

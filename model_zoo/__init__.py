@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from model_zoo.card import ModelCard as ModelCard
     from model_zoo.guess import new_card as new_card
-    from model_zoo.load import Model as Model
     from model_zoo.load import confirm as verify_weights
     from model_zoo.load import convert as convert_weights
     from model_zoo.load import load_model as load_model
+    from model_zoo.model import Model as Model
     from model_zoo.parity import check as check_parity
     from model_zoo.registry import find_card as find_card
     from model_zoo.registry import list_models as list_models
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model_zoo.weights import where as find_weights
 
 _PUBLIC = {
-    "Model": "model_zoo.load",
+    "Model": "model_zoo.model",
     "ModelCard": "model_zoo.card",
     "check_parity": "model_zoo.parity:check",
     "convert_weights": "model_zoo.load:convert",

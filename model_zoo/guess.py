@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from model_zoo.build import build
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import WeightsError, ZooError
 from model_zoo.fetch import sha256_of
+from model_zoo.fill import fill_from
 from model_zoo.fit import weights_of, without_wrappers
 from model_zoo.formats.checkpoint import Checkpoint, StateDict, is_average, read_checkpoint, split_key
-from model_zoo.load import build, fill_from
 from model_zoo.nets.with_timm import import_timm
 from model_zoo.transforms import input_of
 

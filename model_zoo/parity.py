@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model_zoo.build import build, build_outline, room_of
 from model_zoo.card import ModelCard
+from model_zoo.fill import fill
 from model_zoo.fit import shape_problems
-from model_zoo.load import Model, build, build_outline, fill, room_of
+from model_zoo.model import Model
 from model_zoo.oracles import Oracle, images_of, oracle_card, read_oracle
 
 TOLERANCE = 1e-4

@@ -19,7 +19,8 @@ from bench.errors import DataError, UsageError
 from bench.memory import run, wrap
 from bench.testing import fake_model
 from model_zoo.errors import ZooError
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 UNIT: dict[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}

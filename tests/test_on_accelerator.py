@@ -21,7 +21,8 @@ from bench.corruptions.digital import jpeg
 from bench.datasets import tiny
 from bench.diagnostics.plane import loss_planes
 from bench.suites.registry import SUITES
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from tests import pretend
 from tests.pretend import DEVICE
 

@@ -23,7 +23,8 @@ from bench.diagnostics.branches import branch_differences, branch_parameters
 from bench.engine.plan import Unit
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.folder.reader import ResultsFolder
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 PAGE = Path("docs/diagnostics.md")
 IMAGES = Path("docs/images")

@@ -24,7 +24,8 @@ from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged, misjudged
 from bench.condition import spell
 from bench.errors import UsageError
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from model_zoo.registry import find_card
 
 STEPS = 10

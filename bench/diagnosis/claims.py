@@ -19,7 +19,7 @@ from bench.diagnostics.points import active, find_points
 from bench.engine.batches import to_images
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import compare
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 TRAINING_PICTURES = 2_000
 BATCH = 64

@@ -17,7 +17,7 @@ from bench.diagnosis.findings import DiagnosticFinding, findings, mixture_shares
 from bench.diagnosis.read import Diagnosis, layer_curves
 from bench.diagnostics.branches import branch_parameters
 from bench.diagnostics.plane import Plane, loss_planes
-from model_zoo.load import Model
+from model_zoo.model import Model
 from model_zoo.nets.normalisation import branch_names
 
 _STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}

@@ -12,7 +12,8 @@ from bench.engine.run import Prepared, carry_out, prepare_run
 from bench.folder.reader import ResultsFolder
 from bench.options import RunOptions, keywords
 from bench.suites.base import Setup
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from model_zoo.registry import find_card, split_branch
 
 LIMIT = 256

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bench.attacks.forward import answer
 from model_zoo.card import ModelCard
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from bench.engine.session import Session, Settings, Subject, settle_torch
 from bench.engine.work import Result, Work, perform
 from bench.errors import BenchError, UsageError
 from bench.options.run import InputRule
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 
 @dataclass(frozen=True)

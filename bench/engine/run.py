@@ -30,7 +30,8 @@ from bench.parts import put_cell
 from bench.store import Store
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from model_zoo.registry import RANDOM, find_card, is_random, use_cards
 
 Models = str | Model | Sequence[str | Model]

@@ -27,7 +27,7 @@ from bench.record import digest
 from bench.store import Store
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 RETRIES = (0.1, 0.5, 2.0)
 """Seconds after which a picture is read again that could not be read for a reason that can pass."""

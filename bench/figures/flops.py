@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model_zoo.build import build
 from model_zoo.card import ModelCard
 from model_zoo.errors import ZooError
-from model_zoo.load import build
 from model_zoo.nets.resnet import ResNet, ResNetSpec
 
 

@@ -18,7 +18,7 @@ from bench.gate.reported import reported_evidence
 from bench.gate.subjects import SELECTION, CheckedModel, accepted_names, input_of, new_measures, remaining, subject_of
 from bench.options import RunOptions
 from bench.published.shipped import in_checkout, shipped
-from model_zoo.load import Model, fingerprint
+from model_zoo.model import Model, fingerprint
 
 
 @dataclass(frozen=True)

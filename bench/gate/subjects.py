@@ -14,7 +14,8 @@ from bench.gate.reported import ReportedClaim, affordable, claims
 from bench.options.values import Scalar
 from bench.suites.registry import find_suite
 from model_zoo.errors import UnknownModelError, ZooError
-from model_zoo.load import Model, fingerprint, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model, fingerprint
 from model_zoo.registry import find_card
 
 Options = Mapping[str, Scalar]

@@ -15,7 +15,7 @@ from bench.parts import put_cell, put_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
 from bench.store import Store
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 
 def fake_model(name: str = "fake", *, classes: int = 1000, size: int = 32, seed: int = 0) -> Model:

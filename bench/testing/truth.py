@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench.attacks.budget import Norm
 from bench.errors import UsageError
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

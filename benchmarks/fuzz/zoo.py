@@ -15,9 +15,10 @@ from reader import REPOSITORY
 from torch import nn
 
 from model_zoo import cache, oracles
+from model_zoo.build import build
 from model_zoo.card import read_card
+from model_zoo.fill import fill
 from model_zoo.formats import read_file
-from model_zoo.load import build, fill
 from model_zoo.registry import ROOT, find_card
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "model_zoo"))

@@ -13,7 +13,7 @@ from bench.attacks.autoattack import apgd
 from bench.attacks.randomised import RandomisedAttack, autoattack_rand
 from bench.errors import UsageError
 from bench.testing import AffineHead, truth_model
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 EPS = Fraction(8, 255)
 NOISE = 0.5

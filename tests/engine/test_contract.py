@@ -15,7 +15,7 @@ import bench
 from bench.engine.contract import Contract, check_model
 from bench.errors import IncompleteError, UsageError
 from bench.testing import fake_model
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

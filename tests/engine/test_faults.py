@@ -19,7 +19,7 @@ from bench.folder.tables import require_complete
 from bench.store import Store
 from bench.testing import fake_model
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 TINY = {"suites": "tiny", "limit": 20, "quiet": True}
 

@@ -20,7 +20,7 @@ from bench.folder.reader import ResultsFolder
 from bench.folder.tables import require_complete
 from bench.suites import diagnostics
 from bench.testing import fake_model, write_pictures
-from model_zoo.load import Model
+from model_zoo.model import Model
 from tests.rounding import assert_same_moments
 
 OPTIONS = {"eps": "8/255", "steps": 2, "step_size": "4/255"}

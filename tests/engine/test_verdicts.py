@@ -17,7 +17,7 @@ from bench.store import Store
 from bench.terminal import print_results
 from bench.testing import fake_model
 from bench.verdict import read_verdict
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
 

@@ -13,7 +13,7 @@ from bench.engine.work import ATTEMPTS, WorkQueue
 from bench.errors import IncompleteError, StoreError
 from bench.suites import base
 from bench.testing import fake_model
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ from bench.figures.nofrost.radar import AXES
 from bench.published.papers import points
 from bench.suites.registry import SUITES
 from bench.testing import fake_model, write_results
+from model_zoo.build import build
 from model_zoo.inspect_network import activation_of, normalisation_of
-from model_zoo.load import build
 from model_zoo.registry import cards
 from model_zoo.traits import TrainingAttack, Traits
 

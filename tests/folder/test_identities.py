@@ -20,7 +20,8 @@ from bench.folder.verify import verify
 from bench.known_models import ModelKey, labels, name_of, read_known_models
 from bench.store import Store
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 NORM = "mean=0:0:0&std=1:1:1&classes=10&labels=tiny10&dataset=tiny"
 

@@ -20,7 +20,8 @@ from bench.gate.junit import to_junit
 from bench.gate.reported import affordable, claims, reported_evidence
 from bench.gate.subjects import SELECTION
 from bench.suites.registry import SUITES
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 from model_zoo.registry import cards, find_card
 from model_zoo.reported import ReportedNumber
 

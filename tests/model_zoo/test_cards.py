@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from model_zoo import card as card_module
 from model_zoo import registry
+from model_zoo.build import build_outline
 from model_zoo.card import ModelCard, parse_card, read_card
 from model_zoo.errors import CardError, UnknownModelError
-from model_zoo.load import build_outline
 from model_zoo.nets.normalisation import branch_names
 from tools import catalogue
 

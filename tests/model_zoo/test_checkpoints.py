@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from model_zoo.errors import WeightsError
 from model_zoo.formats import read_file
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 SOURCE = """

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from model_zoo import cache, oracles
+from model_zoo.build import build
 from model_zoo.card import ModelCard, WeightFile, read_card
 from model_zoo.errors import CardError, UnknownModelError, WeightsError, ZooError
 from model_zoo.formats import read_file
-from model_zoo.load import build
 from model_zoo.registry import ROOT, find_card
 from model_zoo.schema import SchemaError, loads, parse
 

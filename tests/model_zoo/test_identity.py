@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import UnknownModelError
 from model_zoo.identity import Identity, alike
-from model_zoo.load import Model, load_model
+from model_zoo.load import load_model
+from model_zoo.model import Model
 
 CARD = ModelCard("small", "standard", "small", InputSpec(16, resize=16), WeightsSpec("none", "user", "-"), classes=4)
 

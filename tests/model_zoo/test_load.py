@@ -10,10 +10,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model_zoo import load, registry, weights
+from model_zoo.build import build
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import CardError, UnknownModelError, WeightsError
+from model_zoo.fill import fill, network_state
 from model_zoo.fit import shape_problems
-from model_zoo.load import Model, build, fill, fingerprint, load_model, network_state
+from model_zoo.load import load_model
+from model_zoo.model import Model, fingerprint
 from model_zoo.nets.activations import ACTIVATIONS
 from model_zoo.nets.normalisation import select_branch, use_branch
 from model_zoo.nets.resnet import ResNet, ResNetSpec, blocks_of

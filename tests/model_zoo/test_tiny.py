@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from bench.datasets import tiny
+from model_zoo.build import build
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import CardError
-from model_zoo.load import build, load_model
+from model_zoo.load import load_model
 from model_zoo.registry import ROOT, cards
 from model_zoo.tiny.build import NormFreeBlock, TinySpec, network
 from tools.publish import Trained, card_text

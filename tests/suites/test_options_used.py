@@ -18,7 +18,7 @@ from bench.errors import UsageError
 from bench.options import OPTIONS, RunOptions
 from bench.suites.registry import SUITES, check_used
 from bench.testing import fake_model
-from model_zoo.load import Model
+from model_zoo.model import Model
 
 OTHER: dict[str, Any] = {
     "dataset": "sample",

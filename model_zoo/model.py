@@ -1,0 +1,102 @@
+"""A network ready to be evaluated: its normalisation inside, in eval mode, images to logits."""
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+import torch.fx
+from torch import Tensor, nn
+
+from model_zoo.card import InputSpec, ModelCard
+from model_zoo.errors import OutputError
+from model_zoo.identity import Identity
+from model_zoo.identity.model import hidden_modules, identify
+from model_zoo.nets.normalisation import select_branch
+
+
+class Model(nn.Module):
+    """A network with its input normalisation inside, in eval mode and without weight gradients.
+
+    Called on `float32 [n, 3, h, w]` RGB images in [0, 1]; returns logits `[n, classes]`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, card: ModelCard, branch: str = "") -> None:
+        super().__init__()
+        self.net = net
+        self.card = card
+        self.branch = branch
+        self.remarks: tuple[str, ...] = ()
+        """What its loading chose and left out, in words (`model_zoo.fit`)."""
+        self.origin: Mapping[str, str] = {}
+        """Where it is from, for people: the path and options of its name, its weights file. No part of what it is."""
+        self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(card.input.std).view(1, 3, 1, 1), persistent=False)
+        if hidden := hidden_modules(net):
+            self.hidden = nn.ModuleList(hidden)  # in lists and closures, where neither `eval` nor `to` would find them
+        if branch:
+            select_branch(net, branch)
+        self.eval().requires_grad_(False)
+
+    @property
+    def name(self) -> str:
+        """Name and branch, as typed: `tiny_mbn@adv`."""
+        return f"{self.card.name}@{self.branch}" if self.branch else self.card.name
+
+    @property
+    def input(self) -> InputSpec:
+        """How its authors prepare a picture."""
+        return self.card.input
+
+    @property
+    def code_sha256(self) -> str:
+        """SHA-256 (hex) of the source of a `file:` model, which no card describes; empty for all others."""
+        return str(self.card.build.get("code_sha256", ""))
+
+    def identity(self) -> Identity:
+        """What it computes (`model_zoo.identity`), which is what a measured number is a number of; probes it."""
+        use = (self.card.input.channels, self.card.input.mean, self.card.input.std, self.branch)
+        return identify(self.net, self, self.card.input.size, source=f"{self.code_sha256} {use}")
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = (images - self.mean) / self.std
+        if self.card.input.channels == "bgr":
+            x = x.flip(1)
+        return logits_of(self.net(x))
+
+
+def logits_of(output: object) -> Tensor:
+    """The logits that a network returned: a tensor, or what Hugging Face's networks return around one.
+
+    Raises `OutputError` for anything else, with what to return instead.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(logits := getattr(output, "logits", None), Tensor):
+        return logits
+    kind = type(output).__name__
+    if output is None:
+        raise OutputError("returns nothing: let forward end in `return logits`")
+    if isinstance(output, Mapping):
+        keys = ", ".join(repr(key) for key in list(output)[:4])
+        name = "logits" if "logits" in output else next(iter(output), "logits")
+        raise OutputError(f"returns a {kind} ({keys}): return out[{name!r}]")
+    if isinstance(output, tuple | list):
+        raise OutputError(f"returns a {kind} of {len(output)}: return out[0]")
+    raise OutputError(f"returns a {kind}: return its logits, a tensor [n, classes]")
+
+
+torch.fx.wrap("logits_of")
+"""A traced copy of a model calls `logits_of` on what its network returns, as the model does."""
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: which weights were loaded.
+    What a measured number is a number of is `Model.identity`."""
+    digest = hashlib.sha256(model.code_sha256.encode() if isinstance(model, Model) else b"")
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
