@@ -14,11 +14,12 @@ from bench.attacks.checks import (
     check_unchanged,
     check_writes,
 )
+from bench.attacks.losses import misclassified
 from bench.attacks.network import Network, Precision
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.request import Request
-from bench.attacks.result import CLEAN, AttackResult, Budget, judged, misjudged
+from bench.attacks.result import CLEAN, AttackResult, Budget, judged
 
 ENDS = 4
 """Pictures that stand at the end, at which the copy is held against the model once more."""
@@ -122,7 +123,7 @@ class Evaluation:
         rows = torch.tensor(indices)
         self.adversarial[rows] = torch.stack([queue.findings[index].image for index in indices])
         self.logits[rows] = self._score(self.adversarial[rows], self.batch_size // 2 + 1)
-        wrong = misjudged(self.logits[rows], self.load.labels[rows]).tolist()
+        wrong = misclassified(self.logits[rows], self.load.labels[rows]).tolist()
         for index, broken in zip(indices, wrong, strict=True):
             name = queue.trials[queue.findings[index].trial].search.name
             self.verdicts[index] = name if broken else None

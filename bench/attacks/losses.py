@@ -23,6 +23,11 @@ def margin(logits: Tensor, label: Tensor) -> Tensor:
     return take(logits, label) - others.amax(1)
 
 
+def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
+    """bool [n]: the logits [n, k] name another class than the label, or none: no answer at all is no right one."""
+    return (logits.argmax(1) != labels) | ~logits.isfinite().all(1)
+
+
 def ce(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
     """Cross-entropy."""
     return F.cross_entropy(logits, label, reduction="none")

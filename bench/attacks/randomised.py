@@ -18,12 +18,12 @@ from bench.attacks.base import Attack
 from bench.attacks.budget import Norm
 from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, relative_change
 from bench.attacks.forward import answer
-from bench.attacks.losses import CLASSES_NEEDED
+from bench.attacks.losses import CLASSES_NEEDED, misclassified
 from bench.attacks.network import Cost, Network, Objective, device_of, freeze
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.randomness import generator
 from bench.attacks.request import Request
-from bench.attacks.result import CLEAN, AttackResult, judged, misjudged
+from bench.attacks.result import CLEAN, AttackResult, judged
 from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
 
@@ -99,11 +99,11 @@ class RandomisedAttack(Attack):
             request.progress(place + 1, len(request))
         adversarial = torch.cat([one.point for one in found])
         logits = torch.cat([one.logits[:1] for one in found])
-        wrong = misjudged(logits, request.labels).tolist()
+        wrong = misclassified(logits, request.labels).tolist()
         broken_by = [one.broken_by if broken else None for broken, one in zip(wrong, found, strict=True)]
         steps = torch.tensor([one.cost.backward // EOT for one in found])
         cost = sum((one.cost for one in found), Cost())
-        right = torch.stack([~misjudged(one.logits, one.label.expand(REPEATS)) for one in found])
+        right = torch.stack([~misclassified(one.logits, one.label.expand(REPEATS)) for one in found])
         return judged(request, self, adversarial, logits, broken_by, steps, cost, (_spread(right),))
 
 
@@ -168,7 +168,7 @@ class _Picture:
 
     def _share(self, point: Tensor) -> float:
         answers = self._ask(point, "choice")
-        return float((~misjudged(answers, self.label.expand(len(answers)))).float().mean())
+        return float((~misclassified(answers, self.label.expand(len(answers)))).float().mean())
 
     def _ask(self, point: Tensor, purpose: str) -> Tensor:
         """Logits [repeats, k] of the model itself at one point."""

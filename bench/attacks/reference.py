@@ -18,9 +18,10 @@ from bench.attacks.autoattack import TARGETS, standard
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_classes, check_logits
+from bench.attacks.losses import misclassified
 from bench.attacks.network import Cost, Precision, freeze
 from bench.attacks.request import Request
-from bench.attacks.result import CLEAN, judged, misjudged
+from bench.attacks.result import CLEAN, judged
 from bench.errors import UsageError
 
 COMPONENTS = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -78,7 +79,7 @@ class ReferenceAttack(Attack):
         clean = run.score(images)
         check_logits(clean, labels)
         check_classes(self.family, max(CLASSES_NEEDED, (self.fields.targets or TARGETS) + 1), clean.shape[1])
-        broken_by = [CLEAN if wrong else None for wrong in misjudged(clean, labels).tolist()]
+        broken_by = [CLEAN if wrong else None for wrong in misclassified(clean, labels).tolist()]
         adversarial = images.clone()
         for component in COMPONENTS:
             rows = [i for i, verdict in enumerate(broken_by) if verdict is None]
@@ -86,7 +87,7 @@ class ReferenceAttack(Attack):
             if not rows:
                 break
             found = run.component(component, images[rows], labels[rows])
-            for row, wrong, picture in zip(rows, misjudged(run.score(found), labels[rows]), found, strict=True):
+            for row, wrong, picture in zip(rows, misclassified(run.score(found), labels[rows]), found, strict=True):
                 if wrong:
                     broken_by[row], adversarial[row] = component, picture
         steps = torch.full_like(labels, STEPS_UNKNOWN)

@@ -59,11 +59,6 @@ class Budget(Protocol):
     def eps(self) -> Fraction: ...
 
 
-def misjudged(logits: Tensor, labels: Tensor) -> Tensor:
-    """bool [n]: the logits [n, k] name another class than the label, or none: no answer at all is no right one."""
-    return (logits.argmax(1) != labels) | ~logits.isfinite().all(1)
-
-
 def judged(
     request: Request,
     budget: Budget,

@@ -18,10 +18,11 @@ from torch.nn import functional as F
 from bench.attacks import norms
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.checks import check_logits
+from bench.attacks.losses import misclassified
 from bench.attacks.network import Cost, Precision, device_of, freeze
 from bench.attacks.randomness import Generators, generator
 from bench.attacks.request import Request
-from bench.attacks.result import CLEAN, judged, misjudged
+from bench.attacks.result import CLEAN, judged
 from bench.condition import spell
 from bench.errors import UsageError
 from model_zoo.load import load_model
@@ -71,7 +72,7 @@ class TransferAttack(Attack):
         images, labels = request.images, request.labels
         logits = request.score(images)
         check_logits(logits, labels)
-        broken_by = [CLEAN if wrong else None for wrong in misjudged(logits, labels).tolist()]
+        broken_by = [CLEAN if wrong else None for wrong in misclassified(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
         for name in self.surrogates:
             rows = torch.tensor([row for row, verdict in enumerate(broken_by) if verdict is None], dtype=torch.int64)
@@ -85,7 +86,7 @@ class TransferAttack(Attack):
             steps[rows] += STEPS
             cost += Cost(STEPS * len(rows) + len(rows), STEPS * len(rows))
             logits[rows] = request.score(adversarial[rows])
-            for row in rows[misjudged(logits[rows], labels[rows])].tolist():
+            for row in rows[misclassified(logits[rows], labels[rows])].tolist():
                 broken_by[row] = f"transfer from {name}"
         return judged(request, self, adversarial, logits, broken_by, steps, cost, (NOTE,))
 
