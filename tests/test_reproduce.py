@@ -8,7 +8,8 @@ from bench.attacks.presets import make_pgd
 from bench.cli import build_parser, main
 from bench.errors import UsageError
 from bench.figures import FIGURES
-from bench.reproduce import PAPERS, Step, commands, passes, steps
+from bench.reproduce.cost import passes
+from bench.reproduce.steps import PAPERS, Step, commands, steps
 from bench.suites.base import Setup
 from model_zoo.registry import find_card
 
@@ -73,8 +74,10 @@ def test_the_tiny_zoo_goes_the_whole_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = [Step(("tiny_at", "tiny_mix"), "tiny-pgd", {"limit": 4, "reliability": 0}), Step(("tiny_gone",), "tiny", {})]
-    monkeypatch.setattr("bench.reproduce.steps", lambda *_args, **_named: few)
-    monkeypatch.setattr("bench.reproduce.FIGURES", tuple(s for s in FIGURES if s.name == "intriguing-clean-share"))
+    monkeypatch.setattr("bench.reproduce.paper.steps", lambda *_args, **_named: few)
+    monkeypatch.setattr(
+        "bench.reproduce.paper.FIGURES", tuple(s for s in FIGURES if s.name == "intriguing-clean-share")
+    )
     assert main(["reproduce", "intriguing", "--out", str(tmp_path)]) == 3
     text = capsys.readouterr().out
     assert "missing: tiny_gone: unknown model" in text

@@ -1,0 +1,109 @@
+"""What a paper's runs would need: weights, data and time (`--dry-run`)."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from bench.errors import BenchError
+from bench.figures import FIGURES, find_figures
+from bench.figures.flops import flops_of_card
+from bench.options import RunOptions
+from bench.reproduce.steps import steps
+from bench.suites.base import Setup
+from bench.suites.registry import find_suite
+from model_zoo.build import build
+from model_zoo.errors import ZooError
+from model_zoo.load import load_model
+from model_zoo.registry import find_card
+
+BACKWARD = 2.0
+"""A pass to the images costs about this much more than the forward pass."""
+
+SEARCHES = {"autoattack": 6_000, "aa-fast": 1_500, "fab": 900, "square": 5_000}
+"""Passes of ensembles and searches on an image that survives them all, about; other attacks say their steps."""
+
+PROBED = 100
+"""Passes of a diagnostic on an image, about."""
+
+
+def missing_and_cost(
+    paper: str, *, data: str | None = None, models: Sequence[str] = (), limit: int | None = None
+) -> Iterator[str]:
+    """Lines that say, step by step, what would run, which weights and data are missing, and how long it would take.
+
+    The time is multiply-adds times passes at the rate of one network timed here; decoding comes on top.
+    """
+    from bench.engine.session import Settings
+
+    session = Settings(data, limit).open()
+    every = steps(paper, real=data is not None, models=models)
+    rate = _rate(every[0].models[0])
+    total = 0.0
+    gone: dict[str, str] = {}
+    for step in every:
+        seconds, problems = 0.0, list[str]()
+        given = RunOptions.of({**step.options, **({"limit": limit} if limit and "limit" not in step.options else {})})
+        for name in step.models:
+            if name not in gone:
+                gone[name] = _why_not(name)
+            for setup in find_suite(step.suite).conditions(find_card(name), given):
+                images, problem = _images(session, setup, step.options.get("limit"))
+                problems += [problem] if problem else []
+                seconds += images * passes(setup) * (flops_of_card(find_card(name)) or 0) / rate
+        total += seconds
+        yield f"{step}\n  about {_duration(seconds)} for the networks alone"
+        yield from (f"  missing: {problem}" for problem in dict.fromkeys(problems))
+    yield from (f"missing weights: {name}: {why}" for name, why in gone.items() if why)
+    yield f"in all about {_duration(total)} on this machine, of multiply-adds at {rate / 1e9:.1f} G a second"
+    drawn = [spec.name for spec in find_figures([s.name for s in FIGURES if s.name.startswith(f"{paper}-")])]
+    yield f"figures: {', '.join(drawn)}"
+
+
+def passes(setup: Setup) -> float:
+    """Forward passes that an image takes under a condition, about; more for an image that survives."""
+    if setup.probes:
+        return PROBED * (1 + BACKWARD)
+    if setup.attack is None:
+        return 1.0
+    fields = setup.attack.fields
+    made = SEARCHES.get(fields.family, (fields.steps or 100) * (fields.restarts or 1))
+    return 1.0 + made * (1 + BACKWARD)
+
+
+def _images(session: Any, setup: Setup, limit: Any) -> tuple[int, str]:
+    from bench.datasets.table import SETS
+
+    try:
+        there = len(session.dataset_of(setup))
+    except (BenchError, OSError) as error:
+        known = SETS.get(setup.dataset)
+        return min(filter(None, (known.count if known else 0, limit, session.limit)), default=0), str(error)
+    return (min(there, int(limit)) if limit else there), ""
+
+
+def _why_not(name: str) -> str:
+    try:
+        load_model(name)
+    except (ZooError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _rate(name: str) -> float:
+    """Multiply-adds a second of one network here, from the second of two passes over four pictures."""
+    card = find_card(name)
+    net, pictures = build(card).eval(), torch.zeros(4, 3, card.input.size, card.input.size)
+    with torch.no_grad():
+        net(pictures)
+        started = time.perf_counter()
+        net(pictures)
+    return 4 * (flops_of_card(card) or 1.0) / max(time.perf_counter() - started, 1e-9)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

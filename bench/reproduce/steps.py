@@ -1,0 +1,123 @@
+"""Every run of a paper: its evaluation of released networks, or what its figures ask for on the tiny zoo."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.errors import UsageError
+from bench.figures import FIGURES
+from bench.options.command import add_arguments, typed
+from bench.suites.registry import find_suite
+from model_zoo.errors import ZooError
+from model_zoo.registry import cards, find_card
+
+PAPERS = {
+    "intriguing": "Intriguing Properties of Adversarial Training at Scale (arXiv 1906.03787)",
+    "sat": "Smooth Adversarial Training (arXiv 2006.14536)",
+    "advprop": "Adversarial Examples Improve Image Recognition (arXiv 1911.09665)",
+    "nofrost": "Removing Batch Normalization Boosts Adversarial Training (arXiv 2207.01156)",
+}
+
+SHIFTED = ("imagenet-c", "imagenet-a", "imagenet-r", "imagenet-sketch", "stylized", "cue-conflict")
+RELIABILITY = {"reliability": 0}
+"""The papers' own attacks are repeated as they are; `bench run` checks how far each can be believed."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One `bench run` of a paper: a suite on some models."""
+
+    models: tuple[str, ...]
+    suite: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
+        return f"bench run --model {','.join(self.models)} --suite {self.suite} {told}".strip()
+
+
+def steps(paper: str, *, real: bool, models: Sequence[str] = ()) -> list[Step]:
+    """Every run of a paper: on its released networks where `real`, else on the tiny zoo; kept to `models` if there are.
+
+    Raises `UsageError` for a paper that there is not.
+    """
+    if paper not in PAPERS:
+        raise UsageError.unknown("paper", paper, PAPERS)
+    found = _real(paper, models) if real else list(_tiny(paper))
+    kept = [replace(s, models=tuple(m for m in s.models if not models or m in models)) for s in found]
+    return _joined(step for step in kept if step.models)
+
+
+def _real(paper: str, models: Sequence[str]) -> list[Step]:
+    """The paper's evaluation of its released networks and their rivals, by the cards' fields."""
+    known = [c for c in cards().values() if c.room != "tiny" and c.weights.availability in ("public", "package")]
+    own = [c.name for c in known if c.method == paper]
+    if paper == "advprop":  # the rivals are EfficientNets trained on clean images alone
+        own += [c.name for c in known if c.traits.family == "efficientnet" and c.method == "standard"]
+    rivals = ["resnet50"] if paper == "nofrost" else ["resnet152"] if paper == "intriguing" else []
+    every = tuple(dict.fromkeys(models or (*own, *rivals)))
+    attacked = tuple(name for name in every if "adversarial" in find_card(name).traits.images or paper == "nofrost")
+    clean = [Step(every, "imagenet", {"protocol": "published"})]
+    budgets: dict[str, list[dict[str, Any]]] = {
+        "intriguing": [
+            {"eps": "16/255", "steps": k, "step_size": "1.6/255" if k == 10 else "1/255", "targeted": True}
+            for k in (10, 100, 1000, 2000)
+        ],
+        "sat": [{"eps": "4/255", "steps": k, "step_size": "1/255"} for k in (10, 20, 50, 200)],
+        "advprop": [],
+        "nofrost": [{"eps": f"{e}/255", "steps": 20, "step_size": "0.5/255"} for e in (2, 4, 8, 16)],
+    }
+    pgd = [Step(attacked, "pgd", {"dataset": "imagenet", **options, **RELIABILITY}) for options in budgets[paper]]
+    shifted = [Step(every, suite) for suite in SHIFTED if paper in ("advprop", "nofrost")]
+    looks = [Step(attacked, suite, {"limit": 1000}) for suite in ("smoothness", "margin") if paper == "nofrost"]
+    return [*clean, *(step for step in pgd if step.models), *shifted, *looks]
+
+
+def _tiny(paper: str) -> Iterator[Step]:
+    """What the paper's figures ask for, each by its own command."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--suite", required=True)
+    add_arguments(parser)
+    for spec in FIGURES:
+        if spec.name.startswith(f"{paper}-"):
+            for command in commands(spec.command):
+                arguments = parser.parse_args(shlex.split(command))
+                names = tuple(name for name in arguments.model.split(",") if _committed(name))
+                for suite in arguments.suite.split(",") if names else ():
+                    options = {k: v for k, v in typed(arguments).items() if _used(suite, k)}
+                    yield Step(names, suite, options)
+
+
+def commands(text: str) -> list[str]:
+    """A figure's command; several where it leaves the steps open (`--steps K (K of 5, 10)`)."""
+    several = re.search(r" K \(K of ([\d, ]+)\)", text)
+    if several is None:
+        return [text] if text else []
+    return [text.replace(several[0], f" {steps.strip()}") for steps in several[1].split(",")]
+
+
+def _used(suite: str, option: str) -> bool:
+    from bench.options import OPTIONS
+
+    return option in find_suite(suite).uses or not getattr(OPTIONS[option], "by_suite", False)
+
+
+def _committed(name: str) -> bool:
+    try:
+        return find_card(name).weights.availability == "embedded"
+    except ZooError:
+        return False
+
+
+def _joined(every: Iterator[Step] | Sequence[Step]) -> list[Step]:
+    """Steps of one suite and one choice of options as one, so that pictures are decoded once."""
+    found: dict[Any, Step] = {}
+    for step in every:
+        key = (step.suite, tuple(sorted(step.options.items(), key=lambda item: item[0])))
+        before = found.get(key, replace(step, models=()))
+        found[key] = replace(step, models=tuple(dict.fromkeys((*before.models, *step.models))))
+    return list(found.values())
