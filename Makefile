@@ -67,6 +67,7 @@ docs: $(STAMP)
 	$(BIN)/python -m tools.published
 	$(BIN)/python -m tools.claims
 	$(BIN)/python -m tools.tiny_page
+	$(BIN)/python -m tools.diagnostics_page
 
 # Every ImageNet entry of timm, torchvision and RobustBench: is its input its owner's, bit for bit? CI takes a sample.
 input-parity: $(STAMP)

@@ -1,152 +1,55 @@
-"""Measure what is missing, and write the generated part of docs/diagnostics.md with its figures::
+"""Write the generated part of docs/diagnostics.md from results/diagnostics.json: `python -m tools.diagnostics_page`.
 
-    python -m tools.diagnostics_page --out results/diagnostics --imagenet DIR
-
-Measurements accumulate in OUT; the same command continues. What stands between the page's markers is replaced.
-Without --imagenet the part on EfficientNet-Lite0 is made of what OUT already holds of it.
+What is measured is written by `tools.diagnostics_measure`, with the fingerprints of the models that it was measured on.
 """
 
-import argparse
-import dataclasses
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-import torch
-
-from bench.diagnosis.claims import claims, training_table
-from bench.diagnosis.figures import adaptation_figure, consistency_figure, layer_figure, propagation_figure
-from bench.diagnosis.page import Section, edge_section, save_figures, section
-from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
-from bench.diagnosis.run import planes_for
-from bench.diagnostics.branches import branch_differences, branch_parameters
-from bench.engine.plan import Unit
-from bench.engine.run import Prepared, carry_out, prepare
-from bench.folder.reader import ResultsFolder
-from model_zoo.load import load_model
-from model_zoo.model import Model
-
-PAGE = Path("docs/diagnostics.md")
-IMAGES = Path("docs/images")
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "diagnostics.md"
+MEASURED = ROOT / "results" / "diagnostics.json"
 BEGIN, END = "<!-- generated: diagnostics -->", "<!-- end -->"
 
-TINY = ("tiny_mix", "tiny_nofrost", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_advprop@clean", "tiny_advprop@adv")
-"""The mixture through one batch norm, without any, and with one a domain at two budgets."""
+Table = dict[str, list[Any]]
+"""`columns`, their names, and `rows`, each a list of a value a column."""
 
-LITE = "efficientnet_lite0"
-LITE_CORRUPTIONS = ("gaussian_noise", "fog", "contrast")
-LITE_EPS, LITE_STEPS = "4/255", 5
-
-
-def measure_tiny(out: Path, limit: int) -> Prepared:
-    """The three suites of the tiny models."""
-    prepared = prepare(",".join(TINY), SUITES, out=out, limit=limit)
-    carry_out(prepared)
-    return prepared
+Block = str | Table
+"""What stands in the page in one piece: lines of Markdown, or a table."""
 
 
-def measure_lite(out: Path, data: Path, limit: int) -> None:
-    """Clean, three corruptions and PGD-5 of EfficientNet-Lite0: what a laptop can do in a quarter of an hour."""
-    prepared = prepare(LITE, "batchnorm", out=out, data=data, limit=limit, eps=LITE_EPS, steps=LITE_STEPS)
-    carry_out(dataclasses.replace(prepared, todo=sorted(filter(_wanted, prepared.todo), key=_order)))
+def write(models: Mapping[str, str], blocks: Iterable[Block]) -> None:
+    """Keep what was measured, and the fingerprint of each model by name."""
+    text = json.dumps({"models": dict(models), "blocks": list(blocks)}, indent=1, ensure_ascii=False)
+    MEASURED.write_text(text + "\n", encoding="utf-8")
 
 
-def _wanted(unit: Unit) -> bool:
-    corruption = unit.setup.condition.corruption
-    return not corruption or corruption in LITE_CORRUPTIONS
+def measured() -> tuple[dict[str, str], list[Block]]:
+    """Fingerprints by model, and the blocks in their order."""
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return found["models"], found["blocks"]
 
 
-def _order(unit: Unit) -> bool:
-    return unit.setup.attack is not None
+def lines(blocks: Iterable[Block]) -> Iterator[str]:
+    """The blocks as Markdown; numbers to four digits."""
+    for block in blocks:
+        yield from [block] if isinstance(block, str) else _rows(block)
 
 
-def _markdown(table: pd.DataFrame) -> Iterator[str]:
-    yield "| " + " | ".join(map(str, table.columns)) + " |"
-    yield "|" + "---|" * len(table.columns)
-    for row in table.itertuples(index=False):
+def _rows(table: Table) -> Iterator[str]:
+    yield "| " + " | ".join(table["columns"]) + " |"
+    yield "|" + "---|" * len(table["columns"])
+    for row in table["rows"]:
         yield "| " + " | ".join(f"{x:.4g}" if isinstance(x, float) else str(x) for x in row) + " |"
 
 
-def tiny_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[str]:
-    """Claims, tables and figures of the tiny zoo."""
-    found = {name: every[name] for name in TINY}
-    models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
-    images = next(iter(found.values())).images
-    yield f"Tiny models, {images} pictures of each set, intervals of 95 %.\n"
-    yield from _markdown(claims(found, models))
-    yield "\n### Statistics re-estimated from training pictures against those stored\n"
-    yield from _markdown(training_table({name: models[name] for name in ("tiny_mbn@clean", "tiny_mix")}))
-    sections = [section(found[name], models[name]) for name in TINY]
-    yield from branch_part(sections, models)
-    planes = {n: planes_for(prepared, models[n]) for n in ("tiny_mix", "tiny_nofrost", "tiny_mbn@adv")}
-    chosen = [
-        _only(s, "layers", "cross", "scatter-adv", "difference-adv", "consistency", "adaptation") for s in sections
-    ]
-    together = edge_section(found, {n: p for n, p in planes.items() if p})
-    together.figures.append(("propagation", propagation_figure(found)))
-    yield from _pictures([*chosen, together])
-    for one in sections:
-        yield f"\n### Findings: `{one.title}`\n"
-        yield from (f"- {finding.text}" for finding in one.findings)
-
-
-def branch_part(sections: list[Section], models: Mapping[str, Model]) -> Iterator[str]:
-    """How far apart branches are, and what each half of a branch does."""
-    for name in ("tiny_mbn@clean", "tiny_advprop@clean"):
-        table = branch_differences(branch_parameters(models[name]), "clean", "adv")
-        wide = table.pivot(index=["depth", "layer"], columns="part", values="distance").reset_index()
-        yield f"\n### `{name}`: relative L2 distance of its branches\n"
-        yield from _markdown(wide.drop(columns="depth")[["layer", "mean", "sigma", "gamma", "beta"]])
-        (cross,) = (s.tables["cross table"] for s in sections if s.title == name)
-        yield f"\n### `{name}`: accuracy by input, statistics and affine parameters\n"
-        yield from _markdown(cross)
-
-
-def lite_part(diagnosis: Diagnosis) -> Iterator[str]:
-    """EfficientNet-Lite0 on photographs."""
-    made = section(diagnosis, load_model(LITE))
-    drawn = {
-        "layers": layer_figure(diagnosis),
-        "consistency": consistency_figure(diagnosis),
-        "adaptation": adaptation_figure(diagnosis),
-    }
-    made.figures = [(name, figure) for name, figure in drawn.items() if figure is not None]
-    yield f"\n## EfficientNet-Lite0, {diagnosis.images} photographs\n"
-    yield "Attack: PGD-5, eps 4/255, step 1/255, on the same pictures.\n"
-    yield from (f"- {finding.text}" for finding in made.findings)
-    if "adaptation" in made.tables:
-        yield ""
-        yield from _markdown(made.tables["adaptation"])
-    yield from _pictures([made])
-
-
-def _only(one: Section, *names: str) -> Section:
-    return dataclasses.replace(one, figures=[(n, f) for n, f in one.figures if n in names])
-
-
-def _pictures(sections: list[Section]) -> Iterator[str]:
-    for path in save_figures(sections, IMAGES, prefix="diagnostics-", dpi=75):
-        yield f"\n![{path.stem.removeprefix('diagnostics-')}](images/{path.name})"
-
-
-def main() -> None:
-    """Measure, then write."""
-    parser = argparse.ArgumentParser(prog="python -m tools.diagnostics_page", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/diagnostics"), help="results folder")
-    parser.add_argument("--limit", type=int, default=256, help="tiny pictures of each set; 0 leaves that part out")
-    parser.add_argument("--imagenet", type=Path, help="ImageNet's validation set or a sample of it")
-    parser.add_argument("--imagenet-limit", type=int, default=64, help="photographs")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    prepared = measure_tiny(options.out, options.limit) if options.limit else None
-    if options.imagenet:
-        measure_lite(options.out, options.imagenet, options.imagenet_limit)
-    found = read_diagnoses(ResultsFolder(str(options.out)))
-    lines = [*tiny_part(found, prepared)] if prepared else []
-    lines += [*lite_part(found[LITE])] if LITE in found else []
-    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+def page(text: str) -> str:
+    """`text` with what stands between its marks written anew."""
+    head, _, rest = text.partition(BEGIN)
+    return f"{head}{BEGIN}\n" + "\n".join(lines(measured()[1])) + f"\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
