@@ -9,7 +9,7 @@ from bench.cli import build_parser, main
 from bench.errors import UsageError
 from bench.figures import FIGURES
 from bench.reproduce.cost import passes
-from bench.reproduce.steps import PAPERS, Step, commands, steps
+from bench.reproduce.steps import PAPERS, Step, steps
 from bench.suites.base import Setup
 from model_zoo.registry import find_card
 
@@ -45,11 +45,6 @@ def test_models_keep_the_steps_to_themselves() -> None:
     }
     with pytest.raises(UsageError, match=r"unknown paper 'sad' .did you mean sat"):
         steps("sad", real=True)
-
-
-def test_a_command_that_leaves_steps_open_is_several() -> None:
-    assert commands("--model a --steps K (K of 5, 10)") == ["--model a --steps 5", "--model a --steps 10"]
-    assert commands("") == []
 
 
 def test_passes_grow_with_steps_and_restarts() -> None:

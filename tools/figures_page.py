@@ -1,27 +1,79 @@
 """`python -m tools.figures_page`: the list of figures in docs/figures.md, made from the registry."""
 
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.figures import FIGURES
+from matplotlib.colors import to_rgb
+
+from bench.figures import FIGURES, style
+from bench.figures.base import FigureSpec, NotMeasuredError
+from bench.figures.measured import Numbers
+from bench.testing import write_results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PAGE = Path(__file__).parents[1] / "docs" / "figures.md"
 BEGIN, END = "<!-- generated: figures -->", "<!-- end -->"
+HEADER = ("figure", "shows", "follows", "published points", "a model enters that says", "measured by")
 
 
-def table() -> str:
-    """One line a figure: file, what it shows, the paper's figure it follows, and the run that measures it."""
-    lines = ["| figure | shows | follows | measured by |", "|---|---|---|---|"]
+def table(counts: Mapping[str, str]) -> str:
+    """One line a figure: file, what it shows, the paper's figure it follows, how many published numbers it draws
+    (`counts`), the traits that a model must say to enter it, and the run that measures it on the tiny models."""
+    lines = [f"| {' | '.join(HEADER)} |", "|" + "---|" * len(HEADER)]
     for spec in FIGURES:
-        command = f"`bench run {spec.command}`" if spec.command else "needs no data"
-        lines.append(f"| `{spec.name}` | {spec.title} | {spec.follows} | {command} |")
+        command = f"`{spec.to_measure('DIR')}`" if spec.command else "needs no data"
+        needs = ", ".join(f"`{field}`" for field in spec.needs) or "nothing more"
+        told = [f"`{spec.name}`", spec.title, spec.follows, counts[spec.name], needs, command]
+        lines.append(f"| {' | '.join(told)} |")
     return "\n".join(lines)
 
 
-def with_table(text: str) -> str:
+def drawn_counts() -> dict[str, str]:
+    """`published` of every figure, each drawn without a measurement."""
+    with tempfile.TemporaryDirectory() as folder, style.styled():
+        write_results(folder, "somebody", {"imagenet": {"imagenet/clean": 0.5}})
+        data = Numbers(folder)
+        return {spec.name: _drawn(spec, data) for spec in FIGURES}
+
+
+def _drawn(spec: FigureSpec, data: Numbers) -> str:
+    try:
+        return published(spec.draw(spec, data))
+    except NotMeasuredError:
+        return "0"
+
+
+def written_counts(text: str) -> dict[str, str]:
+    """The counts that stand in the page."""
+    rows = [line.split(" | ") for line in text.partition(BEGIN)[2].partition(END)[0].splitlines()]
+    return {row[0].strip("| `"): row[3] for row in rows if len(row) == len(HEADER)}
+
+
+def published(figure: "Figure") -> str:
+    """How many published numbers the figure draws, and how they were read."""
+    count = sum(hollow(axes) for axes in figure.axes)
+    caption = " ".join(figure.get_supxlabel().split()).partition("Published:")[2]
+    read = [word for word in ("printed", "by pixel", "by eye") if word in caption]
+    return f"{count} ({', '.join(read)})" if read and count else str(count)
+
+
+def hollow(axes: "Axes") -> int:
+    """Marks and bars of published numbers, as the style draws them."""
+    lines = [line for line in axes.get_lines() if line.get_marker() not in ("", "None", None)]
+    marks = sum(len(line.get_xdata()) for line in lines if line.get_markerfacecolor() == "white")
+    return marks + sum(bool(bar.get_hatch()) and to_rgb(bar.get_facecolor()) == (1, 1, 1) for bar in axes.patches)
+
+
+def with_table(text: str, counts: Mapping[str, str]) -> str:
     """`text` with what stands between its two marks replaced."""
     head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+    return f"{head}{BEGIN}\n{table(counts)}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), drawn_counts()), encoding="utf-8")

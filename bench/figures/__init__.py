@@ -33,7 +33,7 @@ FIGURES: tuple[FigureSpec, ...] = tuple(spec for paper in (intriguing, sat, advp
 @dataclass(frozen=True)
 class Written:
     """The files, what could not be drawn with the command that makes its measurements, and models that were left out
-    of a figure because a field that it asks for is missing."""
+    of a figure because a field that it asks for is missing, or their number stands under another protocol."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
@@ -62,9 +62,11 @@ def write_figures(
     left_out: list[str] = []
     with style.styled():
         for spec in chosen:
+            data.passed_over.clear()
             try:
                 files += style.save(spec.draw(spec, data), out / spec.name)
-                left_out += [f"{spec.name}: {text}" for text in data.silent(spec.needs)]
+                why = dict.fromkeys([*data.silent(spec.needs), *data.passed_over])
+                left_out += [f"{spec.name}: {text}" for text in why]
             except NotMeasuredError as error:
                 if only:
                     raise

@@ -20,9 +20,9 @@ class NotMeasuredError(IncompleteError):
 class FigureSpec:
     """One figure: its file's name, the paper's figure or table that it follows, and what makes its measurements.
 
-    `command` is the run that measures what it shows on the tiny models; empty where it needs no data. `needs` are the
-    traits (`bench.figures.facts`) that a model must say to enter it: any model that does, does. `draw` raises
-    `NotMeasuredError` where there is nothing to draw.
+    `command` is the run that measures what it shows on the tiny models, once for each of `steps` where there are some;
+    empty where it needs no data. `needs` are the traits (`bench.figures.facts`) that a model must say to enter it: any
+    model that does, does. `draw` raises `NotMeasuredError` where there is nothing to draw.
     """
 
     name: str
@@ -31,10 +31,21 @@ class FigureSpec:
     command: str
     draw: Callable[["FigureSpec", Numbers], "Figure"]
     needs: tuple[str, ...] = ()
+    steps: tuple[int, ...] = ()
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The arguments of `bench run` of every run that it needs."""
+        if not self.steps:
+            return (self.command,) if self.command else ()
+        return tuple(f"{self.command} --steps {count}" for count in self.steps)
 
     def to_measure(self, directory: str) -> str:
-        """The command, for this results folder."""
-        return f"bench run {self.command} --out {directory}"
+        """What to type in a shell to measure it into this results folder."""
+        if not self.steps:
+            return f"bench run {self.command} --out {directory}"
+        counts = " ".join(map(str, self.steps))
+        return f"for K in {counts}; do bench run {self.command} --steps $K --out {directory}; done"
 
     def missing(self, data: Numbers) -> NotMeasuredError:
         """The error that names the fields that are missing, of which model, and the command that measures."""
@@ -44,10 +55,10 @@ class FigureSpec:
 
 
 def figure(
-    name: str, title: str, follows: str, command: str = "", needs: tuple[str, ...] = ()
+    name: str, title: str, follows: str, command: str = "", needs: tuple[str, ...] = (), steps: tuple[int, ...] = ()
 ) -> Callable[[Callable[[FigureSpec, Numbers], "Figure"]], FigureSpec]:
     """Make a `FigureSpec` of the function that draws it; its fields are said where the function stands."""
-    return lambda draw: FigureSpec(name, title, follows, command, draw, needs)
+    return lambda draw: FigureSpec(name, title, follows, command, draw, needs, steps)
 
 
 def figures_of(*modules: ModuleType) -> tuple[FigureSpec, ...]:

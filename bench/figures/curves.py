@@ -16,6 +16,9 @@ from bench.published.table import Published
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+STEPS = (5, 10, 20, 50, 100)
+"""Steps along which the tiny models are attacked."""
+
 
 def values(rows: Sequence[Published]) -> list[float]:
     """The numbers of published rows."""
@@ -44,8 +47,8 @@ def lines(
 
 
 def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tuple[list[Series], str]:
-    """Robust accuracy along the attack's `steps` or `eps` (in 1/255): of the attacks that differ in it alone, those
-    with most models."""
+    """Robust accuracy along the attack's `steps` or `eps` (in 1/255): of the attacks on the same pictures that differ
+    in it alone, those with most models."""
     names = {facts.name for facts in models}
     kinds: dict[object, list[Column]] = {}
     for c in data.columns:
@@ -56,7 +59,7 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
         told = tuple(word for word in attack.words if word != SHORT)
         alike = replace(attack, step_size=None, words=told)
         fixed = replace(alike, steps=None) if along == "steps" else replace(alike, eps=Fraction(1))
-        kinds.setdefault((c.dataset, str(fixed), c.n), []).append(c)
+        kinds.setdefault((c.pictures, str(fixed)), []).append(c)
     place = {
         id(c): float(c.steps if along == "steps" else 255 * c.attack.eps) for g in kinds.values() for c in g if c.attack
     }

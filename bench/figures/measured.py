@@ -1,7 +1,7 @@
 """What a results folder holds, as figures ask for it: numbers by model, one condition and one protocol at a time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,41 @@ from bench.figures.facts import Facts
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import results, suite_protocol
 from bench.known_models import name_of
+from bench.metrics.sequential import StopRule
 from model_zoo.errors import suggestion
 from model_zoo.registry import split_branch
 from model_zoo.traits import Traits
 
+DOUBTED = ("unreliable", "doubtful")
+"""Verdicts with which a caption names its models."""
+
 
 @dataclass(frozen=True)
 class Number:
-    """A value in percent (what is no share, in its own unit), with its 95 % interval and n."""
+    """A value in percent (what is no share, in its own unit), with its 95 % interval and n; `reliability` is the
+    verdict on it, `subset` the rule by which its images were chosen, empty where it is of all."""
 
     value: float
     low: float
     high: float
     n: int
+    reliability: str = ""
+    subset: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The numbers of one metric under one protocol; `condition` is `all` for a suite's own metric."""
+    """The numbers of one metric under one protocol; `condition` is `all` for a suite's own metric.
+
+    pictures: what tells the images, and how they are prepared and labelled, from others'
+    """
 
     suite: str
     condition: str
     metric: str
     protocol: str
     numbers: dict[str, Number]
+    pictures: str = ""
 
     @property
     def dataset(self) -> str:
@@ -73,13 +84,23 @@ class Column:
     def about(self) -> str:
         """Describe the column for a caption."""
         what = self.condition if self.condition != "all" else f"{self.suite} {self.metric}"
-        return f"{what} (n {self.n}, protocol {self.protocol})"
+        sizes = sorted({number.n for number in self.numbers.values()})
+        count = f"n {sizes[0]}" if len(sizes) == 1 else f"n {sizes[0]} to {sizes[-1]}"
+        rules = sorted({str(rule) for n in self.numbers.values() if (rule := StopRule.find(n.subset))})
+        told = [count, *rules, f"protocol {self.protocol}", *self.doubts()]
+        return f"{what} ({', '.join(told)})"
+
+    def doubts(self) -> list[str]:
+        """The numbers that cannot be believed: `unreliable: lab_a, lab_b`."""
+        levels = {level: [m for m, n in self.numbers.items() if n.reliability == level] for level in DOUBTED}
+        return [f"{level}: {', '.join(sorted(names))}" for level, names in levels.items() if names]
 
 
 class Numbers:
     """Reads a results folder once.
 
     models: names to which figures are kept; empty for all
+    passed_over: what `best` left out since it was last emptied, each with the reason
     traits: what the user says of models, by name, besides their cards
     """
 
@@ -90,6 +111,7 @@ class Numbers:
         self.frame = results(directory)
         self.asked = tuple(models)
         self.given = traits or {}
+        self.passed_over: list[str] = []
         measured = set(self.frame["model"])
         for name in (*self.asked, *self.given):
             if name not in measured and not any(name in _names(m) for m in measured):
@@ -105,11 +127,11 @@ class Numbers:
 
     @cached_property
     def models(self) -> list[Facts]:
-        """Every measured model by name: those asked for, else the first of each training's seeds."""
+        """Every measured model by name: those asked for, else the first of each training's measured seeds."""
         about = {run.model: run.about for run in self.folder.suite_runs()}
         names = sorted(name for name in set(self.frame["model"]) if self._asked(name))
         every = [Facts.of(name, about.get(name), self._given(name)) for name in names]
-        return every if self.asked else [facts for facts in every if not facts.traits.seed]
+        return every if self.asked else [facts for facts in every if not _later_seed(facts, every)]
 
     def _asked(self, name: str) -> bool:
         return not self.asked or bool(_names(name) & set(self.asked))
@@ -132,11 +154,21 @@ class Numbers:
     def columns(self) -> list[Column]:
         """Every metric under every protocol."""
         frame = self.frame[(self.frame["condition"] == "all") | (self.frame["metric"] == "accuracy")]
+        frame = frame[(frame["n"] > 0) & frame["value"].notna()]
         keys = ["suite", "condition", "metric", "protocol"]
         return [
-            Column(str(suite), str(condition), str(metric), str(protocol), _numbers(rows))
-            for (suite, condition, metric, protocol), rows in frame.groupby(keys, sort=False)
+            Column(*map(str, key), numbers=_numbers(rows), pictures=self._pictures.get(str(key[-1]), ""))
+            for key, rows in frame.groupby(keys, sort=False)
         ]
+
+    @cached_property
+    def _pictures(self) -> dict[str, str]:
+        """Protocol -> all of it but what is done to the images; of protocols of one condition."""
+        protocols = {cell.protocol.hash: cell.protocol for cell in self.folder.cells.values()}
+        return {
+            key: replace(protocol, condition="", implementation="", content="").hash
+            for key, protocol in protocols.items()
+        }
 
     def best(self, names: Iterable[str], wanted: Callable[[Column], bool]) -> Column | None:
         """Choose, of the wanted columns, the one with most of `names`, then most images, then most steps; cut to
@@ -149,8 +181,16 @@ class Numbers:
         if not found:
             return None
         chosen = max(found, key=lambda c: (len(asked & c.numbers.keys()), c.n, c.steps))
-        kept = {name: number for name, number in chosen.numbers.items() if name in asked}
-        return Column(chosen.suite, chosen.condition, chosen.metric, chosen.protocol, kept)
+        elsewhere = {name for c in found for name in asked & c.numbers.keys()} - chosen.numbers.keys()
+        self.passed_over += [f"{name} has no {chosen.about()}" for name in sorted(elsewhere)]
+        return replace(chosen, numbers={name: n for name, n in chosen.numbers.items() if name in asked})
+
+    def shared(self, names: Iterable[str], columns: Sequence[Column]) -> list[str]:
+        """Those of `names` that stand in every column, in their order; the others are noted as passed over."""
+        every = list(dict.fromkeys(names))
+        gaps = [(name, column) for name in every for column in columns if name not in column.numbers]
+        self.passed_over += [f"{name} has no {column.about()}" for name, column in gaps]
+        return [name for name in every if name not in {name for name, _ in gaps}]
 
     def frames(self, model: str, column: Column) -> dict[str, pd.DataFrame]:
         """The records behind a suite's own metric of one model, by condition."""
@@ -190,6 +230,20 @@ class Numbers:
         return next((column for column in found if column), None)
 
 
+def _later_seed(facts: Facts, every: Sequence[Facts]) -> bool:
+    """Whether a model of the same training, with an earlier seed, is among `every`."""
+    if not facts.traits.seed:
+        return False
+
+    def training(one: Facts) -> object:
+        return one.method, one.branch, one.branches, replace(one.traits, seed=None, parent="")
+
+    return any(
+        one.traits.seed is not None and one.traits.seed < facts.traits.seed and training(one) == training(facts)
+        for one in every
+    )
+
+
 def _names(label: str) -> set[str]:
     """What a model may be called: as results label it, by its name, and without its branch."""
     name = name_of(label)
@@ -204,4 +258,4 @@ def _numbers(rows: pd.DataFrame) -> dict[str, Number]:
 def _number(row: dict[Any, Any]) -> Number:
     scale = 100 if row["unit"] == "share" else 1
     value, low, high = (float(row[key]) * scale for key in ("value", "low", "high"))
-    return Number(value, low, high, int(row["n"]))
+    return Number(value, low, high, int(row["n"]), str(row["reliability"]), str(row["subset"]))

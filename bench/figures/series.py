@@ -172,7 +172,7 @@ def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], leas
     """Two bars a model, clean and under attack, in the order of `names`."""
     columns = [data.clean(names), data.robust(names)]
     found = [c for c in columns if c]
-    shared = [name for name in dict.fromkeys(names) if len(found) == 2 and all(name in c.numbers for c in found)]
+    shared = data.shared(names, found) if len(found) == 2 else []
     if len(shared) < least:
         raise spec.missing(data)
     figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(shared) > 4 else style.ONE_COLUMN)

@@ -84,20 +84,12 @@ def _tiny(paper: str) -> Iterator[Step]:
     add_arguments(parser)
     for spec in FIGURES:
         if spec.name.startswith(f"{paper}-"):
-            for command in commands(spec.command):
+            for command in spec.commands:
                 arguments = parser.parse_args(shlex.split(command))
                 names = tuple(name for name in arguments.model.split(",") if _committed(name))
                 for suite in arguments.suite.split(",") if names else ():
                     options = {k: v for k, v in typed(arguments).items() if _used(suite, k)}
                     yield Step(names, suite, options)
-
-
-def commands(text: str) -> list[str]:
-    """A figure's command; several where it leaves the steps open (`--steps K (K of 5, 10)`)."""
-    several = re.search(r" K \(K of ([\d, ]+)\)", text)
-    if several is None:
-        return [text] if text else []
-    return [text.replace(several[0], f" {steps.strip()}") for steps in several[1].split(",")]
 
 
 def _used(suite: str, option: str) -> bool:

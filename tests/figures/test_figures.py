@@ -1,6 +1,7 @@
 """The papers' figures show what was measured and what was published, and nothing else."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,8 @@ from bench.figures.series import Series, beside
 from bench.published.papers import NOFROST, find
 from bench.published.table import published_table
 from bench.suites.registry import SUITES
-from bench.training.recipes import RECIPES
 from model_zoo.registry import cards, split_branch
-from tools.figures_page import PAGE, with_table
+from tools.figures_page import PAGE, published, with_table, written_counts
 
 MODELS = ("tiny_at", "tiny_mix", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_sat_silu", "tiny_nofrost", "tiny_std")
 BY_NAME = {spec.name: spec for spec in FIGURES}
@@ -91,9 +91,12 @@ def value(data: Numbers, model: str, metric: str, suite: str = "tiny-pgd") -> fl
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
 def test_every_figure_is_drawn_or_names_the_run_that_it_needs(spec: FigureSpec, data: Numbers) -> None:
     figure, reason = drawn_or_why(spec, data)
+    stands = written_counts(PAGE.read_text(encoding="utf-8"))[spec.name]
     if figure is None:
-        assert f"bench run {spec.command} --out {data.address}" in reason
+        assert reason.endswith(spec.to_measure(data.address))
+        assert stands == "0"
         return
+    assert stands == published(figure), "next: make docs"
     assert figure.get_figwidth() in (style.ONE_COLUMN, style.TWO_COLUMNS)
     assert figure.get_supxlabel().startswith(spec.title)
     figure.canvas.draw()
@@ -103,11 +106,14 @@ def test_every_figure_is_drawn_or_names_the_run_that_it_needs(spec: FigureSpec, 
 
 @pytest.mark.parametrize("spec", [spec for spec in FIGURES if spec.command], ids=lambda spec: spec.name)
 def test_the_runs_that_figures_ask_for_can_be_typed(spec: FigureSpec) -> None:
-    words = re.sub(r" K \(K of [\d, ]+\)", " 10", spec.command).split()
-    parsed = build_parser().parse_args(["run", *words])
-    assert set(parsed.suite.split(",")) <= set(SUITES)
-    made = {recipe.model_name(0) for recipe in RECIPES.values()} | set(cards())
-    assert {split_branch(name).base for name in parsed.model.split(",")} <= made
+    """As a shell reads what a caption says, a loop over steps too."""
+    shell = f"bench() {{ printf '%s\\n' \"$*\"; }}; {spec.to_measure('DIR')}"
+    typed = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert typed == [f"run {command} --out DIR" for command in spec.commands]
+    for line in typed:
+        parsed = build_parser().parse_args(line.split())
+        assert set(parsed.suite.split(",")) <= set(SUITES)
+        assert {split_branch(name).base for name in parsed.model.split(",")} <= set(cards())
 
 
 def test_measured_points_are_the_measured_numbers(data: Numbers) -> None:
@@ -258,7 +264,7 @@ def test_names_with_markup_are_written_as_they_are(data: Numbers, tmp_path: Path
 
 def test_the_page_lists_every_figure() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text == with_table(text), "run `make docs`"
+    assert text == with_table(text, written_counts(text)), "run `make docs`"
 
 
 def test_every_figure_that_a_paper_room_declares_is_drawn() -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.figures.base import FigureSpec, figure
-from bench.figures.curves import curves, iterations, values
+from bench.figures.curves import STEPS, curves, iterations, values
 from bench.figures.facts import MIXTURE, groups
 from bench.figures.measured import Numbers
 from bench.figures.series import Series
@@ -22,15 +22,15 @@ TEASER_CURVES = {
 }
 """Its models in the table whose curves this paper does not have, and what the legend calls them."""
 
-STEPS = "tiny_at,tiny_mix,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0"
-
 
 @figure(
     "intriguing-attack-iterations",
     "Accuracy against attack iterations",
     "1906.03787; 1812.03411, Figure 1",
-    f"--model {STEPS} --steps K (K of 5, 10, 20, 50, 100)",
+    "--model tiny_at,tiny_mix,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-size 1/255 --limit 200 "
+    "--reliability 0",
     ("images",),
+    STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
     """One curve a training strategy."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.figures.base import FigureSpec, figure
-from bench.figures.curves import curves, iterations
+from bench.figures.curves import STEPS, curves, iterations
 from bench.figures.measured import Numbers
 from bench.figures.nofrost.rivals import NEEDS, rivals
 from bench.figures.series import beside
@@ -34,9 +34,9 @@ def budgets(spec: FigureSpec, data: Numbers) -> "Figure":
     "nofrost-attack-iterations",
     "Accuracy against attack iterations",
     "2207.01156, test.py",
-    "--model tiny_at,tiny_mix,tiny_nofrost --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0 "
-    "--steps K (K of 5, 10, 20, 50, 100)",
+    "--model tiny_at,tiny_mix,tiny_nofrost --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0",
     NEEDS,
+    STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
     """Robust accuracy against steps."""

@@ -26,7 +26,7 @@ def attacks(spec: FigureSpec, data: Numbers) -> "Figure":
     families = sorted({c.family for c in data.columns if c.attack and set(names) & c.numbers.keys()})
     found = [data.best(names, lambda c, f=family: c.family == f) for family in families]  # type: ignore[misc]
     chosen = [column for column in found if column]
-    shared = [name for name in names if all(name in column.numbers for column in chosen)]
+    shared = data.shared(names, chosen)
     if len(chosen) < 2 or len(shared) < 2:
         raise spec.missing(data)
     figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(chosen) > 1 else style.ONE_COLUMN)

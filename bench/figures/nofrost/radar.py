@@ -40,7 +40,7 @@ def radar(spec: FigureSpec, data: Numbers) -> "Figure":
     from matplotlib.projections.polar import PolarAxes
 
     columns = {label: found for label in AXES if (found := _axis(spec, data, label))}
-    shared = [name for name in rivals(spec, data) if all(name in c.numbers for c in columns.values())]
+    shared = data.shared(rivals(spec, data), list(columns.values()))
     if len(columns) < 3 or len(shared) < 2:
         raise spec.missing(data)
     figure = Figure(figsize=(style.ONE_COLUMN, 3.9), layout="constrained")

@@ -28,7 +28,7 @@ def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":
     clean, robust = data.clean(names), data.robust(names)
     series, about = [], ""
     looks: dict[str, int] = {}
-    if clean and robust and (shared := sorted(clean.numbers.keys() & robust.numbers.keys())):
+    if clean and robust and (shared := data.shared(sorted(names), [clean, robust])):
         about = f"Measured: {clean.about()} and {robust.about()}. "
         facts = {f.name: f for f in data.models}
         series = [

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.figures.base import FigureSpec, figure
-from bench.figures.curves import curves, iterations
+from bench.figures.curves import STEPS, curves, iterations
 from bench.figures.facts import ACTIVATIONS, differences, groups
 from bench.figures.measured import Numbers
 from bench.figures.sat.activations import NEEDS, adversarial_alone, comparable, look_of, of_row, titled
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     "sat-attack-iterations",
     "Accuracy against attack iterations by activation",
     "2006.14536, README",
-    "--model tiny_at,tiny_sat_silu,tiny_sat_gelu --suite pgd --eps 8/255 --step-size 1/255 --limit 200 "
-    "--reliability 0 --steps K (K of 5, 10, 20, 50, 100)",
+    "--model tiny_at,tiny_sat_silu,tiny_sat_gelu --suite pgd --eps 8/255 --step-size 1/255 --limit 200 --reliability 0",
     NEEDS,
+    STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
     """Robust accuracy against steps, a curve an activation."""

@@ -1,0 +1,117 @@
+"""Folders that were not made for a figure: nothing is pooled that differs, and what is left out is named."""
+
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from bench.figures import FIGURES, style, write_figures
+from bench.figures.base import NotMeasuredError
+from bench.figures.measured import Column, Number, Numbers
+from bench.metrics.sequential import StopRule
+from bench.store import Store
+from bench.testing import write_results
+from bench.verdict import Verdict, put_verdict
+
+BY_NAME = {spec.name: spec for spec in FIGURES}
+CLEAN = "tiny/clean"
+
+
+def pgd(steps: int, eps: int = 8) -> str:
+    return f"tiny/pgd-linf-eps{eps}_255-k{steps}-a1_255-r1-untargeted"
+
+
+def draw(name: str, data: Numbers) -> Figure:
+    with style.styled():
+        return BY_NAME[name].draw(BY_NAME[name], data)
+
+
+def attacked(clean: float, robust: float) -> dict[str, dict[str, float]]:
+    return {"tiny-pgd": {CLEAN: clean, pgd(20): robust}}
+
+
+def test_models_of_unlike_protocols_do_not_meet_and_who_is_left_out_is_said(tmp_path: Path) -> None:
+    for model, n in (("tiny_at", 100), ("tiny_mix", 100), ("tiny_gn", 90)):
+        write_results(tmp_path / "runs", model, attacked(0.9, 0.5), n=n)
+    data = Numbers(tmp_path / "runs")
+    figure = draw("intriguing-normalisation", data)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["tiny_at", "tiny_mix"]
+    found = write_figures(str(tmp_path / "runs"), tmp_path / "out", only=["intriguing-normalisation"])
+    assert sum("tiny_gn has no tiny/clean (n 100, protocol" in line for line in found.left_out) == 1
+    assert not any("tiny_at" in line.partition(" has no ")[0] for line in found.left_out)
+
+
+def test_a_curve_is_of_the_same_pictures(tmp_path: Path) -> None:
+    for steps, images in ((5, "one"), (20, "other"), (50, "other")):
+        for model in ("tiny_at", "tiny_mix", "tiny_nofrost"):
+            write_results(tmp_path, model, {"pgd": {pgd(steps): 0.5}}, images=images)
+    lines = draw("nofrost-attack-iterations", Numbers(tmp_path)).axes[0].get_lines()
+    curves = [list(line.get_xdata()) for line in lines if len(line.get_xdata()) > 1]
+    assert curves
+    assert all(curve == [20, 50] for curve in curves)
+
+
+def test_pictures_that_share_no_curve_are_no_curve(tmp_path: Path) -> None:
+    for steps, images in ((5, "one"), (20, "other")):
+        for model in ("tiny_at", "tiny_mix", "tiny_nofrost"):
+            write_results(tmp_path, model, {"pgd": {pgd(steps): 0.5}}, images=images)
+    with pytest.raises(NotMeasuredError, match="not measured"):
+        draw("nofrost-attack-iterations", Numbers(tmp_path))
+
+
+def test_of_the_seeds_that_were_measured_the_first_is_drawn(tmp_path: Path) -> None:
+    for model in ("tiny_at_s1", "tiny_at_s2", "tiny_mix_s2", "tiny_mbn_s1@clean", "tiny_mbn_s1@adv", "tiny_gn"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    assert [facts.name for facts in Numbers(tmp_path).models] == [
+        "tiny_at_s1",
+        "tiny_gn",
+        "tiny_mbn_s1@adv",
+        "tiny_mbn_s1@clean",
+        "tiny_mix_s2",
+    ]
+
+
+def test_a_number_that_cannot_be_believed_is_named_in_the_caption(tmp_path: Path) -> None:
+    for model in ("tiny_at", "tiny_mix"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    data = Numbers(tmp_path)
+    (cell,) = (
+        cell_id
+        for cell_id, cell in data.folder.cells.items()
+        if cell.model == "tiny_mix" and cell.protocol.condition == pgd(20)
+    )
+    put_verdict(Store(tmp_path), cell, Verdict("unreliable", ("gradients are masked",)))
+    caption = draw("intriguing-normalisation", Numbers(tmp_path)).get_supxlabel()
+    assert "unreliable: tiny_mix)" in " ".join(caption.split())
+    assert "unreliable: tiny_at" not in caption
+
+
+def test_a_model_of_which_no_image_was_scored_is_no_mark(tmp_path: Path) -> None:
+    for model, accuracy in (("tiny_at", 0.9), ("tiny_mix", 0.9), ("tiny_gn", float("nan"))):
+        write_results(tmp_path, model, attacked(accuracy, accuracy))
+    data = Numbers(tmp_path)
+    assert all("tiny_gn" not in column.numbers for column in data.columns)
+    figure = draw("intriguing-normalisation", data)
+    assert "tiny_gn" not in [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert any(line.startswith("tiny_gn has no ") for line in data.passed_over)
+
+
+def test_a_model_without_one_of_the_attacks_is_named(tmp_path: Path) -> None:
+    ensemble = "tiny/autoattack-linf-eps8_255-standard"
+    for model in ("tiny_at", "tiny_mix", "tiny_nofrost"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    for model in ("tiny_at", "tiny_nofrost"):
+        write_results(tmp_path, model, {"autoattack": {ensemble: 0.4}})
+    data = Numbers(tmp_path)
+    figure = draw("nofrost-attacks", data)
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["tiny_at", "tiny_nofrost"]
+    assert any(line.startswith(f"tiny_mix has no {ensemble}") for line in data.passed_over)
+
+
+def test_a_caption_gives_the_range_of_n_and_the_rule_that_stopped_it() -> None:
+    rule = str(StopRule(5))  # type: ignore[arg-type]
+    numbers = {"a": Number(50, 45, 55, 120, subset=rule), "b": Number(60, 55, 65, 160, subset=rule)}
+    about = Column("tiny", CLEAN, "accuracy", "p", numbers).about()
+    assert "n 120 to 160" in about
+    assert "until 5 points" in about
+    assert "(n 160, protocol p)" in Column("tiny", CLEAN, "accuracy", "p", {"b": Number(60, 55, 65, 160)}).about()
