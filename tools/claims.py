@@ -1,6 +1,6 @@
 """What the papers claim, as comparisons of tiny models; `python -m tools.claims [RESULTS]` writes the page.
 
-With a results folder what it measures goes to results/claims.csv first; the page is made from that file.
+With a results folder its counts go to results/claims.csv first; the page is made from that file.
 
 A claim is that one model is better than another on a condition. It is tested on the same pictures, seed by seed and
 over all seeds together, and printed however it comes out.
@@ -9,30 +9,27 @@ over all seeds together, and printed however it comes out.
 import argparse
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
-from bench.condition import Condition
-from bench.folder.tables import records
-from bench.metrics.accuracy import correct
 from bench.metrics.estimate import Z
 from bench.metrics.paired import holm, mcnemar, newcombe
-from tools.claim_list import CLAIMS, WHAT, C, Claim
+from tools.claim_counts import Counts, added, complete, count, outcomes, read_counts, write_counts
+from tools.claim_list import CLAIMS, WHAT, Claim
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "claims.md"
-MEASURED = ROOT / "results" / "claims.csv"
+EARLIER = ROOT / "results" / "claims_earlier.csv"
+"""What an earlier version measured of the claims, without counts. A claim leaves it once its counts are of as many
+pictures."""
+
 BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
 
 ALPHA = 0.05
-SEEDS = (0, 1, 2)
 
-Frames = Mapping[tuple[str, str], pd.Series]
-"""(model, condition) -> whether each picture was right, [n] by image id; its mean over the corruptions for `C`."""
+Verdict = Literal["reproduced", "reversed", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -45,78 +42,26 @@ class Difference:
     n: int
     p: float
 
-    def __str__(self) -> str:
-        return f"{self.points:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
+def difference(counts: Counts) -> Difference:
+    """Test paired outcomes: McNemar's exact test and Newcombe's interval, or the paired t-test for means."""
+    n = counts.n
+    if counts.whole:
+        neither = n - counts.both - counts.better - counts.worse
+        low, high = newcombe(counts.both, counts.better, counts.worse, neither)
+        return Difference(counts.points, 100 * low, 100 * high, n, mcnemar(counts.better, counts.worse))
+    from scipy.stats import t
 
-Verdict = Literal["reproduced", "reversed", "undecided", "not tested"]
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A claim with its difference for each seed, and over the pictures of all seeds."""
-
-    claim: Claim
-    seeds: dict[int, Difference]
-    pooled: Difference | None
-
-
-def outcomes(frame: pd.DataFrame) -> Frames:
-    """Choose from a frame of records, for each model and condition the cell of most pictures."""
-    found: dict[tuple[str, str], pd.Series] = {}
-    for key, rows in frame.groupby(["model", "condition", "protocol"]):
-        model, condition, right = str(key[0]), str(key[1]), correct(rows).astype(float)
-        if len(right) > len(found.get((model, condition), ())):
-            found[model, condition] = right
-    for model in sorted({model for model, _ in found}):
-        corrupted = [right for (m, condition), right in found.items() if m == model and _corrupted(condition)]
-        if corrupted:
-            found[model, C] = pd.concat(corrupted, axis=1, join="inner").mean(axis=1)
-    return found
-
-
-def _corrupted(condition: str) -> bool:
-    """Whether it is one of `tiny-c`'s: the tiny pictures corrupted, and nothing else done to them."""
-    found = Condition.parse(condition) if condition != C else None
-    return found is not None and bool(found.corruption) and not found.attack and not found.probes
-
-
-def examine(claim: Claim, found: Frames) -> Examined:
-    """The claim on every seed of which both sides are in `found`."""
-    pairs = {}
-    for seed in SEEDS:
-        sides = [found.get((of_seed(model, seed), claim.condition)) for model in (claim.better, claim.worse)]
-        if sides[0] is not None and sides[1] is not None:
-            both = pd.concat(sides, axis=1, join="inner", keys=["a", "b"])
-            pairs[seed] = both.set_index(both.index.astype(str) + f"/{seed}")
-    pooled = difference(pd.concat(pairs.values())) if pairs else None
-    return Examined(claim, {seed: difference(both) for seed, both in pairs.items()}, pooled)
-
-
-def difference(both: pd.DataFrame) -> Difference:
-    """Test the columns a and b: McNemar's exact test and Newcombe's interval, or the paired t-test for means."""
-    a, b, n = both["a"], both["b"], len(both)
-    if both.isin([0.0, 1.0]).all(axis=None):
-        shared, only_a, only_b = int((a * b).sum()), int((a > b).sum()), int((b > a).sum())
-        low, high = newcombe(shared, only_a, only_b, n - shared - only_a - only_b)
-        return Difference(100 * (only_a - only_b) / n, 100 * low, 100 * high, n, mcnemar(only_a, only_b))
-    from scipy.stats import ttest_rel
-
-    gaps = (a - b).to_numpy()
-    mean, half = float(gaps.mean()), Z * float(gaps.std(ddof=1)) / math.sqrt(n)
-    return Difference(100 * mean, 100 * (mean - half), 100 * (mean + half), n, float(ttest_rel(a, b).pvalue))
-
-
-def of_seed(recipe: str, seed: int) -> str:
-    """`mbn@adv` of seed 1 is `tiny_mbn_s1@adv`."""
-    name, at, branch = recipe.partition("@")
-    return f"tiny_{name}" + (f"_s{seed}" if seed else "") + at + branch
+    mean = counts.total / n
+    error = math.sqrt(max(counts.squares - n * mean**2, 0.0) / (n - 1) / n)
+    p = float(2 * t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    return Difference(100 * mean, 100 * (mean - Z * error), 100 * (mean + Z * error), n, p)
 
 
 @dataclass(frozen=True)
 class Line:
     """What was measured of a claim (`key`): points by seed, then over all seeds with their interval; `p` as corrected
-    by Holm over all claims."""
+    by Holm over all claims. `earlier` is a line of an earlier version, whose counts were not kept."""
 
     key: str
     seeds: tuple[float, ...]
@@ -125,6 +70,7 @@ class Line:
     high: float
     n: int
     p: float
+    earlier: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -165,41 +111,38 @@ SURE = 1.7
 """Half-widths of a 95 % interval that Holm's correction over these claims asks of a difference, about."""
 
 
-def lines(tested: Sequence[Examined]) -> list[Line]:
-    """The measured claims, corrected over all of them."""
-    done = [(t, t.pooled) for t in tested if t.pooled]
-    corrected = holm([pooled.p for _, pooled in done])
-    return [
-        Line(
-            t.claim.key, tuple(d.points for d in t.seeds.values()), pooled.points, pooled.low, pooled.high, pooled.n, p
-        )
-        for (t, pooled), p in zip(done, corrected, strict=True)
+def lines(counts: Sequence[Counts], earlier: Sequence[Line] = ()) -> list[Line]:
+    """The measured claims, corrected over all of them; an earlier line stands where it is of more pictures.
+
+    An earlier p takes part as it was then corrected, which is no smaller than its own: the others' are rather too
+    large for it.
+    """
+    by_key: dict[str, list[Counts]] = {}
+    for one in counts:
+        by_key.setdefault(one.key, []).append(one)
+    pooled = {key: difference(added(seeds)) for key, seeds in by_key.items()}
+    older = [line for line in earlier if line.key not in pooled or line.n > pooled[line.key].n]
+    for line in older:
+        pooled.pop(line.key, None)
+    corrected = holm([*(found.p for found in pooled.values()), *(line.p for line in older)])
+    fresh = [
+        Line(key, tuple(seed.points for seed in by_key[key]), found.points, found.low, found.high, found.n, p)
+        for (key, found), p in zip(pooled.items(), corrected, strict=False)
     ]
+    return [*fresh, *older]
 
 
-def write_lines(found: Sequence[Line], path: Path = MEASURED) -> None:
-    """Write results/claims.csv, seeds at semicolons."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Line.__dataclass_fields__)
-        for line in found:
-            seeds = ";".join(f"{points:.1f}" for points in line.seeds)
-            ends = (f"{value:.1f}" for value in (line.points, line.low, line.high))
-            writer.writerow([line.key, seeds, *ends, line.n, f"{line.p:.2g}"])
-
-
-def read_lines(path: Path = MEASURED) -> list[Line]:
-    """Read what `write_lines` wrote."""
+def read_earlier(path: Path = EARLIER) -> list[Line]:
+    """Read what an earlier version measured: points, interval, n and p as they stood in its page."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Line(
                 row["key"],
                 tuple(float(points) for points in row["seeds"].split(";")),
-                float(row["points"]),
-                float(row["low"]),
-                float(row["high"]),
-                int(row["n"]),
-                float(row["p"]),
+                *(float(row[name]) for name in ("points", "low", "high")),
+                n=int(row["n"]),
+                p=float(row["p"]),
+                earlier=True,
             )
             for row in csv.DictReader(file)
         ]
@@ -223,7 +166,7 @@ def _row(claim: Claim, line: Line | None) -> str:
         told = [
             "; ".join(f"{points:+.1f}" for points in line.seeds),
             f"{line.points:+.1f} [{line.low:+.1f}, {line.high:+.1f}] (n {line.n})",
-            f"{line.p:.2g}",
+            f"{line.p:.2g}" + (" †" if line.earlier else ""),
             f"**{line.verdict}{one}**",
             line.would_change,
         ]
@@ -233,7 +176,7 @@ def _row(claim: Claim, line: Line | None) -> str:
 
 def whole() -> str:
     """The page with its generated part made anew."""
-    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(page(read_lines())))
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(page(lines(read_counts(), read_earlier()))))
 
 
 def between(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
@@ -247,8 +190,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.claims", description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", help="results folder with the tiny suites")
     if folder := parser.parse_args().results:
-        found = outcomes(records(folder))
-        write_lines(lines([examine(claim, found) for claim in CLAIMS]))
+        found = outcomes(complete(folder))
+        write_counts(counts for claim in CLAIMS for counts in count(claim, found))
     PAGE.write_text(whole(), encoding="utf-8")
 
 

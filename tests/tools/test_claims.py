@@ -2,17 +2,23 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest, ttest_rel
 
 from bench.figures import FIGURES
+from bench.metrics.corruption import CORRUPTIONS
 from bench.published.table import published_table
+from bench.testing import write_results
 from bench.training.recipes import RECIPES
 from tools import claims
-from tools.claim_list import CLAIMS, CLEAN, PGD, SAT, C, Claim
-from tools.claims import Line, examine, lines, outcomes, page, read_lines, whole, write_lines
+from tools.claim_counts import MEASURED, Counts, added, complete, count, outcomes, read_counts, write_counts
+from tools.claim_list import ADVPROP, CLAIMS, PGD, SAT, C, Claim
+from tools.claims import Line, difference, lines, page, read_earlier, whole
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.paper[:9]}: {claim.says}")
@@ -43,8 +49,12 @@ def rows(model: str, condition: str, right: Sequence[bool], protocol: str = "p")
 BETTER = Claim(SAT, "better", "sat_silu", "at", PGD)
 
 
+def counted(claim: Claim, *frames: pd.DataFrame) -> list[Counts]:
+    return list(count(claim, outcomes(pd.concat(frames))))
+
+
 def measured(*frames: pd.DataFrame) -> Line:
-    (line,) = lines([examine(BETTER, outcomes(pd.concat(frames)))])
+    (line,) = lines(counted(BETTER, *frames))
     return line
 
 
@@ -75,25 +85,89 @@ def test_seeds_that_disagree_or_a_weak_test_leave_it_undecided() -> None:
     assert (weak.verdict, weak.would_change) == ("undecided", "about 11,600 pictures a seed at this difference")
 
 
-def test_without_both_sides_nothing_is_tested() -> None:
-    assert lines([examine(BETTER, outcomes(rows("tiny_at", PGD, [True])))]) == []
+def test_without_both_sides_under_one_protocol_nothing_is_tested() -> None:
+    assert counted(BETTER, rows("tiny_at", PGD, [True])) == []
+    assert counted(BETTER, rows("tiny_at", PGD, [True], "one"), rows("tiny_sat_silu", PGD, [True], "other")) == []
     (row,) = [line for line in page([], [BETTER]) if "better" in line]
     assert "**not tested**" in row
 
 
-def test_the_cell_of_most_pictures_counts_and_corruptions_are_averaged() -> None:
-    found = outcomes(
-        pd.concat(
-            [
-                rows("tiny_at", CLEAN, [True] * 3),
-                rows("tiny_at", CLEAN, [False] * 2, "limited"),
-                rows("tiny_at", "tiny/fog/1-jpeg85", [True, False]),
-                rows("tiny_at", "tiny/fog/2-jpeg85", [True, True]),
-            ]
-        )
+def test_of_two_protocols_that_both_sides_have_the_one_of_most_pictures_counts() -> None:
+    frames = [
+        rows(model, PGD, [model == "tiny_at"] * n, protocol)
+        for model in ("tiny_at", "tiny_sat_silu")
+        for n, protocol in ((2, "limited"), (3, "whole"))
+    ]
+    longest = rows("tiny_at", PGD, [True] * 9, "of one side alone")
+    (found,) = counted(BETTER, *frames, longest)
+    assert (found.protocol, found.n, found.both, found.better, found.worse) == ("whole", 3, 0, 0, 3)
+
+
+CORRUPTED = Claim(ADVPROP, "corrupted", "sat_silu", "at", C)
+
+
+def corrupted(model: str, right: Sequence[bool], conditions: int = 75) -> list[pd.DataFrame]:
+    """Of the first corruption `right`, of all others nothing."""
+    every = [f"tiny/{name}/{severity}-jpeg85" for name in CORRUPTIONS for severity in range(1, 6)]
+    wrong = [False] * len(right)
+    return [rows(model, c, right if i == 0 else wrong) for i, c in enumerate(every[:conditions])]
+
+
+def test_corruptions_are_averaged_and_the_test_is_the_paired_t_test() -> None:
+    right = [True, True, True, False]
+    (found,) = counted(CORRUPTED, *corrupted("tiny_sat_silu", right), *corrupted("tiny_at", [True] + [False] * 3))
+    told = difference(found)
+    a, b = np.array(right) / 75, np.array([True, False, False, False]) / 75
+    assert (found.n, found.whole) == (4, False)
+    assert told.points == pytest.approx(100 * (a - b).mean())
+    assert told.p == pytest.approx(ttest_rel(a, b).pvalue)
+    half = 1.959964 * (a - b).std(ddof=1) / 2
+    assert told.high == pytest.approx(100 * ((a - b).mean() + half))
+
+
+def test_a_mean_over_fewer_corruptions_is_none() -> None:
+    whole, less = corrupted("tiny_at", [True]), corrupted("tiny_sat_silu", [True], 74)
+    assert counted(CORRUPTED, *whole, *less) == []
+
+
+def test_half_a_cell_is_none(tmp_path: Path) -> None:
+    for model in ("tiny_at", "tiny_sat_silu"):
+        write_results(tmp_path, model, {"tiny-pgd": {PGD: 0.5}})
+    assert [one.n for one in count(BETTER, outcomes(complete(tmp_path)))] == [100]
+    part = next(
+        path for path in sorted(tmp_path.rglob("*.parquet")) if "tiny_at" in (path.parent / "cell.json").read_text()
     )
-    assert found["tiny_at", CLEAN].tolist() == [1, 1, 1]
-    assert found["tiny_at", C].tolist() == [1, 0.5]
+    part.unlink()
+    assert list(count(BETTER, outcomes(complete(tmp_path)))) == []
+
+
+def test_seeds_are_added_by_their_counts() -> None:
+    first = Counts("k", 0, "p", 100, 50, 30, 10, 20.0, 40.0)
+    second = Counts("k", 1, "p", 300, 100, 20, 60, -40.0, 80.0)
+    both = added([first, second])
+    assert (both.n, both.both, both.better, both.worse, both.points) == (400, 150, 50, 70, pytest.approx(-5.0))
+    assert difference(both).p == pytest.approx(binomtest(50, 120).pvalue)
+    (line,) = lines([first, second])
+    assert line.seeds == pytest.approx((20.0, -40 / 3))
+
+
+def test_an_earlier_line_stands_while_it_is_of_more_pictures() -> None:
+    counts = [Counts("k", 0, "p", 100, 50, 30, 10, 20.0, 40.0), Counts("m", 0, "p", 100, 50, 30, 10, 20.0, 40.0)]
+    p = binomtest(10, 40).pvalue
+    more, less = (Line(key, (1.0,), 1.0, 0.0, 2.0, n, 0.5, earlier=True) for key, n in (("k", 101), ("m", 100)))
+    fresh, older = lines(counts, [more, less])
+    assert (older, fresh.key, fresh.earlier) == (more, "m", False)
+    assert fresh.p == pytest.approx(2 * p), "corrected for the earlier claim, too"
+    (row,) = [line for line in page([replace(more, key=BETTER.key)], [BETTER]) if "better" in line]
+    assert "| 0.5 † |" in row
+
+
+def test_counts_that_do_not_agree_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "claims.csv"
+    for wrong in (Counts("k", 0, "p", 100, 50, 30, 10, 21.0, 40.0), Counts("k", 0, "p", 80, 50, 30, 10, 20.0, 40.0)):
+        write_counts([wrong], file)
+        with pytest.raises(ValueError, match="k, seed 0"):
+            read_counts(file)
 
 
 def test_the_page_is_what_was_measured() -> None:
@@ -104,9 +178,10 @@ def test_the_page_is_what_was_measured() -> None:
 
 
 def test_measured_lines_are_written_as_they_are_read(tmp_path: Path) -> None:
-    write_lines(read_lines(), tmp_path / "again.csv")
-    assert (tmp_path / "again.csv").read_bytes() == claims.MEASURED.read_bytes()
-    assert {line.key for line in read_lines()} <= {claim.key for claim in CLAIMS}
+    write_counts(read_counts(), tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == MEASURED.read_bytes()
+    assert {counts.key for counts in read_counts()} <= {claim.key for claim in CLAIMS}
+    assert {line.key for line in read_earlier()} <= {claim.key for claim in CLAIMS}
 
 
 def test_every_claim_has_its_figure_and_no_two_compare_the_same() -> None:
