@@ -24,6 +24,8 @@ ACTIVATIONS = {
     "silu_rectified": "SILU, x > 0",
     "gelu_rectified": "GELU, x > 0",
     "elu_rectified": "ELU, x > 0",
+    "elu_2": "ELU, alpha 2",
+    "celu_2": "CELU, alpha 2",
 }
 """As the papers write them; their order gives each the same colour in every figure."""
 

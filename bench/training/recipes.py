@@ -195,7 +195,8 @@ RECIPES: dict[str, Recipe] = {
         _smooth_unit("smoothrelu", 0),
         _smooth_unit("elu", 0),
         _smooth_unit("parametric_softplus", 0),
-        _smooth_unit("celu"),
+        _smooth_unit("elu_2"),
+        _smooth_unit("celu_2"),
         _smooth_unit("silu_rectified"),
         _smooth_unit("gelu_rectified"),
         _once(

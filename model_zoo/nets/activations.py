@@ -89,6 +89,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "parametric_softplus": ParametricSoftplus,
     "mish": nn.Mish,
     "celu": nn.CELU,
+    "elu_2": lambda: nn.ELU(2.0),
+    "celu_2": lambda: nn.CELU(2.0),
     "silu_rectified": lambda: Rectified(nn.SiLU()),
     "gelu_rectified": lambda: Rectified(nn.GELU(approximate="tanh")),
     "elu_rectified": lambda: Rectified(nn.ELU()),

@@ -22,6 +22,7 @@ from bench.figures.series import Series, beside
 from bench.published.papers import NOFROST, find
 from bench.published.table import published_table
 from bench.suites.registry import SUITES
+from bench.training.recipes import RECIPES
 from model_zoo.registry import cards, split_branch
 from tools.figures_page import PAGE, published, with_table, written_counts
 
@@ -113,7 +114,8 @@ def test_the_runs_that_figures_ask_for_can_be_typed(spec: FigureSpec) -> None:
     for line in typed:
         parsed = build_parser().parse_args(line.split())
         assert set(parsed.suite.split(",")) <= set(SUITES)
-        assert {split_branch(name).base for name in parsed.model.split(",")} <= set(cards())
+        made = {recipe.model_name(0) for recipe in RECIPES.values()} | set(cards())
+        assert {split_branch(name).base for name in parsed.model.split(",")} <= made
 
 
 def test_measured_points_are_the_measured_numbers(data: Numbers) -> None:

@@ -1,5 +1,6 @@
 """Folders that were not made for a figure: nothing is pooled that differs, and what is left out is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bench.metrics.sequential import StopRule
 from bench.store import Store
 from bench.testing import write_results
 from bench.verdict import Verdict, put_verdict
+from model_zoo.registry import cards
 
 BY_NAME = {spec.name: spec for spec in FIGURES}
 CLEAN = "tiny/clean"
@@ -115,3 +117,14 @@ def test_a_caption_gives_the_range_of_n_and_the_rule_that_stopped_it() -> None:
     assert "n 120 to 160" in about
     assert "until 5 points" in about
     assert "(n 160, protocol p)" in Column("tiny", CLEAN, "accuracy", "p", {"b": Number(60, 55, 65, 160)}).about()
+
+
+def test_the_part_below_zero_is_compared_by_pairs_of_one_kind_of_network(tmp_path: Path) -> None:
+    for model in ("tiny_at", "tiny_sat_silu", "tiny_sat_gelu", "tiny_at_deep", "lab"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    with pytest.raises(NotMeasuredError, match="tiny_sat_silu_rectified"):
+        draw("sat-negative-part", Numbers(tmp_path))
+    traits = {"lab": replace(cards()["tiny_sat_silu"].traits, activation="silu_rectified")}
+    figure = draw("sat-negative-part", Numbers(tmp_path, traits=traits))
+    shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert shown == ["tiny_at", "tiny_sat_silu", "lab"]

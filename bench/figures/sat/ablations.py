@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bench.figures.base import FigureSpec, figure
-from bench.figures.facts import groups
+from bench.figures.facts import Facts, groups
 from bench.figures.measured import Numbers
 from bench.figures.sat.activations import NEEDS, adversarial_alone
 from bench.figures.series import clean_and_robust
@@ -11,7 +11,9 @@ from bench.figures.series import clean_and_robust
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RECTIFIED = ("celu", "silu_rectified", "gelu_rectified", "elu_rectified")
+PARTNERS = {"silu_rectified": "silu", "gelu_rectified": "gelu", "elu_rectified": "elu", "celu_2": "elu_2"}
+"""Activations beside those whose part below zero they change. CELU with alpha 1 is ELU; they part at alpha 2, where
+ELU's derivative jumps at zero."""
 
 
 @figure(
@@ -33,12 +35,21 @@ def gradient_ablation(spec: FigureSpec, data: Numbers) -> "Figure":
     "sat-negative-part",
     "Smooth activations with and without the part below zero",
     "2006.14536, sections 4.2 and 4.3",
-    "--model tiny_sat_silu,tiny_sat_silu_rectified,tiny_sat_elu,tiny_sat_celu --suite tiny-pgd",
+    "--model tiny_at,tiny_sat_silu,tiny_sat_silu_rectified --suite tiny-pgd",
     NEEDS,
 )
 def negative_part(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Smooth activations beside themselves without the part below zero, and CELU beside ELU."""
-    found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "activation")
-    kept = [group for group in found if any(f.traits.activation in RECTIFIED for f in group)]
-    order = sorted((f for group in kept for f in group), key=lambda f: f.traits.activation)
-    return clean_and_robust(spec, data, [f.name for f in order if not f.traits.smooth_gradient])
+    """Smooth activations beside themselves without the part below zero, CELU beside ELU, and ReLU for comparison."""
+    order: list[Facts] = []
+    for group in groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "activation"):
+        plain = [f for f in group if not f.traits.smooth_gradient]
+        seen = {f.traits.activation for f in plain}
+        shown = {name for pair in PARTNERS.items() if seen.issuperset(pair) for name in pair}
+        kept = [f for f in plain if f.traits.activation in shown | {"relu"}] if shown else []
+        order += sorted(kept, key=_by_pair)
+    return clean_and_robust(spec, data, [f.name for f in order])
+
+
+def _by_pair(facts: Facts) -> tuple[str, str, str]:
+    name = facts.traits.activation
+    return PARTNERS.get(name, name), name, facts.name
