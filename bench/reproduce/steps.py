@@ -1,7 +1,6 @@
 """Every run of a paper: its evaluation of released networks, or what its figures ask for on the tiny zoo."""
 
 import argparse
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
