@@ -150,9 +150,12 @@ def read_counts(path: Path = MEASURED) -> list[Counts]:
                 row["key"],
                 int(row["seed"]),
                 row["protocol"],
-                *(int(row[name]) for name in ("n", "both", "better", "worse")),
-                total=float(row["total"]),
-                squares=float(row["squares"]),
+                int(row["n"]),
+                int(row["both"]),
+                int(row["better"]),
+                int(row["worse"]),
+                float(row["total"]),
+                float(row["squares"]),
             )
             for row in csv.DictReader(file)
         ]

@@ -139,9 +139,11 @@ def read_earlier(path: Path = EARLIER) -> list[Line]:
             Line(
                 row["key"],
                 tuple(float(points) for points in row["seeds"].split(";")),
-                *(float(row[name]) for name in ("points", "low", "high")),
-                n=int(row["n"]),
-                p=float(row["p"]),
+                float(row["points"]),
+                float(row["low"]),
+                float(row["high"]),
+                int(row["n"]),
+                float(row["p"]),
                 earlier=True,
             )
             for row in csv.DictReader(file)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.colors import to_rgb
 
 from bench.figures import FIGURES, style
@@ -65,8 +66,8 @@ def published(figure: "Figure") -> str:
 def hollow(axes: "Axes") -> int:
     """Marks and bars of published numbers, as the style draws them."""
     lines = [line for line in axes.get_lines() if line.get_marker() not in ("", "None", None)]
-    marks = sum(len(line.get_xdata()) for line in lines if line.get_markerfacecolor() == "white")
-    return marks + sum(bool(bar.get_hatch()) and to_rgb(bar.get_facecolor()) == (1, 1, 1) for bar in axes.patches)
+    marks = sum(np.size(line.get_ydata()) for line in lines if line.get_markerfacecolor() == "white")
+    return marks + sum(1 for bar in axes.patches if bar.get_hatch() and to_rgb(bar.get_facecolor()) == (1, 1, 1))
 
 
 def with_table(text: str, counts: Mapping[str, str]) -> str:

@@ -157,8 +157,9 @@ class Numbers:
         frame = frame[(frame["n"] > 0) & frame["value"].notna()]
         keys = ["suite", "condition", "metric", "protocol"]
         return [
-            Column(*map(str, key), numbers=_numbers(rows), pictures=self._pictures.get(str(key[-1]), ""))
+            Column(suite, condition, metric, protocol, _numbers(rows), self._pictures.get(protocol, ""))
             for key, rows in frame.groupby(keys, sort=False)
+            for suite, condition, metric, protocol in [map(str, key)]
         ]
 
     @cached_property
