@@ -21,6 +21,9 @@ from bench.errors import UsageError
 
 NORMS = ("linf", "l2", "l1")
 
+SHORT = "short"
+"""The word of an attack whose steps together do not even reach the edge of the ball from its centre."""
+
 _FAMILY = r"(?P<family>[a-z0-9]+(?:-[a-z0-9]+)*?)"
 _ATTACK = re.compile(_FAMILY + r"-(?P<norm>linf|l2|l1)-eps(?P<eps>[0-9._]+)(?P<rest>(?:-.+)?)")
 _CORRUPTED = re.compile(r"(?P<severity>[0-9]+)(?:-jpeg(?P<jpeg>[0-9]+))?")

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -52,10 +52,12 @@ STATE = "state"
 """Key of a part's metadata: the state of its pictures' files as they were read."""
 
 
+_KNOWN = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
+
+
 def added_field(name: str) -> pa.Field:
     """The type of a column beyond `RECORD_SCHEMA`. A diagnostic's are classes (`prediction...`) or numbers."""
-    known = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
-    return known.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
+    return _KNOWN.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 
 def record_fields(table: pa.Table) -> list[pa.Field]:
@@ -65,13 +67,14 @@ def record_fields(table: pa.Table) -> list[pa.Field]:
 
 def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
     """What keeps the columns of `table` from being `fields`; empty where nothing does."""
-    if len(set(table.column_names)) < table.num_columns:
+    place = {name: i for i, name in enumerate(table.column_names)}
+    if len(place) < table.num_columns:
         return "a column stands there twice"
     for expected in fields:
-        if expected.name not in table.column_names:
+        if expected.name not in place:
             return f"no column {expected.name}"
-        column = table.column(expected.name)
-        if column.type != expected.type or (column.null_count and not expected.nullable):
+        column = table.column(place[expected.name])
+        if column.type != expected.type or (not expected.nullable and column.null_count):
             return f"column {expected.name} is {column.type}, {column.null_count} of it null, expected {expected}"
     try:
         table.validate(full=True)
@@ -82,8 +85,10 @@ def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
 
 def digest(value: Any, length: int = 16) -> str:
     """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()[:length]
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,15 @@ class Protocol:
         return replace(self, content=digest(list(contents)) if any(contents) else "")
 
 
-def _told(protocol: Protocol) -> dict[str, Any]:
-    """Its fields, without a content that is not told, as in older versions."""
-    return {name: value for name, value in asdict(protocol).items() if name != "content" or value}
+def _told(protocol: Protocol, *, content: bool = True) -> dict[str, Any]:
+    """Its fields, without a content that is not told, as in older versions, or not asked for."""
+    told = {name: getattr(protocol, name) for name in _PROTOCOL_FIELDS}
+    if not (content and protocol.content):
+        del told["content"]
+    return told
+
+
+_PROTOCOL_FIELDS = tuple(each.name for each in fields(Protocol))
 
 
 @dataclass(frozen=True)
@@ -139,11 +150,11 @@ class Cell:
     @property
     def id(self) -> str:
         """Names the cell's folder in a results folder."""
-        return digest({**asdict(self), "protocol": _told(replace(self.protocol, content=""))})
+        return digest({**vars(self), "protocol": _told(self.protocol, content=False)})
 
     def to_json(self) -> str:
         """What is written beside the parts, so that the folder explains itself."""
-        return json.dumps({**asdict(self), "protocol": _told(self.protocol)}, indent=1, sort_keys=True)
+        return json.dumps({**vars(self), "protocol": _told(self.protocol)}, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Cell":

@@ -16,8 +16,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
-
-import fsspec
+from typing import Any
 
 from bench.errors import StoreError
 
@@ -25,6 +24,10 @@ RELIABILITY = "reliability.json"
 
 LARGEST = 1 << 30
 """Bytes of an object, at most."""
+
+
+class NoObjectError(StoreError):
+    """Nothing lies under a key."""
 
 
 class Store:
@@ -39,7 +42,7 @@ class Store:
                 f"{self.address}: {error}; s3:// needs pip install 'robust-imagenet-bench[s3]', "
                 "other addresses the package of fsspec that serves them"
             ) from error
-        self.local = Path(self.root) if "file" in _protocols(self.fs) else None
+        self.local = Path(self.root) if self.fs is None or "file" in _protocols(self.fs) else None
 
     def put(self, key: str, data: bytes) -> None:
         """Write `data` under `key`. Raises `StoreError` if it cannot be written; nothing half-written remains."""
@@ -58,6 +61,8 @@ class Store:
         """The bytes under `key`. Raises `StoreError` if there are none."""
         try:
             data: bytes = self.fs.cat_file(f"{self.root}/{key}") if self.local is None else _get_file(self.local, key)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NoObjectError(f"cannot read {self.address}/{key}: {error}") from error
         except self._failures as error:
             raise StoreError(f"cannot read {self.address}/{key}: {error}") from error
         return data
@@ -66,7 +71,8 @@ class Store:
         """Names directly under `prefix`, sorted; empty where there is nothing."""
         try:
             if self.local is not None:  # fsspec takes ten times as long, and a folder has thousands of cells
-                return sorted(path.name for path in _folder(self.local, prefix).iterdir() if path.name[0] != ".")
+                with os.scandir(_folder(self.local, prefix)) as entries:
+                    return sorted(entry.name for entry in entries if entry.name[0] != ".")
             self.fs.invalidate_cache()
             found = self.fs.ls(f"{self.root}/{prefix}".rstrip("/"), detail=False)
         except (FileNotFoundError, NotADirectoryError):
@@ -78,7 +84,10 @@ class Store:
     def remove(self, key: str) -> None:
         """Delete the object under `key`, if it is there. Raises `StoreError` if it cannot be deleted."""
         try:
-            self.fs.rm_file(f"{self.root}/{key}")
+            if self.local is None:
+                self.fs.rm_file(f"{self.root}/{key}")
+            else:
+                (self.local / key).unlink()
         except FileNotFoundError:
             return
         except self._failures as error:
@@ -90,16 +99,18 @@ class Store:
         return OSError if self.local is not None else Exception
 
 
-def _protocols(fs: fsspec.AbstractFileSystem) -> tuple[str, ...]:
+def _protocols(fs: Any) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
-def _opened(address: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of an address; what names none is a folder here, whatever characters it has."""
+def _opened(address: str) -> tuple[Any, str]:
+    """The file system of an address; what names none is a folder here, whatever characters it has, and needs none."""
     if "://" in address:
+        import fsspec  # which takes longer to import than a folder to read
+
         fs, root = fsspec.core.url_to_fs(address)
         return fs, str(root)
-    return fsspec.filesystem("file"), str(Path(address).expanduser().absolute())
+    return None, str(Path(address).expanduser().absolute())
 
 
 def _put_file(path: Path, data: bytes) -> None:
@@ -117,25 +128,25 @@ def _put_file(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _folder(root: Path, prefix: str) -> Path:
+def _folder(root: Path, prefix: str) -> str:
     """The folder `prefix` of a results folder. Raises `NotADirectoryError` where a link would lead out of it."""
-    place = root
+    place = str(root)
     for part in filter(None, prefix.split("/")):
-        place = place / part
-        if not stat.S_ISDIR(place.lstat().st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, "not a folder of its own", str(place))
+        place = f"{place}/{part}"
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder of its own", place)
     return place
 
 
 def _get_file(root: Path, key: str) -> bytes:
     """The bytes of a regular file: no link is followed, no pipe waited for, no device read without end."""
     folder, _, name = key.rpartition("/")
-    path = _folder(root, folder) / name
-    found = path.lstat()
+    path = f"{_folder(root, folder)}/{name}"
+    found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "a link, pipe or device, where results folders hold regular files; remove it")
     if found.st_size > LARGEST:
         raise OSError(errno.EFBIG, f"{found.st_size} bytes, where no object has more than {LARGEST}")
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
-        return file.read(LARGEST)
+        return file.read(found.st_size)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast, get_args
 
 from bench.errors import StoreError
-from bench.store import RELIABILITY, Store
+from bench.store import RELIABILITY, NoObjectError, Store
 from model_zoo.schema import loads, parse
 
 VerdictLevel = Literal["", "reliable", "not assessed", "doubtful", "unreliable"]
@@ -61,11 +61,13 @@ def has_verdict(store: Store, cell_id: str) -> bool:
 
 def read_verdict(store: Store, cell_id: str) -> Verdict:
     """The cell's verdict, an empty one where it has none. Raises `StoreError` where it is damaged."""
-    if RELIABILITY not in store.names(f"cells/{cell_id}"):
-        return Verdict()
     key = f"cells/{cell_id}/{RELIABILITY}"
     try:
-        found = cast(Verdict, parse(Verdict, loads(store.get(key)), "verdict", strict=False))
+        data = store.get(key)
+    except NoObjectError:
+        return Verdict()
+    try:
+        found = cast(Verdict, parse(Verdict, loads(data), "verdict", strict=False))
         if not (found.level and found.because):
             raise ValueError("it has no level or no reason")
     except ValueError as error:

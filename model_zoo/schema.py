@@ -1,7 +1,9 @@
 """Plain data (TOML, JSON) as dataclasses: the dataclass is the schema, what does not fit is refused by its place."""
 
 import dataclasses
+import functools
 import json
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -26,9 +28,11 @@ def loads(text: str | bytes) -> Any:
 
 def parse(kind: Any, value: Any, where: str, *, strict: bool = True) -> Any:
     """`value` as `kind`: a dataclass, Literal, tuple, mapping or scalar; unknown keys are refused where `strict`."""
-    origin = typing.get_origin(kind)
+    if kind in (str, int, float, bool):
+        return _parse_scalar(kind, value, where)
     if kind is Any:
         return value
+    origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         return _parse_table(kind, value, where, strict)
     if origin is Literal:
@@ -54,28 +58,37 @@ def _parse_scalar(kind: Any, value: Any, where: str) -> Any:
         raise SchemaError(f"{where} must be a {kind.__name__}, found {value!r:.100}")
     if kind is str and not _is_unicode(value):
         raise SchemaError(f"{where} is no Unicode text: {value!r:.100}")
-    return value
+    return sys.intern(value) if kind is str else value  # a folder's descriptions say the same a hundred thousand times
 
 
 def _is_unicode(text: str) -> bool:
     """JSON can write halves of characters, which no file and no table can hold."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _parse_table(kind: Any, value: Any, where: str, strict: bool) -> Any:
     if not isinstance(value, Mapping):
         raise SchemaError(f"{where} must be a table, found {value!r:.100}")
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    fields, required = _fields(kind)
     for key in value:
         if key not in fields and strict:
             raise SchemaError(f"unknown key {where}.{key}{suggestion(key, fields)}")
-    for name, spec in fields.items():
-        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
-        if required and name not in value:
+    for name in required:
+        if name not in value:
             raise SchemaError(f"missing field {where}.{name}")
     known = {key: item for key, item in value.items() if key in fields}
-    return kind(**{key: parse(hints[key], item, f"{where}.{key}", strict=strict) for key, item in known.items()})
+    return kind(**{key: parse(fields[key], item, f"{where}.{key}", strict=strict) for key, item in known.items()})
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[dict[str, Any], list[str]]:
+    """Types of a dataclass's fields by name, and the names of those that must be there."""
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    missing = (dataclasses.MISSING, dataclasses.MISSING)
+    return {f.name: hints[f.name] for f in fields}, [
+        f.name for f in fields if (f.default, f.default_factory) == missing
+    ]
 
 
 def _parse_array(kinds: tuple[Any, ...], value: Any, where: str, strict: bool) -> tuple[Any, ...]:

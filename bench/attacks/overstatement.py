@@ -14,7 +14,8 @@ from bench.attacks.autoattack import apgd, apgd_t, square
 from bench.attacks.base import Attack
 from bench.attacks.losses import CLASSES_NEEDED
 from bench.attacks.masking import AttackedModel
-from bench.attacks.presets import SHORT, make_pgd
+from bench.attacks.presets import make_pgd
+from bench.condition import SHORT
 from bench.metrics.estimate import wilson
 
 Level = Literal["reliable", "doubtful", "unreliable"]

@@ -7,15 +7,11 @@ from bench.attacks.base import Attack, Trial
 from bench.attacks.budget import check_budget
 from bench.attacks.nofrost import step_size as nofrost_step
 from bench.attacks.pgd import Pgd
-from bench.condition import spell
+from bench.condition import SHORT, spell
 from bench.errors import UsageError
 from model_zoo.card import ModelCard
 
 PIXEL = Fraction(1, 255)
-
-
-SHORT = "short"
-"""The word in a name whose steps together do not even reach the edge of the ball from its centre."""
 
 
 def default_step(eps: Fraction, steps: int) -> Fraction:

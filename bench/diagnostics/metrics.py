@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from bench.condition import Condition
 from bench.diagnostics.distances import Channels, between_share, standardised_shift
@@ -160,6 +159,8 @@ def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
     if g < 2 or np.isnan(value):
         return Estimate(value, float("nan"), float("nan"), images)
     left = np.array([statistic(*([u for j, u in enumerate(c) if j != i] for c in conditions)) for i in range(g)])
+    from scipy.special import stdtrit
+
     error = np.sqrt((g - 1) / g * ((left - left.mean()) ** 2).sum())
     half = float(stdtrit(g - 1, 0.5 + LEVEL / 2) * error)
     return Estimate(value, value - half, value + half, images)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from bench.attacks.presets import SHORT
+from bench.condition import SHORT
 from bench.figures import style
 from bench.figures.base import FigureSpec
 from bench.figures.facts import Facts, differences, groups

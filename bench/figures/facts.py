@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.figures.flops import flops_of_card
 from bench.known_models import name_of
 from bench.manifest import RunModel
 from model_zoo.card import ModelCard
@@ -121,6 +120,8 @@ class Facts:
     @property
     def flops(self) -> float | None:
         """Multiply-adds of one picture; None where the network cannot be built from a card."""
+        from bench.figures.flops import flops_of_card  # which imports torch
+
         return flops_of_card(self.card) if self.card else None
 
     def get(self, field: str) -> Any:

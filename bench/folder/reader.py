@@ -15,24 +15,30 @@ from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
 from bench.metrics.accuracy import in_order
 from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
-from bench.parts import BadPart, cell_ids, incomplete_names, part_names, read_cell, read_measurement, read_part
-from bench.record import Cell, misfit
-from bench.store import Store
+from bench.parts import BadPart, CellFiles, read_cell, read_measurement, read_part
+from bench.record import RECORD_SCHEMA, Cell, misfit
+from bench.store import RELIABILITY, NoObjectError, Store
 from bench.verdict import Verdict, read_verdict
 
 
 @dataclass(frozen=True)
 class LoadedCell:
-    """A cell with its records, and what was measured of each unit as a whole (a frame a unit, if anything).
+    """A cell with its records as Arrow holds them (`table`), and what was measured of each unit as a whole (a frame a
+    unit, if anything).
 
     `problems` says what keeps it from being complete; empty when all is there.
     """
 
     cell: Cell
-    records: pd.DataFrame
+    table: pa.Table
     problems: tuple[str, ...]
     reliability: Verdict = field(default_factory=Verdict)
     measurements: tuple[pd.DataFrame, ...] = ()
+
+    @functools.cached_property
+    def records(self) -> pd.DataFrame:
+        """The records as a frame; without a column where there are none."""
+        return _frame(self.table) if len(self.table) else pd.DataFrame()
 
     @property
     def complete(self) -> bool:
@@ -76,9 +82,11 @@ class ResultsFolder:
 
     def _described(self) -> Iterator[tuple[str, Cell]]:
         """Every cell that says what it is; of a damaged one alone nothing is known."""
-        for cell_id in cell_ids(self.store):
+        for cell_id in self.store.names("cells"):
             try:
                 yield cell_id, read_cell(self.store, cell_id)
+            except NoObjectError:
+                continue
             except StoreError as error:
                 self.problems.append(str(error))
 
@@ -124,7 +132,8 @@ class ResultsFolder:
         measured: list[pd.DataFrame] = []
         problems: list[str] = []
         position = 0
-        for unit, name in sorted(part_names(self.store, cell_id).items(), key=lambda item: item[0].start):
+        files = CellFiles.of(self.store, cell_id)
+        for unit, name in sorted(files.parts.items(), key=lambda item: item[0].start):
             part = read_part(self.store, cell_id, name)
             if isinstance(part, BadPart):
                 problems.append(f"{part.key}: {part.problem}")
@@ -142,23 +151,24 @@ class ResultsFolder:
                 tables.append(part)
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
-        records = _frame(pa.concat_tables(tables)) if tables else pd.DataFrame()
-        problems += self._unread(cell_id)
-        if not problems and len(records) == cell.protocol.images and "content" in records:
-            cell = replace(cell, protocol=cell.protocol.with_content(records["content"].tolist()))
+        records = pa.concat_tables(tables) if tables else _NOTHING
+        problems += self._unread(cell_id, files)
+        if not problems and len(records) == cell.protocol.images and "content" in records.column_names:
+            cell = replace(cell, protocol=cell.protocol.with_content(records.column("content").to_pylist()))
             self.cells[cell_id] = cell
         if len(records) < cell.protocol.images and not _stopped(cell, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
-        try:
-            verdict = read_verdict(self.store, cell_id)
-        except StoreError as error:
-            verdict = Verdict()
-            problems.append(str(error))
+        verdict = Verdict()
+        if RELIABILITY in files.names:
+            try:
+                verdict = read_verdict(self.store, cell_id)
+            except StoreError as error:
+                problems.append(str(error))
         return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured))
 
-    def _unread(self, cell_id: str) -> Iterator[str]:
+    def _unread(self, cell_id: str, files: CellFiles) -> Iterator[str]:
         """What could not be read for reasons that can pass."""
-        for unit, name in incomplete_names(self.store, cell_id).items():
+        for unit, name in files.incomplete.items():
             part = read_part(self.store, cell_id, name)
             if isinstance(part, BadPart):
                 continue
@@ -184,7 +194,10 @@ class ResultsFolder:
                     yield SuiteRun(suite, label, about, cells, run, version, given, about.name or model)
 
 
-def _stopped(cell: Cell, records: pd.DataFrame) -> bool:
+_NOTHING = RECORD_SCHEMA.empty_table()
+
+
+def _stopped(cell: Cell, records: pa.Table) -> bool:
     """Whether the cell's own rule says that these records are enough."""
     rule = StopRule.find(cell.subset)
     return rule is not None and len(records) > 0 and rule.met(in_order(records), cell.protocol.images)
@@ -192,7 +205,7 @@ def _stopped(cell: Cell, records: pd.DataFrame) -> bool:
 
 def _frame(table: pa.Table) -> pd.DataFrame:
     """Convert to pandas, without what somebody may have written for pandas into the file."""
-    frame: pd.DataFrame = table.replace_schema_metadata().to_pandas()
+    frame: pd.DataFrame = table.replace_schema_metadata().to_pandas(use_threads=False)  # which starts none for a few kB
     return frame
 
 

@@ -1,10 +1,11 @@
 """`bench.results` and `bench.records`: a results folder as two tidy pandas frames."""
 
+import functools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pandas as pd
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.metrics.accuracy import accuracy, in_order
-from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
+from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
 from bench.metrics.sequential import StopRule
 from bench.record import Protocol, digest
@@ -20,23 +21,28 @@ from bench.suites.base import Suite
 from bench.suites.registry import SUITES
 from bench.verdict import Verdict
 
-RESULT_COLUMNS = (
-    "model",
-    "suite",
-    "condition",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "unscored",
-    "unit",
-    "protocol",
-    "subset",
-    "reliability",
-    "because",
-    "version",
-)
+
+class ResultRow(NamedTuple):
+    """A number of the table of `results`."""
+
+    model: str
+    suite: str
+    condition: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+    unscored: int
+    unit: str
+    protocol: str
+    subset: str
+    reliability: str
+    because: str
+    version: int
+
+
+RESULT_COLUMNS = ResultRow._fields
 
 
 def results(directory: str | Path, *, cells: Collection[str] | None = None) -> pd.DataFrame:
@@ -61,12 +67,13 @@ class LoadedSuite:
     cells: Mapping[str, LoadedCell]
     lacking: tuple[str, ...]
 
-    @property
-    def frames(self) -> dict[str, pd.DataFrame]:
+    @functools.cached_property
+    def frames(self) -> Frames:
         """The records by condition, as metrics take them."""
-        return {name: cell.records for name, cell in self.cells.items()}
+        tables = {name: cell.table for name, cell in self.cells.items()}
+        return SuiteFrames(tables, lambda name: self.cells[name].records)
 
-    @property
+    @functools.cached_property
     def protocol(self) -> str:
         """The hash of a metric over all conditions."""
         return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
@@ -85,7 +92,7 @@ def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> 
 
 def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
     """The table of `results` from suites as they are loaded."""
-    rows: list[dict[str, Any]] = []
+    rows: list[ResultRow] = []
     problems: list[str] = []
     unanswered: list[str] = []
     for suite in suites:
@@ -99,15 +106,15 @@ def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
     return frame
 
 
-def _unanswered(wanted: SuiteRun, numbers: list[dict[str, Any]]) -> list[str]:
+def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
     """Why a suite that is measured has no headline; empty where it has one."""
     if wanted.suite not in SUITES:
         return []
     headline = SUITES[wanted.suite].headline
-    found = [row for row in numbers if row["metric"] == headline]
-    if found and not math.isnan(found[0]["value"]):
+    found = [row for row in numbers if row.metric == headline]
+    if found and not math.isnan(found[0].value):
         return []
-    why = (found[0]["because"] if found else "") or "no image was scored"
+    why = (found[0].because if found else "") or "no image was scored"
     return [f"{wanted.model}, {wanted.suite}: no {headline}: {why}"]
 
 
@@ -149,7 +156,7 @@ def suite_protocol(protocols: Collection[Protocol]) -> str:
     return hashes[0] if len(hashes) == 1 else digest(hashes, 12)
 
 
-def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[dict[str, Any]]:
+def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[ResultRow]:
     return [
         _row(
             wanted,
@@ -167,13 +174,13 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
 
 def _accuracy(cell: LoadedCell) -> Estimate:
     """The cell's accuracy, with the interval of the rule that stopped it if one did."""
-    found, rule = accuracy(cell.records), StopRule.find(cell.cell.subset)
+    found, rule = accuracy(cell.table), StopRule.find(cell.cell.subset)
     if rule is None:
         return found
-    return rule.estimate(in_order(cell.records), cell.cell.protocol.images, found.unscored)
+    return rule.estimate(in_order(cell.table), cell.cell.protocol.images, found.unscored)
 
 
-def _suite_rows(loaded: LoadedSuite) -> list[dict[str, Any]]:
+def _suite_rows(loaded: LoadedSuite) -> list[ResultRow]:
     wanted, cells = loaded.wanted, loaded.cells.values()
     if wanted.suite not in SUITES or not cells:
         return []
@@ -247,21 +254,21 @@ def _row(
     protocol: str,
     subset: str,
     verdict: Verdict,
-) -> dict[str, Any]:
-    return {
-        "model": wanted.model,
-        "suite": wanted.suite,
-        "condition": condition,
-        "metric": metric,
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "n": estimate.n,
-        "unscored": estimate.unscored,
-        "unit": unit,
-        "protocol": protocol,
-        "subset": subset,
-        "reliability": verdict.level,
-        "because": verdict.reasons,
-        "version": wanted.version,
-    }
+) -> ResultRow:
+    return ResultRow(
+        wanted.model,
+        wanted.suite,
+        condition,
+        metric,
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        estimate.n,
+        estimate.unscored,
+        unit,
+        protocol,
+        subset,
+        verdict.level,
+        verdict.reasons,
+        wanted.version,
+    )

@@ -2,34 +2,41 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.metrics.base import Frames
 from bench.metrics.estimate import Estimate, wilson
 
+Records = pd.DataFrame | pa.Table
+"""The records of a condition, as a frame or as Arrow holds them, which is ready a hundred times sooner."""
+
 
 def correct(frame: pd.DataFrame) -> pd.Series:
     """Whether each scored image was classified rightly; index is the image id."""
-    scored = frame["scored"].to_numpy(dtype=bool)
+    right, scored = right_and_scored(frame)
     ids = frame["image_id"] if scored.all() else frame["image_id"][scored]
-    return pd.Series(_right(frame)[scored], index=pd.Index(ids))
+    return pd.Series(right[scored], index=pd.Index(ids))
 
 
-def _right(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    return np.asarray(frame["prediction"].to_numpy() == frame["label"].to_numpy(), dtype=bool)
+def right_and_scored(records: Records) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each image was classified rightly, and whether it was scored, in the order of measurement."""
+    prediction, label, scored = (records[name].to_numpy() for name in ("prediction", "label", "scored"))
+    return np.asarray(prediction == label, dtype=bool), np.asarray(scored, dtype=bool)
 
 
-def accuracy(frame: pd.DataFrame) -> Estimate:
+def accuracy(records: Records) -> Estimate:
     """Share of scored images classified rightly, in [0, 1], with Wilson's interval."""
-    scored = frame["scored"].to_numpy(dtype=bool)
-    n, k = int(scored.sum()), int((_right(frame) & scored).sum())
+    right, scored = right_and_scored(records)
+    n, k = int(scored.sum()), int((right & scored).sum())
     low, high = wilson(k, n)
-    return Estimate(k / n if n else float("nan"), low, high, n, int(len(frame) - n))
+    return Estimate(k / n if n else float("nan"), low, high, n, len(records) - n)
 
 
-def in_order(frame: pd.DataFrame) -> NDArray[np.float64]:
+def in_order(records: Records) -> NDArray[np.float64]:
     """1 for each scored image classified rightly, else 0, in the order of measurement."""
-    return np.asarray(_right(frame)[frame["scored"].to_numpy(dtype=bool)], dtype=np.float64)
+    right, scored = right_and_scored(records)
+    return np.asarray(right[scored], dtype=np.float64)
 
 
 def error(frame: pd.DataFrame) -> Estimate:

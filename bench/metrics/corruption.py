@@ -4,13 +4,16 @@ Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corrupt
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.condition import Condition
-from bench.metrics.accuracy import correct
-from bench.metrics.base import Frames, MissingConditionError
+from bench.metrics.accuracy import correct, right_and_scored
+from bench.metrics.base import Frames, MissingConditionError, once, records_of
 from bench.metrics.estimate import Estimate, mean_estimate
 
 ALEXNET_ERROR = {
@@ -39,26 +42,57 @@ CORRUPTIONS = tuple(ALEXNET_ERROR)
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
-def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> pd.DataFrame:
-    """Whether each image is wrong: images by id x corruptions x severities (and, last, the clean one).
+@dataclass(frozen=True)
+class Wrong:
+    """Whether each image is wrong: bool [images, conditions], images by id."""
+
+    ids: pd.Index
+    values: NDArray[np.bool_]
+
+
+def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> Wrong:
+    """Images by corruptions x severities (and, last, the clean one), of images that were scored under all of them.
 
     Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
     """
-    parsed = {name: Condition.parse(name) for name in frames}
-    by_key = {(parsed[name].corruption, parsed[name].severity): frame for name, frame in frames.items()}
-    if len(by_key) < len(frames):
-        raise ValueError(f"several conditions of one corruption and severity: {', '.join(sorted(frames))}")
+    by_key = once(frames, _by_key)
     wanted: list[tuple[str, int]] = [(name, severity) for name in names for severity in SEVERITIES]
     wanted += [("", 0)] if clean else []
     if missing := [_spell(*key) for key in wanted if key not in by_key]:
         raise MissingConditionError(f"{len(missing)} of {len(wanted)} conditions missing: {', '.join(missing)}")
-    right = [correct(by_key[key]) for key in wanted]
-    if all(each.index.equals(right[0].index) for each in right[1:]):  # as a rule; joining 75 indices takes longest
-        table = pd.DataFrame(np.stack([each.to_numpy() for each in right], axis=1), right[0].index)
-    else:
-        table = pd.concat(right, axis=1, join="inner")
-    table.columns = pd.MultiIndex.from_tuples(wanted)
-    return ~table.sort_index().astype(bool)
+    if (whole := once(frames, _all_wrong)) is not None:
+        places = list(by_key)
+        return Wrong(whole.ids, whole.values[:, [places.index(key) for key in wanted]])
+    table = pd.concat([correct(frames[by_key[key]]) for key in wanted], axis=1, join="inner").sort_index()
+    return Wrong(table.index, ~table.to_numpy(dtype=bool))
+
+
+def _by_key(frames: Frames) -> dict[tuple[str, int], str]:
+    """Names of the conditions by corruption and severity, the clean one under an empty name and 0."""
+    parsed = {name: Condition.parse(name) for name in frames}
+    found = {(condition.corruption, condition.severity): name for name, condition in parsed.items()}
+    if len(found) < len(frames):
+        raise ValueError(f"several conditions of one corruption and severity: {', '.join(sorted(frames))}")
+    return found
+
+
+def _all_wrong(frames: Frames) -> Wrong | None:
+    """All conditions in the order of `frames`; None where they are not of the same images, all scored alike."""
+    columns: list[NDArray[np.bool_]] = []
+    first = records_of(frames, next(iter(frames)))
+    mask = right_and_scored(first)[1]
+    for name in frames:
+        records = records_of(frames, name)
+        right, scored = right_and_scored(records)
+        if not (records["image_id"].equals(first["image_id"]) and np.array_equal(scored, mask)):
+            return None
+        columns.append(~right[mask])
+    ids = pd.Index(frames[next(iter(frames))]["image_id"])[mask]
+    values = np.stack(columns, axis=1)
+    if ids.is_monotonic_increasing:
+        return Wrong(ids, values)
+    order = ids.argsort()
+    return Wrong(ids[order], values[order])
 
 
 def _spell(name: str, severity: int) -> str:
@@ -67,7 +101,8 @@ def _spell(name: str, severity: int) -> str:
 
 def mce_per_image(frames: Frames) -> pd.Series:
     """Each image's share of mCE in percent: the mean over the 15 corruptions of its error / AlexNet's mean error."""
-    return _weighted(_wrong(frames, CORRUPTIONS), [100 / ALEXNET_ERROR[name] for name in CORRUPTIONS])
+    wrong = _wrong(frames, CORRUPTIONS)
+    return _weighted(wrong.ids, wrong.values, [100 / ALEXNET_ERROR[name] for name in CORRUPTIONS])
 
 
 def mce(frames: Frames) -> Estimate:
@@ -77,9 +112,9 @@ def mce(frames: Frames) -> Estimate:
 
 def relative_mce_per_image(frames: Frames) -> pd.Series:
     """Each image's share of relative mCE in percent."""
-    wrong = _wrong(frames, CORRUPTIONS, clean=True).astype(float)
-    added = wrong.iloc[:, :-1].sub(wrong.iloc[:, -1], axis=0)
-    return _weighted(added, [100 / (ALEXNET_ERROR[name] - ALEXNET_CLEAN_ERROR) for name in CORRUPTIONS])
+    wrong = _wrong(frames, CORRUPTIONS, clean=True)
+    added = wrong.values[:, :-1].astype(float) - wrong.values[:, -1:]
+    return _weighted(wrong.ids, added, [100 / (ALEXNET_ERROR[name] - ALEXNET_CLEAN_ERROR) for name in CORRUPTIONS])
 
 
 def relative_mce(frames: Frames) -> Estimate:
@@ -89,7 +124,8 @@ def relative_mce(frames: Frames) -> Estimate:
 
 def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Series:
     """Each image's mean error over all corruptions and severities, in [0, 1]."""
-    return _wrong(frames, names).mean(axis=1)
+    wrong = _wrong(frames, names)
+    return pd.Series(wrong.values.mean(axis=1), index=wrong.ids)
 
 
 def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
@@ -106,7 +142,8 @@ def severity_accuracy(severity: int) -> Callable[[Frames], Estimate]:
     """Mean accuracy over the 15 corruptions at one severity, in [0, 1]."""
 
     def compute(frames: Frames) -> Estimate:
-        return _estimate(1 - _wrong(frames, CORRUPTIONS).iloc[:, severity - 1 :: len(SEVERITIES)].mean(axis=1))
+        wrong = _wrong(frames, CORRUPTIONS).values[:, severity - 1 :: len(SEVERITIES)]
+        return mean_estimate(1 - wrong.mean(axis=1))
 
     return compute
 
@@ -116,10 +153,10 @@ def corruption_error(name: str) -> Callable[[Frames], Estimate]:
     return lambda frames: _estimate(error_per_image(frames, [name]) * 100 / ALEXNET_ERROR[name])
 
 
-def _weighted(wrong: pd.DataFrame, weights: Sequence[float]) -> pd.Series:
+def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> pd.Series:
     """Per image, the mean over corruptions of (mean over severities of `wrong`) x the corruption's weight."""
     each = np.repeat(np.asarray(weights), len(SEVERITIES)) / wrong.shape[1]
-    return pd.Series(wrong.to_numpy(dtype=float) @ each, index=wrong.index)
+    return pd.Series(wrong.astype(float) @ each, index=ids)
 
 
 def _estimate(per_image: pd.Series) -> Estimate:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import betainc
 
 from bench.metrics.accuracy import correct
 from bench.metrics.base import Frames
@@ -61,6 +60,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
 def mcnemar_p(only_a: NDArray[np.float64], only_b: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same elementwise: twice the binomial tail of the fewer, as a regularised incomplete beta (`scipy.stats` has
     it too, but takes half a second to import)."""
+    from scipy.special import betainc  # half a second that a table without pairs need not wait for
+
     fewer, more = np.minimum(only_a, only_b), np.maximum(only_a, only_b)
     return np.asarray(np.minimum(2 * betainc(np.maximum(more, 1.0), fewer + 1, 0.5), 1.0))
 

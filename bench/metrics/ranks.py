@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from bench.metrics.paired import holm, mcnemar_p
 
@@ -67,4 +66,6 @@ def _t_test(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     mean = np.abs(shares.mean(0)[:, None] - shares.mean(0))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(mean < 1e-12, 0.0, mean / np.sqrt(variance / n))
+    from scipy.special import stdtr
+
     return np.asarray(2 * stdtr(n - 1, -statistic))

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.attacks.presets import SHORT, default_step, make_pgd, published
+from bench.attacks.presets import default_step, make_pgd, published
+from bench.condition import SHORT
 from bench.errors import UsageError
 from bench.options import RunOptions
 from bench.suites.registry import SUITES, find_suite

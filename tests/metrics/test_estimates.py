@@ -2,16 +2,18 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtri
 from scipy.stats import bootstrap as scipy_bootstrap
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.metrics.accuracy import accuracy, error
-from bench.metrics.base import MissingConditionError
+from bench.metrics.base import MissingConditionError, SuiteFrames
 from bench.metrics.corruption import ALEXNET_ERROR, CORRUPTIONS, SEVERITIES, corruption_error, mce, mean_error
-from bench.metrics.estimate import bootstrap, bootstrap_mean, wilson
+from bench.metrics.estimate import LEVEL, Z, bootstrap, bootstrap_mean, wilson
 
 
 def frame(predictions: list[int], labels: list[int], scored: list[bool] | None = None) -> pd.DataFrame:
@@ -98,3 +100,43 @@ def test_the_alexnet_constants_are_those_of_the_table(shared) -> None:
     table = pd.read_csv(shared / "facts" / "alexnet_imagenet_c_errors.csv")
     canonical = table[table["variant"] == "canonical_6_digit"].set_index("corruption")["alexnet_avg_error"]
     assert canonical.to_dict() == ALEXNET_ERROR
+
+
+def test_z_is_the_normal_quantile() -> None:
+    assert float(ndtri(0.5 + LEVEL / 2)) == Z
+
+
+@pytest.mark.parametrize("change", ["nothing", "one unscored", "one image less", "another order"])
+def test_a_suite_read_from_arrow_has_the_numbers_of_its_frames(change: str) -> None:
+    """Also where its conditions are not of the same images: then each number joins those that it is made of."""
+    rng = np.random.default_rng(0)
+    frames = {
+        f"imagenet/{c}/{s}-jpeg85": frame(list(rng.integers(0, 2, 12)), [1] * 12)
+        for c in CORRUPTIONS
+        for s in SEVERITIES
+    }
+    other = "imagenet/fog/3-jpeg85"
+    if change == "one unscored":
+        frames[other].loc[4, "scored"] = False
+    elif change == "one image less":
+        frames[other] = frames[other].iloc[:-1]
+    elif change == "another order":
+        frames[other] = frames[other].iloc[::-1].reset_index(drop=True)
+    suite = SuiteFrames(
+        {n: pa.Table.from_pandas(f, preserve_index=False) for n, f in frames.items()}, frames.__getitem__
+    )
+
+    def right(name: str) -> dict[str, bool]:
+        rows = frames[name].to_dict("records")
+        return {row["image_id"]: row["prediction"] == row["label"] for row in rows if row["scored"]}
+
+    def expected(names: tuple[str, ...]) -> float:
+        tables = {(c, s): right(f"imagenet/{c}/{s}-jpeg85") for c in names for s in SEVERITIES}
+        shared = set.intersection(*(set(table) for table in tables.values()))
+        return float(np.mean([1 - table[image] for table in tables.values() for image in shared]))
+
+    assert mean_error(suite).value == pytest.approx(expected(CORRUPTIONS), abs=1e-12)
+    for name in ("fog", "frost"):
+        assert corruption_error(name)(suite).value == pytest.approx(100 * expected((name,)) / ALEXNET_ERROR[name])
+    assert mce(suite) == mce(frames)
+    assert mce(suite).n == (11 if change.startswith("one") else 12)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from bench.board.columns import metric_of, shares_of
 from bench.board.site.charts import HeatMap
@@ -53,6 +52,8 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
     common = {"place": place, "n": len(values), "holm": _triangle(adjusted_p(values), 6)}
     if np.isin(values, (0.0, 1.0)).all():
         return common | {"both": _triangle(values.T @ values, 0)}
+    from scipy.special import stdtrit
+
     scale = 100.0 if metric_of(head.column).unit == "share" else 1.0
     spread = _spread(values) * scale
     critical = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) if len(values) > 1 else math.nan

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from bench.figures import style
 from bench.figures.advprop.trainings import NEEDS
@@ -11,8 +10,6 @@ from bench.figures.base import FigureSpec, figure
 from bench.figures.branches import MOST, branched
 from bench.figures.measured import Numbers
 from bench.figures.series import bars, of_column
-from model_zoo.load import load_model
-from model_zoo.nets.normalisation import branched_layers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +56,11 @@ def densities(spec: FigureSpec, data: Numbers) -> "Figure":
     twins = branched(data)
     if not twins:
         raise spec.missing(data)
+    import torch
+
+    from model_zoo.load import load_model
+    from model_zoo.nets.normalisation import branched_layers
+
     layers = branched_layers(load_model(twins[0]))
     layer = layers[len(layers) // 2]
     means, deviations = (

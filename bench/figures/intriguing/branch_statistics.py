@@ -2,14 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from bench.figures import style
 from bench.figures.base import FigureSpec, figure
 from bench.figures.branches import MOST, branched
 from bench.figures.measured import Numbers
-from model_zoo.load import load_model
-from model_zoo.nets.normalisation import branched_layers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +24,11 @@ def branch_statistics(spec: FigureSpec, data: Numbers) -> "Figure":
     twins = branched(data)
     if not twins:
         raise spec.missing(data)
+    import torch
+
+    from model_zoo.load import load_model
+    from model_zoo.nets.normalisation import branched_layers
+
     figure, panels = style.panels(len(STORED), height=2.3)
     for index, name in enumerate(twins[:MOST]):
         layers = branched_layers(load_model(name))

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from bench.figures.base import FigureSpec, figure
 from bench.figures.curves import lines, values
-from bench.figures.flops import multiply_adds_of_resnet
 from bench.figures.measured import Numbers
 from bench.figures.series import Series, beside
 from bench.published.papers import points, readings, sources
@@ -36,6 +35,8 @@ def depth(spec: FigureSpec, data: Numbers) -> "Figure":
     shown, used = [], []
     for name, rows in points(spec.name).items():
         used += rows
+        from bench.figures.flops import multiply_adds_of_resnet  # which imports torch
+
         x = [multiply_adds_of_resnet(int(r.x)) / 1e9 for r in rows]
         shown.append(Series(name, x, values(rows), names=[f"ResNet-{r.x}" for r in rows], line=True))
     measured = f"Measured: {'; '.join(dict.fromkeys(texts))}. " if texts else ""

@@ -2,13 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from bench.figures import style
 from bench.figures.base import FigureSpec, figure
 from bench.figures.facts import ACTIVATIONS
 from bench.figures.measured import Numbers
-from model_zoo.nets.activations import activation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +17,10 @@ DRAWN = ("relu", "silu", "gelu", "softplus", "elu", "smoothrelu", "parametric_so
 @figure("sat-activation-curves", "Activation functions and their derivatives", "2006.14536, Figures 1 and 2")
 def activation_curves(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
     """f and f' of the activations that this package builds."""
+    import torch
+
+    from model_zoo.nets.activations import activation
+
     figure, (left, right) = style.panels(2, height=2.7)
     for index, name in enumerate(DRAWN):
         x = torch.linspace(-3, 3, 601, requires_grad=True)
