@@ -1,5 +1,7 @@
 """Accuracy and error of one condition."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from bench.metrics.base import Frames
 from bench.metrics.estimate import Estimate, wilson
 
-Records = pd.DataFrame | pa.Table
+Records: TypeAlias = pd.DataFrame | pa.Table
 """The records of a condition, as a frame or as Arrow holds them, which is ready a hundred times sooner."""
 
 
