@@ -40,9 +40,9 @@ test-cluster: $(STAMP)
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraint requirements.txt --no-verify-hashes 'ray[default]'
 	$(BIN)/python -m pytest tests/engine/test_cluster.py
 
-# As other machines would run them: other kernels, thread counts, locale, a read-only home. QUICK=quick is CI's part.
+# As other machines would run them: other kernels, thread counts, locale, a read-only home. PART=quick is CI's, PART=whole every test.
 test-machines: $(STAMP)
-	.ci/machines $(QUICK)
+	.ci/machines $(PART)
 
 # On a machine with a GPU: the tests on it, agreement with the CPU, speed and memory, as one page (about ten minutes).
 gpu: $(STAMP)
@@ -53,6 +53,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/python -m pytest $(PYTEST)
 
 format: $(STAMP)

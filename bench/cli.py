@@ -95,8 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
-            signal.signal(signal.SIGHUP, _hang_up)
+        lost = getattr(signal, "SIGHUP", None)  # Windows has none
+        if lost is not None and signal.getsignal(lost) != signal.SIG_IGN:  # which nohup sets
+            signal.signal(lost, _hang_up)
     try:
         return int(options.func(options))
     except (BenchError, ZooError) as error:

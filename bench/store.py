@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import StoreError
+from bench.files import NO_LINK, NO_WAIT, PLAIN
 
 RELIABILITY = "reliability.json"
 
@@ -117,7 +118,7 @@ def _put_file(path: Path, data: bytes) -> None:
     """Write it under another name, with the rights that the umask leaves, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}-{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -147,6 +148,6 @@ def _get_file(root: Path, key: str) -> bytes:
         raise OSError(errno.EINVAL, "a link, pipe or device, where results folders hold regular files; remove it")
     if found.st_size > LARGEST:
         raise OSError(errno.EFBIG, f"{found.st_size} bytes, where no object has more than {LARGEST}")
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | NO_LINK | NO_WAIT | PLAIN)
     with os.fdopen(handle, "rb") as file:
         return file.read(found.st_size)

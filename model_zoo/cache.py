@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from model_zoo.errors import WeightsError
+from model_zoo.filenames import no_device
 
 SUMS = "SHA256SUMS"
 
@@ -18,15 +19,17 @@ def cache_dir() -> Path:
     if given := os.environ.get("BENCH_CACHE"):
         return Path(given).expanduser()
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "bench"
-    if sys.platform == "darwin":
-        return Path("~/Library/Caches/bench").expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "bench"
+        own = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        own = "~/Library/Caches"
+    else:
+        own = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(own).expanduser() / "bench"
 
 
 def weights_dir(name: str) -> Path:
     """Where the files of the checkpoint called `name` lie; characters unfit for a folder become dashes."""
-    return cache_dir() / "weights" / re.sub(r"[^\w.-]+", "-", name)
+    return cache_dir() / "weights" / no_device(re.sub(r"[^\w.-]+", "-", name))
 
 
 def recorded(folder: Path) -> dict[str, str]:

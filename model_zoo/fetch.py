@@ -4,7 +4,6 @@ The bytes go to `NAME.part`, which a cut connection leaves for the next attempt 
 only after its length, first bytes and SHA-256 were held against what is known. `HTTPS_PROXY` is honoured.
 """
 
-import contextlib
 import errno
 import hashlib
 import http.client
@@ -13,13 +12,14 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from model_zoo.errors import WeightsError
 from model_zoo.formats.sniff import refuse_web_page
+from model_zoo.locks import alone
 
 Progress = Callable[[int, int], None]
 """Told the bytes so far and the bytes in all (0 where the server does not say)."""
@@ -63,7 +63,7 @@ def download(url: str, target: Path, expected: Expected, progress: Progress | No
     Raises `WeightsError` saying what came instead, and what to do by hand.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target):
+    with alone(target.with_name(target.name + ".lock"), wait=True):
         if not target.is_file():
             part = target.with_name(target.name + ".part")
             _with_retries(url, part, target, progress)
@@ -77,17 +77,6 @@ def download(url: str, target: Path, expected: Expected, progress: Progress | No
 def by_hand(url: str, target: Path) -> str:
     """What a person types where no program gets through."""
     return f"by hand: open {url} in a browser, put the file at {target}"
-
-
-@contextlib.contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Hold a lock that dies with the process. Systems without `fcntl` go on unlocked; the last rename wins there."""
-    with target.with_name(target.name + ".lock").open("w") as lock:
-        with contextlib.suppress(ImportError):
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _with_retries(url: str, part: Path, target: Path, progress: Progress | None) -> None:

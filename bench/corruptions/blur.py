@@ -1,6 +1,5 @@
 """Defocus, glass, motion, zoom and Gaussian blur."""
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from bench.corruptions import filters
 from bench.corruptions.constants import Disk, Glass, LineBlur, Zoom
 from bench.corruptions.method import Draws, Method, Setting
 from bench.corruptions.stream import Stream
+from bench.opencv import cv2
 
 _GUARD = 1e-4
 """Grey levels: above what float32 loses in a blur, so that truncation leaves a flat area at its own level."""

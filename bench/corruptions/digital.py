@@ -1,6 +1,5 @@
 """Brightness, contrast, saturation, elastic transform, pixelation and JPEG."""
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -11,6 +10,7 @@ from bench.corruptions import filters
 from bench.corruptions.constants import Elastic, Saturation
 from bench.corruptions.method import Draws, Method, Setting
 from bench.corruptions.stream import Stream
+from bench.opencv import cv2
 
 
 def contrast(x: Tensor, setting: Setting[float]) -> Tensor:

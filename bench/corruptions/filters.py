@@ -5,13 +5,14 @@ import math
 import warnings
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
+
+from bench.opencv import cv2
 
 Border = Literal["edge", "symmetric", "reflect"]
 """NumPy's names: `edge` aa|ab, `symmetric` ba|ab (SciPy's reflect), `reflect` cb|ab (OpenCV's REFLECT_101)."""

@@ -1,6 +1,5 @@
 """Spatter: drops of water, or of mud, on the lens."""
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from bench.corruptions import filters
 from bench.corruptions.constants import Spatter
 from bench.corruptions.method import Draws, Method, Setting
 from bench.corruptions.stream import Stream
+from bench.opencv import cv2
 
 _WATER = (175.0, 238.0, 238.0)
 _MUD = (63.0, 42.0, 20.0)

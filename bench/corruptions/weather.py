@@ -5,7 +5,6 @@ import math
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from bench.corruptions.constants import Fog, Frost, Snow
 from bench.corruptions.method import Draws, Method, Setting
 from bench.corruptions.stream import Stream
 from bench.errors import DataError
+from bench.opencv import cv2
 
 _LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601, as cv2.COLOR_RGB2GRAY."""

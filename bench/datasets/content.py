@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.errors import DataError
+from bench.files import NO_WAIT, PLAIN
 
 
 class UnreadableError(Exception):
@@ -69,10 +70,11 @@ def read_whole(path: Path, listed: FileState | None, offset: int = 0, size: int 
     if listed is None:
         raise UnreadableError(f"no regular file: {path}{_leads(path)}")
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | NO_WAIT | PLAIN)
         with os.fdopen(handle, "rb") as file:
             _check(path, listed, os.fstat(handle))
-            data = file.read() if size < 0 else os.pread(handle, size, offset)
+            file.seek(offset)
+            data = file.read(size)
             _check(path, listed, os.fstat(handle))
     except OSError as error:
         raise PassingError(f"{path}: {error.strerror or error}") from None

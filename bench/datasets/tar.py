@@ -3,7 +3,6 @@
 import functools
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +47,8 @@ class Member:
     def read(self, most: int | None = None) -> bytes:
         """Its bytes, or the first `most`."""
         with self.tar.open("rb") as file:
-            return os.pread(file.fileno(), self.size if most is None else min(most, self.size), self.offset)
+            file.seek(self.offset)
+            return file.read(self.size if most is None else min(most, self.size))
 
 
 class TarDataset(Dataset):

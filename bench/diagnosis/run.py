@@ -12,6 +12,7 @@ from bench.engine.run import Prepared, carry_out, prepare_run
 from bench.folder.reader import ResultsFolder
 from bench.options import RunOptions, keywords
 from bench.suites.base import Setup
+from model_zoo.filenames import harmless
 from model_zoo.load import load_model
 from model_zoo.model import Model
 from model_zoo.registry import find_card, split_branch
@@ -39,7 +40,7 @@ def diagnose(model: str, out: str | Path, options: RunOptions) -> Path:
     carry_out(prepared)
     found = read_diagnoses(ResultsFolder(str(folder / "results")))
     shown = {m.name: found[m.name] for m in models}
-    page = folder / f"{model.replace('/', '-').replace(':', '-')}.html"
+    page = folder / f"{harmless(model)}.html"
     page.write_text(
         render(sections(prepared, models, shown), f"Diagnostics of {model}", notes(prepared)), encoding="utf-8"
     )

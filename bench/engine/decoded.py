@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.datasets.base import Picture
 from bench.engine.pictures import CACHE_BYTES, PictureCache, View, Viewed
+from bench.files import NO_LINK, PLAIN, read_at, write_at
 from bench.record import digest
 from model_zoo.schema import loads, parse
 
@@ -49,19 +50,19 @@ class SlotFile:
 
     def __post_init__(self) -> None:
         self.size = int(np.prod(self.shape))
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | NO_LINK | PLAIN
         self._pictures = os.open(self.path.with_suffix(".u8"), flags, 0o666)
         self._marks = os.open(self.path.with_suffix(".crc"), flags, 0o666)
 
     def get(self, index: int, state: str = "") -> Slot | None:
         """What slot `index` holds, or None where that is not what was put, or of another `state`."""
-        mark = os.pread(self._marks, _MARK.size, index * _MARK.size)
+        mark = read_at(self._marks, _MARK.size, index * _MARK.size)
         if len(mark) < _MARK.size:
             return None
         crc, content, held = _MARK.unpack(mark)
         if crc == 0 or held != _sixteen(state):
             return None
-        data = os.pread(self._pictures, self.size, index * self.size)
+        data = read_at(self._pictures, self.size, index * self.size)
         if len(data) < self.size or _checksum(data) != crc:
             return None
         picture = np.frombuffer(data, np.uint8).reshape(self.shape)
@@ -70,10 +71,10 @@ class SlotFile:
     def put(self, index: int, slot: Slot, state: str = "") -> None:
         """Write the picture, then the mark that makes it count."""
         data = slot.picture.tobytes()
-        os.pwrite(self._marks, bytes(_MARK.size), index * _MARK.size)
-        os.pwrite(self._pictures, data, index * self.size)
+        write_at(self._marks, bytes(_MARK.size), index * _MARK.size)
+        write_at(self._pictures, data, index * self.size)
         mark = _MARK.pack(_checksum(data), _sixteen(slot.content or ""), _sixteen(state))
-        os.pwrite(self._marks, mark, index * _MARK.size)
+        write_at(self._marks, mark, index * _MARK.size)
 
 
 def _checksum(data: bytes) -> int:

@@ -19,6 +19,7 @@ from bench.attacks.request import Request
 from bench.errors import UsageError
 from bench.safe_csv import to_csv
 from bench.suites.base import Setup
+from model_zoo.filenames import no_device
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class KeptPictures:
 
 
 def _plain(name: str) -> str:
-    """A file's name of any text: no separator, and never `.` or `..`."""
+    """A file's name of any text, on any system: no separator, no dot at its end, no device."""
     found = quote(name, safe="")
-    return found.replace(".", "%2E") if not found.strip(".") else found
+    bare = found.rstrip(".")
+    return no_device(bare + "%2E" * (len(found) - len(bare)))
 
 
 def keep_pictures(

@@ -26,6 +26,7 @@ from bench.options import RunOptions
 from bench.options import run as options
 from bench.record import Cell, Protocol, digest
 from bench.store import Store
+from model_zoo.filenames import no_device
 from model_zoo.schema import SchemaError, loads, parse
 
 FORMAT = 1
@@ -163,7 +164,7 @@ def baseline_files(directory: Path) -> Iterator[Path]:
 def file_name(model: str) -> str:
     """The file of `model`, whatever characters its name has."""
     quoted = quote(model, safe="@")
-    quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+    quoted = no_device(f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted)
     return f"{quoted if len(quoted) <= LONGEST else quoted[:LONGEST] + '-' + digest(model, 8)}.json"
 
 

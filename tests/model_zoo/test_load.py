@@ -333,6 +333,7 @@ def test_robustbench_without_its_extra_says_what_to_install(monkeypatch: pytest.
 
     for module in ("robustbench", "robustbench.model_zoo.models"):
         monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "autoattack", raising=False)
     from model_zoo.standard import from_robustbench
 
     from_robustbench.zoos.cache_clear()

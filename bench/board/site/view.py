@@ -17,6 +17,7 @@ from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn
 from bench.metrics.base import Metric
 from bench.suites.registry import SUITES
+from model_zoo.filenames import no_device
 
 SHORT = {
     **{name: info.heading for name, info in SETS.items() if info.heading},
@@ -236,6 +237,7 @@ def page_names(models: Iterable[str]) -> dict[str, str]:
     names = {}
     for model in sorted(models):
         name = re.sub(r"[^a-z0-9_.-]+", "-", model.lower())[:60].strip("-.") or "model"
+        name = no_device(name)
         if name in taken:
             name += "-" + hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         taken.add(name)

@@ -77,7 +77,7 @@ def frame_count(path: Path) -> int:
 
 def decode(path: Path) -> list[Picture]:
     """All frames of a film as uint8 [h, w, 3], RGB."""
-    import cv2  # `bench list datasets` answers without it
+    from bench.opencv import cv2  # `bench list datasets` answers without it
 
     capture = cv2.VideoCapture(str(path))
     frames: list[Picture] = []

@@ -1,0 +1,38 @@
+"""Files opened and read at a place as each system can.
+
+Windows has no flag by which a link is refused or a pipe is not waited for, and cannot read or write at a place of its
+own: there files are opened plainly, as bytes, and one lock orders what threads read and write.
+"""
+
+import os
+import threading
+
+NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
+"""Flag of `os.open`: a link is refused."""
+
+NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)
+"""Flag of `os.open`: a pipe is not waited for."""
+
+PLAIN: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+"""Flags of `os.open`: a program started from here does not inherit the file; bytes stay as they are."""
+
+_one_at_a_time = threading.Lock()
+
+
+def read_at(handle: int, size: int, offset: int) -> bytes:
+    """At most `size` bytes from `offset`; safe in several threads. Raises `OSError`."""
+    if read := getattr(os, "pread", None):
+        return bytes(read(handle, size, offset))
+    with _one_at_a_time:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.read(handle, size)
+
+
+def write_at(handle: int, data: bytes, offset: int) -> None:
+    """Write `data` at `offset`; safe in several threads. Raises `OSError`."""
+    if write := getattr(os, "pwrite", None):
+        write(handle, data, offset)
+        return
+    with _one_at_a_time:
+        os.lseek(handle, offset, os.SEEK_SET)
+        os.write(handle, data)

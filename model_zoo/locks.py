@@ -1,0 +1,29 @@
+"""One process at a time, by `filelock`: a lock of the system's, which ends with its process however that ends."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
+
+@contextmanager
+def alone(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock at `path`; a file system that cannot lock is used without.
+
+    Raises `filelock.Timeout` where another process holds it and this one does not `wait`, `OSError` where `path`
+    cannot be written.
+    """
+    lock = FileLock(path, blocking=wait, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if isinstance(error, TimeoutError) or error.errno not in _NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
