@@ -20,7 +20,7 @@ _one_at_a_time = threading.Lock()
 
 
 def read_at(handle: int, size: int, offset: int) -> bytes:
-    """At most `size` bytes from `offset`; safe in several threads. Raises `OSError`."""
+    """Read at most `size` bytes from `offset`; safe in several threads. Raises `OSError`."""
     if read := getattr(os, "pread", None):
         return bytes(read(handle, size, offset))
     with _one_at_a_time:
