@@ -66,6 +66,13 @@ def put_part(
     store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{kind}{_checksum(data)}.parquet", data)
 
 
+def replace_part(store: Store, cell: Cell, unit: UnitKey, table: pa.Table) -> None:
+    """Write the same records of a unit with other metadata, and take away the part that it had."""
+    old = part_names(store, cell.id)[unit]
+    put_part(store, cell, unit, table)
+    store.remove(f"cells/{cell.id}/{old}")
+
+
 def _parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
@@ -116,6 +123,14 @@ def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
     if isinstance(part, BadPart) or not (problem := misfit(part, record_fields(part))):
         return part
     return BadPart(key, f"no records: {problem}")
+
+
+def read_schema(store: Store, cell_id: str, name: str) -> pa.Schema:
+    """The columns of one part and what is said beside them. Raises `StoreError` or `ValueError` where it is damaged."""
+    try:
+        return pq.read_schema(io.BytesIO(store.get(f"cells/{cell_id}/{name}")))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
 
 
 def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) -> pa.Table | BadPart | None:

@@ -52,6 +52,10 @@ STATE = "state"
 """Key of a part's metadata: the state of its pictures' files as they were read."""
 
 
+SAMPLE, SAMPLE_STATE = "sample", "sample_state"
+"""Keys of a part's metadata: the content of a few pictures of its set (`bench.sample`); their files' state."""
+
+
 _KNOWN = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
 
 

@@ -15,7 +15,7 @@ from torchvision import transforms as T
 
 import bench
 from bench.datasets.tiny import generate
-from bench.errors import DataError, UsageError
+from bench.errors import DataError, IncompleteError, UsageError
 from bench.memory import run, wrap
 from bench.testing import fake_model
 from model_zoo.errors import ZooError
@@ -207,11 +207,72 @@ def test_a_thousand_classes_are_imagenet_s(tmp_path: Path, photographs: bool) ->
     assert sorted(bench.records(tmp_path)["label"]) == [0, 7, 500, 999]
 
 
-def test_rounding_to_levels_is_said(
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_floats_between_levels_are_shown_as_they_are(
+    tmp_path: Path, tiny: tuple[Tensor, Tensor], kind: torch.dtype, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network that sees less than a level: rounded, each picture would have another class."""
+
+    def fine(x: Tensor) -> Tensor:
+        return -(((255 * x[:, 0, 0, 0] % 1)[:, None] - torch.linspace(0.05, 0.95, 10)) ** 2)
+
+    torch.manual_seed(0)
+    pictures = ((torch.randint(0, 250, (60, 3, 32, 32)) + torch.rand(60, 3, 32, 32)) / 255).to(kind)
+    labels = fine(pictures.float()).argmax(1)
+    for images, expected in (
+        (pictures, 1.0),
+        ((pictures.float() * 255).round() / 255, float((labels == 0).float().mean())),
+    ):
+        table = bench.run(fine, "clean", data=(images, labels), out=tmp_path, **UNIT)
+        assert list(whole(table)["value"]) == [pytest.approx(expected)]
+    assert "lie between the levels of eight bits" in capsys.readouterr().err
+    with pytest.raises((DataError, IncompleteError), match="corruptions act on pictures of eight bits"):
+        bench.run(fine, "imagenet-c-live", data=(pictures, labels), out=tmp_path, labels="tiny10", quiet=True, **UNIT)
+
+
+def test_a_shuffling_loader_gives_one_set(
     tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.run(bare(net), "clean", data=(tiny[0] * 0.999, tiny[1]), out=tmp_path, **UNIT)
-    assert "pictures rounded to 8 bits a channel" in capsys.readouterr().err
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        loader = DataLoader(TensorDataset(*tiny), batch_size=7, shuffle=True)
+        table = bench.run(bare(net), "clean", data=loader, out=tmp_path, **UNIT)
+        assert list(whole(table)["value"]) == [pytest.approx(by_hand(net, *tiny))]
+    assert bench.results(tmp_path)["protocol"].nunique() == 1
+    assert "the loader shuffles: the pictures are put into the order of their content" in capsys.readouterr().err
+
+
+def test_what_a_loader_leaves_out_or_draws_is_said(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = bench.run(
+        bare(net), "clean", data=DataLoader(TensorDataset(*tiny), 7, drop_last=True), out=tmp_path, **UNIT
+    )
+    assert list(whole(table)["n"]) == [35]
+    assert "drops its last batch: 5 of 40 pictures are left out" in capsys.readouterr().err
+    jitter = [(T.RandomErasing(p=1.0), y) for y in range(4)]
+
+    class Jittered(Dataset[Any]):
+        def __len__(self) -> int:
+            return len(jitter)
+
+        def __getitem__(self, index: int) -> Any:
+            return jitter[index][0](tiny[0][index]), jitter[index][1]
+
+    bench.run(bare(net), "clean", data=Jittered(), out=tmp_path, **UNIT)
+    assert "a random transform makes another set at every call" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((4, 3, 32, 48), "pictures of 32 x 48; a network's input is square"),
+        ((4, 3, 48, 48), "pictures of 48 x 48, where"),
+    ],
+)
+def test_pictures_in_memory_are_never_resized(tmp_path: Path, shape: tuple[int, ...], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        bench.run("tiny_std", "clean", data=(torch.rand(shape), torch.arange(4)), out=tmp_path, quiet=True)
 
 
 def test_a_module_whose_input_nobody_tells_is_refused(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:

@@ -17,8 +17,8 @@ from bench.datasets.content import UnreadableError as UnreadableError
 from bench.datasets.naming import picture_id
 from bench.record import digest
 
-Picture = NDArray[np.uint8]
-"""uint8 [h, w, 3], RGB."""
+Picture = NDArray[np.uint8 | np.float32]
+"""uint8 [h, w, 3], RGB; float32 in [0, 1] where pictures in memory have more than eight bits."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,17 @@ class Dataset(ABC):
     """Ordered `(image_id, label)` with a reader.
 
     `labels` names the label space; `as_stored` says that pictures are already at the size at which they are to be
-    shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied. `proof` says what labels them
-    (`bench.datasets.proof`), and `notes` what was left out, a line each kind. Of a
-    `ranked` set the records keep the five likeliest classes.
+    shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied; `side` is then their width and
+    height in pixels, 0 where it is not known or not one. An `exact` set is shown pixel for pixel, and to networks of
+    its own size alone. `proof` says what labels them (`bench.datasets.proof`), and
+    `notes` what was left out, a line each kind. Of a `ranked` set the records keep the five likeliest classes.
     """
 
     name: str
     labels: str
     as_stored: bool = False
+    side: int = 0
+    exact: bool = False
     subset: str = ""
     notes: tuple[str, ...] = ()
     proof: str = ""
@@ -75,6 +78,12 @@ class Dataset(ABC):
         image = self.read(index)
         return Loaded(image, content_hash(image.tobytes()))
 
+    def hash_of(self, index: int) -> str:
+        """The hash of what the picture at `index` is made from, or of its pixels where that is no file; without
+        decoding it where that can be. Raises as `load`."""
+        loaded = self.load(index)
+        return loaded.content or content_hash(loaded.image.tobytes())
+
     def state(self, index: int) -> object:  # noqa: ARG002
         """What is equal as long as nobody wrote to the picture at `index`; None where nobody can."""
         return None
@@ -87,6 +96,11 @@ class Dataset(ABC):
     def manifest(self) -> str:
         """Hash of names, labels and sizes in order: two folders with the same hash hold the same set."""
         return digest([self.labels, self.content()])
+
+    @property
+    def shelf(self) -> str:
+        """Under which key prepared pictures are kept: two sets may prepare the pictures of one folder unlike."""
+        return digest([self.name, self.manifest, self.as_stored])
 
 
 def names_of(paths: Sequence[PurePath]) -> list[str]:
@@ -122,7 +136,7 @@ class View(Dataset):
         super().__init__([whole.ids[i] for i in indices], targets or [whole.targets[i] for i in indices])
         self.name, self.labels = whole.name, labels or whole.labels
         self.as_stored, self.notes, self.subset = whole.as_stored, whole.notes, whole.subset
-        self.proof, self.ranked = whole.proof, whole.ranked
+        self.proof, self.ranked, self.side, self.exact = whole.proof, whole.ranked, whole.side, whole.exact
 
     @property
     def stems(self) -> Sequence[str]:
@@ -134,6 +148,9 @@ class View(Dataset):
 
     def load(self, index: int) -> Loaded:
         return self.whole.load(self.indices[index])
+
+    def hash_of(self, index: int) -> str:
+        return self.whole.hash_of(self.indices[index])
 
     def state(self, index: int) -> object:
         return self.whole.state(self.indices[index])

@@ -6,6 +6,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from bench.errors import DataError
@@ -26,10 +28,14 @@ class ChangedError(DataError):
 
 @dataclass(frozen=True)
 class Loaded:
-    """A picture, and the hash of what it was made from; none where its set's manifest already fixes every byte."""
+    """A picture, and the hash of what it was made from; none where its set's manifest already fixes every byte.
+
+    levels: float32 [h, w, 3] in [0, 1], of a picture that was given in more than eight bits; `image` is it rounded
+    """
 
     image: Image.Image
     content: str | None
+    levels: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ class FolderDataset(Dataset):
         data = read_whole(path, self.states[index])
         return Loaded(read_image(io.BytesIO(data), str(path)), content_hash(data))
 
+    def hash_of(self, index: int) -> str:
+        return content_hash(read_whole(self.items[index].path, self.states[index]))
+
     def state(self, index: int) -> FileState | None:
         return self.states[index]
 

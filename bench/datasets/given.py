@@ -1,7 +1,7 @@
 """Pictures given in memory: tensors, a torch Dataset, a DataLoader; kept in the cache so that a run can be repeated.
 
 Tensors are pictures as the network is to see them, and are never resized or cropped; PIL pictures are photographs,
-which the model's input prepares. A picture is eight bits a channel here: what lies between is rounded, and said.
+which the model's input prepares. Floats that lie between the 256 levels of eight bits are kept as they are.
 """
 
 import hashlib
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from bench.datasets.base import Dataset, Picture
+from bench.datasets.base import Dataset
+from bench.datasets.content import Loaded, content_hash
 from bench.datasets.labels import imagenet_index
 from bench.errors import DataError, UsageError
 from model_zoo.cache import cache_dir
@@ -23,8 +25,8 @@ from model_zoo.schema import SchemaError, loads, parse
 NAME = "memory"
 PICTURES, ABOUT = "pictures.npy", "about.json"
 
-EIGHT_BITS = 0.02
-"""Of a level: by how much floats may lie beside the levels and be called eight-bit pictures."""
+EIGHT_BITS = 0.001
+"""Of a level: by how much floats may lie beside the levels and be called eight-bit pictures (float32 is as exact)."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,6 @@ class Given:
     dataset: str
     folder: Path
     labels: tuple[int, ...]
-    side: int = 0
-    """Pixels of a side, of pictures that are shown as they are."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -60,9 +60,9 @@ class Given:
 
 
 class GivenDataset(Dataset):
-    """Pictures of one size, shown as they are; the manifest is a hash of their bytes and labels."""
+    """Pictures of one size, shown as they are, uint8 or float32; the manifest is a hash of their bytes and labels."""
 
-    as_stored = True
+    as_stored = exact = True
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -70,16 +70,24 @@ class GivenDataset(Dataset):
             about: AboutGiven = parse(AboutGiven, loads((folder / ABOUT).read_bytes()), ABOUT)
         except (OSError, ValueError, SchemaError) as error:
             raise DataError(f"{NAME}: {folder} does not hold pictures given in memory ({error})") from None
-        if self._pictures.dtype != np.uint8 or self._pictures.shape[:1] + self._pictures.shape[3:] != (
-            len(about.labels),
-            3,
-        ):
+        if self._pictures.dtype not in (np.uint8, np.float32) or self._pictures.shape[:1] + self._pictures.shape[
+            3:
+        ] != (len(about.labels), 3):
             raise DataError(f"{NAME}: {folder / PICTURES} holds {self._pictures.dtype} {self._pictures.shape}")
         self.name, self.labels, self.notes = NAME, about.space, about.notes
+        height, width = self._pictures.shape[1:3]
+        self.side = height if height == width else 0
         super().__init__([f"{i:07d}" for i in range(len(about.labels))], about.labels)
 
     def read(self, index: int) -> Image.Image:
-        return Image.fromarray(np.ascontiguousarray(self._pictures[index]))
+        return self.load(index).image
+
+    def load(self, index: int) -> Loaded:
+        picture = np.ascontiguousarray(self._pictures[index])
+        content = content_hash(picture.tobytes())
+        if picture.dtype == np.uint8:
+            return Loaded(Image.fromarray(picture), content)
+        return Loaded(Image.fromarray(np.rint(picture * 255).astype(np.uint8)), content, picture)
 
     def content(self) -> list[tuple[object, ...]]:
         return [
@@ -101,9 +109,50 @@ def keep(data: object, classes: int, space: str) -> Given:
         labels.append(_label(label, classes))
     if not pictures:
         raise UsageError("data: no pictures in it")
+    notes = tuple(_said_of(data))
+    if _shuffles(data):
+        order = sorted(range(len(labels)), key=lambda i: (_bytes(pictures[i]), labels[i]))
+        pictures, labels = [pictures[i] for i in order], [labels[i] for i in order]
     if all(isinstance(picture, Image.Image) for picture in pictures):
-        return _keep_photographs(pictures, labels, classes, space)
-    return _keep_levels(pictures, labels, space)
+        return _keep_photographs(pictures, labels, classes, space, notes)
+    return _keep_levels(pictures, labels, space, notes)
+
+
+def _shuffles(data: object) -> bool:
+    """Whether a DataLoader gives its pictures in an order of its own; then their order says nothing."""
+    from torch.utils.data import DataLoader, SequentialSampler
+
+    return isinstance(data, DataLoader) and not isinstance(getattr(data, "sampler", None), SequentialSampler)
+
+
+def _said_of(data: Any) -> Iterator[str]:
+    """What somebody must know who takes the pictures for those of a set on a disk."""
+    if _shuffles(data):
+        yield "the loader shuffles: the pictures are put into the order of their content, the same at every call"
+    batch, whole = getattr(data, "batch_size", None), getattr(data, "dataset", data)
+    try:
+        count = len(whole)
+        first, again = whole[0][0], whole[0][0]
+    except Exception:  # whoever has no pictures by number has nothing to compare
+        return
+    if getattr(data, "drop_last", False) and batch and count % batch:
+        yield f"the loader drops its last batch: {count % batch} of {count} pictures are left out"
+    if _bytes(first) != _bytes(again):
+        yield "the first picture differs when it is read twice: a random transform makes another set at every call"
+
+
+def _bytes(picture: Any) -> bytes:
+    if isinstance(picture, Image.Image):
+        return picture.tobytes()
+    return _numpy(picture).tobytes()
+
+
+def _numpy(picture: Any) -> NDArray[Any]:
+    """A tensor or array, on the CPU; bfloat16, which NumPy does not have, as float32."""
+    if hasattr(picture, "detach"):
+        picture = picture.detach().cpu()
+        picture = picture.float() if picture.is_floating_point() else picture
+    return np.asarray(picture)
 
 
 def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
@@ -148,43 +197,62 @@ def _label(label: Any, classes: int) -> int:
     return value
 
 
-def _keep_levels(pictures: list[Any], labels: list[int], space: str) -> Given:
-    found = [_levels(picture) for picture in pictures]
-    shapes = {picture.shape for picture, _ in found}
+def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tuple[str, ...]) -> Given:
+    found = [_array(picture) for picture in pictures]
+    if len({array.dtype == np.uint8 for array in found}) > 1:
+        found = [array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array for array in found]
+    shapes = {array.shape for array in found}
     if len(shapes) != 1:
         raise UsageError(f"data: pictures of {len(shapes)} sizes; give them as PIL images, which the input prepares")
-    off = max(error for _, error in found)
-    notes = (f"pictures rounded to 8 bits a channel (by up to {off:.2g} levels)",) if off > EIGHT_BITS else ()
-    whole = np.stack([picture for picture, _ in found])
+    height, width, _ = found[0].shape
+    if height != width:
+        raise UsageError(
+            f"data: pictures of {height} x {width}; a network's input is square: crop or resize them, or give them as "
+            "PIL images, which the input prepares"
+        )
+    whole = _levels(np.stack(found))
+    if whole.dtype != np.uint8:
+        notes = (*notes, "the pictures lie between the levels of eight bits, and are shown as they are (float32)")
     digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
     folder = cache_dir() / NAME / digest
     folder.mkdir(parents=True, exist_ok=True)
     about = {"space": space, "labels": labels, "notes": notes}
     np.save(folder / PICTURES, whole)
     (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
-    return Given(NAME, folder, tuple(labels), whole.shape[1] if whole.shape[1] == whole.shape[2] else 0, notes)
+    return Given(NAME, folder, tuple(labels), notes)
 
 
-def _levels(picture: Any) -> tuple[Picture, float]:
-    """A picture as uint8 [h, w, 3], and the largest distance in levels of what was rounded."""
-    array = np.asarray(picture.cpu() if hasattr(picture, "cpu") else picture)
+def _array(picture: Any) -> NDArray[Any]:
+    """A picture as [h, w, 3], uint8 or float in [0, 1]."""
+    array = _numpy(picture)
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3:
         raise UsageError(f"data: a picture is [3, h, w] or [h, w, 3] in RGB, found {list(array.shape)}")
     if array.dtype == np.uint8:
-        return array, 0.0
+        return array
     low, high = float(array.min()), float(array.max())
     if not np.issubdtype(array.dtype, np.floating) or not (low >= 0 and high <= 1):
         raise UsageError(
             f"data: pictures are uint8, or float in [0, 1]; found {array.dtype} from {low:.3g} to {high:.3g}: take the "
             "Normalize out of the data's transform and say mean= and std= here, since attacks need budgets in [0, 1]"
         )
-    levels = np.rint(array * 255.0)
-    return levels.astype(np.uint8), float(np.abs(array * 255.0 - levels).max())
+    return array
 
 
-def _keep_photographs(pictures: list[Image.Image], labels: list[int], classes: int, space: str) -> Given:
+def _levels(whole: NDArray[Any]) -> NDArray[Any]:
+    """All pictures as uint8 where that holds them, else as float32, which is what a network is shown."""
+    if whole.dtype == np.uint8:
+        return whole
+    exact = whole.astype(np.float32)
+    levels = np.rint(exact * 255.0)
+    eight = bool(np.abs(exact * 255.0 - levels).max() <= EIGHT_BITS)
+    return levels.astype(np.uint8) if eight else exact
+
+
+def _keep_photographs(
+    pictures: list[Image.Image], labels: list[int], classes: int, space: str, notes: tuple[str, ...]
+) -> Given:
     """Keep them as a folder a class, so that the model's own input prepares them."""
     made = hashlib.sha256(repr((labels, space)).encode())
     for picture in pictures:
@@ -196,4 +264,4 @@ def _keep_photographs(pictures: list[Image.Image], labels: list[int], classes: i
         (folder / name).mkdir(parents=True, exist_ok=True)
     for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         picture.convert("RGB").save(folder / names[label] / f"{index:07d}.png")
-    return Given("folder", folder, tuple(labels))
+    return Given("folder", folder, tuple(labels), notes)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from bench.datasets.base import Picture
-from bench.datasets.interpolation import ORIGINAL
+from bench.datasets.interpolation import ORIGINAL, efficientnet_evaluation
 from bench.options.run import InputRule
 from model_zoo.card import InputSpec
 
@@ -21,6 +21,9 @@ CANONICAL_CROP = 0.875
 """256 / 224, the field's usual centre crop."""
 
 CANONICAL_RULE = "canonical-1: short side size/0.875, Pillow bicubic, centre crop"
+
+CANONICAL_WHOLE = "canonical-1: the whole picture to size by size, Pillow bicubic"
+"""Of models that take pictures as they are, such as CIFAR's: a crop of a picture of their own size would be wrong."""
 
 _PILLOW = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -34,25 +37,43 @@ _PILLOW = {
 
 
 def input_spec(spec: InputSpec, protocol: InputRule) -> InputSpec:
-    """The card's own spec, or the canonical rule at the card's size. A spec without geometry stays as it is."""
-    if protocol == "published" or spec.geometry == "none":
+    """The card's own spec, or the canonical rule at the card's size. A spec without geometry keeps its geometry."""
+    if protocol == "published":
         return spec
+    if spec.geometry == "none":
+        return dataclasses.replace(spec, interpolation="bicubic", stored="fit")
     resize = round(spec.size / CANONICAL_CROP)
     return dataclasses.replace(spec, geometry="resize_crop", resize=resize, interpolation="bicubic", stored="fit")
 
 
-def rule(spec: InputSpec, protocol: InputRule) -> str:
-    """What goes into the protocol's hash: one word for all models, or the card's values."""
+def rule(spec: InputSpec, protocol: InputRule, *, corrupted: bool = False) -> str:
+    """What goes into the protocol's hash: one word for all models, or the card's values. `corrupted` pictures are those
+    of 224 pixels that a corruption makes on the way."""
     if protocol == "canonical":
-        return CANONICAL_RULE
+        return CANONICAL_WHOLE if spec.geometry == "none" else CANONICAL_RULE
     border = f" {_colour(spec)}" if spec.geometry == "border" else ""
-    return f"published: {spec.geometry} {spec.size} {spec.resize or spec.crop_padding} {spec.interpolation}{border}"
+    again = "; corrupted pictures once more" if corrupted and spec.stored == "again" else ""
+    side = spec.crop_padding if _pads(spec) else spec.resize or spec.crop_padding
+    return f"published: {spec.geometry} {spec.size} {side} {spec.interpolation}{border}{again}"
 
 
-def stored_rule(spec: InputSpec, protocol: InputRule) -> str:
-    """What goes into the protocol's hash for pictures that come at a fixed size."""
-    again = protocol == "published" and spec.stored == "again"
-    return f"as stored, then {rule(spec, protocol)}" if again else "as stored"
+def _pads(spec: InputSpec) -> bool:
+    """Whether a crop of the picture, padded by `crop_padding`, is what is resized."""
+    if spec.interpolation in ORIGINAL:
+        return ORIGINAL[spec.interpolation] is efficientnet_evaluation
+    return spec.geometry == "crop_resize"
+
+
+def stored_rule(spec: InputSpec, protocol: InputRule, side: int = 0) -> str:
+    """What goes into the protocol's hash for pictures that come at a fixed size of `side` pixels (0: of any size).
+
+    Where that is not the input's, the filter tells two rules apart; canonical it is bicubic for all.
+    """
+    if protocol == "published" and spec.stored == "again":
+        return f"as stored, then {rule(spec, protocol)}"
+    name = _filter(spec).name.lower()
+    plain = protocol == "canonical" or side == spec.size or name == "bicubic"
+    return "as stored" if plain else f"as stored, brought to the input's size by {name}"
 
 
 def prepare(image: Image.Image, spec: InputSpec) -> Picture:

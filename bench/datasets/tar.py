@@ -71,9 +71,15 @@ class TarDataset(Dataset):
         return self.load(index).image
 
     def load(self, index: int) -> Loaded:
+        data = self._bytes(index)
+        return Loaded(read_image(io.BytesIO(data), self.members[index].path.name), content_hash(data))
+
+    def hash_of(self, index: int) -> str:
+        return content_hash(self._bytes(index))
+
+    def _bytes(self, index: int) -> bytes:
         member = self.members[index]
-        data = read_whole(member.tar, self.states[member.tar], member.offset, member.size)
-        return Loaded(read_image(io.BytesIO(data), member.path.name), content_hash(data))
+        return read_whole(member.tar, self.states[member.tar], member.offset, member.size)
 
     def state(self, index: int) -> FileState | None:
         return self.states[self.members[index].tar]

@@ -26,7 +26,7 @@ class TinyDataset(Dataset):
     The manifest hashes the generator's version, the seed and the ids, which together fix every byte.
     """
 
-    as_stored = True
+    as_stored, side = True, 32
 
     def __init__(self, name: str, count: int = COUNT, seed: int = tiny.REPORT_SEED) -> None:
         self.name, self.labels, self.seed, self.split = name, LABELS, seed, SPLIT_OF[name]

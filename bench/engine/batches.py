@@ -9,22 +9,18 @@ from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from bench.corruptions import image_keys
 from bench.datasets.base import Dataset, Picture
+from bench.datasets.content import Loaded
 from bench.datasets.preprocess import crop_224, fit, prepare
 from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
 from bench.engine.plan import Unit
-from bench.engine.session import Session, state_of
+from bench.engine.session import READ_SECONDS, Session, hangs, state_of
 from bench.errors import DataError
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
-
-READ_SECONDS = 300.0
-"""What one picture may take to be read before its disk is taken to hang."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Batch:
     dataset: Dataset
     indices: list[int]
     contents: list[str | Unread | None]
-    pictures: dict[InputSpec, NDArray[np.uint8]]
+    pictures: dict[InputSpec, Picture]
 
     @property
     def readable(self) -> list[int]:
@@ -85,9 +81,16 @@ def _read_ahead(
 ) -> Iterator[ViewedOrUnread]:
     """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
 
-    def make(image: Image.Image, view: View) -> Picture:
+    def make(loaded: Loaded, view: View) -> Picture:
+        image = loaded.image
         if view is None:
+            if loaded.levels is not None:
+                raise DataError(
+                    f"{dataset.name}: corruptions act on pictures of eight bits, and these lie between levels"
+                )
             return np.asarray(image) if dataset.as_stored else crop_224(image)
+        if dataset.exact:
+            return np.asarray(image) if loaded.levels is None else loaded.levels
         return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
 
     waiting: deque[tuple[int, Future[ViewedOrUnread]]] = deque()
@@ -99,12 +102,10 @@ def _read_ahead(
         except TimeoutError:
             if future.done():
                 raise
-            raise DataError(
-                f"{dataset.name}: picture {dataset.ids[index]} was not read within {READ_SECONDS:.0f} s: the disk or "
-                "network behind --data hangs; finished units are kept, the same command continues"
-            ) from None
+            says = hangs(f"picture {dataset.ids[index]} was", READ_SECONDS)
+            raise DataError(f"{dataset.name}: {says}") from None
         if isinstance(shown, Viewed):
-            session.cache.put((dataset.manifest, index), shown, state_of(dataset, [index]))
+            session.cache.put((dataset.shelf, index), shown, state_of(dataset, [index]))
         return shown
 
     for index in indices:
@@ -136,6 +137,7 @@ def _batch(
     return Batch(dataset, indices, contents, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
 
 
-def to_images(pictures: NDArray[np.uint8]) -> Tensor:
-    """uint8 [n, h, w, 3] -> float32 [n, 3, h, w] in [0, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(255)
+def to_images(pictures: Picture) -> Tensor:
+    """uint8 [n, h, w, 3], or float32 in [0, 1], -> float32 [n, 3, h, w] in [0, 1]."""
+    shown = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    return shown.float().div_(255) if pictures.dtype == np.uint8 else shown.contiguous()

@@ -5,7 +5,8 @@ import pyarrow as pa
 from bench.datasets.base import Dataset
 from bench.datasets.content import ChangedError, UnreadableError
 from bench.engine.session import Session, state_of
-from bench.record import STATE, UnitKey
+from bench.record import SAMPLE_STATE, STATE, UnitKey
+from bench.sample import sample_of, unlike
 
 
 def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: pa.Table) -> None:
@@ -29,12 +30,25 @@ def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: p
         )
 
 
+def with_sample_of_now(session: Session, dataset: Dataset, records: pa.Table) -> pa.Table | None:
+    """Records whose pictures are as they were, where others of their set were written to since: with the sample of the
+    set as it is now, so that they stay of one set with what is measured next; None where the sample stands."""
+    about = records.schema.metadata or {}
+    stored = about.get(SAMPLE_STATE.encode(), b"").decode("ascii", "replace")
+    if not stored or stored == session.sample_state(dataset):
+        return None
+    now = session.sample(dataset)
+    if not unlike(sample_of(records.schema), sample_of(pa.schema([], now))):
+        return None
+    return records.replace_schema_metadata({**about, **{key.encode(): text for key, text in now.items()}})
+
+
 def _content(session: Session, dataset: Dataset, index: int) -> str | None:
     def read() -> str | None:
         try:
-            return dataset.load(index).content
+            return dataset.hash_of(index)
         except UnreadableError:
             return None
 
-    found: str | None = session.keep(f"content {dataset.manifest} {index}", read)
+    found: str | None = session.keep(f"content {dataset.shelf} {index}", read)
     return found

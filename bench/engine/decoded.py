@@ -1,6 +1,6 @@
 """A decode cache on a disk: each picture's crop as raw uint8, so that ten models, or ten runs, cost one decode.
 
-Set `BENCH_DECODED` to a folder to use it. One file for each (data set's manifest, view): slots of equal size, read
+Set `BENCH_DECODED` to a folder to use it. One file for each (`Dataset.shelf`, view): slots of equal size, read
 through the page cache like mapped memory; beside it for each slot a CRC-32, so that a torn or altered slot is decoded
 anew, the hash of the picture's content, and the state of its file, so that one that was written to is decoded anew.
 Several processes may share it: whoever is second writes the same bytes.
@@ -29,8 +29,8 @@ LARGEST = 4096
 _MARK = struct.Struct("<I16s16s")
 """Of a slot: the CRC-32 of its bytes (never 0), the hash of the content, and the state of the file."""
 
-_VERSION = 2
-"""Raised whenever a view's bytes may change for the same manifest."""
+_VERSION = 3
+"""Raised whenever a view's bytes may change for the same shelf."""
 
 
 @dataclass(frozen=True)
@@ -109,27 +109,25 @@ class DecodedCache(PictureCache):
         """Keep it in memory, and what is new of it on the disk."""
         super().put(key, shown)
         for view, picture in shown.views.items():
+            if picture.dtype != np.uint8:
+                continue
             file = self._file(key[0], view, picture.shape)
             if file and file.shape == picture.shape and file.get(key[1], state) is None:
                 file.put(key[1], Slot(picture, shown.content), state)
 
-    def _file(self, manifest: str, view: View, shape: tuple[int, ...] | None = None) -> SlotFile | None:
+    def _file(self, shelf: str, view: View, shape: tuple[int, ...] | None = None) -> SlotFile | None:
         """The file of a view; made when a `shape` is given, None where there is none yet."""
-        if (manifest, view) not in self._files:
-            about = {
-                "version": _VERSION,
-                "manifest": manifest,
-                "view": dataclasses.asdict(view) if view else "crop 224",
-            }
-            path = self.folder / f"{manifest}-{digest(about)}.json"
+        if (shelf, view) not in self._files:
+            about = {"version": _VERSION, "shelf": shelf, "view": dataclasses.asdict(view) if view else "crop 224"}
+            path = self.folder / f"{shelf}-{digest(about)}.json"
             if (known := _shape_in(path)) is not None:
                 shape = known
             elif shape is not None:
                 path.write_text(json.dumps({**about, "shape": shape}))
             else:
                 return None
-            self._files[manifest, view] = SlotFile(path, shape)
-        return self._files[manifest, view]
+            self._files[shelf, view] = SlotFile(path, shape)
+        return self._files[shelf, view]
 
 
 def _shape_in(path: Path) -> tuple[int, int, int] | None:

@@ -1,7 +1,7 @@
 """One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -42,8 +42,8 @@ def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[
             take.add(batch)
         if all(take.fault for take in takes):
             break
-    state = state_of(dataset, range(unit.key.start, unit.key.stop))
-    return [take.fault or take.part(state) for take in takes]
+    about = {STATE: state_of(dataset, range(unit.key.start, unit.key.stop)), **session.sample(dataset)}
+    return [take.fault or take.part(about) for take in takes]
 
 
 class _Take:
@@ -83,12 +83,13 @@ class _Take:
         measured, self.measurement = look(self.session, self.subject, self.setup, batch)
         return measured
 
-    def part(self, state: str) -> Part:
-        """What all batches gave; `state` is that of the pictures' files."""
+    def part(self, about: Mapping[str, str]) -> Part:
+        """What all batches gave; `about` says from which files and which set."""
         records = pa.concat_tables(self.tables).combine_chunks()
         notes = tuple(dict.fromkeys(self.notes))
-        about = ({NOTES: json.dumps(notes)} if notes else {}) | ({STATE: state} if state else {})
-        return Part(records.replace_schema_metadata(about or None), self.measurement, notes, tuple(self.passing))
+        told = {**about, NOTES: json.dumps(notes) if notes else ""}
+        said = {key: value for key, value in told.items() if value}
+        return Part(records.replace_schema_metadata(said or None), self.measurement, notes, tuple(self.passing))
 
 
 def _table(batch: Batch, measured: Columns, added: Sequence[str]) -> pa.Table:

@@ -84,7 +84,7 @@ def _sight(session: Session, subject: Subject, setup: Setup, batch: Batch) -> Si
         return read_sample(session, dataset, plain, chosen, subject.spec).images(subject.spec)
 
     def keep(key: str, make: Callable[[], Any]) -> Any:
-        return session.keep(f"{subject.fingerprint} {subject.model.name} {dataset.manifest} {key}", make)
+        return session.keep(f"{subject.fingerprint} {subject.model.name} {dataset.shelf} {key}", make)
 
     return Sight(
         subject.model.to(session.device),

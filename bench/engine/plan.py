@@ -12,15 +12,17 @@ from bench import corruptions
 from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule, stored_rule
-from bench.engine.contents import check_contents
+from bench.engine.contents import check_contents, with_sample_of_now
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
 from bench.options import Precision, RunOptions
-from bench.parts import read_sound_parts
+from bench.options.run import InputRule
+from bench.parts import read_sound_parts, replace_part
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store
 from bench.suites import base
 from bench.suites.base import Setup, Suite
+from model_zoo.card import InputSpec
 
 READS_AT_ONCE = 16
 """Cells whose parts are read at once when a run continues."""
@@ -126,6 +128,7 @@ def _entries(
         if setup.optional and not session.roots.holds(setup.dataset):
             continue
         dataset = session.dataset_of(setup)
+        _check_size(dataset, subject)
         space = label_space(dataset.labels)
         check_fit(space, subject.model.card)
         if space.members and (setup.attack or any(probe.all_classes for probe in setup.probes)):
@@ -133,6 +136,16 @@ def _entries(
         cell = _cell(subject, setup, dataset, options, session.seed)
         entries.append(PlanEntry(suite, index, setup, cell, len(dataset)))
     return entries
+
+
+def _check_size(dataset: Dataset, subject: Subject) -> None:
+    """Raise `UsageError` where pictures in memory would have to be resized."""
+    if dataset.exact and dataset.side != subject.spec.size:
+        raise UsageError(
+            f"{dataset.name}: pictures of {dataset.side} x {dataset.side}, where {subject.model.name} takes "
+            f"{subject.spec.size} x {subject.spec.size}: pictures in memory are shown pixel for pixel; resize them, or "
+            "give them as PIL images, which the input prepares"
+        )
 
 
 def _searched_in(precision: Precision, setup: Setup) -> Setup:
@@ -159,12 +172,18 @@ def _cell(subject: Subject, setup: Setup, dataset: Dataset, options: RunOptions,
         images=len(dataset),
         labels=dataset.labels,
         condition=setup.name,
-        preprocessing=(stored_rule if dataset.as_stored else rule)(subject.model.input, options.protocol),
+        preprocessing=_preprocessing(subject.model.input, setup, dataset, options.protocol),
         implementation=_implementation(setup),
         precision=f"attacked in {options.precision}" if lowered and setup.attack else "float32",
     )
     spec = subject.spec.record()
     return Cell(subject.model.name, subject.fingerprint, spec, protocol, seed, dataset.subset)
+
+
+def _preprocessing(spec: InputSpec, setup: Setup, dataset: Dataset, protocol: InputRule) -> str:
+    if dataset.as_stored:
+        return stored_rule(spec, protocol, dataset.side)
+    return rule(spec, protocol, corrupted=setup.corruption is not None)
 
 
 def _implementation(setup: Setup) -> str:
@@ -205,7 +224,10 @@ def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str,
         sound = set()
         for unit, records in read_sound_parts(store, entry.cell.id):
             if session is not None:
-                check_contents(session, session.dataset_of(entry.setup), unit, records)
+                dataset = session.dataset_of(entry.setup)
+                check_contents(session, dataset, unit, records)
+                if (fresh := with_sample_of_now(session, dataset, records)) is not None:
+                    replace_part(store, entry.cell, unit, fresh)
             sound.add(unit)
         return sound
 

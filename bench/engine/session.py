@@ -9,21 +9,22 @@ from time import sleep
 from typing import Any
 
 import torch
-from PIL import Image
 
 from bench.datasets.base import Dataset, Picture, RandomOrder, Shuffled, Subset
 from bench.datasets.content import ChangedError, Loaded, PassingError, UnreadableError
 from bench.datasets.preprocess import input_spec
+from bench.datasets.sampled import sampled, take_sample
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.decoded import picture_cache
 from bench.engine.keeping import KeptPictures
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.sequential import StopRule
 from bench.options.run import InputRule
-from bench.record import digest
+from bench.record import SAMPLE, SAMPLE_STATE, digest
+from bench.sample import write_sample
 from bench.store import Store
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
@@ -31,6 +32,9 @@ from model_zoo.model import Model
 
 RETRIES = (0.1, 0.5, 2.0)
 """Seconds after which a picture is read again that could not be read for a reason that can pass."""
+
+READ_SECONDS = 300.0
+"""What one picture may take to be read before its disk is taken to hang."""
 
 PATIENCE = 8
 """Pictures of a session that are waited for; a disk that fails them all is not waited for any more."""
@@ -121,11 +125,33 @@ class Session:
             self._kept[key] = make()
         return self._kept[key]
 
+    def sample(self, dataset: Dataset) -> dict[str, str]:
+        """What tells the set from one of the same listing, as metadata of whatever share of it is measured here."""
+        key, state = f"sample {dataset.shelf}", self.sample_state(dataset)
+
+        def take() -> str:
+            found = self.pool.submit(lambda: take_sample(dataset, self._sampled(dataset)))
+            try:
+                return write_sample(found.result(READ_SECONDS))
+            except TimeoutError:
+                raise DataError(f"{dataset.name}: {hangs('its pictures were', READ_SECONDS)}") from None
+
+        text: str = self.keep(key, take)
+        return {SAMPLE: text, SAMPLE_STATE: state}
+
+    def sample_state(self, dataset: Dataset) -> str:
+        """The state of the files of the set's sample; empty where there are none."""
+        return state_of(dataset, self._sampled(dataset))
+
+    def _sampled(self, dataset: Dataset) -> list[int]:
+        indices: list[int] = self.keep(f"sampled {dataset.shelf}", lambda: sampled(dataset))
+        return indices
+
     def show(
-        self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Image.Image, View], Picture]
+        self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Loaded, View], Picture]
     ) -> ViewedOrUnread:
         """Image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
-        known = self.cache.get((dataset.manifest, index), views, state_of(dataset, [index]))
+        known = self.cache.get((dataset.shelf, index), views, state_of(dataset, [index]))
         if known is not None and all(v in known.views for v in views):
             return known
         try:
@@ -136,7 +162,7 @@ class Session:
             return Unread(str(error))
         if known is not None and known.content != loaded.content:
             raise ChangedError(f"{dataset.name}: {dataset.ids[index]} is not the picture that was read before")
-        views_made = {view: make(loaded.image, view) for view in views}
+        views_made = {view: make(loaded, view) for view in views}
         return Viewed({**(known.views if known else {}), **views_made}, loaded.content)
 
     def _load(self, dataset: Dataset, index: int) -> Loaded:
@@ -153,6 +179,14 @@ class Session:
         except PassingError:
             self._given_up += 1
             raise
+
+
+def hangs(what: str, seconds: float) -> str:
+    """The message of a read that does not end."""
+    return (
+        f"{what} not read within {seconds:.0f} s: the disk or network behind --data hangs; finished units are kept, "
+        "the same command continues"
+    )
 
 
 def state_of(dataset: Dataset, indices: Iterable[int]) -> str:

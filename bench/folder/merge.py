@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.errors import StoreError
+from bench.folder.shares import check_shares
 from bench.parts import is_sound, part_names, read_part
 from bench.record import UnitKey
 from bench.store import Store
@@ -18,7 +19,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> int:
 
     Of an object that several sources have, an undamaged copy is taken; one that none has whole is left out, and its
     unit is to be done again. Raises `StoreError` for a source that is empty, and for two sources whose pictures, or
-    whose models of one name, are not the same: before anything is copied.
+    whose models of one name, are not the same, or that are shards of unlike sets or models: before anything is copied.
     """
     target, stores = Store(out), [Store(source) for source in sources]
     keys = [set(_keys(store)) for store in stores]
@@ -26,6 +27,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> int:
         if not found:
             raise StoreError(f"{store.address}: no results here (expected cells/ and runs/)")
     _check_contents([target, *stores])
+    check_shares([target, *stores])
     there = {key for key in _keys(target) if _is_sound(target, key)}
     copied = 0
     for key in sorted(set().union(*keys) - there):

@@ -1,7 +1,7 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bench.metrics.sequential import StopRule
 from bench.options import RunOptions
 from bench.parts import BadPart, CellFiles, read_cell, read_measurement, read_part
 from bench.record import RECORD_SCHEMA, Cell, misfit
+from bench.sample import Sample, sample_of, unlike
 from bench.store import RELIABILITY, NoObjectError, Store
 from bench.verdict import Verdict, read_verdict
 
@@ -34,6 +35,7 @@ class LoadedCell:
     problems: tuple[str, ...]
     reliability: Verdict = field(default_factory=Verdict)
     measurements: tuple[pd.DataFrame, ...] = ()
+    sample: Sample = field(default_factory=dict)
 
     @functools.cached_property
     def records(self) -> pd.DataFrame:
@@ -70,6 +72,7 @@ class ResultsFolder:
     def __init__(self, address: str | Path) -> None:
         self.store = Store(address)
         self.problems: list[str] = []
+        self._drawn: dict[str, tuple[str, Sample]] = {}
         self.cells = dict(self._described())
         if self.problems and not self.cells:
             raise StoreError(self.problems[0])
@@ -152,10 +155,12 @@ class ResultsFolder:
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
         records = pa.concat_tables(tables) if tables else _NOTHING
-        problems += self._unread(cell_id, files)
-        if not problems and len(records) == cell.protocol.images and "content" in records.column_names:
-            cell = replace(cell, protocol=cell.protocol.with_content(records.column("content").to_pylist()))
+        sample = sample_of(tables[0].schema) if tables else {}
+        problems += [*self._unread(cell_id, files), *_unlike_sets(tables)]
+        if not problems and "content" in records.column_names:
+            cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
+            problems += self._drawn_unlike(cell, sample)
         if len(records) < cell.protocol.images and not _stopped(cell, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
@@ -164,7 +169,18 @@ class ResultsFolder:
                 verdict = read_verdict(self.store, cell_id)
             except StoreError as error:
                 problems.append(str(error))
-        return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured))
+        return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured), sample)
+
+    def _drawn_unlike(self, cell: Cell, sample: Sample) -> Iterator[str]:
+        """A generated set, whose listing should fix every byte, that was drawn otherwise for another cell."""
+        if cell.protocol.content:
+            return
+        other, known = self._drawn.setdefault(cell.protocol.manifest, (cell.id, sample))
+        if image := unlike(known, sample):
+            yield (
+                f"{cell.protocol.dataset} was drawn otherwise than for cells/{other}, {image} for one: with other "
+                "versions of Python's packages or on another kind of machine; measure one of them again"
+            )
 
     def _unread(self, cell_id: str, files: CellFiles) -> Iterator[str]:
         """What could not be read for reasons that can pass."""
@@ -201,6 +217,28 @@ def _stopped(cell: Cell, records: pa.Table) -> bool:
     """Whether the cell's own rule says that these records are enough."""
     rule = StopRule.find(cell.subset)
     return rule is not None and len(records) > 0 and rule.met(in_order(records), cell.protocol.images)
+
+
+def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
+    """The cell with its pictures' content in its protocol: all, or the `first` and the sample where a rule may stop
+    before the rest."""
+    rule = StopRule.find(cell.subset)
+    if rule is None and len(records) < cell.protocol.images:
+        return cell
+    contents = records.column("content").to_pylist()
+    told = [*contents[:first], *sorted(sample.values())] if rule and any(contents) else contents
+    return replace(cell, protocol=cell.protocol.with_content(told))
+
+
+def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:
+    """A share of another set than the first: shards that were measured on unlike pictures of one listing."""
+    for part in parts[1:]:
+        if image := unlike(sample_of(parts[0].schema), sample_of(part.schema)):
+            first, other = parts[0].column("image_id")[0], part.column("image_id")[0]
+            yield (
+                f"its parts are of unlike sets: {image} was another picture when {other} was measured than with {first}"
+            )
+            return
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingCon
 from bench.metrics.estimate import Estimate
 from bench.metrics.sequential import StopRule
 from bench.record import Protocol, digest
+from bench.sample import unlike
 from bench.suites.base import Suite
 from bench.suites.registry import SUITES
 from bench.verdict import Verdict
@@ -87,7 +88,20 @@ def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> 
         loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
         lacking = [p for cell in loaded.values() for p in cell.problems]
         lacking += [f"{name}: never begun" for name in sorted(wanted.cells.keys() - loaded.keys())]
+        lacking += _unlike_pictures(loaded)
         yield LoadedSuite(wanted, {name: cell for name, cell in loaded.items() if cell.complete}, tuple(lacking))
+
+
+def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
+    """Conditions of one listing that were measured on unlike pictures, of which no number is one."""
+    first: dict[str, tuple[str, LoadedCell]] = {}
+    for name, cell in cells.items():
+        other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
+        both = (known.cell, cell.cell)
+        stopped = any(StopRule.find(each.subset) for each in both)
+        contents = {each.protocol.content for each in both if each.protocol.content and not stopped}
+        if unlike(known.sample, cell.sample) or len(contents) > 1:
+            yield f"{name} was measured on other pictures than {other}, under the same names; measure one of them again"
 
 
 def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision import transforms as T
 from torchvision.transforms import InterpolationMode as Mode
 
-from bench.datasets.preprocess import crop_224, fit, input_spec, prepare, rule
+from bench.datasets.preprocess import crop_224, fit, input_spec, prepare, rule, stored_rule
 from model_zoo.card import InputSpec
 
 SPEC = InputSpec(224, resize=256, interpolation="bilinear")
@@ -63,3 +63,43 @@ def test_the_canonical_rule_is_one_for_all() -> None:
 def test_an_input_without_geometry_is_used_as_it_is(protocol) -> None:
     spec = InputSpec(32, geometry="none")
     assert input_spec(spec, protocol) == spec
+
+
+SPECS = [
+    InputSpec(size, geometry=geometry, resize=resize, crop_padding=padding, interpolation=interpolation, stored=stored)
+    for size in (32, 40)
+    for geometry in ("resize_crop", "crop_resize", "squash", "border", "centre_crop", "none")
+    for resize in (40, 44)
+    for padding in (8, 16)
+    for interpolation in ("bilinear", "bicubic", "tf1_bicubic", "cv2_cubic", "nearest")
+    for stored in ("fit", "again")
+]
+
+
+@pytest.mark.parametrize("protocol", ["canonical", "published"])
+@pytest.mark.parametrize("way", ["photograph", "stored", "corrupted"])
+def test_one_rule_never_stands_for_two_tensors(protocol: str, way: str) -> None:
+    """Every spec x every other of one size: where the protocol's words are the same, so are the pixels."""
+    photograph, stored = picture(64, 48), np.asarray(picture(36, 36))
+    seen: dict[tuple[str, int], bytes] = {}
+    for asked in SPECS:
+        spec = input_spec(asked, protocol)
+        if way == "photograph":
+            said, shown = rule(asked, protocol), prepare(photograph, spec)
+        elif way == "stored":
+            said, shown = stored_rule(asked, protocol, 36), fit(stored, spec)
+        else:
+            said, shown = rule(asked, protocol, corrupted=True), fit(crop_224(photograph), spec)
+        assert seen.setdefault((said, spec.size), shown.tobytes()) == shown.tobytes(), said
+    assert len({said for said, _ in seen}) == {
+        ("canonical", "photograph"): 2,
+        ("canonical", "stored"): 1,
+        ("canonical", "corrupted"): 2,
+    }.get((protocol, way), len({said for said, _ in seen}))
+
+
+def test_pictures_of_the_inputs_own_size_are_as_stored_under_both_protocols() -> None:
+    assert stored_rule(SPEC, "published", 224) == stored_rule(SPEC, "canonical", 224) == "as stored"
+    other = dataclasses.replace(SPEC, size=299, resize=342)
+    assert stored_rule(other, "canonical", 224) == "as stored"
+    assert stored_rule(other, "published", 224) == "as stored, brought to the input's size by bilinear"

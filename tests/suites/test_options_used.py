@@ -61,6 +61,7 @@ class Pictures:
     labels: str
     as_stored: bool
     subset: str = ""
+    side: int = 0
 
     def __len__(self) -> int:
         return 50

@@ -43,6 +43,7 @@ class Films(Dataset):
     """
 
     as_stored, ranked, name, labels = True, True, "imagenet-p", "imagenet1k"
+    side = SIDE
 
     def __init__(self, films: Sequence[tuple[Path, int]]) -> None:
         self.films = sorted(films, key=lambda film: film[0].stem)

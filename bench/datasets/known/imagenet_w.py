@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.datasets.base import Dataset, View
-from bench.datasets.content import Loaded
+from bench.datasets.content import Loaded, content_hash
 from bench.datasets.info import RESEARCH, SetInfo, SetPlace
 from bench.datasets.known.imagenet import open_imagenet
 from bench.datasets.preprocess import crop_224
@@ -51,6 +51,11 @@ def _font() -> ImageFont.FreeTypeFont:
         ) from None
 
 
+def _mark_hash() -> str:
+    """The hash of the watermark on grey: it depends on the font, which a variable may name, and on what draws it."""
+    return content_hash(watermark(Image.new("RGB", (224, 224), (128, 128, 128))).tobytes())
+
+
 class Watermarked(View):
     """224 px crops of a set's pictures, with the watermark or (`plain`) without."""
 
@@ -58,7 +63,7 @@ class Watermarked(View):
 
     def __init__(self, whole: Dataset, *, plain: bool) -> None:
         super().__init__(whole, range(len(whole)))
-        self.as_stored, self.plain = True, plain
+        self.as_stored, self.side, self.plain = True, 224, plain
 
     def load(self, index: int) -> Loaded:
         loaded = super().load(index)
@@ -66,7 +71,7 @@ class Watermarked(View):
         return Loaded(crop if self.plain else watermark(crop), loaded.content)
 
     def content(self) -> list[tuple[object, ...]]:
-        made = "crop 224" if self.plain else f"watermark {TEXT} {SIZE} {OPACITY} {LEFT} {TOP}"
+        made = "crop 224" if self.plain else f"watermark {TEXT} {SIZE} {OPACITY} {LEFT} {TOP} {_mark_hash()}"
         return [(made, *each) for each in super().content()]
 
 
