@@ -14,7 +14,7 @@ PYTEST ?= --numprocesses=2 --dist=worksteal
 # With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
 HASHES ?= --require-hashes
 
-.PHONY: demo test test-cluster test-machines gpu check format docs install lock mutants sbom input-parity
+.PHONY: demo test test-cluster test-machines gpu check format docs install lock mutants sbom input-parity model-parity
 
 install: $(STAMP)
 
@@ -73,6 +73,11 @@ docs: $(STAMP)
 # Every ImageNet entry of timm, torchvision and RobustBench: is its input its owner's, bit for bit? CI takes a sample.
 input-parity: $(STAMP)
 	$(BIN)/python -W ignore -m tools.input_parity
+
+# Every classifier of torchvision and two of each of timm's families, from a saved state dict: the owner's logits bit for
+# bit? An hour; CI takes a sample.
+model-parity: $(STAMP)
+	$(BIN)/python -W ignore -m tools.model_parity
 
 # The versions and hashes that `install` holds packages to; LOCK=--upgrade brings them up to date.
 lock: $(UV)

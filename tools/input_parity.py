@@ -110,25 +110,29 @@ def _ours(spec: InputSpec, image: Image.Image) -> Tensor:
     return made[0]
 
 
+def print_findings(owner: str, findings: list[Finding]) -> None:
+    """A line of counts, and a line for each that is not equal."""
+    count = collections.Counter(finding.verdict for finding in findings)
+    told = ", ".join(f"{count[verdict]} {verdict}" for verdict in ("equal", "refused", "different"))
+    print(f"{owner:12} {len(findings):5} entries: {told}", flush=True)
+    for finding in findings:
+        if finding.verdict != "equal":
+            print(f"    {finding.verdict}: {finding.entry} {finding.why}", flush=True)
+
+
 def main() -> int:
     """The table; exit code 1 where one differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("owners", nargs="*", default=list(OWNERS), help="timm, torchvision, robustbench")
     shown, different = pictures(), 0
-    print(f"{'owner':12} {'entries':>8} {'equal':>6} {'refused':>8} {'different':>10}")
     for owner in parser.parse_args().owners:
         try:
             findings = [compare(entry, shown) for entry in OWNERS[owner]()]
         except (ImportError, ZooError) as error:
             print(f"{owner:12} not installed ({error})")
             continue
-        count = collections.Counter(f.verdict for f in findings)
-        numbers = f"{count['equal']:6} {count['refused']:8} {count['different']:10}"
-        print(f"{owner:12} {len(findings):8} {numbers}")
-        for finding in findings:
-            if finding.verdict != "equal":
-                print(f"    {finding.verdict}: {finding.entry} {finding.why}")
-        different += count["different"]
+        print_findings(owner, findings)
+        different += sum(finding.verdict == "different" for finding in findings)
     return int(different > 0)
 
 

@@ -1,12 +1,13 @@
 """Networks without a robustness method: torchvision's, timm's, and EfficientNet-Lite (TensorFlow's, converted)."""
 
 import re
+from typing import Any
 
 import torchvision
 from torch import nn
 
 from model_zoo.card import ModelCard
-from model_zoo.nets.with_timm import import_timm
+from model_zoo.nets.with_timm import import_timm, read_by_timm
 from model_zoo.weights import Arrays
 
 
@@ -15,17 +16,29 @@ def build(card: ModelCard) -> nn.Module:
     if "torchvision" in card.build:
         net: nn.Module = torchvision.models.get_model(card.build["torchvision"], weights=None, num_classes=card.classes)
     else:
-        net = import_timm().create_model(card.build["timm"], num_classes=card.classes)
+        net = import_timm().create_model(card.build["timm"], num_classes=card.classes, **_asked(card))
     return net
 
 
+def _asked(card: ModelCard) -> dict[str, Any]:
+    """What the card asks of timm's constructor besides the classes: another activation (`act_layer = "gelu"`)."""
+    return {key: card.build[key] for key in ("act_layer",) if key in card.build}
+
+
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Names are the library's own, but for EfficientNet-Lite: its blocks are numbered through, timm's by stage."""
+    """Names are the library's own, of an older timm too, but for EfficientNet-Lite: its blocks are numbered through,
+    timm's by stage."""
     if "repeats" not in card.build:
-        return arrays
+        return _by_timm(card, arrays) if "timm" in card.build else arrays
     repeats: list[int] = card.build["repeats"]
     stage_of = [(stage, index) for stage, count in enumerate(repeats) for index in range(count)]
     return {_rename(key, stage_of): value for key, value in arrays.items()}
+
+
+def _by_timm(card: ModelCard, arrays: Arrays) -> Arrays:
+    own = {"num_classes": card.classes, "label_offset": 0}  # else timm leaves out, or cuts, a head that is not its own
+    asked = {"num_classes": card.classes, "pretrained_cfg_overlay": own, **_asked(card)}
+    return read_by_timm(card.build["timm"], arrays, card.name, **asked)
 
 
 _OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}

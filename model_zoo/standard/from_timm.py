@@ -7,8 +7,8 @@ from typing import Any, get_args
 from torch import nn
 
 from model_zoo.card import Geometry, InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
-from model_zoo.errors import UnknownModelError, WeightsError, suggestion
-from model_zoo.nets.with_timm import import_timm
+from model_zoo.errors import UnknownModelError, suggestion
+from model_zoo.nets.with_timm import import_timm, read_by_timm
 from model_zoo.outside import OutsideName
 from model_zoo.weights import Arrays
 
@@ -92,11 +92,4 @@ def build(card: ModelCard) -> nn.Module:
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
     """timm's own loader renames what needs it, drops a background class, and is strict about the rest."""
-    try:
-        net = timm.create_model(
-            card.build["timm"], num_classes=1000, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(arrays)}
-        )
-    except (RuntimeError, KeyError) as error:
-        raise WeightsError(f"the weights do not fit {card.name}: {error}") from None
-    loaded: Arrays = net.state_dict()
-    return loaded
+    return read_by_timm(card.build["timm"], arrays, card.name, num_classes=1000)

@@ -127,15 +127,18 @@ def test_a_transform_without_an_equal_is_refused(transform: Any, says: str) -> N
         input_of(transform)
 
 
-@pytest.mark.parametrize("name", ["nofrost_resnet50", "nofrost_resnet50_star", "advprop_resnet50_easyrobust"])
-def test_authors_who_prepared_imagenet_c_twice_are_followed_under_published_only(name: str) -> None:
-    """dataloaders/imagenet.py (NoFrost) and benchmarks/benchmark.py (EasyRobust): Resize(256), CenterCrop(224)."""
+@pytest.mark.parametrize(("name", "mode"), [
+    ("nofrost_resnet50", Mode.BILINEAR), ("nofrost_resnet50_star", Mode.BILINEAR),
+    ("advprop_resnet50_easyrobust", Mode.BICUBIC), ("easyrobust_resnet50_augmix", Mode.BICUBIC),
+])  # fmt: skip
+def test_authors_who_prepared_imagenet_c_twice_are_followed_under_published_only(name: str, mode: Mode) -> None:
+    """dataloaders/imagenet.py (NoFrost); benchmarks/benchmark.py (EasyRobust), whose `--interpolation` is 3."""
     spec = find_card(name).input
     stored = np.random.default_rng(3).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    theirs = np.asarray(T.Compose([T.Resize(256), T.CenterCrop(224)])(Image.fromarray(stored)))
+    theirs = np.asarray(T.Compose([T.Resize(256, mode), T.CenterCrop(224)])(Image.fromarray(stored)))
     assert np.array_equal(fit(stored, input_spec(spec, "published")), theirs)
     assert np.array_equal(fit(stored, input_spec(spec, "canonical")), stored)
-    assert stored_rule(spec, "published") == "as stored, then published: resize_crop 224 256 bilinear"
+    assert stored_rule(spec, "published") == f"as stored, then published: resize_crop 224 256 {mode.value}"
     assert stored_rule(spec, "canonical") == "as stored" == stored_rule(find_card("resnet50").input, "published")
 
 
