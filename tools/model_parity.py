@@ -134,7 +134,7 @@ _STARTS = ("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_nor
 
 @contextlib.contextmanager
 def without_initial_weights() -> Iterator[None]:
-    """Networks made within keep whatever memory holds: all of it is filled from a file, and to draw it takes longest."""
+    """Networks made within keep whatever memory holds: a file fills it all, and to draw it takes longest."""
     with contextlib.ExitStack() as stack:
         for name in _STARTS:
             stack.enter_context(mock.patch.object(nn.init, name, lambda tensor, *_, **__: tensor))

@@ -1,4 +1,4 @@
-"""EasyRobust's and ARES's checkpoints: the network that their owners' code builds, from files as that code saves them."""
+"""EasyRobust's and ARES's checkpoints: their owners' networks, from files as their owners' code saves them."""
 
 import re
 from dataclasses import replace

@@ -11,8 +11,8 @@ from model_zoo.fit import Fit
 from tools import model_parity
 from tools.model_parity import Network, compare, timm_network, torchvision_networks
 
-SMALL_TORCHVISION = ("mnasnet0_5", "mnasnet0_75", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5", "squeezenet1_0",
-                     "squeezenet1_1", "resnet18", "efficientnet_b0", "regnet_y_400mf", "googlenet")  # fmt: skip
+SMALL_TORCHVISION = ("mnasnet0_5", "mnasnet0_75", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5",
+                     "squeezenet1_0", "squeezenet1_1", "resnet18", "efficientnet_b0", "googlenet")  # fmt: skip
 SMALL_TIMM = (
     "mobilenetv3_small_050.lamb_in1k", "resnet10t.c3_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
     "tf_efficientnet_lite0.in1k", "ghostnet_100.in1k",
