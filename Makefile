@@ -61,6 +61,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 docs: $(STAMP)
+	$(BIN)/python -m tools.keywords
 	$(BIN)/python -m tools.reference
 	$(BIN)/python -m tools.catalogue > docs/models.md
 	$(BIN)/python -m tools.figures_page

@@ -2,11 +2,12 @@
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, ParamSpec, Unpack, cast
 
 import pandas as pd
 import torch
@@ -14,8 +15,11 @@ from torch import Tensor, nn
 
 from bench.datasets.given import Given, keep
 from bench.engine import run as engine
-from bench.errors import UsageError
+from bench.errors import UnknownOptionError, UsageError
+from bench.options import OPTIONS
+from bench.options.keywords import RunKeywords
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
+from model_zoo.errors import suggestion
 from model_zoo.model import Model, logits_of
 from model_zoo.registry import use_cards
 from model_zoo.transforms import input_of
@@ -40,6 +44,23 @@ class CalledNetwork(nn.Module):
         return self.function(images)
 
 
+P = ParamSpec("P")
+
+
+def _suggesting(function: Callable[P, Model]) -> Callable[P, Model]:
+    """Let a misspelt keyword of `function` be answered with the nearest ones."""
+    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
+
+    @functools.wraps(function)
+    def wrapper(*arguments: P.args, **given: P.kwargs) -> Model:
+        if arguments:
+            _refuse_unknown(function.__name__, given, known)
+        return function(*arguments, **given)
+
+    return wrapper
+
+
+@_suggesting
 def wrap(
     network: Network,
     *,
@@ -119,7 +140,24 @@ def _classes(model: Model) -> int:
 _WRAP = tuple(list(inspect.signature(wrap).parameters.values())[1:])
 
 
-def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
+class MemoryKeywords(RunKeywords, total=False):
+    """Keywords of `bench.run`: those of a run, and those of `bench.wrap` for modules in memory."""
+
+    data: object
+    transform: object | None
+    mean: Triple | None
+    std: Triple | None
+    size: int | None
+    resize: int | None
+    interpolation: str | None
+    geometry: str | None
+    channels: str | None
+    classes: int | None
+    labels: str | None
+    name: str | None
+
+
+def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywords]) -> pd.DataFrame:
     """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
 
     A model is a name, a `Model`, or any module or callable, whose input the keywords of `bench.wrap` tell (`mean=`,
@@ -130,6 +168,8 @@ def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
     Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
+    given: dict[str, Any] = {**keywords}
+    _refuse_unknown("run", given, [*OPTIONS, *(p.name for p in _WRAP)])
     if given.get("cards"):
         use_cards(given["cards"])
     keys = {p.name: given.pop(p.name) for p in _WRAP if p.name in given and p.name != "dataset"}
@@ -151,6 +191,13 @@ def run(models: Any, suites: str | Sequence[str], **given: Any) -> pd.DataFrame:
         print(line, file=sys.stderr)
     table: pd.DataFrame = engine.run(models if isinstance(models, str) else loaded, suites, **given)
     return table
+
+
+def _refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = suggestion(name, known)
+            raise UnknownOptionError(f"{function}: unknown option {name!r}{near}; help(bench.{function}) shows all")
 
 
 def _keep(data: object, loaded: list[str | Model]) -> Given:

@@ -135,6 +135,8 @@ class WeightFile:
     size: int = 0
     path: str = ""
     """Where a file of the user's own lies (`local`): beside its card, or an absolute path."""
+    key: str = ""
+    """Of a file that holds several sets of weights, the key of the one meant, as in `FILE:KEY`."""
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.name).parts

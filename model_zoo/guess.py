@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from model_zoo.architectures import Index, Outline, outline
 from model_zoo.build import build
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
-from model_zoo.errors import WeightsError, ZooError
+from model_zoo.errors import WeightsError
 from model_zoo.fetch import sha256_of
 from model_zoo.fill import fill_from
 from model_zoo.fit import weights_of, without_wrappers
@@ -96,15 +97,20 @@ def _searched(shapes: Shapes, classes: int) -> list[Guess]:
 
 
 def _by_parts(shapes: Shapes) -> Iterator[str]:
-    """Architectures whose outermost parts are called as the checkpoint's: all of torchvision's, timm's by module."""
-    parts = {name.partition(".")[0] for name in shapes}
-    yield from (f"torchvision:{name}" for name in _names("torchvision"))
+    """Architectures whose tensors are called as the checkpoint's: of torchvision, then of timm's modules whose smallest
+    network has an outermost part of the same name."""
+    wanted, index = outline(shapes), Index(lambda name: _shapes(name, 1000))
+    yield from _alike(wanted, index.outlines(f"torchvision:{name}" for name in _names("torchvision")))
     timm = import_timm()
     for module in timm.list_modules():
-        known = timm.list_models(module=module)
+        known = [f"timm:{name}" for name in timm.list_models(module=module)]
         smallest = min(known, key=lambda name: (len(name), name), default="")
-        if smallest and (made := _shapes(f"timm:{smallest}", 1000)) and {n.partition(".")[0] for n in made} & parts:
-            yield from (f"timm:{name}" for name in known)
+        if smallest and set(index.outlines([smallest])[smallest].parts) & set(wanted.parts):
+            yield from _alike(wanted, index.outlines(known))
+
+
+def _alike(wanted: Outline, outlines: dict[str, Outline]) -> list[str]:
+    return [name for name, found in outlines.items() if found.digest == wanted.digest]
 
 
 def _tried(name: str, classes: int, shapes: Shapes) -> Guess | None:
@@ -165,24 +171,26 @@ def new_card(file: Path, name: str, folder: Path, architecture: str = "") -> str
 
     Raises `WeightsError` where the architecture cannot be told: none fits, or several that compute unlike.
     """
-    path, key = split_key(file)
+    _, key = split_key(file)
     checkpoint = read_checkpoint(file)
     guesses = guess(checkpoint, architecture)
     if len(guesses) > 1 and not same_network(checkpoint, guesses[:6]):
         several = ", ".join(map(str, guesses[:6]))
         raise WeightsError(f"{file}: fits several networks that compute unlike: {several}; next: --architecture NAME")
     chosen, spec = guesses[0], owner_input(guesses[0])
-    place = path.resolve()
+    place = checkpoint.path.resolve()  # the file within a folder
+    if place.name.endswith(".index.json"):
+        raise WeightsError(
+            f"{file}: in shards, of which a card could hold none to its hash; next: save them as one file"
+        )
     within = place.relative_to(folder.resolve()) if place.is_relative_to(folder.resolve()) else place
-    weights = WeightFile(path.name.replace(":", "-"), "", sha256_of(place) if place.is_file() else "", path=str(within))
-    return _toml(name, chosen, spec, weights, key, place.stat().st_size if place.is_file() else 0)
+    title = place.name.replace(":", "-")
+    weights = WeightFile(title, "", sha256_of(place), place.stat().st_size, path=str(within), key=key)
+    return _toml(name, chosen, spec, weights)
 
 
-def _toml(name: str, found: Guess, spec: InputSpec, file: WeightFile, key: str, size: int) -> str:
+def _toml(name: str, found: Guess, spec: InputSpec, file: WeightFile) -> str:
     labels = "imagenet1k" if found.classes == 1000 else f"folder{found.classes}"
-    path = f"{file.path}:{key}" if key else file.path
-    if key:
-        raise ZooError("a card names a whole file; save the set that you mean as a file of its own")
     lines = [
         f"name = {_quoted(name)}",
         'method = "standard"  # or intriguing, sat, advprop, nofrost: where figures show it',
@@ -210,9 +218,10 @@ def _toml(name: str, found: Guess, spec: InputSpec, file: WeightFile, key: str, 
         "",
         "[[weights.files]]",
         f"name = {_quoted(file.name)}",
-        f"path = {_quoted(path)}",
+        f"path = {_quoted(file.path)}",
         f'sha256 = "{file.sha256}"',
-        f"size = {size}",
+        f"size = {file.size}",
+        *([f"key = {_quoted(file.key)}  # of several sets of weights, as in FILE:KEY"] if file.key else []),
         "",
     ]
     return "\n".join(lines)

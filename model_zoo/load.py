@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 import torch
 from torch import nn
@@ -13,8 +14,8 @@ from model_zoo.build import build, room_of
 from model_zoo.card import ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.fill import fill, fill_from, keep_converted, save_state
-from model_zoo.fit import without_wrappers
-from model_zoo.formats.checkpoint import read_checkpoint
+from model_zoo.fit import chosen, fitting, without_wrappers
+from model_zoo.formats.checkpoint import Checkpoint, read_checkpoint
 from model_zoo.model import Model
 from model_zoo.nets.normalisation import branch_names
 from model_zoo.registry import find_card, split_branch
@@ -45,17 +46,42 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     file = weights_file or weights.converted(card)
     statuses = () if file else weights.verify(card)
     net = build(card)
-    remarks = fill_from(net, card, read_checkpoint(file)) if file else _fill_verified(net, card, statuses)
+    remarks = _fill_from_file(net, card, read_checkpoint(file)) if file else _fill_verified(net, card, statuses)
     for remark in remarks:
         _log.warning(remark)
-    return _model(net, card, branch, remarks, _origin(card, weights_file))
+    return _model(_finished(net, card), card, branch, remarks, _origin(card, weights_file))
+
+
+def _finished(net: nn.Module, card: ModelCard) -> nn.Module:
+    """What the card's room makes of a filled network (a head of its text tower); the network itself otherwise."""
+    finish = getattr(room_of(card), "finish", None)
+    return cast(nn.Module, finish(net, card)) if finish else net
+
+
+def _fill_from_file(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Fill `net` from a file of the user's; a file of one part alone takes that part's place in the card's own weights.
+
+    Raises `WeightsError` where the file holds that part and others that are not the network's.
+    """
+    part_of = getattr(room_of(card), "part_of", None)
+    if part_of is None or fitting(net, checkpoint) or not (fits := fitting(part_of(net), checkpoint)):
+        return fill_from(net, card, checkpoint)
+    name = next(name for name, module in net.named_modules() if module is part_of(net))
+    if left := sorted(chosen(checkpoint, fits).left_out):
+        raise WeightsError(
+            f"{checkpoint.path}: holds the part {name!r} of {card.name} and {len(left)} tensors that are not its own "
+            f"({', '.join(left[:3])}): whole weights fit whole, or save the part alone"
+        )
+    own = _fill_verified(net, card, weights.verify(card))
+    said = fill_from(part_of(net), card, checkpoint)
+    return (*own, *said, f"{checkpoint.path.name}: took the part {name!r}; the rest is of {card.name}")
 
 
 def _drawn(card: ModelCard) -> nn.Module:
     """The network of `card` with its initial weights, the same on every call; global generators stay as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build(card)
+        return _finished(build(card), card)
 
 
 def confirm(card: ModelCard) -> tuple[FileStatus, ...]:
@@ -70,13 +96,19 @@ def _fill_verified(net: nn.Module, card: ModelCard, statuses: tuple[FileStatus, 
     """Fill `net` from verified files; what fits is recorded, so that no wrong file becomes the one held to."""
     join = getattr(room_of(card), "join", None)
     if join is None or len(statuses) == 1:
-        remarks = fill_from(net, card, read_checkpoint(statuses[0].path))
+        remarks = fill_from(net, card, _read(statuses[0]))
     else:  # an ensemble: one file a member
         remarks = ()
         fill(net, join(card, [without_wrappers(read_checkpoint(s.path).largest()) for s in statuses]), card.name)
     weights.record(card, statuses)
     keep_converted(net, card, statuses[0].path)
     return remarks
+
+
+def _read(status: FileStatus) -> Checkpoint:
+    """The sets of weights that the card means: those under its key, where it has one."""
+    found = read_checkpoint(status.path)
+    return found.under(status.file.key) if status.file.key else found
 
 
 _log = logging.getLogger("model_zoo")

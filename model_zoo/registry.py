@@ -11,7 +11,7 @@ from model_zoo.errors import CardError, UnknownModelError, suggestion
 from model_zoo.outside import outside_card
 
 ROOT = Path(__file__).parent
-PREFIXES = ("torchvision", "timm", "robustbench", "hf", "file")
+PREFIXES = ("torchvision", "timm", "robustbench", "hf", "open_clip", "file")
 """`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.outside`)."""
 
 

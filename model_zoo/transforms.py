@@ -53,6 +53,8 @@ class _Reader:
 
     def take(self, step: object) -> None:
         name = type(step).__name__
+        if getattr(step, "__name__", name) in _TO_RGB:
+            return  # all pictures are RGB here
         if name not in _STEPS:
             raise CardError(
                 f"transform: the step {name} has no equal here; give the input by keywords (size=, resize=)"
@@ -129,6 +131,10 @@ _STEPS: dict[str, Callable[[_Reader, Any], None]] = {
     **dict.fromkeys(("PILToTensor", "MaybePILToTensor", "ToImage"), _to_levels),
     **dict.fromkeys(("ToTensor", "MaybeToTensor", "ToDtype", "ConvertImageDtype"), _to_unit),
 }
+
+
+_TO_RGB = frozenset({"MaybeConvertMode", "_convert_to_rgb", "_convert_image_to_rgb"})
+"""timm's and open_clip's, and OpenAI's function of CLIP."""
 
 
 def _side(size: Any) -> int:

@@ -336,3 +336,26 @@ def test_the_signature_tells_every_keyword() -> None:
     assert names[:2] == ["models", "suites"]
     assert {"data", "eps", "transform", "mean", "size", "quiet"} <= set(names)
     assert "eps" in (run.__doc__ or "")
+
+
+def test_type_checkers_see_every_keyword_as_it_may_be_given() -> None:
+    """The TypedDict of `bench.run` beside what it takes; and the generated file is as it would be written."""
+    import inspect
+    from typing import get_type_hints
+
+    from bench.memory import MemoryKeywords
+    from tools.keywords import PAGE, text
+
+    taken = {name: p.annotation for name, p in inspect.signature(run).parameters.items()}
+    assert get_type_hints(MemoryKeywords) == {n: a for n, a in taken.items() if n not in ("models", "suites")}
+    assert PAGE.read_text() == text()
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda net: bench.wrap(net, means=(0.0, 0.0, 0.0)), r"wrap: unknown option 'means' \(did you mean mean"),
+    (lambda net: bench.run(net, "clean", sized=32), r"run: unknown option 'sized' \(did you mean size"),
+    (lambda net: bench.run(net, "clean", epss=1), r"run: unknown option 'epss' \(did you mean eps"),
+])  # fmt: skip
+def test_a_misspelt_keyword_is_answered_with_the_nearest(net: nn.Module, call: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        call(net)

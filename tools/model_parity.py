@@ -8,6 +8,7 @@ different.
 import argparse
 import contextlib
 import dataclasses
+import functools
 import gc
 import sys
 import tempfile
@@ -47,11 +48,8 @@ def torchvision_networks() -> Iterator[Network]:
 
     for name in models.list_models(module=models):
         quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-        yield Network(
-            f"torchvision:{name}",
-            lambda name=name, quiet=quiet: models.get_model(name, weights=None, **quiet),
-            lambda path, name=name: _read_by_torchvision(name, path),
-        )
+        make = functools.partial(models.get_model, name, weights=None, **quiet)
+        yield Network(f"torchvision:{name}", make, functools.partial(_read_by_torchvision, name))
 
 
 def _read_by_torchvision(name: str, path: Path) -> nn.Module:
@@ -125,7 +123,8 @@ def _scaled(name: str, noise: Tensor) -> Tensor:
         return 1 + 0.1 * noise.abs()
     if noise.ndim < 2:
         return 0.1 * noise + name.endswith("weight")
-    return noise / (noise[0].numel() or 1) ** 0.5
+    scaled: Tensor = noise / (noise[0].numel() or 1) ** 0.5
+    return scaled
 
 
 _STARTS = ("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_normal_", "uniform_", "normal_",

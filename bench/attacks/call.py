@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 BATCH = 64
 
 
+class AttackChoices(TypedDict, total=False):
+    """Choices of the attacks' makers, each of those that have it: `targets`, `queries` of parts of AutoAttack."""
+
+    steps: int
+    step_size: str | float | Fraction | None
+    restarts: int
+    targeted: bool
+    random_start: bool
+    targets: int
+    queries: int
+    rescale: bool
+    keep: Literal["final", "best"]
+
+
 def attack(
     model: nn.Module,
     images: "Tensor | NDArray[Any]",
@@ -36,7 +50,7 @@ def attack(
     ids: Sequence[str] | None = None,
     seed: int = 0,
     batch_size: int = BATCH,
-    **choices: Any,
+    **choices: Unpack[AttackChoices],
 ) -> AttackResult:
     """Attack `images` float [n, 3, h, w] in [0, 1], of `labels` [n], within `eps` of them in `norm`.
 
@@ -61,8 +75,9 @@ def attack(
     return made.run(model, pictures, answers, names, seed=seed, batch_size=batch_size, keep_adversarial=True)
 
 
-def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **choices: Any) -> Attack:
+def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:
     """The attack called `name` on a model of `classes` classes. Raises `UsageError` for a name or choice unknown."""
+    choices: dict[str, Any] = {**asked}
     targets = {"targets": min(TARGETS, classes - 1)}
     makers: dict[str, tuple[Callable[..., Attack], dict[str, Any]]] = {
         "autoattack": (autoattack, {"classes": classes}),

@@ -136,8 +136,9 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
     yield ".class", type(module)
+    derived = getattr(type(module), "derived", ()) if not is_users(home_of(type(module))) else ()
     for held in (module._parameters, module._buffers, module._modules):
-        yield from ((f".{name}", inner) for name, inner in held.items())
+        yield from ((f".{name}", inner) for name, inner in held.items() if name not in derived)
     for name in HOOKS:
         yield from ((f".{name}[{n}]", hook) for n, hook in enumerate(vars(module).get(name, {}).values()))
     yield from ((f".{name}", inner) for name, inner in list(vars(module).items()) if name not in _OF_TORCH)

@@ -17,8 +17,9 @@ from model_zoo.load import load_model
 
 
 @pytest.fixture(autouse=True)
-def _own(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(registry.CARDS, "")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     few = ["resnet18", "squeezenet1_0", "squeezenet1_1", "shufflenet_v2_x0_5"]  # of a hundred, for speed
     monkeypatch.setattr(guess, "_names", lambda library: few if library == "torchvision" else [])
 
@@ -132,6 +133,37 @@ def test_parts_find_a_network_without_its_name(tmp_path: Path) -> None:
     (found, *_) = guess.guess(read_checkpoint(tmp_path / "x.pth"))
     assert str(found) == "torchvision:squeezenet1_1"
     assert found.classes == 3
+
+
+def test_a_search_without_a_name_makes_each_outline_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(trained("squeezenet1_1", 3, 0).state_dict(), tmp_path / "x.pth")
+    made: list[str] = []
+    shapes = guess._shapes
+
+    def counted(name: str, classes: int) -> guess.Shapes | None:
+        made.append(name)
+        return shapes(name, classes)
+
+    monkeypatch.setattr(guess, "_shapes", counted)
+    guess.guess(read_checkpoint(tmp_path / "x.pth"))
+    cold, made[:] = len(made), []
+    guess.guess(read_checkpoint(tmp_path / "x.pth"))
+    assert (cold, len(made)) == (6, 2), (
+        "four outlines; then the two of the checkpoint's names, whose shapes are compared"
+    )
+    (kept,) = (tmp_path / "cache").glob("architectures-timm-*-torchvision-*.json")
+    kept.write_text('{"timm:resnet50": 3')
+    assert str(guess.guess(read_checkpoint(tmp_path / "x.pth"))[0]) == "torchvision:squeezenet1_1", "damaged: made anew"
+
+
+def test_a_card_keeps_the_set_that_file_and_key_name(tmp_path: Path) -> None:
+    plain, average = (trained("squeezenet1_1", 3, seed) for seed in (0, 1))
+    torch.save({"state_dict": plain.state_dict(), "state_dict_ema": average.state_dict()}, tmp_path / "run.pth")
+    assert main(["card", "new", f"{tmp_path}/run.pth:state_dict_ema", "--cards", str(tmp_path), "--name", "ema"]) == 0
+    images = torch.rand(1, 3, 224, 224)
+    model = load_model("ema")
+    with torch.no_grad():
+        assert torch.equal(model(images), average((images - model.mean) / model.std))
 
 
 @pytest.mark.parametrize(("change", "says"), [

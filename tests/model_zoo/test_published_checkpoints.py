@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model_zoo.build import build, build_outline
 from model_zoo.errors import WeightsError
+from model_zoo.fill import fill_from
 from model_zoo.formats.checkpoint import read_checkpoint
-from model_zoo.load import Model, build, build_outline, fill_from
+from model_zoo.model import Model
 from model_zoo.nets.with_timm import import_timm
 from model_zoo.registry import cards, find_card
 from tools.model_parity import save_drawn, without_initial_weights

@@ -41,16 +41,16 @@ def test_a_sample_of_saved_networks_gives_its_owners_logits(network: Network, tm
 
 def test_a_tensor_filled_wrong_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison itself: one bias of one layer swapped as it is loaded."""
-    from model_zoo import load
+    from model_zoo import fill
 
-    filled = load.chosen
+    filled = fill.chosen
 
     def wrongly(*given: object) -> Fit:
         fit = filled(*given)  # type: ignore[arg-type]
         fit.arrays["bn1.bias"] = fit.arrays["bn1.bias"].flip(0)
         return fit
 
-    monkeypatch.setattr(load, "chosen", wrongly)
+    monkeypatch.setattr(fill, "chosen", wrongly)
     assert compare(timm_network("resnet10t.c3_in1k"), tmp_path).verdict == "different"
 
 

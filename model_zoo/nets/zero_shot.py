@@ -1,0 +1,140 @@
+"""A vision-language model as a classifier: a visual tower, and one text embedding a class as its head.
+
+A head takes a text tower minutes to hours, so it is kept in the cache under a key of all that it is made from: the text
+tower's numbers and code, the tokens of its prompts and how they are averaged.
+"""
+
+import hashlib
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model_zoo import cache
+from model_zoo.errors import WeightsError
+from model_zoo.formats import safetensors_file
+
+Tokenizer = Callable[[list[str]], Tensor]
+
+CLASSES_A_PASS = 10
+"""As open_clip's `build_zero_shot_classifier`: another number would round the last bits otherwise."""
+
+_log = logging.getLogger("model_zoo")
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Names of the classes in the order of their labels, and templates with `{}` in the place of a name."""
+
+    names: tuple[str, ...]
+    templates: tuple[str, ...]
+
+    def texts(self, names: tuple[str, ...]) -> list[str]:
+        """All prompts of `names`, class by class."""
+        return [template.replace("{}", name) for name in names for template in self.templates]
+
+
+class ZeroShotClassifier(nn.Module):
+    """Logits [n, classes] of normalised images [n, 3, h, w]: scaled cosines of an image's embedding and each class's.
+
+    As open_clip's `get_logits`: `exp(logit_scale) * image @ head`, and the bias where the model has one.
+    """
+
+    derived = ("head",)
+    """No part of the model's identity: kernels differ in its last bits; `made_from` tells all that it comes from."""
+
+    head: Tensor
+
+    def __init__(self, towers: Any, head: Tensor, made_from: str) -> None:
+        """`head`: float [width, classes], columns of length one; `made_from`: its key (`head_of`)."""
+        super().__init__()
+        self.visual = towers.visual
+        self.logit_scale = towers.logit_scale
+        self.logit_bias = getattr(towers, "logit_bias", None)
+        self.register_buffer("head", head)
+        self.made_from = made_from
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.visual(images)
+        features = features[0] if isinstance(features, tuple) else features  # CoCa gives its tokens too
+        logits: Tensor = self.logit_scale.exp() * F.normalize(features, dim=-1) @ self.head
+        return logits if self.logit_bias is None else logits + self.logit_bias
+
+
+def head_of(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> tuple[Tensor, str]:
+    """The head of `prompts`, [width, classes], and the key of all that it is made from; kept in the cache."""
+    key = _key(towers, tokenizer, prompts)
+    place = cache.cache_dir() / "heads" / f"{key}.safetensors"
+    if (kept := _kept(place)) is not None:
+        return kept, key
+    count = len(prompts.names) * len(prompts.templates)
+    _log.warning("making a zero-shot head of %d texts; it is kept in %s", count, place.parent)
+    head = _made(towers, tokenizer, prompts)
+    _keep(place, head)
+    return head, key
+
+
+def _made(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> Tensor:
+    """The mean of each class's embeddings, each and the mean of length one; on a GPU where there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    towers.to(device)
+    groups = (prompts.names[i : i + CLASSES_A_PASS] for i in range(0, len(prompts.names), CLASSES_A_PASS))
+    with torch.no_grad():
+        columns = [_columns(towers, tokenizer(prompts.texts(names)).to(device), len(names)) for names in groups]
+    towers.to("cpu")
+    return torch.cat(columns, dim=1).cpu().contiguous()
+
+
+def _columns(towers: Any, tokens: Tensor, classes: int) -> Tensor:
+    embeddings = towers.encode_text(tokens, normalize=True)
+    means = embeddings.reshape(classes, len(tokens) // classes, -1).mean(dim=1)
+    columns: Tensor = (means / means.norm(dim=1, keepdim=True)).T
+    return columns
+
+
+def _key(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> str:
+    """SHA-256 (hex) of the text tower, the tokens and this module's own rule."""
+    digest = hashlib.sha256(inspect.getsource(_columns).encode() + str(CLASSES_A_PASS).encode())
+    for part in _described(towers):
+        digest.update(part)
+    tokens = tokenizer(prompts.texts(prompts.names))
+    digest.update(f"{tuple(tokens.shape)} {len(prompts.templates)}".encode())
+    digest.update(tokens.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _described(towers: nn.Module) -> Iterator[bytes]:
+    """Everything of the towers but the visual one: layers as they print, parameters and buffers."""
+    for name, module in towers.named_modules():
+        if not _is_visual(name) and name:
+            yield f"{name} {type(module).__module__}.{type(module).__qualname__} {module.extra_repr()}\n".encode()
+    for name, tensor in sorted([*towers.named_parameters(), *towers.named_buffers()]):
+        if not _is_visual(name):
+            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+            yield tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _is_visual(name: str) -> bool:
+    return name.partition(".")[0] in ("visual", "logit_scale", "logit_bias")
+
+
+def _kept(place: Path) -> Tensor | None:
+    """The head in the cache, if it is whole; it is made anew otherwise."""
+    try:
+        return safetensors_file.read(place)["head"] if place.is_file() else None
+    except (WeightsError, KeyError):
+        return None
+
+
+def _keep(place: Path, head: Tensor) -> None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        safetensors_file.write(place, {"head": head}, {})
+    except OSError as error:
+        _log.warning("the zero-shot head is not kept: %s", error)
