@@ -34,7 +34,7 @@ MOST_PARAMETERS = 100_000_000
 
 
 @dataclass(frozen=True)
-class Network:
+class OwnersNetwork:
     """One model of an owner: how it is made without weights, and how the owner's own code reads a file of them."""
 
     name: str
@@ -42,14 +42,14 @@ class Network:
     read: Callable[[Path], nn.Module]
 
 
-def torchvision_networks() -> Iterator[Network]:
+def torchvision_networks() -> Iterator[OwnersNetwork]:
     """All classifiers; read as `get_model(weights=...)` reads what it has fetched."""
     from torchvision import models
 
     for name in models.list_models(module=models):
         quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
         make = functools.partial(models.get_model, name, weights=None, **quiet)
-        yield Network(f"torchvision:{name}", make, functools.partial(_read_by_torchvision, name))
+        yield OwnersNetwork(f"torchvision:{name}", make, functools.partial(_read_by_torchvision, name))
 
 
 def _read_by_torchvision(name: str, path: Path) -> nn.Module:
@@ -64,7 +64,7 @@ def _read_by_torchvision(name: str, path: Path) -> nn.Module:
     return net
 
 
-def timm_networks(per_family: int = PER_FAMILY) -> Iterator[Network]:
+def timm_networks(per_family: int = PER_FAMILY) -> Iterator[OwnersNetwork]:
     """Of each of timm's modules, the smallest architectures with ImageNet-1k weights; read by timm's own loader."""
     timm = import_timm()
     for module in timm.list_modules():
@@ -73,11 +73,11 @@ def timm_networks(per_family: int = PER_FAMILY) -> Iterator[Network]:
             yield timm_network(name)
 
 
-def timm_network(name: str) -> Network:
+def timm_network(name: str) -> OwnersNetwork:
     """timm's model `name`, by timm's own code."""
     timm = import_timm()
     classes = timm.get_pretrained_cfg(name).num_classes
-    return Network(
+    return OwnersNetwork(
         f"timm:{name}",
         lambda: timm.create_model(name, num_classes=classes),
         lambda path: timm.create_model(
@@ -142,7 +142,7 @@ def without_initial_weights() -> Iterator[None]:
         yield
 
 
-def compare(network: Network, folder: Path) -> Finding:
+def compare(network: OwnersNetwork, folder: Path) -> Finding:
     """The logits of both sides on one picture of noise, compared bit for bit."""
     path = folder / "weights.pth"
     with without_initial_weights(), warnings.catch_warnings():
@@ -170,7 +170,7 @@ def _logits(net: nn.Module, images: Tensor) -> Tensor:
     return found
 
 
-OWNERS: dict[str, Callable[[], Iterator[Network]]] = {"torchvision": torchvision_networks, "timm": timm_networks}
+OWNERS: dict[str, Callable[[], Iterator[OwnersNetwork]]] = {"torchvision": torchvision_networks, "timm": timm_networks}
 
 
 def main() -> int:

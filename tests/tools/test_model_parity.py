@@ -9,7 +9,7 @@ from torch import nn
 
 from model_zoo.fit import Fit
 from tools import model_parity
-from tools.model_parity import Network, compare, timm_network, torchvision_networks
+from tools.model_parity import OwnersNetwork, compare, timm_network, torchvision_networks
 
 SMALL_TORCHVISION = ("mnasnet0_5", "mnasnet0_75", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5",
                      "squeezenet1_0", "squeezenet1_1", "resnet18", "efficientnet_b0", "googlenet")  # fmt: skip
@@ -22,7 +22,7 @@ SMALL_TIMM = (
 """Kinds of network as unlike as possible; the names of those that some release of timm lacks are passed over."""
 
 
-def sample() -> list[Network]:
+def sample() -> list[OwnersNetwork]:
     from model_zoo.nets.with_timm import import_timm
 
     chosen, timm = random.Random(17), import_timm()
@@ -35,7 +35,7 @@ def sample() -> list[Network]:
 
 
 @pytest.mark.parametrize("network", sample(), ids=lambda network: network.name)
-def test_a_sample_of_saved_networks_gives_its_owners_logits(network: Network, tmp_path: Path) -> None:
+def test_a_sample_of_saved_networks_gives_its_owners_logits(network: OwnersNetwork, tmp_path: Path) -> None:
     assert compare(network, tmp_path).verdict == "equal"
 
 
@@ -60,6 +60,6 @@ def test_logits_that_say_nothing_are_no_proof(tmp_path: Path) -> None:
             return torch.zeros(len(images), 1000)
 
     network = timm_network("resnet10t.c3_in1k")
-    silent = Network(network.name, network.make, lambda _: Silent())
+    silent = OwnersNetwork(network.name, network.make, lambda _: Silent())
     assert compare(silent, tmp_path).why == "the owner's own logits say nothing"
     assert model_parity.OWNERS.keys() == {"torchvision", "timm"}
