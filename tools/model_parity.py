@@ -65,7 +65,7 @@ def _read_by_torchvision(name: str, path: Path) -> nn.Module:
 
 
 def timm_networks(per_family: int = PER_FAMILY) -> Iterator[OwnersNetwork]:
-    """Of each of timm's modules, the smallest architectures with ImageNet-1k weights; read by timm's own loader."""
+    """The smallest architectures with ImageNet-1k weights of each of timm's modules; read by timm's own loader."""
     timm = import_timm()
     for module in timm.list_modules():
         sizes = {name: count for name in _imagenet_models(module) if (count := parameters_of(name)) < MOST_PARAMETERS}
