@@ -43,7 +43,7 @@ class RunModel:
             raise SchemaError(f"an input's size is a whole number, found {self.input['size']!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a folder has one a cell
 class RunEntry:
     """A line of a run's plan: a suite wants this condition of this model, which is this cell."""
 

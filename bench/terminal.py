@@ -55,7 +55,7 @@ def show(columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | 
     if how.kind == "table":
         print_table(columns, texts, how)
         return
-    given = texts if raw is None or how.kind in ("markdown", "latex") else raw
+    given = texts if raw is None or how.kind not in MACHINES else raw
     names = choose(list(given[0]) if given else [column.name for column in columns], how.columns)
     print(render([{name: row[name] for name in names} for row in given], how.kind, caption), end="")
 
@@ -75,6 +75,9 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
         print("\n".join(wrap(said, limit or cell_len(said))))
 
 
+MACHINES = ("csv", "tsv", "json")
+"""Formats of rows as they are, which need no texts."""
+
 RESULT_COLUMNS = (
     TextColumn("model", heading=True),
     TextColumn("suite"),
@@ -93,10 +96,12 @@ def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
     """A suite's metrics, and the accuracy of each of its conditions (single severities are left to the other formats),
     with 95 % intervals and what keeps a number from being believed or whole."""
     how = how or HowShown("table")
-    show(RESULT_COLUMNS, [_texts(row) for row in rows(_condensed(frame))], how, rows(frame), "95 % intervals; n images")
+    raw = rows(frame)
+    texts = [] if how.kind in MACHINES else [_texts(row) for row in rows(_condensed(frame))]
+    show(RESULT_COLUMNS, texts, how, raw, "95 % intervals; n images")
     remarks = [
-        *sorted({_doubt(row) for row in rows(frame) if row["reliability"] in DOUBTS}),
-        *sorted({f"subset of {r['suite']}: {r['subset']}" for r in rows(frame) if r["subset"]}),
+        *sorted({_doubt(row) for row in raw if row["reliability"] in DOUBTS}),
+        *sorted({f"subset of {r['suite']}: {r['subset']}" for r in raw if r["subset"]}),
         *(f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])),
     ]
     for remark in remarks:

@@ -42,9 +42,10 @@ def _compare(arguments: argparse.Namespace) -> int:
         pair, why = next(iter(found.refused.items()))
         raise UsageError(f"{pair} cannot be compared: {why}")
     _show(found, HowShown.of(arguments))
-    for file, frame in ((arguments.csv, found.table), (arguments.images, found.images)):
-        if file:
-            write_file(file, to_csv(frame))
+    if arguments.csv:
+        write_file(arguments.csv, to_csv(found.table))
+    if arguments.images:
+        write_file(arguments.images, to_csv(found.images))
     return 0
 
 

@@ -55,6 +55,8 @@ class PictureCache:
 
     def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:  # noqa: ARG002
         """Keep `shown`, and forget the oldest that no longer fit."""
+        if self._shown.get(key) is shown:
+            return
         self.used += shown.bytes - (self._shown[key].bytes if key in self._shown else 0)
         self._shown[key] = shown
         while self.used > self.limit and len(self._shown) > 1:

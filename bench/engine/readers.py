@@ -17,10 +17,10 @@ Task = tuple[Future[Any], Callable[[], Any]]
 class Readers:
     """`count` daemon threads, which end with it; Pillow leaves the interpreter lock while it works."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, name: str = "read") -> None:
         self._waiting: SimpleQueue[Task | None] = SimpleQueue()
         for number in range(count):
-            Thread(target=_work, args=(self._waiting,), name=f"read-{number}", daemon=True).start()
+            Thread(target=_work, args=(self._waiting,), name=f"{name}-{number}", daemon=True).start()
         weakref.finalize(self, _dismiss, self._waiting, count)
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:

@@ -1,5 +1,6 @@
 """`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
 
+import functools
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -22,6 +23,7 @@ from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.stopping import Stopping, check_stoppable
 from bench.engine.tally import Tally
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
+from bench.engine.writers import WRITERS, Writers
 from bench.errors import UsageError
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
@@ -131,6 +133,7 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
     with (
         sole_driver(store, book.run_id, prepared.options.shard),
         reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
+        closing(Writers(functools.partial(keep, store), WRITERS if prepared.cluster else 0)) as writers,
         closing(_executor(prepared, queue, book, progress.said)) as outcomes,
     ):
         stopping = Stopping(plan, store)
@@ -138,25 +141,27 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
             if isinstance(outcome, Failed):
                 progress.said(str(outcome))
                 tally.failed(outcome)
-                if outcome.final:
-                    queue.extend(verdicts.finished(outcome.work))
-                continue
-            book.open()
-            keep(store, outcome)
-            if isinstance(outcome.work, Unit) and (parts := outcome.whole):
-                stopping.note(outcome.work, parts, queue)
-            queue.extend(verdicts.finished(outcome.work, stopping.stopped))
-            for note in notes_of(outcome):
-                if note not in said:
-                    progress.said(note)
-                said.add(note)
-            tally.count(outcome)
-            progress.finished(
-                outcome.work.name if isinstance(outcome.work, ReliabilityCheck) else outcome.work.setup.name,
-                outcome.work.images,
-            )
-            if on_unit and isinstance(outcome.work, Unit):
-                on_unit(outcome.work)
+            else:
+                book.open()
+                writers.put(outcome)
+                if isinstance(outcome.work, Unit) and (parts := outcome.whole):
+                    stopping.note(outcome.work, parts, queue)
+            # Verdicts read what is written, and may be the next work: where none is left, all writes are waited for.
+            for done in writers.finished(every=not queue or isinstance(outcome, Failed)):
+                queue.extend(verdicts.finished(done.work, stopping.stopped))
+                for note in notes_of(done):
+                    if note not in said:
+                        progress.said(note)
+                    said.add(note)
+                tally.count(done)
+                progress.finished(
+                    done.work.name if isinstance(done.work, ReliabilityCheck) else done.work.setup.name,
+                    done.work.images,
+                )
+                if on_unit and isinstance(done.work, Unit):
+                    on_unit(done.work)
+            if isinstance(outcome, Failed) and outcome.final:
+                queue.extend(verdicts.finished(outcome.work))
     tally.check()
 
 

@@ -1,5 +1,6 @@
 """`bench compare`: models of a results folder in pairs, image by image, under like protocols only."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations
@@ -10,7 +11,8 @@ import pandas as pd
 
 from bench.condition import Condition
 from bench.errors import IncompleteError, UsageError
-from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.folder.answers import Answers, AnswersReader
+from bench.folder.reader import ResultsFolder
 from bench.folder.tables import suite_protocol
 from bench.known_models import SHORT
 from bench.metrics.accuracy import correct
@@ -26,8 +28,8 @@ from model_zoo.errors import suggestion
 MCE = "mCE"
 """Stands for a condition in the rows of mCE's difference."""
 
-Cells = dict[str, LoadedCell]
-"""One model's cells by condition."""
+Cells = dict[str, Answers]
+"""One model's cells by condition, whether each image is right."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,24 @@ class Pairs:
         `p_holm` is corrected over the `family` pairs that there are of the folder's models under the same condition
         and protocol, whichever of them are asked for: as the leaderboard's ranks and pages have it; `kappa` is error
         consistency (`bench.metrics.consistency`)
-    images: those on which exactly one of a pair is right
     refused: pairs that share no condition under one protocol, with what differs
+    folder: where the records are
+    alike: the ids of two cells for each pair and condition that is compared
     """
 
     table: pd.DataFrame
-    images: pd.DataFrame
     refused: dict[str, str]
+    folder: ResultsFolder
+    alike: dict[tuple[str, str, str], tuple[str, str]]
+
+    @functools.cached_property
+    def images(self) -> pd.DataFrame:
+        """Those on which exactly one of a pair is right, by pair and condition, read when they are asked for."""
+        found = []
+        for (a, b, condition), pair in self.alike.items():
+            mine, other = (self.folder.load(cell).records for cell in pair)
+            found.append(changed(mine, other).assign(condition=condition, a=a, b=b))
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
@@ -80,8 +93,9 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
     names = [_which(folder, model) for model in models] or sorted(set(folder.labels.values()))
     if len(set(names)) < 2:
         raise UsageError(f"{directory}: two models are needed to compare, found {', '.join(names) or 'none'}")
-    cells = {name: _cells(folder, name) for name in names}
-    tables, images, refused = [], [], {}
+    reader = AnswersReader(folder)
+    cells = {name: _cells(reader, name) for name in names}
+    tables, alike, refused = [], {}, {}
     for a, b in combinations(dict.fromkeys(names), 2):
         like = _like(cells[a], cells[b])
         if not like:
@@ -91,11 +105,11 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
             raise IncompleteError(f"{directory} is incomplete; repeat the command of the run: {gaps[0]}")
         rows = [*_rows(cells[a], cells[b], like), *_mce(cells[a], cells[b], like)]
         tables += [{"a": a, "b": b, **row} for row in rows]
-        images += [changed(cells[a][n].records, cells[b][n].records).assign(condition=n, a=a, b=b) for n in like]
+        alike |= {(a, b, name): (cells[a][name].cell.id, cells[b][name].cell.id) for name in like}
     table = pd.DataFrame(tables)
     if tables:
-        table = _Family(folder).corrected(table, cells)
-    return Pairs(table, pd.concat(images, ignore_index=True) if images else pd.DataFrame(), refused)
+        table = _Family(reader).corrected(table, cells)
+    return Pairs(table, refused, folder, alike)
 
 
 class _Family:
@@ -105,10 +119,10 @@ class _Family:
     which nobody asked for one by one, are one family together.
     """
 
-    def __init__(self, folder: ResultsFolder) -> None:
-        self.folder = folder
+    def __init__(self, reader: AnswersReader) -> None:
+        self.reader = reader
         self._cells: dict[str, list[str]] = {}
-        for cell_id, cell in folder.cells.items():
+        for cell_id, cell in reader.folder.cells.items():
             self._cells.setdefault(cell.protocol.condition, []).append(cell_id)
 
     def corrected(self, table: pd.DataFrame, cells: Mapping[str, Cells]) -> pd.DataFrame:
@@ -135,13 +149,13 @@ class _Family:
         names = list(shares.columns)
         return pd.DataFrame(paired_p(shares.to_numpy(dtype=float)), names, names)
 
-    def _alike(self, cell: Cell) -> dict[str, LoadedCell]:
+    def _alike(self, cell: Cell) -> dict[str, Answers]:
         """Every model's complete cell under the protocol of `cell`."""
         found = {}
         for cell_id in self._cells[cell.protocol.condition]:
-            loaded = self.folder.load(cell_id)
+            loaded = self.reader.load(cell_id)
             if loaded.complete and loaded.cell.protocol == cell.protocol:
-                found[self.folder.label(loaded.cell)] = loaded
+                found[self.reader.folder.label(loaded.cell)] = loaded
         return found
 
     def _shares(self, cell: Cell) -> pd.DataFrame:
@@ -153,15 +167,17 @@ class _Family:
         wanted = [name for name in mine if Condition.parse(name).severity]
         by_condition = {name: self._alike(mine[name].cell) for name in wanted}
         everywhere = set.intersection(*(set(found) for found in by_condition.values()))
-        frames = {m: {name: by_condition[name][m].records for name in wanted} for m in sorted(everywhere)}
-        return pd.DataFrame({model: mce_per_image(each) for model, each in frames.items()}).dropna()
+        shares = {
+            m: mce_per_image({name: by_condition[name][m].records for name in wanted}) for m in sorted(everywhere)
+        }
+        return pd.DataFrame(shares).dropna()
 
 
 def _holm_together(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Symmetric tables of p, the pairs of all of them Holm-corrected together."""
     corners = [np.triu_indices(len(table), 1) for table in tables]
     pairs = zip(tables, corners, strict=True)
-    adjusted = np.asarray(holm([p for table, corner in pairs for p in table.to_numpy()[corner].tolist()]))
+    adjusted = holm(np.concatenate([np.empty(0), *(table.to_numpy()[corner] for table, corner in pairs)]))
     found, start = [], 0
     for table, corner in zip(tables, corners, strict=True):
         matrix = np.ones(table.shape)
@@ -175,12 +191,13 @@ def _pairs(tables: Sequence[pd.DataFrame]) -> int:
     return sum(len(table) * (len(table) - 1) // 2 for table in tables)
 
 
-def _cells(folder: ResultsFolder, model: str) -> Cells:
+def _cells(reader: AnswersReader, model: str) -> Cells:
     """The model's cells by condition, the one with most images where there are several."""
+    folder = reader.folder
     label = _which(folder, model)
     ids = [cell_id for cell_id, cell in folder.cells.items() if folder.label(cell) == label]
     ids.sort(key=lambda cell_id: folder.cells[cell_id].protocol.images)
-    return {folder.cells[cell_id].protocol.condition: folder.load(cell_id) for cell_id in ids}
+    return {folder.cells[cell_id].protocol.condition: reader.load(cell_id) for cell_id in ids}
 
 
 def _which(folder: ResultsFolder, asked: str) -> str:

@@ -154,7 +154,7 @@ class ResultsFolder:
                 tables.append(part)
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
-        records = pa.concat_tables(tables) if tables else _NOTHING
+        records = pa.concat_tables(tables).combine_chunks() if tables else _NOTHING
         sample = sample_of(tables[0].schema) if tables else {}
         problems += [*self._unread(cell_id, files), *_unlike_sets(tables)]
         if not problems and "content" in records.column_names:

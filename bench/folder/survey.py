@@ -81,7 +81,11 @@ def _keep_shares(suite: LoadedSuite, found: Survey) -> None:
             except MissingConditionError:
                 continue
             column = BoardColumn(wanted.suite, metric.name, suite.protocol, wanted.version)
-            found.shares.setdefault(column, {})[wanted.model] = share
+            shares = found.shares.setdefault(column, {})
+            first = next(iter(shares.values()), share)
+            if share.index.equals(first.index):
+                share = share.set_axis(first.index)  # one index of 50,000 names, not one a model
+            shares[wanted.model] = share
 
 
 def headlines(suite: str) -> tuple[str, ...]:

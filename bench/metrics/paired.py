@@ -97,12 +97,10 @@ def mce_difference(a: Frames, b: Frames) -> Estimate:
     return mean_estimate((share_a - share_b).to_numpy())
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Adjusted p-values in the given order (Holm 1979, Scandinavian Journal of Statistics 6, 65-70)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    running = 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = running
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(np.arange(len(p), 0, -1) * p[order], 1.0))
     return adjusted

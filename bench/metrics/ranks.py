@@ -36,7 +36,7 @@ def adjusted_p(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     p = paired_p(shares)
     upper = np.triu_indices(len(p), 1)
     adjusted = np.ones_like(p)
-    adjusted[upper] = holm(p[upper].tolist())
+    adjusted[upper] = holm(p[upper])
     return np.minimum(adjusted, adjusted.T)
 
 

@@ -10,8 +10,10 @@ from statsmodels.stats.multitest import multipletests
 import bench
 from bench.cli import main
 from bench.errors import UsageError
+from bench.folder.answers import AnswersReader
 from bench.folder.compare import MCE, compare_models, compare_pairs
-from bench.metrics.accuracy import accuracy
+from bench.folder.reader import ResultsFolder
+from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES, mce, mce_per_image
 from bench.parts import put_cell, put_part
@@ -108,3 +110,24 @@ def test_the_command_compares_all(runs: Path, tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "pairs.csv").read_text().startswith("a,b,condition,difference,low,high")
     assert main(["compare", str(runs)]) == UsageError.exit_code
     assert main(["compare", "a", "c", str(runs)]) == UsageError.exit_code
+
+
+def test_the_bits_that_pairs_are_compared_by_say_what_the_records_say(tmp_path: Path) -> None:
+    store, n = Store(tmp_path), 21
+    for seed, model in enumerate("ab"):
+        rng = np.random.default_rng(seed)
+        cell = Cell(model, model * 64, {}, Protocol("imagenet", "m", n, "imagenet1k", "imagenet/clean", "canonical"))
+        unread = [None if ok else "unreadable" for ok in rng.uniform(size=n) < 0.7]
+        values = [None if reason else float(v) for reason, v in zip(unread, rng.uniform(size=n), strict=True)]
+        predictions = [None if v is None else int(3 * v) for v in values]
+        put_cell(store, cell)
+        columns = RecordColumns([f"i{k}" for k in range(n)], [1] * n, predictions, values, values, unread)
+        put_part(store, cell, UnitKey(0, n), columns.table())
+    folder = ResultsFolder(tmp_path)
+    reader = AnswersReader(folder)
+    for cell_id in folder.cells:
+        loaded, answers = folder.load(cell_id), reader.load(cell_id)
+        assert correct(answers.records).equals(correct(loaded.records))
+        assert 0 < correct(answers.records).sum() < len(correct(answers.records)) < n
+        assert answers.problems == loaded.problems == ()
+        assert answers.ids is reader.load(next(iter(folder.cells))).ids, "which cells of the same images share"

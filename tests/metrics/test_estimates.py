@@ -140,3 +140,10 @@ def test_a_suite_read_from_arrow_has_the_numbers_of_its_frames(change: str) -> N
         assert corruption_error(name)(suite).value == pytest.approx(100 * expected((name,)) / ALEXNET_ERROR[name])
     assert mce(suite) == mce(frames)
     assert mce(suite).n == (11 if change.startswith("one") else 12)
+
+
+@pytest.mark.parametrize("n", [2400, 2600])
+def test_the_bootstrap_of_many_images_draws_as_that_of_few(n: int) -> None:
+    """2,500 images is where draws are kept as bytes."""
+    values = np.random.default_rng(0).uniform(size=n)
+    assert bootstrap_mean(values) == pytest.approx(bootstrap(lambda weights: float(weights @ values) / n, n), rel=1e-12)
