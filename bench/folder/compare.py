@@ -95,7 +95,9 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
         raise UsageError(f"{directory}: two models are needed to compare, found {', '.join(names) or 'none'}")
     reader = AnswersReader(folder)
     cells = {name: _cells(reader, name) for name in names}
-    tables, alike, refused = [], {}, {}
+    tables: list[dict[str, object]] = []
+    alike: dict[tuple[str, str, str], tuple[str, str]] = {}
+    refused: dict[str, str] = {}
     for a, b in combinations(dict.fromkeys(names), 2):
         like = _like(cells[a], cells[b])
         if not like:
