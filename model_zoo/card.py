@@ -64,6 +64,7 @@ from model_zoo.traits import NO_TRAITS, Traits
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
+"""Every method, in the order of its colours and marks in charts."""
 
 Interpolation = Literal[
     "bilinear", "bicubic", "nearest", "box", "hamming", "lanczos", "cv2_cubic", "tf1_bicubic", "tf1_bilinear"

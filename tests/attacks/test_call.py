@@ -61,6 +61,12 @@ def test_ids_make_it_the_attack_of_a_run(subject: Subject) -> None:
     assert torch.equal(run.adversarial, call.adversarial)
 
 
+def test_the_attacks_are_those_of_the_contract() -> None:
+    """An empty table would leave the tests below without a case."""
+    known = "pgd pgdbest apgd-ce apgd-dlr apgd-pm apgd-t fab-t square bim mi-fgsm mi-pgd cw-pgd transfer"
+    assert {*known.split(), "autoattack", "aa-fast"} <= set(bench.list_attacks()) == set(ATTACKS)
+
+
 @pytest.mark.parametrize(
     "name", sorted(set(ATTACKS) - {"autoattack", "fab-t", "square", "aa-fast", "apgd-t", "transfer"})
 )

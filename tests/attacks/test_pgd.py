@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from bench.attacks.base import Attack
 from bench.attacks.pgd import Pgd
 from bench.attacks.presets import make_pgd
+from bench.attacks.randomness import generator
 from bench.attacks.search import NewImages
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
@@ -83,6 +84,36 @@ def test_random_starts_fill_the_ball_and_belong_to_the_image(subject: Subject, n
     # the step of 1e-9 follows a gradient that other batches round otherwise: two roundings of pixels in [0, 1]
     torch.testing.assert_close(first, again, rtol=0, atol=2 * 2**-24)
     assert not torch.equal(first, adversarial(attack, subject, seed=1))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_random_start_is_uniform_in_the_ball(norm: str) -> None:
+    """In Linf every pixel moves by a uniform draw of [-eps, eps]; in L2 the distance over eps, to the power of the
+    number of pixels, is uniform in [0, 1]. Four standard errors are allowed."""
+    eps, n = 0.1, 40
+    images = torch.full((n, 3, 8, 8), 0.5)
+    generators = [generator(0, str(i), "pgd", 0) for i in range(n)]
+    zeros = torch.zeros(n, dtype=torch.int64)
+    new = NewImages(zeros, zeros, images, zeros, zeros, generators)
+    moved = Pgd(norm, eps, 1, 1e-9).start(new).x - images
+    if norm == "linf":
+        drawn = (moved / eps).flatten().double()
+        assert drawn.abs().max() <= 1 + 1e-6
+        assert abs(drawn.mean()) < 4 * (1 / 3 / len(drawn)) ** 0.5
+        assert abs(drawn.abs().mean() - 0.5) < 4 * (1 / 12 / len(drawn)) ** 0.5
+    else:
+        share = (moved.flatten(1).double().norm(dim=1) / eps) ** images[0].numel()
+        assert share.max() <= 1 + 1e-3
+        assert abs(share.mean() - 0.5) < 4 * (1 / 12 / n) ** 0.5
+
+
+def test_each_restart_is_a_trial_with_a_start_of_its_own(subject: Subject) -> None:
+    attack = make_pgd("linf", Fraction(1, 10**6), 1, Fraction(1, 10**6), restarts=4)
+    assert [trial.restart for trial in attack.trials] == [0, 1, 2, 3]
+    one = make_pgd("linf", Fraction(1, 10**6), 1, Fraction(1, 10**6))
+    found, single = (a.run(subject.net, subject.images, subject.labels, subject.ids) for a in (attack, one))
+    assert single.robust.any()
+    assert found.steps[found.robust].tolist() == (4 * single.steps[found.robust]).tolist()
 
 
 def test_a_restart_can_only_lower_robust_accuracy(subject: Subject) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.board.columns import CLEAN, DECIDING
-from bench.board.site.view import METHODS, Head, Row, ShownNumber
+from bench.board.site.view import Head, Row, ShownNumber
 from bench.condition import Condition, spell
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
+from model_zoo.card import METHODS
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 46

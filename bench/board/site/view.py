@@ -33,9 +33,6 @@ SHORT = {
 }
 """A suite's column head; the suite's own name stands below it, and is the head of suites that are not here."""
 
-METHODS = ("intriguing", "sat", "advprop", "nofrost", "standard")
-"""Methods in the order of their colours and marks in charts."""
-
 
 @dataclass(frozen=True)
 class ShownNumber:
