@@ -177,6 +177,7 @@ def written(field: str, value: Any) -> str:
         "denoising": "denoising",
         "share": f"{value} % clean",
         "consistent": "consistent batch norm",
+        "augmentation": "no augmentation" if value == "none" else str(value),
         "parent": f"from {value}",
         "separate": f"{value} batch norms" if value != 1 else "",
         "role": f"{value} branch",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SHORT = 24
 """Characters of a label that leave room for a second column of a panel's legend."""
 
+LEGEND_ROW = 0.13
+"""Inches of a line of a legend."""
+
 MOST_NAMES = 8
 """Marks of a panel that still have room for their names; of more, the legend tells the lines apart."""
 
@@ -56,7 +59,8 @@ def beside(
     """
     if not measured and not published:
         raise spec.missing(data)
-    figure, axes = style.panels(2 if published else 1, height=2.9)
+    rows = max(_legend_rows(measured), _legend_rows(published))
+    figure, axes = style.panels(2 if published else 1, height=2.9 + LEGEND_ROW * max(0, rows - 3))
     if measured:
         draw_series(axes[0], measured, x, y, measured_title, hollow=False)
     else:
@@ -82,8 +86,15 @@ def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: s
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title)
-    short = all(len(one.label) < SHORT for one in series)
-    style.legend(axes, columns=2 if short and len(series) > 3 else 1)
+    style.legend(axes, columns=_legend_columns(series))
+
+
+def _legend_columns(series: Sequence[Series]) -> int:
+    return 2 if len(series) > 3 and all(len(one.label) < SHORT for one in series) else 1
+
+
+def _legend_rows(series: Sequence[Series]) -> int:
+    return -(-len(series) // _legend_columns(series))
 
 
 def _write_names(axes: "Axes", series: Series) -> None:

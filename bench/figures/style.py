@@ -166,12 +166,21 @@ def note(axes: "Axes", text: str, characters: int = 44) -> None:
     axes.set_axis_off()
 
 
+LABELS = 0.42
+"""Inches that an axis' ticks and label take below it."""
+
+
 def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
-    """Below the panel, where it hides no mark; not at all where there is nothing to name."""
+    """Below the panel's label, where it hides no mark; not at all where there is nothing to name."""
+    from matplotlib.transforms import ScaledTranslation
+
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        below = -0.72 / axes.get_figure(root=True).get_figheight()  # type: ignore[union-attr]
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, below), "ncols": columns, **options}
+        below = ScaledTranslation(0, -LABELS, axes.get_figure(root=True).dpi_scale_trans)  # type: ignore[union-attr]
+        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": columns}
+        if "bbox_to_anchor" not in options:
+            place["bbox_transform"] = axes.transAxes + below
+        place |= options
         axes.legend(handles, [plain(label) for label in labels], columnspacing=1.0, handletextpad=0.4, **place)
 
 

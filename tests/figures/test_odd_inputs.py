@@ -128,3 +128,21 @@ def test_the_part_below_zero_is_compared_by_pairs_of_one_kind_of_network(tmp_pat
     figure = draw("sat-negative-part", Numbers(tmp_path, traits=traits))
     shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert shown == ["tiny_at", "tiny_sat_silu", "lab"]
+
+
+def test_many_models_leave_the_panel_its_room_and_the_legend_below_its_label(tmp_path: Path) -> None:
+    names = ["tiny_nofrost", *(f"lab_{i}" for i in range(8))]
+    traits = {name: cards()["tiny_mix"].traits for name in names[1:]}
+    for name in names:
+        for eps in (2, 8):
+            write_results(tmp_path, name, {"pgd": {pgd(20, eps): 0.5}})
+    data = Numbers(tmp_path, names, traits=traits)
+    figure = draw("nofrost-budgets", data)
+    with style.styled():
+        figure.canvas.draw()
+    (axes,) = figure.axes
+    legend, label = axes.get_legend(), axes.xaxis.label
+    assert legend is not None
+    assert len(legend.get_texts()) == 9
+    assert legend.get_window_extent().y1 <= label.get_window_extent().y0 + 1
+    assert axes.get_window_extent().height > figure.dpi, "an inch"
