@@ -146,3 +146,27 @@ def test_many_models_leave_the_panel_its_room_and_the_legend_below_its_label(tmp
     assert len(legend.get_texts()) == 9
     assert legend.get_window_extent().y1 <= label.get_window_extent().y0 + 1
     assert axes.get_window_extent().height > figure.dpi, "an inch"
+
+
+def test_a_network_whose_multiply_adds_nobody_can_count_is_named(tmp_path: Path) -> None:
+    for model in ("tiny_at", "tiny_at_deep", "lab"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    data = Numbers(tmp_path, traits={"lab": cards()["tiny_at"].traits})
+    BY_NAME["intriguing-depth"].draw(BY_NAME["intriguing-depth"], data)
+    assert "lab has no card that its multiply-adds could be counted from" in data.passed_over
+    assert not any(line.startswith("tiny_at ") for line in data.passed_over)
+
+
+def test_a_radar_s_names_fit_its_page(tmp_path: Path) -> None:
+    names = ["tiny_nofrost", "robustbench:Salman2020Do_R50", "timm:resnet50.a1_in1k", "file:lab"]
+    traits = {name: cards()["tiny_mix"].traits for name in names[1:]}
+    for name in names:
+        write_results(tmp_path, name, attacked(0.9, 0.5) | {"tiny-a": {"tiny-a/clean": 0.4}})
+    figure = draw("nofrost-radar", Numbers(tmp_path, names, traits=traits))
+    with style.styled():
+        figure.canvas.draw()
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1

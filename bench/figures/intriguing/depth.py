@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 def depth(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean and robust accuracy against multiply-adds, of networks that differ in depth alone."""
     told = [f for f in data.told(spec.needs) if f.separate == 1 and f.traits.only]
+    data.passed_over += [
+        f"{f.name} has no card that its multiply-adds could be counted from" for f in told if not f.flops
+    ]
     series, texts = [], []
     for images, label, column in (
         ("adversarial", "adversarial training, under attack", data.robust([f.name for f in told])),

@@ -26,6 +26,9 @@ AXES: dict[str, tuple[Suites, bool]] = {
 }
 """The radar's axes: suites with their metrics in order of preference, and whether these count errors."""
 
+SHORT_NAME = 14
+"""Letters of a name that leave room for three in a row."""
+
 
 @figure(
     "nofrost-radar",
@@ -43,7 +46,9 @@ def radar(spec: FigureSpec, data: Numbers) -> "Figure":
     shared = data.shared(rivals(spec, data), list(columns.values()))
     if len(columns) < 3 or len(shared) < 2:
         raise spec.missing(data)
-    figure = Figure(figsize=(style.ONE_COLUMN, 3.9), layout="constrained")
+    columns_of_names = 3 if max(map(len, shared)) <= SHORT_NAME else 2
+    height = 3.6 + 0.13 * -(-len(shared) // columns_of_names)
+    figure = Figure(figsize=(style.ONE_COLUMN, height), layout="constrained")
     axes = cast(PolarAxes, figure.add_subplot(projection="polar"))
     angles = np.linspace(0, 2 * np.pi, len(columns), endpoint=False)
     for index, name in enumerate(shared):
@@ -59,7 +64,7 @@ def radar(spec: FigureSpec, data: Numbers) -> "Figure":
     axes.set_xticks(angles, list(columns))
     axes.set_ylim(0, 100)
     axes.set_rgrids([25, 50, 75, 100], ["25", "50", "75", "100 %"], angle=180 / len(columns), fontsize=6)
-    style.legend(axes, columns=3, bbox_to_anchor=(0.5, -0.08))
+    style.legend(axes, columns=columns_of_names, bbox_to_anchor=(0.5, -0.08))
     about = "; ".join(f"{label}: {column.about()}" for label, column in columns.items())
     style.caption(figure, f"{spec.title}: accuracy on every axis. Measured: {about}. Published: no number verified.")
     return figure
