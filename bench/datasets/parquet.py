@@ -27,6 +27,13 @@ NO_LABEL = -1
 """What Hugging Face writes for pictures without a label, as the test set's."""
 
 
+MOST_ROWS = 2_000_000
+"""Rows of one file, at most: ImageNet's whole training set has 1.3 million, in some hundred files."""
+
+MOST_BYTES = 1 << 30
+"""Bytes of what is read of one row group, at most: of ImageNet's own files it is about 100 MB."""
+
+
 @dataclass(frozen=True)
 class ParquetRow:
     """One picture: its row group and row, its path in the set, and its label by ImageNet's order."""
@@ -113,9 +120,28 @@ class ParquetDataset(Dataset):
         with self._lock:
             if self._held[0] != place:
                 file, group = self._groups[place]
-                column = self._files[file].read_row_group(group, columns=["image.bytes"]).column("image")
-                self._held = (place, column.to_pylist())
+                table = read_bounded(self._files[file], group, ["image.bytes"], f"{self.name}: {self._files_at[file]}")
+                self._held = (place, table.column("image").to_pylist())
             return self._held[1]
+
+
+def read_bounded(file: pq.ParquetFile, group: int, columns: list[str], where: str) -> pa.Table:
+    """Some columns of a row group, a few rows at a time, so that a small file that says one long text a million times,
+    or packs zeros, fills no memory. Raises `DataError` where they have more than `MOST_BYTES`."""
+    about = file.metadata.row_group(group)
+    chunks = [about.column(i) for i in range(about.num_columns)]
+    size = sum(c.total_uncompressed_size for c in chunks if c.path_in_schema.startswith(tuple(columns)))
+    most = f"{where}: more than {MOST_BYTES} bytes in row group {group}; write the set with smaller groups"
+    if size > MOST_BYTES:
+        raise DataError(most)
+    rows = max(1, min(1000, MOST_BYTES // max(1, size)))
+    found, used = list[pa.RecordBatch](), 0
+    for batch in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+        used += batch.nbytes
+        if used > MOST_BYTES:
+            raise DataError(most)
+        found.append(batch)
+    return pa.Table.from_batches(found) if found else file.read_row_group(group, columns=columns)
 
 
 def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bool = False) -> ParquetDataset:
@@ -142,7 +168,9 @@ class ClassLabels:
         Raises `DataError` where names are not ImageNet's.
         """
         if file.schema_arrow.field("label").type == pa.string():
-            texts = sorted({str(t) for t in file.read(columns=["label"]).column("label").to_pylist() if t is not None})
+            groups = (read_bounded(file, g, ["label"], f"{name}: {path}") for g in range(file.num_row_groups))
+            told = {t for group in groups for t in group.column("label").unique().to_pylist()}
+            texts = sorted(str(t) for t in told if t is not None)
             return cls._named(dict(zip(texts, texts, strict=True)), path, name)
         names = _class_names(file.schema_arrow.metadata or {})
         return cls._named(dict(enumerate(names)), path, name) if names else cls(BY_NUMBERS, {})
@@ -182,6 +210,8 @@ def _open(file: Path, name: str) -> pq.ParquetFile:
         types = {field.name: field.type for field in opened.schema_arrow}
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{name}: {file}: damaged or ends early ({error}); fetch it again") from None
+    if opened.metadata.num_rows > MOST_ROWS:
+        raise DataError(f"{name}: {file}: {opened.metadata.num_rows} rows, where a file has {MOST_ROWS} at most")
     image, label = types.get("image"), types.get("label")
     fields = {inner.name: inner.type for inner in image} if image is not None and pa.types.is_struct(image) else {}
     listed = label is not None and pa.types.is_list(label) and pa.types.is_integer(label.value_type)
@@ -218,7 +248,7 @@ def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], 
 def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str | None, Any]]:
     """Path and label of each row. Raises `DataError` for rows without a label, or that cannot be read."""
     try:
-        table = file.read_row_group(group, columns=["label", "image.path"])
+        table = read_bounded(file, group, ["label", "image.path"], where)
         table.validate(full=True)
         labels, images = table.column("label").to_pylist(), _paths(table)
     except (pa.ArrowException, OSError, ValueError) as error:

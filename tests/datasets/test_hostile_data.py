@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from bench.datasets import parquet
 from bench.datasets.base import UnreadableError
 from bench.datasets.images import read_image
 from bench.datasets.matlab import read_structs
@@ -235,3 +236,42 @@ def test_a_damaged_description_in_the_decode_cache_is_written_anew(tmp_path: Pat
     found = DecodedCache(tmp_path).get(("m", 0), [None])
     assert found is not None
     np.testing.assert_array_equal(found.views[None], image)
+
+
+def parquet_set(file: Path, rows: int, **columns: object) -> Path:
+    """A small file that says one value of each column many times."""
+    image = pa.StructArray.from_arrays(
+        [pa.array([columns["bytes"]] * rows, pa.binary()), pa.array([columns["path"]] * rows, pa.string())],
+        names=["bytes", "path"],
+    )
+    label = pa.array([columns.get("label", 7)] * rows)
+    pq.write_table(pa.table({"image": image, "label": label}), file, compression="zstd", row_group_size=rows)
+    return file
+
+
+@pytest.mark.parametrize("column", ["bytes", "path", "label"])
+def test_a_small_parquet_set_that_says_much_many_times_takes_no_memory(
+    tmp_path: Path, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred times as much in memory as in the file: a limit of 4 MiB stands for the true one of 1 GiB."""
+    monkeypatch.setattr(parquet, "MOST_BYTES", 1 << 22)
+    long = "x" * 200_000
+    values: dict[str, object] = {"bytes": b"x", "path": "a.JPEG"}
+    values[column] = long.encode() if column == "bytes" else long
+    file = parquet_set(tmp_path / "validation.parquet", 300, **values)
+    assert file.stat().st_size < 1 << 20
+    before = pa.total_allocated_bytes()
+    pa.default_memory_pool().release_unused()
+    with pytest.raises(DataError, match=r"more than 4194304 bytes in row group 0; write the set with smaller groups"):
+        parquet.read_parquet([file], "imagenet", "imagenet1k").load(0)
+    assert pa.total_allocated_bytes() - before < 1 << 24
+
+
+def test_a_parquet_set_of_too_many_rows_is_refused_by_its_footer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST_ROWS", 10)
+    file = parquet_set(tmp_path / "validation.parquet", 11, bytes=b"x", path="a.JPEG")
+    monkeypatch.setattr(parquet, "read_bounded", lambda *_: pytest.fail("read"))
+    with pytest.raises(DataError, match="11 rows, where a file has 10 at most"):
+        parquet.read_parquet([file], "imagenet", "imagenet1k")
