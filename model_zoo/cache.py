@@ -15,7 +15,7 @@ SUMS = "SHA256SUMS"
 
 
 def cache_dir() -> Path:
-    """`BENCH_CACHE`, or `bench` in the platform's own cache folder."""
+    """`BENCH_CACHE`, or `bench` in the platform's own cache folder. Raises `WeightsError` for a user without a home."""
     if given := os.environ.get("BENCH_CACHE"):
         return Path(given).expanduser()
     if sys.platform == "win32":
@@ -24,7 +24,10 @@ def cache_dir() -> Path:
         own = "~/Library/Caches"
     else:
         own = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(own).expanduser() / "bench"
+    try:
+        return Path(own).expanduser() / "bench"
+    except RuntimeError:  # as in containers that run under a bare number
+        raise WeightsError("no home folder here to keep weights in; next: set BENCH_CACHE to a folder") from None
 
 
 def weights_dir(name: str) -> Path:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from model_zoo import cache, fetch, load, weights
+from model_zoo.cache import cache_dir
 from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
 from model_zoo.errors import WeightsError
 from model_zoo.fetch import Expected, direct_address, download
@@ -392,3 +393,17 @@ def test_weights_that_nobody_released_say_so(card: ModelCard) -> None:
     for act in (weights.where, weights.fetch, weights.verify, load.confirm):
         with pytest.raises(WeightsError, match=r"no weights \(see the README\); next: .*--weights FILE"):
             act(card)
+
+
+def test_a_user_without_a_home_is_told_of_bench_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers run under a number that no list of users has, without HOME."""
+    pwd = pytest.importorskip("pwd")
+
+    def nobody(number: int) -> None:
+        raise KeyError(number)
+
+    for name in ("BENCH_CACHE", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(WeightsError, match="set BENCH_CACHE to a folder"):
+        cache_dir()
