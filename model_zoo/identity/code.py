@@ -25,7 +25,12 @@ def is_users(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
     if not file:
         return module.__name__ == "__main__"
-    return not str(Path(file).resolve()).startswith(_library_roots())
+    place = Path(file).resolve()
+    return not (_INSTALLED & set(place.parts) or str(place).startswith(_library_roots()))
+
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages, those of another environment too, on which this one is built."""
 
 
 def home_of(thing: Any) -> ModuleType | None:

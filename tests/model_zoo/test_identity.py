@@ -331,3 +331,17 @@ def test_identities_of_the_embedded_models_are_all_unlike() -> None:
     for one, other in itertools.combinations(found, 2):
         assert one.exact != other.exact
         assert not alike(one.probe, other.probe)
+
+
+@pytest.mark.parametrize(("folder", "own"), [
+    ("lib/python3/dist-packages/theirs", False), ("other/lib/python3.11/site-packages/theirs", False), ("mine", True),
+])  # fmt: skip
+def test_packages_of_an_environment_below_this_one_are_nobodys_own(tmp_path: Path, folder: str, own: bool) -> None:
+    """In a venv upon the system's packages torch lies in another folder: as the user's code it was followed whole."""
+    from types import ModuleType
+
+    from model_zoo.identity.code import is_users
+
+    module = ModuleType("net")
+    module.__file__ = str(tmp_path / folder / "net.py")
+    assert is_users(module) is own
