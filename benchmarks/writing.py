@@ -1,0 +1,69 @@
+"""The driver's writing at 64 workers with units of a second: units a second stored, one by one and side by side.
+
+python benchmarks/writing.py [--workers 64] [--seconds 8] [--out DIR]     a disk that answers as DIR's does
+python benchmarks/writing.py --wait-ms 25                                 and one that takes so much longer
+"""
+
+import argparse
+import functools
+import tempfile
+import time
+from pathlib import Path
+
+from bench.engine.part import Part
+from bench.engine.plan import Unit
+from bench.engine.work import Done, keep
+from bench.engine.writers import WRITERS, Writers
+from bench.record import Cell, Protocol, RecordColumns, UnitKey
+from bench.store import Store
+from bench.suites.base import UNIT_IMAGES, Setup
+
+
+def one(number: int) -> Done:
+    """A unit of 200 records."""
+    n, start = UNIT_IMAGES, number * UNIT_IMAGES
+    ids = [f"ILSVRC2012_val_{start + i:08d}" for i in range(n)]
+    values = [((7 * (start + i)) % 1000) / 1000 for i in range(n)]
+    table = RecordColumns(ids, [i % 1000 for i in range(n)], [i % 1000 for i in range(n)], values, values, [None] * n)
+    cell = Cell("fake", "0" * 64, {}, Protocol("imagenet", "m", 50_000, "imagenet1k", "imagenet/clean", "made up"))
+    return Done(Unit(Setup("imagenet"), UnitKey(start, start + n), ((0, cell),)), [Part(table.table())])
+
+
+def stored(out: Path, writers: int, workers: int, seconds: float, wait: float) -> float:
+    """Units a second that are stored while every worker hands in one each second."""
+    store = Store(out)
+
+    def write(done: Done) -> None:
+        keep(store, done)
+        time.sleep(wait)
+
+    ready = [one(number) for number in range(int(workers * seconds))]
+    queue = Writers(functools.partial(write), writers)
+    started, count = time.perf_counter(), 0
+    for number, done in enumerate(ready):
+        time.sleep(max(0.0, started + number / workers - time.perf_counter()))
+        queue.put(done)
+        count += sum(1 for _ in queue.finished(every=False))
+        if time.perf_counter() - started > seconds:
+            break
+    count += sum(1 for _ in queue.finished(every=True))
+    return count / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--wait-ms", type=float, default=0)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.out) as scratch:
+        for writers in (0, WRITERS):
+            found = stored(Path(scratch) / str(writers), writers, asked.workers, asked.seconds, asked.wait_ms / 1000)
+            name = f"{writers} writes side by side" if writers else "one write after the other"
+            print(f"{name}: {found:.1f} units a second of {asked.workers} handed in", flush=True)
+
+
+if __name__ == "__main__":
+    main()
