@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.board.site.build import SiteOptions, write_site
 from bench.datasets.table import parse_roots
 from bench.errors import UsageError
+from bench.folder.kept import KeptPictures
 from bench.published.outside import read_outside
 
 
@@ -19,17 +20,32 @@ def report(
     thumbnails: int = 0,
     data: str | Path | None = None,
     single_file: bool = False,
+    adversarial: str | Path | None = None,
 ) -> list[Path]:
     """Write the results folder `directory` as an HTML site that opens from disk into `out`; returns its pages, the
     leaderboard first.
 
     outside: files or folders of RobustBench's or timm's tables, shown as columns marked outside; thumbnails: number of
     each model's worst pictures on its page, read from `data`, a folder as for `bench run`; single_file: style and
-    script in each page, to be sent alone, in place of once in `assets/`. Raises `StoreError` for a folder without
+    script in each page, to be sent alone, in place of once in `assets/`; adversarial: the folder that a run's
+    `--keep-adversarial` left, None for where the runs of `directory` say. Raises `StoreError` for a folder without
     results, `UsageError` where `out` cannot be a folder, `DataError` where `data` is none.
     """
+    return write_site(directory, out, site_options(title, outside, thumbnails, data, single_file, adversarial))
+
+
+def site_options(
+    title: str = SiteOptions.title,
+    outside: Sequence[str | Path] = (),
+    thumbnails: int = 0,
+    data: str | Path | None = None,
+    single_file: bool = False,
+    adversarial: str | Path | None = None,
+) -> SiteOptions:
+    """What `report` was asked for, read and checked."""
     if thumbnails < 0:
         raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {thumbnails}")
     others = [number for path in outside for number in read_outside(Path(path))]
     roots = parse_roots(None if data is None else str(data), os.environ.get("BENCH_DATA"))
-    return write_site(directory, out, SiteOptions(title, others, thumbnails, roots, single_file))
+    kept = KeptPictures.parse(None if adversarial is None else str(adversarial))
+    return SiteOptions(title, others, thumbnails, roots, single_file, kept)

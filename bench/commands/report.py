@@ -4,6 +4,10 @@ import argparse
 from typing import Any
 
 from bench.commands.results import OUTSIDE
+from bench.errors import UsageError
+
+USUAL = ""
+"""Stands for `--serve` without a port."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -22,21 +26,43 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         help="N of each model's worst pictures on its page (default 0)",
     )
     add("--data", metavar="DIR|NAME=DIR,...", help="where thumbnails are read from, as for `bench run`")
+    add(
+        "--adversarial",
+        metavar="DIR",
+        help="attacked pictures to show, as `bench run --keep-adversarial` left them (default where the runs say)",
+    )
     add("--single-file", action="store_true", help="style and script in each page, to send one alone")
+    add(
+        "--serve",
+        nargs="?",
+        const=USUAL,
+        metavar="PORT",
+        help="show the site on this machine while runs go on, with their progress, until Ctrl-C; writes no --out",
+    )
     parser.set_defaults(func=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from bench.board.report import report
+    from bench.board.report import report, site_options
 
-    written = report(
-        arguments.dir,
-        arguments.out,
-        title=arguments.title,
-        outside=arguments.outside,
-        thumbnails=arguments.thumbnails,
-        data=arguments.data,
-        single_file=arguments.single_file,
-    )
+    told = {
+        name: getattr(arguments, name)
+        for name in ("title", "outside", "thumbnails", "data", "single_file", "adversarial")
+    }
+    if arguments.serve is not None:
+        from bench.board.live.server import serve
+
+        serve(arguments.dir, _port(arguments.serve), site_options(**told))
+        return 0
+    written = report(arguments.dir, arguments.out, **told)
     print(f"{written[0]} and {len(written) - 1} more pages; open it in a browser, no server is needed")
     return 0
+
+
+def _port(text: str) -> int | None:
+    """The port that was typed; None for none."""
+    if text == USUAL:
+        return None
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageError(f"--serve {text}: expected a port of 0 to 65535, 0 for any that is free")
+    return int(text)

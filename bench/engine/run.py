@@ -13,7 +13,6 @@ import pandas as pd
 from bench.datasets.table import SETS
 from bench.engine.contract import Contract, check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
-from bench.engine.keeping import KeptPictures
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, units
@@ -25,6 +24,7 @@ from bench.engine.tally import Tally
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
 from bench.engine.writers import WRITERS, Writers
 from bench.errors import UsageError
+from bench.folder.kept import KeptPictures
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
 from bench.options import RunOptions, Shard, keywords

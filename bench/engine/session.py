@@ -16,10 +16,10 @@ from bench.datasets.preprocess import input_spec
 from bench.datasets.sampled import sampled, take_sample
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.decoded import picture_cache
-from bench.engine.keeping import KeptPictures
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
 from bench.errors import DataError, UsageError
+from bench.folder.kept import KeptPictures
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.sequential import StopRule
 from bench.options.run import InputRule

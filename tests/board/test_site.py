@@ -3,28 +3,35 @@
 import json
 import re
 import shlex
-from base64 import b64encode
+import zlib
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_up import HOSTILE, LONG, write_folder
+from PIL import Image
 
 import bench
 from bench.board.leaderboard import make_board
 from bench.board.site.build import SiteOptions, write_site
 from bench.board.site.charts import curves, heat_map, scatter
 from bench.board.site.command import repeat
+from bench.board.site.differing import differing
+from bench.board.site.files import packed
 from bench.board.site.findings import findings
-from bench.board.site.pairs import payload
+from bench.board.site.pairs import _floor, payload
 from bench.board.site.view import figure, heads, page_names, parameters, rows
 from bench.cli import build_parser, main
 from bench.datasets.table import DataRoots
 from bench.errors import StoreError, UsageError
+from bench.folder.kept import KeptPictures
 from bench.folder.survey import survey
+from bench.metrics.paired import compare
 from bench.options import RunOptions
 from bench.testing import fake_model, write_pictures, write_results
 
@@ -164,12 +171,55 @@ def test_what_the_comparison_page_is_given_are_the_paired_counts(results: Path) 
     clean = records[records["condition"] == "imagenet/clean"]
     right = {m: set(f["image_id"][f["prediction"] == f["label"]]) for m, f in clean.groupby("model")}
     column = next(c for c in data["columns"] if c["name"] == "imagenet_accuracy")
+    frames = dict(iter(clean.drop_duplicates(["model", "image_id"]).groupby("model")))
     for i, a in enumerate(data["models"]):
-        for j, b in enumerate(data["models"][: i + 1]):
-            x, y = sorted((column["place"][i], column["place"][j]))
-            assert column["both"][y * (y + 1) // 2 + x] == len(right[a["name"]] & right[b["name"]]), (i, j)
+        for j, b in enumerate(data["models"]):
+            x, y = column["place"][i], column["place"][j]
+            if x <= y:
+                continue
+            at, pair = x * (x - 1) // 2 + y, compare(frames[a["name"]], frames[b["name"]])
+            assert column["later"][at] == len(right[a["name"]] - right[b["name"]]) == pair.only_a
+            assert column["earlier"][at] == len(right[b["name"]] - right[a["name"]]) == pair.only_b
+            ends = [column[name][at] for name in ("difference", "low", "high")]
+            assert ends == [round(1000 * value) for value in (pair.difference, pair.low, pair.high)]
+            assert column["holm"][at] <= 1
     mce = next(c for c in data["columns"] if c["name"] == "imagenet-c_mce")
     assert mce["place"][[m["name"] for m in data["models"]].index(LONG)] is None
+
+
+def test_the_pictures_that_differ_are_those_of_the_records(results: Path) -> None:
+    board = make_board(survey(results))
+    columns = heads(board)
+    models = rows(board, columns)
+    found = differing(board.survey, columns, models, None)["imagenet_accuracy"]
+    records = bench.records(results).query("condition == 'imagenet/clean'").drop_duplicates(["model", "image_id"])
+    table = records.assign(right=records["prediction"] == records["label"]).pivot(
+        index="image_id", columns="model", values="right"
+    )
+    split = table[table.nunique(axis=1) > 1]
+    assert set(found["ids"]) == set(split.index)
+    assert found["of"] == len(split)
+    for row, bits in zip(models, found["right"], strict=True):
+        right = np.unpackbits(np.frombuffer(b64decode(bits), np.uint8))[: len(split)]
+        assert right.tolist() == split.loc[found["ids"], row.model].astype(int).tolist()
+
+
+def test_what_is_large_is_packed() -> None:
+    data = {"a": "</script>", "b": list(range(200_000))}
+    text, deflated = packed(data)
+    assert deflated
+    assert json.loads(zlib.decompress(b64decode(text))) == data
+    assert packed({"a": "</script>"}) == ('{"a": "\\u003c/script\\u003e"}', False)
+
+
+def test_a_p_below_the_level_is_never_shown_at_it() -> None:
+    assert (_floor(0.049999), _floor(0.05), _floor(1.0), _floor(0.0), _floor(3.21987e-200)) == (
+        0.0499,
+        0.05,
+        1.0,
+        0.0,
+        3.21e-200,
+    )
 
 
 def test_a_rank_that_is_shared_says_so(site: Path) -> None:
@@ -244,9 +294,33 @@ def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewher
     records = bench.records(tmp_path / "r")
     worst = records[records["prediction"] != records["label"]].sort_values("margin")["image_id"].head(3)
     assert page.values("alt") == list(worst)
-    assert all(uri.startswith("data:image/webp;base64,") for uri in page.values("src"))
+    sources = [str(a["src"]) for tag, a in page.tags if tag == "img"]
+    assert all(uri.startswith("data:image/webp;base64,") for uri in sources)
     bare = SiteOptions(thumbnails=3)
     assert "Worst pictures" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
+
+
+def test_attacked_pictures_stand_side_by_side_with_what_was_added(tmp_path: Path) -> None:
+    kept, out = tmp_path / "kept", tmp_path / "r"
+    run = f"run --model tiny_std --suite pgd --eps 8/255 --steps 3 --limit 8 --reliability 0 --quiet --out {out}"
+    assert main([*run.split(), "--keep-adversarial", str(kept)]) == 0
+    page = Page(write_site(out, tmp_path / "s")[-1])
+    table = KeptPictures(kept).table(
+        "tiny_std", next(c for c in bench.records(out)["condition"].unique() if "pgd" in c)
+    )
+    broken = table[table["broken_by"].notna() & (table["broken_by"] != "clean")]
+    shown = broken["image_id"].head(6)
+    assert page.values("alt")[::3] == [f"{name} before the attack" for name in shown]
+    sources = [uri for uri in page.values("src") if uri.startswith("data:")]
+    pictures = [np.asarray(Image.open(BytesIO(b64decode(uri.partition(",")[2])))).astype(int) for uri in sources]
+    assert np.abs(pictures[1] - pictures[0]).max() <= 8 + 30  # WebP is not exact
+    assert np.abs(pictures[2] - 128).max() > 100
+    assert f"of {len(table)} kept pictures, {len(broken)} were right and became wrong" in " ".join(page.text.split())
+    for picture in kept.rglob("*.png"):
+        picture.write_bytes(b"cut off")
+    assert "What the attack did" not in Page(write_site(out, tmp_path / "s")[-1]).text
+    elsewhere = SiteOptions(kept=KeptPictures(tmp_path))
+    assert "What the attack did" not in Page(write_site(out, tmp_path / "s", elsewhere)[-1]).text
 
 
 def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:
@@ -272,7 +346,7 @@ def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:
 
 def _conditions(values: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame(
-        [{"condition": name, "value": v, "low": v - 0.1, "high": v + 0.1} for name, v in values.items()]
+        [{"condition": name, "value": v, "low": v - 0.1, "high": v + 0.1, "n": 50} for name, v in values.items()]
     )
 
 
@@ -287,6 +361,15 @@ def test_a_security_curve_begins_clean_and_runs_over_the_budgets_of_one_attack()
     assert curve.points[1].low == pytest.approx(40)
 
 
+def test_a_step_that_grows_with_the_budget_makes_one_curve_and_unlike_steps_make_none() -> None:
+    grown = {f"tiny/pgd-linf-eps{e}_255-k10-a{e / 4:g}_255-r1-untargeted": 1 - e / 10 for e in (1, 2, 4, 8)}
+    (curve,) = curves(_conditions(grown))
+    assert curve.attack == "pgd-linf-k10-r1-untargeted, step 0.25 eps"
+    assert [p.eps for p in curve.points] == [1, 2, 4, 8]
+    unlike = {"tiny/pgd-linf-eps1_255-k10-a1_255-r1": 0.5, "tiny/pgd-linf-eps2_255-k10-a1.5_255-r1": 0.4}
+    assert curves(_conditions(unlike)) == []
+
+
 def test_a_heat_map_holds_errors_and_gaps() -> None:
     found = heat_map(
         _conditions({"imagenet/fog/1-jpeg85": 0.9, "imagenet/fog/3-jpeg85": 0.7, "imagenet/clean": 1}), "s"
@@ -295,6 +378,7 @@ def test_a_heat_map_holds_errors_and_gaps() -> None:
     ((name, errors, mean),) = found.rows
     assert (name, mean) == ("fog", pytest.approx(20))
     np.testing.assert_allclose(errors, [10, np.nan, 30, np.nan, np.nan])
+    assert found.ends == [[("10.0", "0.0", "20.0", 50), None, ("30.0", "20.0", "40.0", 50), None, None]]
     assert heat_map(_conditions({"imagenet/clean": 1.0}), "s") is None
 
 

@@ -174,8 +174,14 @@ def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: An
         assert f"{pair.only_a} / {pair.only_b}" in text
         shown = float(re.search(r"([\d.e-]+)\s+A is better", text)[1])
         assert shown == pytest.approx(p, rel=0.5, abs=5e-4)
-    assert f"{abs(mce.value):.1f} [" in rows["imagenet-c_mce"].inner_text()
+    assert f"A is {abs(mce.value):.1f} points lower than B [" in rows["imagenet-c_mce"].inner_text()
     assert "A is better" in rows["imagenet-c_mce"].inner_text()
+    assert "A is better in 3" in page.locator("#verdict").inner_text()
+    assert "p < 0.05" in page.locator("#rule").inner_text()
+    only = pairs["imagenet_accuracy"].only_a
+    fold = page.locator("#pictures summary", has_text=f"Clean: {only} that A gets right and B does not")
+    fold.click()
+    assert page.locator("#pictures details[open] li").count() == min(24, only)
     assert "bench compare sat_resnet50 '<script>" in page.locator("#command").inner_text()
     page.get_by_role("button", name="Exchange A and B").click()
     assert "B is better" in page.locator("#pairs").inner_text()

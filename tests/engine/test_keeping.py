@@ -10,8 +10,8 @@ from PIL import Image
 
 import bench
 from bench.cli import main
-from bench.engine.keeping import KeptPictures
 from bench.errors import UsageError
+from bench.folder.kept import KeptPictures
 from model_zoo import load_model
 
 
@@ -32,6 +32,8 @@ def test_pictures_lie_as_png_and_are_judged_as_stored(tmp_path: Path, capsys: py
         kept = records.loc[("tiny/apgd-ce-linf-eps8_255-k3-r1", row.image_id)]
         assert (kept["prediction"], kept["distance"]) == (row.prediction, pytest.approx(row.distance))
         assert row.png_distance <= 8.5 / 255 + 1e-6
+        before = np.array(Image.open(where / "tiny_at" / "tiny%2Fclean" / row.file))
+        assert np.abs(before.astype(int) - picture).max() == round(row.png_distance * 255)
 
 
 def test_a_run_that_measures_nothing_says_that_it_writes_nothing(

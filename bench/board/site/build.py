@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bench.board.columns import deciding
-from bench.board.leaderboard import make_board
+from bench.board.leaderboard import Board, make_board
 from bench.board.site.charts import scatter
-from bench.board.site.files import SiteFiles
-from bench.board.site.findings import findings, sentences
+from bench.board.site.differing import differing
+from bench.board.site.files import SiteFiles, packed
+from bench.board.site.findings import drawn, findings, read, sentences
+from bench.board.site.links import links
 from bench.board.site.model_page import ModelPage, model_page
 from bench.board.site.pairs import payload
-from bench.board.site.thumbnails import worst_pictures
+from bench.board.site.pictures import attacked_pictures, worst_pictures
 from bench.board.site.view import Head, Row, groups, heads, rows
 from bench.datasets.table import DataRoots
+from bench.diagnosis.read import Diagnosis
+from bench.folder.kept import KeptPictures
 from bench.folder.survey import survey
 from bench.published.table import Published, published_table
 
@@ -24,13 +26,16 @@ from bench.published.table import Published, published_table
 @dataclass(frozen=True)
 class SiteOptions:
     """What a report may contain besides the results. `thumbnails` pictures a model, read from `roots`; `single_file`
-    puts style and script into each page, so that one can be sent alone."""
+    puts style and script into each page, so that one can be sent alone; `kept` is where attacked pictures lie, None
+    for where the runs left them; `live` makes pages for `bench report --serve`."""
 
     title: str = "Robust ImageNet leaderboard"
     outside: Sequence[Published] = ()
     thumbnails: int = 0
     roots: DataRoots = field(default_factory=lambda: DataRoots({}))
     single_file: bool = False
+    kept: KeptPictures | None = None
+    live: bool = False
 
 
 def write_site(directory: str | Path, out: str | Path, options: SiteOptions | None = None) -> list[Path]:
@@ -44,27 +49,52 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     columns = heads(board)
     models = rows(board, columns)
     pages = _model_pages(board, columns, models)
-    frame = {"title": options.title, "made": datetime.now(UTC), "folder": Path(directory).name}
-    site = SiteFiles(Path(out), frame | {"version": version("robust-imagenet-bench")}, single_file=options.single_file)
+    frame = {"title": options.title, "folder": Path(directory).name}
+    site = SiteFiles(Path(out), frame, single_file=options.single_file, live=options.live)
     first = deciding(board.columns)
     common = {"heads": columns, "groups": groups(columns), "rows": models, "notes": board.notes, "first": first}
     site.page("index.html", "index.html", scatter=scatter(columns, models), **common)
     maps = {page.row.model: [s.heat for s in page.sections if s.heat and s.shown] for page in pages}
-    data = payload(board.survey, columns, models, maps)
-    site.page("compare.html", "compare.html", data=data, directory=Path(directory).name, **common)
+    roots = options.roots if options.thumbnails else None
+    data = payload(board.survey, columns, models, maps, differing(board.survey, columns, models, roots))
+    site.page("compare.html", "compare.html", data=packed(data), directory=Path(directory).name, **common)
     others = [*options.outside, *published_table()]
     site.page("published.html", "published.html", published=others, **common)
-    told = sentences(board.survey.folder)
+    diagnoses = read(board.survey.folder)
     for page in pages:
-        worst = worst_pictures(board.survey, page.runs, options.roots, options.thumbnails)
-        path = f"models/{page.row.page}.html"
-        found = {"findings": findings(page.table), "sentences": told.get(page.row.model, [])}
-        site.page(path, "model.html", page=page, heads=columns, thumbnails=worst, **found)
+        _write_model(site, page, board, columns, diagnoses.get(page.row.model), options)
     site.finish()
     return site.written
 
 
-def _model_pages(board: Any, columns: list[Head], models: list[Row]) -> list[ModelPage]:
+def _write_model(
+    site: SiteFiles,
+    page: ModelPage,
+    board: Board,
+    columns: list[Head],
+    diagnosis: Diagnosis | None,
+    options: SiteOptions,
+) -> None:
+    path, name = f"models/{page.row.page}.html", page.row.page
+    figures = [
+        (figure, site.picture(f"assets/figures/{name}-{figure.name}.webp", figure.data, page=path))
+        for figure in (drawn(diagnosis) if diagnosis else ())
+    ]
+    site.page(
+        path,
+        "model.html",
+        page=page,
+        heads=columns,
+        links=links(page.card),
+        findings=findings(page.table),
+        sentences=sentences(diagnosis) if diagnosis else [],
+        figures=figures,
+        thumbnails=worst_pictures(board.survey, page.runs, options.roots, options.thumbnails),
+        attacked=attacked_pictures(board.survey, page.runs, options.kept, options.thumbnails),
+    )
+
+
+def _model_pages(board: Board, columns: list[Head], models: list[Row]) -> list[ModelPage]:
     tables = dict(iter(board.survey.table.groupby("model")))
     empty = board.survey.table.iloc[:0]
     runs: dict[str, list[Any]] = {}

@@ -2,19 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 import pandas as pd
 
 from bench.board.columns import CLEAN, DECIDING
-from bench.board.site.view import Head, Row, ShownNumber
-from bench.condition import Condition, spell
+from bench.board.site.view import Head, Row, ShownNumber, figure
+from bench.condition import AttackFields, Condition, spell
 from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
 from model_zoo.card import METHODS
 
 WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 46
+LEFT, RIGHT, TOP, BOTTOM = 52, 30, 16, 46
 """The frame of a chart within its picture, in SVG units."""
 
 
@@ -96,12 +97,16 @@ def scatter(heads: list[Head], rows: list[Row]) -> Scatter | None:
             up.y(float(b.low)),
             up.y(float(b.high)),
             kind_of(row.method),
-            f"{row.model}: {heads[x].title} {a.text} %, {heads[y].title} {b.text} %",
+            f"{row.model}: {heads[x].title} {_with_interval(a)}; {heads[y].title} {_with_interval(b)}",
         )
         for row, a, b in known
     ]
     methods = sorted({(kind_of(row.method), row.method) for row, _, _ in known})
     return Scatter(across, up, heads[x], heads[y], _labelled(marks), methods)
+
+
+def _with_interval(number: ShownNumber) -> str:
+    return f"{number.text} % [{number.low}, {number.high}], n {number.n:,}"
 
 
 def short(name: str, length: int = 28) -> str:
@@ -148,24 +153,33 @@ def kind_of(method: str) -> int:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Error in percent by corruption (rows) and severity; NaN where it was not measured."""
+    """Error in percent by corruption (rows) and severity; NaN where it was not measured. `ends` has each error's
+    interval and n, corruption by corruption, as texts; None where it was not measured."""
 
     suite: str
     rows: list[tuple[str, list[float], float]]
+    ends: list[list[tuple[str, str, str, int] | None]] = field(default_factory=list)
 
 
 def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
     """Build the map from one model's rows of single conditions in one suite."""
-    found: dict[str, dict[int, float]] = {}
-    for condition, accuracy in zip(conditions["condition"], conditions["value"], strict=True):
-        name = Condition.parse(condition)
+    found: dict[str, dict[int, tuple[float, float, float, int]]] = {}
+    for row in conditions.to_dict("records"):
+        name = Condition.parse(row["condition"])
         if name.severity and not name.attack and not name.probes:
-            found.setdefault(name.corruption, {})[name.severity] = 100 * (1 - accuracy)
+            value, high, low = (100 * (1 - float(row[part])) for part in ("value", "low", "high"))
+            found.setdefault(name.corruption, {})[name.severity] = (value, low, high, int(row.get("n", 0)))
     order = [*(c for c in CORRUPTIONS if c in found), *sorted(set(found) - set(CORRUPTIONS))]
-    table = [(name.replace("_", " "), [found[name].get(s, math.nan) for s in SEVERITIES]) for name in order]
-    return (
-        HeatMap(suite, [(name, errors, float(pd.Series(errors).mean())) for name, errors in table]) if table else None
-    )
+    if not order:
+        return None
+    errors = [[found[name][s][0] if s in found[name] else math.nan for s in SEVERITIES] for name in order]
+    ends = [[_ends(found[name].get(s)) for s in SEVERITIES] for name in order]
+    table = zip(order, errors, strict=True)
+    return HeatMap(suite, [(n.replace("_", " "), e, float(pd.Series(e).mean())) for n, e in table], ends)
+
+
+def _ends(error: tuple[float, float, float, int] | None) -> tuple[str, str, str, int] | None:
+    return None if error is None else (figure(error[0]), figure(error[1]), figure(error[2]), error[3])
 
 
 @dataclass(frozen=True)
@@ -176,6 +190,7 @@ class ChartPoint:
     value: float
     low: float
     high: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -185,6 +200,12 @@ class Curve:
     attack: str
     unit: str
     points: list[ChartPoint]
+
+    @property
+    def count(self) -> str:
+        """The number of images of the points: `200`, or `40 to 200`."""
+        counts = sorted({point.n for point in self.points})
+        return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
     @property
     def horizontal(self) -> Axis:
@@ -198,20 +219,39 @@ class Curve:
 
 
 def curves(conditions: pd.DataFrame) -> list[Curve]:
-    """Security curves of one model in one suite: one for each attack that was made at two budgets or more."""
+    """Security curves of one model in one suite: one for each attack that was made at two budgets or more, with one
+    step size or with one that grows with the budget."""
     clean: list[ChartPoint] = []
-    attacks: dict[tuple[str, str], list[ChartPoint]] = {}
+    attacks: dict[AttackFields, list[tuple[AttackFields, ChartPoint]]] = {}
     for row in conditions.to_dict("records"):
-        ends = [100 * float(row[part]) for part in ("value", "low", "high")]
         name = Condition.parse(row["condition"])
-        if name.probes:
-            continue
-        if name.attack:
-            linf = name.attack.norm == "linf"
-            without = str(name.attack).replace(f"-eps{spell(name.attack.eps, name.attack.norm)}", "")
-            eps = float(name.attack.eps * 255 if linf else name.attack.eps)
-            attacks.setdefault((without, "1/255" if linf else name.attack.norm), []).append(ChartPoint(eps, *ends))
-        elif not name.severity:
-            clean = [ChartPoint(0.0, *ends)]
-    drawn = {key: sorted([*clean, *points], key=lambda p: p.eps) for key, points in attacks.items() if len(points) > 1}
-    return [Curve(attack, unit, points) for (attack, unit), points in drawn.items()]
+        value, low, high = (100 * float(row[part]) for part in ("value", "low", "high"))
+        attack = name.attack
+        point = ChartPoint(_budget(attack), value, low, high, int(row.get("n", 0)))
+        if attack and not name.probes:
+            attacks.setdefault(replace(attack, eps=Fraction(0), step_size=None), []).append((attack, point))
+        elif not name.probes and not name.severity:
+            clean = [point]
+    return [curve for made in attacks.values() for curve in _curves(made, clean)]
+
+
+def _budget(attack: AttackFields | None) -> float:
+    """As it is read: in 1/255 for Linf."""
+    return 0.0 if attack is None else float(attack.eps * (255 if attack.norm == "linf" else 1))
+
+
+def _curves(made: list[tuple[AttackFields, ChartPoint]], clean: list[ChartPoint]) -> Iterator[Curve]:
+    """Curves of attacks that differ in budget and step size alone."""
+    attack = made[0][0]
+    relative = {a.step_size / a.eps if a.step_size is not None and a.eps else None for a, _ in made}
+    grows = len({a.step_size for a, _ in made}) > 1 and len(relative) == 1 and None not in relative
+    by_step: dict[Fraction | None, list[tuple[AttackFields, ChartPoint]]] = {}
+    for pair in made:
+        by_step.setdefault(None if grows else pair[0].step_size, []).append(pair)
+    for step, members in by_step.items():
+        one = replace(members[0][0], step_size=step)
+        without = str(one).replace(f"-eps{spell(one.eps, one.norm)}", "")
+        label = f"{without}, step {float(next(iter(relative)) or 0):g} eps" if grows else without
+        points = sorted([*clean, *(point for _, point in members)], key=lambda p: p.eps)
+        if len(members) > 1:
+            yield Curve(label, "1/255" if attack.norm == "linf" else attack.norm, points)

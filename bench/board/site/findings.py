@@ -1,16 +1,19 @@
 """What diagnostics found of a model: the one place where this site touches them."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bench.board.site.view import figure
+from bench.diagnosis import edge_figures, figures
 from bench.diagnosis.findings import DiagnosticFinding
 from bench.diagnosis.findings import findings as sentences_on
-from bench.diagnosis.read import SUITES, read_diagnoses
+from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
 from bench.errors import IncompleteError
 from bench.folder.reader import ResultsFolder
 
@@ -45,16 +48,49 @@ def findings(table: pd.DataFrame) -> list[FindingView]:
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
 
 
-def sentences(folder: ResultsFolder) -> dict[str, list[DiagnosticFinding]]:
-    """What `bench diagnose` says of each model whose channel moments are complete, but for what needs its weights."""
+def read(folder: ResultsFolder) -> dict[str, Diagnosis]:
+    """The diagnosis of each model whose channel moments are complete."""
     if not any(run.suite in SUITES for run in folder.suite_runs()):
         return {}
     try:
-        diagnoses = read_diagnoses(folder)
+        return read_diagnoses(folder)
     except IncompleteError:
         return {}
+
+
+def sentences(diagnosis: Diagnosis) -> list[DiagnosticFinding]:
+    """What `bench diagnose` says of a model, but for what needs its weights."""
     none = pd.DataFrame()
-    return {model: sentences_on(diagnosis, none, none) for model, diagnosis in diagnoses.items()}
+    return sentences_on(diagnosis, none, none)
+
+
+@dataclass(frozen=True)
+class DiagnosisFigure:
+    """A figure of a diagnosis as WebP, by the name of its file."""
+
+    name: str
+    title: str
+    data: bytes
+
+
+def drawn(diagnosis: Diagnosis) -> Iterator[DiagnosisFigure]:
+    """The figures that need nothing but records: what was not measured is left out."""
+    of_one = {diagnosis.model: diagnosis}
+    made: dict[str, tuple[str, Callable[[], Figure | None]]] = {
+        "layers": ("Batch norm by layer", lambda: figures.layer_figure(diagnosis)),
+        "propagation": ("Signal propagation", lambda: figures.propagation_figure(of_one)),
+        "consistency": ("Running statistics against those of a batch", lambda: figures.consistency_figure(diagnosis)),
+        "adaptation": ("Statistics re-estimated on corrupted pictures", lambda: figures.adaptation_figure(diagnosis)),
+        "smoothness": ("Smoothness of the loss", lambda: edge_figures.smoothness_figure(of_one)),
+        "margin": ("Distance to the decision boundary", lambda: edge_figures.margin_figure(of_one)),
+    }
+    for name, (title, draw) in made.items():
+        wanted = name not in ("smoothness", "margin") or diagnosis.cells.get(name)
+        figure = draw() if wanted else None
+        if figure is not None:
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 80})
+            yield DiagnosisFigure(name, title, buffer.getvalue())
 
 
 def _finding(label: str, row: Mapping[Any, Any], suite: str) -> FindingView:

@@ -10,6 +10,7 @@ from bench.board.leaderboard import Board
 from bench.board.site.charts import Curve, HeatMap, curves, heat_map
 from bench.board.site.command import repeat
 from bench.board.site.view import SHORT, Head, Row, figure
+from bench.condition import Condition
 from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
 from bench.folder.tables import suite_protocol
@@ -57,6 +58,7 @@ class SuiteSection:
     run: str
     heat: HeatMap | None
     curves: list[Curve]
+    attacked: bool
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _section(found: Survey, run: SuiteRun, table: pd.DataFrame, shown: set[str])
         run.run,
         heat_map(conditions, run.suite),
         curves(conditions),
+        any(Condition.parse(name).attack for name in conditions["condition"]),
     )
 
 

@@ -1,6 +1,8 @@
 """What the comparison page needs to test any two models: a few numbers a pair, never the records themselves."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,26 @@ from bench.board.site.charts import HeatMap
 from bench.board.site.view import Head, Row, is_mean
 from bench.folder.survey import Survey
 from bench.metrics.estimate import LEVEL
-from bench.metrics.ranks import adjusted_p, paired_p
+from bench.metrics.paired import newcombe
+from bench.metrics.ranks import adjusted_p
 from bench.text import escape_unprintable
 
+NONE: Mapping[str, Any] = MappingProxyType({})
+Matrix = NDArray[np.float64]
 
-def payload(found: Survey, heads: list[Head], rows: list[Row], maps: dict[str, list[HeatMap]]) -> dict[str, Any]:
-    """Write as JSON the models, each column's values and pairs, and the corruption errors by suite and model."""
+
+def payload(
+    found: Survey,
+    heads: list[Head],
+    rows: list[Row],
+    maps: dict[str, list[HeatMap]],
+    looked_at: Mapping[str, Any] = NONE,
+) -> dict[str, Any]:
+    """Write as JSON the models, each column's values and pairs, the corruption errors by suite and model, and the
+    pictures on which models differ (`looked_at`, by column)."""
     return {
+        "level": 1 - LEVEL,
+        "pictures": dict(looked_at),
         "models": [{"name": escape_unprintable(row.model), "page": row.page} for row in rows],
         "columns": [_column(found, head, rows, index) for index, head in enumerate(heads)],
         "errors": _errors(maps, rows),
@@ -31,37 +46,82 @@ def _column(found: Survey, head: Head, rows: list[Row], index: int) -> dict[str,
         "name": head.id,
         "unit": head.unit,
         "lower": head.lower_is_better,
+        "mean": is_mean(head),
         "protocol": head.column.protocol,
-        "values": [[n.text, n.low, n.high, n.n] if n else None for n in numbers],
+        "values": [[n.text, n.low, n.high, f"{n.n:,}"] if n else None for n in numbers],
     }
     return data | (_pairs(found, head, rows) if is_mean(head) else {})
 
 
 def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
-    """Return, for shares that are right or wrong, the counts of images right under both, else each pair's spread and p;
-    and p corrected over all pairs of the column, as the ranks have it.
+    """Every pair's difference (of the later model less the earlier) with its interval, the counts of images right
+    under one of them alone where shares are right or wrong, and p corrected over all pairs of the column, as the
+    ranks have it.
 
-    `place` says where a model stands in the triangle: row i of it holds i + 1 entries (and the diagonal).
+    `place` says where a model stands in the triangles: row i of one holds i entries. Differences are whole numbers of
+    10^-`digits`, in the column's unit.
     """
     shares = shares_of(found, head.column)
     names = list(shares.columns)
-    if not names or not len(shares):
+    if len(names) < 2 or not len(shares):
         return {}
     place = [names.index(row.model) if row.model in names else None for row in rows]
-    values = shares.to_numpy()
-    common = {"place": place, "n": len(values), "holm": _triangle(adjusted_p(values), 6)}
-    if np.isin(values, (0.0, 1.0)).all():
-        return common | {"both": _triangle(values.T @ values, 0)}
-    from scipy.special import stdtrit
+    values, digits = shares.to_numpy(), 1 if head.unit == "%" else 3
+    binary = bool(np.isin(values, (0.0, 1.0)).all())
+    difference, low, high = _intervals(values, binary=binary)
+    scale = 10**digits * (100.0 if metric_of(head.column).unit == "share" else 1.0)
+    tests = {"difference": difference, "low": low, "high": high}
+    return {
+        "place": place,
+        "n": len(values),
+        "digits": digits,
+        "holm": [_floor(p) for p in _triangle(adjusted_p(values))],
+        **{name: [_whole(scale * value) for value in _triangle(matrix)] for name, matrix in tests.items()},
+        **(_alone(values) if binary else {}),
+    }
 
-    scale = 100.0 if metric_of(head.column).unit == "share" else 1.0
-    spread = _spread(values) * scale
-    critical = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) if len(values) > 1 else math.nan
-    means = [float(f"{mean:.6g}") for mean in values.mean(0) * scale]
-    return common | {"means": means, "half": _triangle(critical * spread, 4), "p": _triangle(paired_p(values), 3)}
+
+def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix]:
+    """Difference, low and high of every pair, of row less column: Newcombe's interval where shares are right or wrong,
+    else that of the paired t-test."""
+    means = values.mean(0)
+    difference = means[:, None] - means
+    if not binary:
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) * _spread(values) if len(values) > 1 else math.nan
+        return difference, difference - half, difference + half
+    both, right, n = values.T @ values, values.sum(0), len(values)
+    low, high = np.full_like(difference, math.nan), np.full_like(difference, math.nan)
+    for i, j in zip(*np.tril_indices(len(right), -1), strict=True):
+        together = round(both[i, j])
+        only_i, only_j = round(right[i]) - together, round(right[j]) - together
+        low[i, j], high[i, j] = newcombe(together, only_i, only_j, n - together - only_i - only_j)
+    return difference, low, high
 
 
-def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _alone(values: Matrix) -> dict[str, list[int | None]]:
+    """How many images the later model of each pair, and the earlier, is right on alone."""
+    both, right = values.T @ values, values.sum(0)
+    return {
+        "later": [_whole(v) for v in _triangle(right[:, None] - both)],
+        "earlier": [_whole(v) for v in _triangle(right - both)],
+    }
+
+
+def _whole(value: float) -> int | None:
+    return round(value) if math.isfinite(value) else None
+
+
+def _floor(p: float) -> float | None:
+    """Three digits that are never more than p, so that one below a level stays below it."""
+    if not math.isfinite(p) or p <= 0:
+        return None if not math.isfinite(p) else 0.0
+    step = 10.0 ** (math.floor(math.log10(p)) - 2)
+    return float(f"{math.floor(p / step) * step:.3g}") if step > 0 else 0.0
+
+
+def _spread(values: Matrix) -> Matrix:
     """The standard error of every pair's mean difference."""
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     own = np.diag(covariance)
@@ -69,12 +129,9 @@ def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(variance / len(values)))
 
 
-def _triangle(matrix: NDArray[np.float64], digits: int) -> list[float | None]:
-    """The lower triangle with the diagonal, row by row; whole numbers for 0 digits, else so many significant ones."""
-    flat = matrix[np.tril_indices(len(matrix))]
-    if digits == 0:
-        return [int(v) for v in np.rint(flat)]
-    return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in flat]
+def _triangle(matrix: Matrix) -> list[float]:
+    """The lower triangle without the diagonal, row by row."""
+    return [float(value) for value in matrix[np.tril_indices(len(matrix), -1)]]
 
 
 def _errors(maps: dict[str, list[HeatMap]], rows: list[Row]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,178 @@
+"""Serves the site on 127.0.0.1 alone, and makes its pages anew while runs go on."""
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+import time
+import webbrowser
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from bench.board.live.watch import Watch
+from bench.board.site.build import SiteOptions, write_site
+from bench.board.site.files import LIVE, SiteFiles
+from bench.errors import BenchError, StoreError, UsageError
+from bench.text import escape_unprintable
+
+HOST = "127.0.0.1"
+PORT = 8437
+"""Where the site is, unless told otherwise or taken."""
+
+EVERY = 2.0
+"""Seconds between two looks at the folder, at least."""
+
+TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".webp": "image/webp"}
+TYPES |= {".js": "text/javascript; charset=utf-8", ".json": "application/json"}
+
+HEADERS = {
+    "Content-Security-Policy": LIVE,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class LiveSite:
+    """The site's files in memory, by path: nothing else can be asked for."""
+
+    def __init__(self, directory: str | Path, options: SiteOptions) -> None:
+        self.directory, self.options = directory, replace(options, live=True, single_file=False)
+        self.watch, self.lock = Watch(directory), threading.Lock()
+        self.files: dict[str, bytes] = {}
+        self.version, self.built, self.took, self.looked = 0, -1, 0.0, 0.0
+        self.state: dict[str, Any] = {}
+        self.problem = ""
+        with tempfile.TemporaryDirectory() as scratch:
+            site = SiteFiles(Path(scratch), {"title": options.title, "folder": Path(directory).name}, live=True)
+            site.page("live.html", "live.html")
+            site.finish()
+            self.alone = _read(Path(scratch))
+
+    def look(self) -> bytes:
+        """What the live page shows, as JSON."""
+        with self.lock:
+            if time.monotonic() - self.looked >= EVERY:
+                self.state, self.looked = self.watch.look(), time.monotonic()
+            problems = [*self.state["problems"], *filter(None, [escape_unprintable(self.problem)])]
+            return json.dumps(self.state | {"version": self.version, "problems": problems}).encode()
+
+    def build(self) -> None:
+        """Make the pages anew, if the folder holds anything new."""
+        self.look()
+        signature = self.watch.signature()
+        if signature == self.built:
+            return
+        started = time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                write_site(self.directory, scratch, self.options)
+                self.files, self.problem = _read(Path(scratch)), ""
+        except StoreError as error:  # nothing is there yet
+            self.problem = str(error) if self.files else ""
+        self.built, self.took = signature, time.monotonic() - started
+        self.version += bool(self.files)
+
+    def keep_building(self) -> None:
+        """For ever, at rest for three times as long as building takes."""
+        while True:
+            try:
+                self.build()
+            except (BenchError, OSError, ValueError) as error:
+                self.problem = str(error)
+            time.sleep(max(EVERY, 3 * self.took))
+
+    def find(self, path: str) -> bytes | None:
+        """The content of a path; the live page stands for the leaderboard until there is one."""
+        if path == "/state.json":
+            return self.look()
+        name = path.removeprefix("/") or ("index.html" if self.files else "live.html")
+        return self.files.get(name, self.alone.get(name))
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def _handler(site: LiveSite, names: Callable[[], set[str]]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """Answers GET and HEAD for the site's own files, and only to who asks for this very address."""
+
+        timeout = 10
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def _answer(self, *, body: bool) -> None:
+            if self.headers.get("Host", "").lower() not in names():  # a name of somebody else's that leads here
+                self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+                return
+            path = self.path.partition("?")[0]
+            found = site.find(path)
+            if found is None:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", TYPES.get(Path(path).suffix, TYPES[".html"]))
+            self.send_header("Content-Length", str(len(found)))
+            for name, value in HEADERS.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if body:
+                self.wfile.write(found)
+
+        def version_string(self) -> str:
+            return "bench"
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    return Handler
+
+
+def serve(directory: str | Path, port: int | None = None, options: SiteOptions | None = None) -> None:
+    """Serve the results folder `directory` until Ctrl-C, and say where.
+
+    port: 0 for any that is free, None for the usual one, or any where that is taken. Raises `StoreError` where there
+    is no such folder, `UsageError` where `port` cannot be had.
+    """
+    if "://" not in str(directory) and not Path(directory).is_dir():
+        raise StoreError(f"{directory}: no such folder; `bench run --out {directory}` makes it")
+    site = LiveSite(directory, options or SiteOptions())
+    server = _listening(site, port)
+    address = f"http://{HOST}:{server.server_address[1]}/"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=site.keep_building, daemon=True).start()
+    print(f"{address} shows {directory} as it grows, to this machine alone; Ctrl-C ends it", flush=True)
+    try:
+        if sys.stdout.isatty():
+            webbrowser.open(address)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("ended; nothing was changed")
+    finally:
+        server.server_close()
+
+
+def _listening(site: LiveSite, port: int | None) -> ThreadingHTTPServer:
+    names: set[str] = set()
+    handler = _handler(site, lambda: names)
+    for tried in (PORT, 0) if port is None else (port,):
+        try:
+            server = ThreadingHTTPServer((HOST, tried), handler)
+        except (OSError, OverflowError) as error:
+            problem = getattr(error, "strerror", None) or error
+            continue
+        names |= {f"{name}:{server.server_address[1]}" for name in (HOST, "localhost")}
+        return server
+    raise UsageError(f"--serve {port}: cannot listen there: {problem}; choose another port, or 0 for any that is free")

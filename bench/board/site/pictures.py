@@ -1,0 +1,176 @@
+"""Pictures on a model's page, small and part of it: those it gets wrong with the widest margin, and attacked ones."""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bench.condition import Condition
+from bench.datasets.labels import class_names
+from bench.datasets.table import SETS, DataRoots, open_dataset
+from bench.errors import BenchError
+from bench.folder.kept import KeptPictures, file_name
+from bench.folder.reader import SuiteRun
+from bench.folder.survey import Survey
+
+SIDE = 96
+"""Pixels of the longer side."""
+
+ATTACKED = 6
+"""Attacked pictures on a page, where `--thumbnails` names no number."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One picture as a data URI, its label, what the model says, and by how much."""
+
+    uri: str
+    image_id: str
+    label: str
+    prediction: str
+    confidence: str
+
+
+@dataclass(frozen=True)
+class AttackedPicture:
+    """One picture before and after an attack, and what was added, as data URIs; classes by name."""
+
+    clean: str
+    attacked: str
+    difference: str
+    image_id: str
+    label: str
+    prediction: str
+    times: int
+
+
+@dataclass(frozen=True)
+class AttackedPictures:
+    """The attacked pictures of one condition: how many were kept, how many of them turned the model, and
+    some of these."""
+
+    condition: str
+    kept: int
+    broken: int
+    shown: list[AttackedPicture]
+
+
+def attacked_pictures(
+    found: Survey, runs: list[SuiteRun], kept: KeptPictures | None, count: int
+) -> AttackedPictures | None:
+    """Those of the model's attack of the largest budget whose pictures are at hand; None where none are.
+
+    kept: where to look; None for where the model's own runs were told to leave them
+    """
+    told = [(run, c, kept or _kept(run)) for run in runs for c in run.cells if Condition.parse(c).attack]
+    for run, condition, where in sorted(told, key=lambda t: -float(Condition.parse(t[1]).attack.eps)):  # type: ignore[union-attr]
+        if where is None or run.name != run.model:  # the folder cannot tell two models of one name apart
+            continue
+        try:
+            table = where.table(run.name, condition)
+            broken = table[table["broken_by"].notna() & (table["broken_by"] != "clean")] if len(table) else table
+            if len(broken):
+                space = found.cell(run.cells[condition]).protocol.labels
+                shown = list(_attacked(where, run.name, condition, broken.head(count or ATTACKED), space))
+                return AttackedPictures(condition, len(table), len(broken), shown)
+        except (OSError, ValueError, KeyError):
+            continue  # gone, or of another version: the numbers stand without them
+    return None
+
+
+def _kept(run: SuiteRun) -> KeptPictures | None:
+    try:
+        return KeptPictures.parse(str(run.given.keep_adversarial)) if run.given and run.given.keep_adversarial else None
+    except BenchError:
+        return None
+
+
+def _attacked(
+    where: KeptPictures, model: str, condition: str, rows: pd.DataFrame, space: str
+) -> Iterator[AttackedPicture]:
+    for row in rows.to_dict("records"):
+        name = f"{file_name(row['image_id'])}.png"
+        before, after = (
+            _read(folder / name) for folder in (where.before(model, condition), where.of(model, condition))
+        )
+        change = after - before
+        times = max(1, round(127 / max(1, np.abs(change).max())))
+        yield AttackedPicture(
+            _uri(_picture(before)),
+            _uri(_picture(after)),
+            _uri(_picture(128 + times * change)),
+            row["image_id"],
+            class_name(space, row["label"]),
+            class_name(space, row["prediction"]),
+            times,
+        )
+
+
+def _read(path: Path) -> np.ndarray:
+    """`int [h, w, 3]`, 0 to 255."""
+    with Image.open(path, formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def _picture(values: np.ndarray) -> Image.Image:
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count: int) -> list[Thumbnail]:
+    """Pictures of the model's first clean condition whose pictures are at hand; empty where none are."""
+    for run in runs if count else ():
+        for condition, cell_id in run.cells.items():
+            parsed = Condition.parse(condition)
+            plain = parsed.clean and not parsed.probes and not parsed.split and parsed.dataset in SETS
+            if plain and cell_id in found.folder.cells:
+                try:
+                    return _of_cell(found.folder.load(cell_id).records, parsed.dataset, roots, count)
+                except (BenchError, KeyError):
+                    continue  # the data are elsewhere, or of another version
+    return []
+
+
+def _of_cell(records: pd.DataFrame, dataset: str, roots: DataRoots, count: int) -> list[Thumbnail]:
+    pictures = open_dataset(dataset, roots, "")
+    index = {name: i for i, name in enumerate(pictures.ids)}
+    wrong = records[records["scored"] & (records["prediction"] != records["label"])]
+    worst = wrong.sort_values("margin").head(count)
+    return [
+        Thumbnail(
+            _uri(pictures.read(index[row["image_id"]])),
+            row["image_id"],
+            class_name(pictures.labels, row["label"]),
+            class_name(pictures.labels, row["prediction"]),
+            f"{100 * row['confidence']:.0f} %",
+        )
+        for row in worst.to_dict("records")
+    ]
+
+
+def class_name(space: str, index: float) -> str:
+    """The class by its name, where it has one, else by its number."""
+    names = class_names(space)
+    return names[int(index)] if 0 <= index < len(names) else f"{index:.0f}"
+
+
+def _uri(picture: Image.Image) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def small_pictures(dataset: str, names: Sequence[str], roots: DataRoots) -> list[str]:
+    """The pictures of these image ids as data URIs; empty where the data are not at hand."""
+    try:
+        pictures = open_dataset(dataset, roots, "")
+        index = {name: i for i, name in enumerate(pictures.ids)}
+        return [_uri(pictures.read(index[name])) for name in names]
+    except (BenchError, KeyError):
+        return []

@@ -1,0 +1,56 @@
+"""Where `--keep-adversarial` leaves pictures, for who writes and who shows them.
+
+DIR/MODEL/CONDITION/IMAGE.png          with what a file's name cannot hold written as %XX
+DIR/MODEL/CONDITION/0-100.csv          one row a picture of that unit
+DIR/MODEL/CLEAN CONDITION/IMAGE.png    the same picture before the attack, as the model saw it
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from bench.condition import Condition
+from bench.errors import UsageError
+from model_zoo.filenames import no_device
+
+
+@dataclass(frozen=True)
+class KeptPictures:
+    """Where attacked pictures go, and of how many images of each set (None: all)."""
+
+    folder: Path
+    images: int | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> "KeptPictures | None":
+        """`DIR` or `DIR:N`. Raises `UsageError` where DIR is a file."""
+        if not text:
+            return None
+        folder, _, number = text.rpartition(":")
+        place, images = (folder, int(number)) if folder and number.isdigit() else (text, None)
+        if Path(place).is_file():
+            raise UsageError(f"--keep-adversarial: {place} is a file; name a folder, or FOLDER:N for N images")
+        return cls(Path(place), images)
+
+    def of(self, model: str, condition: str) -> Path:
+        """The folder of one model's pictures under a condition."""
+        return self.folder / file_name(model) / file_name(condition)
+
+    def before(self, model: str, condition: str) -> Path:
+        """The folder of the pictures with which an attacked condition began."""
+        return self.of(model, str(replace(Condition.parse(condition), attack=None, probes=())))
+
+    def table(self, model: str, condition: str) -> pd.DataFrame:
+        """One row a picture, in the set's order; empty where none was kept."""
+        paths = sorted(self.of(model, condition).glob("*-*.csv"), key=lambda p: (len(p.name), p.name))
+        tables = [pd.read_csv(path, dtype={"image_id": str}) for path in paths]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def file_name(name: str) -> str:
+    """A file's name of any text, on any system: no separator, no dot at its end, no device."""
+    found = quote(name, safe="")
+    bare = found.rstrip(".")
+    return no_device(bare + "%2E" * (len(found) - len(bare)))
