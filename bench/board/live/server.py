@@ -80,7 +80,7 @@ class LiveSite:
         self.version += bool(self.files)
 
     def keep_building(self) -> None:
-        """For ever, at rest for three times as long as building takes."""
+        """Build for ever, at rest for three times as long as building takes."""
         while True:
             try:
                 self.build()

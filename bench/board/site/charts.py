@@ -236,7 +236,7 @@ def curves(conditions: pd.DataFrame) -> list[Curve]:
 
 
 def _budget(attack: AttackFields | None) -> float:
-    """As it is read: in 1/255 for Linf."""
+    """The budget as it is read: in 1/255 for Linf."""
     return 0.0 if attack is None else float(attack.eps * (255 if attack.norm == "linf" else 1))
 
 

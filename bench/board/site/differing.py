@@ -25,7 +25,7 @@ SEEN = 48
 
 
 def differing(found: Survey, heads: Sequence[Head], rows: Sequence[Row], roots: DataRoots | None) -> dict[str, Any]:
-    """By column: the pictures on which its models differ, those first on which they differ most, with the class of
+    """Collect by column the pictures on which its models differ, the most disputed first, with the class of
     each, and by model which of them it is right on (bits, base64). roots: where pictures are read; None for names."""
     room = min(MOST, BITS // max(1, len(rows) * len(heads)))
     made = {head.id: _column(found, head, rows, room, roots) for head in heads if is_mean(head)}
