@@ -155,6 +155,8 @@ def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: An
     for name in ("sat_resnet50", HOSTILE):
         page.get_by_label(f"Compare {name}", exact=True).check()
     page.locator("#tray").get_by_role("link", name="Compare").click()
+    page.wait_for_url("**/compare.html*")
+    page.wait_for_load_state()
     assert "told apart in 3 of 3 columns" in page.get_by_role("heading", level=2).first.inner_text()
     records = bench.records(results)
     mine = {m: dict(iter(f.groupby("condition"))) for m, f in records.groupby("model")}
