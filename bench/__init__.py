@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench import callbacks as callbacks
+    from bench import plot as plot
     from bench.attacks import list_attacks as list_attacks
     from bench.attacks.call import attack as attack
     from bench.board.leaderboard import leaderboard as leaderboard
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bench.datasets.known import list_datasets as list_datasets
     from bench.demo import demo as run_demo
     from bench.diagnosis.run import diagnose as diagnose
+    from bench.exports import export as export
     from bench.figures import list_figures as list_figures
     from bench.figures import write_figures as write_figures
     from bench.folder.compare import compare_pairs as compare
@@ -44,6 +47,7 @@ _PUBLIC = {
     "corrupt": "bench.corruptions",
     "diagnose": "bench.diagnosis.run",
     "doctor": "bench.datasets.doctor:diagnose",
+    "export": "bench.exports",
     "fetch_dataset": "bench.datasets.fetch:fetch",
     "leaderboard": "bench.board.leaderboard",
     "list_attacks": "bench.attacks",
@@ -64,6 +68,9 @@ _PUBLIC = {
 }
 """Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
 
+_ROOMS = ("callbacks", "plot")
+"""Public modules."""
+
 __all__ = [
     "RunOptions",
     "accept",
@@ -73,6 +80,7 @@ __all__ = [
     "corrupt",
     "diagnose",
     "doctor",
+    "export",
     "fetch_dataset",
     "leaderboard",
     "list_attacks",
@@ -98,6 +106,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("robust-imagenet-bench")
+    if name in _ROOMS:
+        return import_module(f"bench.{name}")
     if name not in _PUBLIC:
         from model_zoo.errors import suggestion
 
@@ -107,4 +117,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_ROOMS, "__version__"]

@@ -16,8 +16,11 @@ from torch import Tensor, nn
 from bench.datasets.given import Given, keep
 from bench.engine import run as engine
 from bench.errors import UnknownOptionError, UsageError
+from bench.folder.tables import results
 from bench.options import OPTIONS
 from bench.options.keywords import RunKeywords
+from bench.tracking import carry_out_tracked
+from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import suggestion
 from model_zoo.model import Model, logits_of
@@ -166,10 +169,18 @@ def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywo
     data set then take. What was inferred is said on the error stream unless `quiet`.
 
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
-    Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
+    Everything is checked before anything is computed. A module in memory is left as it was found: its mode, gradients'
+    switches and device, and torch's random state. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
     given: dict[str, Any] = {**keywords}
     _refuse_unknown("run", given, [*OPTIONS, *(p.name for p in _WRAP)])
+    asked = [models] if isinstance(models, str | nn.Module) or callable(models) else list(models)
+    raw = [m if isinstance(m, nn.Module) else CalledNetwork(m) for m in asked if not isinstance(m, str | Model)]
+    with untouched(raw):
+        return _run(models, asked, suites, given)
+
+
+def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict[str, Any]) -> pd.DataFrame:
     if given.get("cards"):
         use_cards(given["cards"])
     keys = {p.name: given.pop(p.name) for p in _WRAP if p.name in given and p.name != "dataset"}
@@ -177,7 +188,6 @@ def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywo
     in_memory = data is not None and not isinstance(data, str) and not hasattr(data, "__fspath__")
     if in_memory and "size" not in keys and "transform" not in keys:
         keys |= _size_of(data)
-    asked = [models] if isinstance(models, str | nn.Module) or callable(models) else list(models)
     raw = [m for m in asked if not isinstance(m, str | Model)]
     if keys and not raw and not (in_memory and keys.keys() == {"size"}):
         raise UsageError(f"{', '.join(f'{key}=' for key in keys)}: for modules in memory; named models have their own")
@@ -189,8 +199,9 @@ def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywo
         said += [f"data: {line}" for line in kept.lines]
     for line in said if not given.get("quiet") else ():
         print(line, file=sys.stderr)
-    table: pd.DataFrame = engine.run(models if isinstance(models, str) else loaded, suites, **given)
-    return table
+    prepared = engine.prepare(models if isinstance(models, str) else loaded, suites, **given)
+    carry_out_tracked(prepared)
+    return results(prepared.store.address, cells=set(prepared.plan.cells))
 
 
 def _refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:
@@ -236,12 +247,12 @@ def _described(model: Model) -> str:
 
 
 def _signature() -> inspect.Signature:
-    own = inspect.signature(engine.run)
+    own = inspect.signature(engine.prepare)
     offered = [p.replace(annotation=object) if p.name == "data" else p for p in own.parameters.values()]
     return own.replace(parameters=[*offered, *(p for p in _WRAP if p.name not in own.parameters)])
 
 
 cast(Any, run).__signature__ = _signature()
 run.__doc__ = (
-    f"{inspect.cleandoc(run.__doc__ or '')}\n\n" + "Keywords:" + (engine.run.__doc__ or "").partition("Keywords:")[2]
+    f"{inspect.cleandoc(run.__doc__ or '')}\n\nKeywords:" + (engine.prepare.__doc__ or "").partition("Keywords:")[2]
 )

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "demo": ["bench.run_demo"],
     "diagnose": ["bench.diagnose"],
     "doctor": ["bench.doctor"],
+    "export": ["bench.export"],
     "figures": ["bench.write_figures"],
     "leaderboard": ["bench.leaderboard"],
     "list": [
@@ -84,13 +85,15 @@ def test_type_checkers_see_what_there_is(package: ModuleType) -> None:
     for node in block.body:
         if isinstance(node, ast.ImportFrom):
             told |= {a.asname: node.module if a.name == a.asname else f"{node.module}:{a.name}" for a in node.names}
-    assert told == package._PUBLIC
-    assert package.__all__ == sorted(told)
+    rooms = dict.fromkeys(getattr(package, "_ROOMS", ()), "bench")
+    assert told == package._PUBLIC | rooms
+    assert package.__all__ == sorted(told.keys() - rooms.keys())
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_dir_shows_what_there_is(package: ModuleType) -> None:
-    assert set(dir(package)) - {"__version__"} == set(package.__all__)
+    assert set(dir(package)) - {"__version__", *getattr(package, "_ROOMS", ())} == set(package.__all__)
+    assert all(inspect.ismodule(getattr(package, name)) for name in getattr(package, "_ROOMS", ()))
     with pytest.raises(AttributeError, match=r"did you mean"):
         getattr(package, f"{package.__all__[-1]}x")
 

@@ -29,8 +29,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bench.engine.run import carry_out, prepare_run
+    from bench.engine.run import prepare_run
     from bench.folder.tables import require_headlines
+    from bench.tracking import carry_out_tracked
 
     models, suites, options = _asked(arguments)
     prepared = prepare_run(models, suites, options)
@@ -39,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _estimate(prepared)
         return 0
     try:
-        carry_out(prepared)
+        carry_out_tracked(prepared)
     except IncompleteError as error:
         _show_measured(prepared)
         raise error

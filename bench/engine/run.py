@@ -1,4 +1,4 @@
-"""`bench.run`: resolve what was asked, plan it, do what is missing, return the table."""
+"""`bench.run`: resolve what was asked, plan it, do what is missing."""
 
 import functools
 import re
@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
-
 from bench.datasets.table import SETS
 from bench.engine.contract import Contract, check_subjects, put_contracts
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
 from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, units
-from bench.engine.progress import reporter
+from bench.engine.progress import Reporter, reporter
 from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
 from bench.engine.stopping import Stopping, check_stoppable
@@ -64,20 +62,6 @@ class Prepared:
         return sum(unit.images for unit in self.todo)
 
 
-@keywords
-def run(models: Models, suites: str | Sequence[str], options: RunOptions) -> pd.DataFrame:
-    """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
-
-    Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
-    Everything is checked before anything is computed. Raises the errors of `bench.errors` and `model_zoo.errors`.
-    """
-    from bench.folder.tables import results
-
-    prepared = prepare_run(models, suites, options)
-    carry_out(prepared)
-    return results(prepared.store.address, cells=set(prepared.plan.cells))
-
-
 def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions) -> Prepared:
     """Load the models, open the data and find what is missing, without measuring anything."""
     if options.cards:
@@ -115,10 +99,17 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
 prepare = keywords(prepare_run)
 
 
-def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callable[[Unit], None] | None = None) -> None:
+def carry_out(
+    prepared: Prepared,
+    *,
+    quiet: bool | None = None,
+    on_unit: Callable[[Unit], None] | None = None,
+    watch: Reporter | None = None,
+) -> None:
     """Do what is missing, here or on Ray's workers; this process alone writes, each unit as soon as it is done.
 
-    `quiet` overrides the option. Raises `IncompleteError` when works had to be given up; all others are stored.
+    `quiet` overrides the option; `watch` is told of progress besides the terminal. Raises `IncompleteError` when works
+    had to be given up; all others are stored.
     """
     plan, store = prepared.plan, prepared.store
     settle_torch(prepared.options.threads)
@@ -154,10 +145,9 @@ def carry_out(prepared: Prepared, *, quiet: bool | None = None, on_unit: Callabl
                         progress.said(note)
                     said.add(note)
                 tally.count(done)
-                progress.finished(
-                    done.work.name if isinstance(done.work, ReliabilityCheck) else done.work.setup.name,
-                    done.work.images,
-                )
+                name = done.work.name if isinstance(done.work, ReliabilityCheck) else done.work.setup.name
+                for told in filter(None, (progress, watch)):
+                    told.finished(name, done.work.images)
                 if on_unit and isinstance(done.work, Unit):
                     on_unit(done.work)
             if isinstance(outcome, Failed) and outcome.final:

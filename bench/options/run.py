@@ -17,6 +17,7 @@ from model_zoo.errors import suggestion
 InputRule = Literal["canonical", "published"]
 NormName = Literal["linf", "l2", "l1"]
 AttackEngine = Literal["native", "reference"]
+TrackerName = Literal["wandb", "mlflow", "tensorboard"]
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
@@ -116,6 +117,13 @@ class RunOptions:
         values.shard,
         "every n-th unit from the i-th; join the folders with `bench merge`",
         metavar="i/n",
+        role="work",
+    )
+    log: Option[TrackerName | None, TrackerName | None] = Option(
+        None,
+        _one_of(TrackerName),
+        "send progress, tables and figures to this experiment tracker too",
+        choices=get_args(TrackerName),
         role="work",
     )
     quiet: Option[bool, bool] = Option(False, values.flag, "show no progress", role="work")

@@ -112,6 +112,8 @@ def _bytes(value: Any) -> Any:
         return code_bytes(value)
     if isinstance(value, Tensor):
         return f"{value.dtype} {tuple(value.shape)} ".encode() + _data(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return b"masked " + _bytes(np.asarray(value)) + _bytes(np.ma.getmaskarray(value))
     if isinstance(value, np.ndarray):
         data = repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()
         return f"{value.dtype} {value.shape} ".encode() + data

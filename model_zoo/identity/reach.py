@@ -7,6 +7,7 @@ in `state_dict()`, and `eval()` and `to()` pass it by. Here it is found, by foll
 import enum
 import functools
 import sys
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -46,6 +47,8 @@ class Reach:
     def _visit(self, path: str, value: Any, counts: bool) -> list[tuple[str, Any, bool]]:
         """Note `value`, and give what it leads to. Plain values count but within objects of libraries, whose names,
         dates and folders say nothing of a network."""
+        if type(value) in weakref.ProxyTypes or _is_trainer(value):
+            return []
         if isinstance(value, (*PLAIN, *_WORDS)):
             if counts:
                 self.leaves[path] = value if isinstance(value, PLAIN) else str(value)
@@ -71,6 +74,15 @@ class Reach:
         counts = counts and (isinstance(value, _HOLDERS) or is_users(home_of(type(value))))
         return [(f"{path}{name}", inner, counts) for name, inner in _members(value)]
 
+
+def _is_trainer(value: Any) -> bool:
+    """Whether it trains networks: a network that keeps its trainer computes nothing from it, and it leads to data,
+    loggers and clocks."""
+    kind = type(value)
+    return kind.__name__ in ("Trainer", "Fabric", "Accelerator") and kind.__module__.partition(".")[0] in _TRAINERS
+
+
+_TRAINERS = ("lightning", "lightning_fabric", "pytorch_lightning", "transformers", "accelerate")
 
 _HOLDERS = (nn.Module, Mapping, list, tuple, set, frozenset, FunctionType, MethodType, functools.partial, type)
 

@@ -3,8 +3,10 @@
 import functools
 import itertools
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import UnknownModelError
 from model_zoo.identity import Identity, alike
+from model_zoo.identity.code import is_users
+from model_zoo.identity.model import hidden_modules, identify
 from model_zoo.load import load_model
 from model_zoo.model import Model
 
@@ -338,10 +342,21 @@ def test_identities_of_the_embedded_models_are_all_unlike() -> None:
 ])  # fmt: skip
 def test_packages_of_an_environment_below_this_one_are_nobodys_own(tmp_path: Path, folder: str, own: bool) -> None:
     """In a venv upon the system's packages torch lies in another folder: as the user's code it was followed whole."""
-    from types import ModuleType
-
-    from model_zoo.identity.code import is_users
 
     module = ModuleType("net")
     module.__file__ = str(tmp_path / folder / "net.py")
     assert is_users(module) is own
+
+
+def test_a_proxy_and_a_masked_array_are_no_obstacle() -> None:
+    """As a LightningModule has them during its training."""
+
+    def made(mask: bool) -> nn.Module:
+        net = linear()
+        net.owner = weakref.proxy(net)  # type: ignore[assignment]
+        net.table = np.ma.MaskedArray([1.0, 2.0], [False, mask])  # type: ignore[assignment]
+        return net
+
+    assert hidden_modules(made(True)) == []
+    first, again, other = (identify(made(mask), made(mask), 16).exact for mask in (True, True, False))
+    assert first == again != other

@@ -1,0 +1,131 @@
+"""Robustness while a network trains: callbacks for Lightning and for Hugging Face's Trainer.
+
+::
+
+    trainer = lightning.Trainer(callbacks=[bench.callbacks.for_lightning(data="/data/imagenet", suites="pgd",
+        every=5, eps="4/255", limit=500, size=224, mean=MEAN, std=STD)])
+    trainer = transformers.Trainer(..., callbacks=[bench.callbacks.for_trainer(data=pairs, suites="aa-fast", ...)])
+
+Each evaluation is a `bench.run` of the network as it is, which it leaves as it was: mode, device, gradients and random
+state. Its records lie in `out`, where every epoch is a model of its own, `NAME-epoch5`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from torch import Tensor, nn
+
+from bench.errors import UsageError
+from bench.memory import run
+
+__all__ = ["Evaluation", "for_lightning", "for_trainer"]
+
+
+class Evaluation:
+    """What is measured, and when: every `every` epochs, the keywords being those of `bench.run` and `bench.wrap`.
+
+    `suites` and `data` are as in `bench.run`; `limit=`, `until=`, or the suites `aa-fast` and `pgd` (ten steps) keep an
+    evaluation short. `name` begins the names of the models. Raises `UsageError` for an `every` below 1.
+    """
+
+    def __init__(self, suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> None:
+        if every < 1:
+            raise UsageError(f"every={every}: expected 1 or more epochs between evaluations")
+        self.suites, self.every, self.name, self.given = suites, every, name, given
+
+    def due(self, epoch: int) -> bool:
+        """Whether an evaluation follows the `epoch`-th epoch, counted from 1."""
+        return epoch % self.every == 0
+
+    def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
+        """Every suite's own numbers of `network` after `epoch` epochs, as `SUITE/METRIC` with `_low`, `_high` and `_n`.
+
+        Shares are from 0 to 1. What cannot be told is left out.
+        """
+        table = run(network, self.suites, **{"quiet": True, **self.given, "name": f"{self.name}-epoch{epoch}"})
+        return numbers(table)
+
+
+def numbers(table: pd.DataFrame) -> dict[str, float]:
+    """The suites' own numbers of a `bench.results` table with their intervals and n, by `SUITE/METRIC`."""
+    found: dict[str, float] = {}
+    for row in table[table["condition"] == "all"].to_dict("records"):
+        key = f"{row['suite']}/{row['metric']}"
+        parts = {"": row["value"], "_low": row["low"], "_high": row["high"], "_n": row["n"]}
+        if math.isfinite(row["value"]):
+            found |= {f"{key}{part}": float(value) for part, value in parts.items() if math.isfinite(value)}
+    return found
+
+
+def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
+    """Make a `lightning.pytorch.Callback` that evaluates at the end of every `every`-th training epoch and logs it.
+
+    The module evaluated is the LightningModule itself, whose `forward` takes normalised pictures. Only the first
+    process evaluates. Raises `UsageError` where Lightning is not installed.
+    """
+    try:
+        from lightning.pytorch import Callback
+    except ImportError:
+        try:
+            from pytorch_lightning import Callback
+        except ImportError:
+            raise UsageError("bench.callbacks.for_lightning needs Lightning: pip install lightning") from None
+    evaluation = Evaluation(suites, every=every, name=name, **given)
+
+    class RobustnessCallback(Callback):  # type: ignore[misc]
+        """Evaluates after an epoch of training."""
+
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            epoch = trainer.current_epoch + 1
+            if evaluation.due(epoch) and trainer.is_global_zero:
+                pl_module.log_dict(evaluation.measure(_Forward(pl_module), epoch), rank_zero_only=True)
+
+    return RobustnessCallback()
+
+
+class _Forward(nn.Module):
+    """A LightningModule seen as a network: its forward, its state, nothing of its trainer."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Any:
+        return self.network(images)
+
+
+def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
+    """Make a `transformers.TrainerCallback` that evaluates at the end of every `every`-th epoch.
+
+    The numbers join the log history (`trainer.state.log_history`), and go wherever the Trainer reports to. Only the
+    first process evaluates. Raises `UsageError` where transformers is not installed.
+    """
+    try:
+        from transformers import TrainerCallback
+    except ImportError:
+        raise UsageError("bench.callbacks.for_trainer needs transformers: pip install transformers") from None
+    evaluation = Evaluation(suites, every=every, name=name, **given)
+
+    class RobustnessCallback(TrainerCallback):  # type: ignore[misc]
+        """Evaluates after an epoch of training."""
+
+        def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any = None, **_rest: Any) -> None:
+            epoch = round(state.epoch)
+            if evaluation.due(epoch) and state.is_world_process_zero:
+                found = evaluation.measure(_Pixels(model), epoch)
+                state.log_history.append({**found, "epoch": state.epoch, "step": state.global_step})
+
+    return RobustnessCallback()
+
+
+class _Pixels(nn.Module):
+    """A Hugging Face image classifier, which takes its pictures by name."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Any:
+        return self.network(pixel_values=images)

@@ -1,0 +1,34 @@
+"""`bench export`: a results folder in the forms that other places read."""
+
+import argparse
+from typing import Any
+
+from bench.errors import IncompleteError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
+    """Describe the command."""
+    parser = subparsers.add_parser("export", help="write results as a Hugging Face model card or data set")
+    add = parser.add_argument
+    add("dir", metavar="DIR", help="a results folder")
+    add(
+        "--to",
+        required=True,
+        choices=("hf-model-card", "datasets"),
+        help="hf-model-card: a file a model with its model-index block; datasets: a Parquet folder for load_dataset",
+    )
+    add("--out", required=True, metavar="DIR", help="the folder that is written")
+    add("--models", metavar="A,B", help="these models only")
+    parser.set_defaults(func=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from bench.exports import export
+
+    models = [name for name in (arguments.models or "").split(",") if name]
+    found = export(arguments.dir, arguments.to, arguments.out, models=models)
+    for path in found.files:
+        print(path)
+    if found.problems:
+        raise IncompleteError("\n  ".join([f"{arguments.dir} is incomplete; left out:", *found.problems[:10]]))
+    return 0

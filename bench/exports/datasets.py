@@ -1,0 +1,90 @@
+"""A results folder as a data set: Parquet files and the README that tells `datasets` of them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import IncompleteError, UsageError
+from bench.exports.base import Exported, chosen
+from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.folder.tables import load_suites, tabulate
+from bench.record import record_fields
+
+README = """---
+configs:
+- config_name: records
+  default: true
+  data_files:
+  - split: test
+    path: records/*.parquet
+- config_name: results
+  data_files:
+  - split: test
+    path: results.parquet
+---
+
+# Results of robust-imagenet-bench
+
+`records` has one row per model, condition and image, `results` one per model, suite, condition and metric, with its
+95 % interval, n and protocol. Rows of unlike protocols are not comparable.
+"""
+
+KEYS = ("model", "suite", "condition", "protocol")
+"""What the columns of a record are preceded by."""
+
+
+def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ()) -> Exported:
+    """Write `README.md`, `results.parquet` and `records/`, a file a cell, into `out`; memory holds one cell at a time.
+
+    Cells that are not complete are left out. Raises `UsageError` where `out` holds something else already.
+    """
+    folder = ResultsFolder(directory)
+    table = tabulate(load_suites(folder))
+    kept = table[table["model"].isin(chosen(table, models))]
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: expected a new or empty folder, found files; name another with --out")
+    schema = _schema(folder, models)
+    (out / "records").mkdir(parents=True, exist_ok=True)
+    files = []
+    for cell_id, keys, cell in _cells(folder, models):
+        files.append(out / "records" / f"{cell_id}.parquet")
+        pq.write_table(_table(cell.records, (*keys, cell.cell.protocol.hash), schema), files[-1])
+    pq.write_table(pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata(), out / "results.parquet")
+    (out / "README.md").write_text(README, encoding="utf-8")
+    files = [out / "README.md", out / "results.parquet", *files]
+    return Exported(tuple(files), (*folder.problems, *table.attrs["problems"]))
+
+
+def _cells(folder: ResultsFolder, models: Sequence[str]) -> Iterator[tuple[str, tuple[str, str, str], LoadedCell]]:
+    """Every complete cell once, with its model, the first suite that wanted it, and its condition."""
+    seen = set()
+    for wanted in folder.suite_runs():
+        if models and wanted.model not in models:
+            continue
+        for condition, cell_id in wanted.cells.items():
+            if cell_id in seen or cell_id not in folder.cells:
+                continue
+            seen.add(cell_id)
+            if (cell := folder.load(cell_id)).complete:
+                yield cell_id, (wanted.model, wanted.suite, condition), cell
+
+
+def _schema(folder: ResultsFolder, models: Sequence[str]) -> pa.Schema:
+    """All columns that any cell has, so that every file has the same. Raises `IncompleteError` where none is whole."""
+    fields: dict[str, pa.Field] = {}
+    for _, _, cell in _cells(folder, models):
+        table = pa.Table.from_pandas(cell.records.head(0), preserve_index=False)
+        fields |= {field.name: field.with_nullable(True) for field in record_fields(table)}
+    if not fields:
+        raise IncompleteError(f"{folder.store.address}: no condition is complete; `bench results` says what is missing")
+    return pa.schema([*(pa.field(name, pa.string()) for name in KEYS), *fields.values()])
+
+
+def _table(records: pd.DataFrame, keys: Sequence[str], schema: pa.Schema) -> pa.Table:
+    named = dict(zip(KEYS, keys, strict=True))
+    missing = [field.name for field in schema if field.name not in named and field.name not in records]
+    whole = records.assign(**named, **dict.fromkeys(missing)).loc[:, schema.names]
+    return pa.Table.from_pandas(whole, schema=schema, preserve_index=False).replace_schema_metadata()

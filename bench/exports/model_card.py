@@ -1,0 +1,113 @@
+"""The `model-index` block of a Hugging Face model card: what a model scored, as the hub shows it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCardData
+
+from bench.condition import Condition
+from bench.errors import IncompleteError
+from bench.exports.base import Exported, chosen
+from bench.folder.reader import ResultsFolder
+from bench.folder.tables import load_suites, tabulate
+from bench.metrics.base import Shown
+from bench.record import Cell
+from bench.text import escape_unprintable
+from model_zoo.registry import is_random
+
+TASK = "image-classification"
+
+
+def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] = ()) -> Exported:
+    """Write `MODEL.md` for every model into `out`: the block, and the same numbers as a table below it.
+
+    A number that a verdict calls doubtful or unreliable is named so. Random weights have no card.
+    """
+    folder = ResultsFolder(directory)
+    table = tabulate(load_suites(folder))
+    cells = {cell.protocol.hash: cell for cell in folder.cells.values()}
+    files = []
+    out.mkdir(parents=True, exist_ok=True)
+    for model in (name for name in chosen(table, models) if not is_random(name)):
+        mine = table[table["model"] == model].drop_duplicates(["condition", "metric", "protocol", "value"])
+        rows = [row for row in mine.to_dict("records") if math.isfinite(row["value"])]
+        if rows:
+            files.append(out / f"{quote(model, safe='@')}.md")
+            files[-1].write_text(card_text(model, rows, cells), encoding="utf-8")
+    if not files:
+        raise IncompleteError(f"{directory}: nothing is complete; `bench results {directory}` says what is missing")
+    return Exported(tuple(files), (*folder.problems, *table.attrs["problems"]))
+
+
+def card_text(model: str, rows: Sequence[Mapping[Any, Any]], cells: Mapping[str, Cell]) -> str:
+    """The file: YAML between dashes, then a table of rows of `bench.results`."""
+    data = ModelCardData(
+        model_name=escape_unprintable(model), pipeline_tag=TASK, eval_results=[_result(row, cells) for row in rows]
+    )
+    lines = [f"| {' | '.join(_COLUMNS)} |", "|---|---|---|---:|---|---:|---|"]
+    lines += [f"| {' | '.join(map(_cell, _line(row)))} |" for row in rows]
+    name = _cell(model)
+    return (
+        f"---\n{data.to_yaml()}\n---\n\n# {name}\n\nMeasured with robust-imagenet-bench.\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+_COLUMNS = ("suite", "condition", "metric", "value", "95 % interval", "n", "protocol")
+
+
+def _line(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    shown = Shown.of(row["unit"])
+    ends = f"[{shown.text(row['low'])}, {shown.text(row['high'])}]" if math.isfinite(row["low"]) else ""
+    value = f"{shown.text(row['value'])} {shown.sign}".strip()
+    return row["suite"], row["condition"], _metric_name(row), value, ends, str(row["n"]), row["protocol"]
+
+
+def _cell(text: str) -> str:
+    return escape_unprintable(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _metric_name(row: Mapping[Any, Any]) -> str:
+    """The metric, and what keeps its value from being taken as it stands."""
+    doubts = [row["reliability"]] if row["reliability"] not in ("", "reliable") else []
+    return f"{row['metric']} ({'; '.join([*doubts, row['subset']])})".replace("; )", ")").replace(" ()", "")
+
+
+def _result(row: Mapping[Any, Any], cells: Mapping[str, Cell]) -> EvalResult:
+    """One number: the data set that it is of, the metric with its interval and n, the protocol's hash.
+
+    The hub joins what has the same data set, configuration, split and revision, and keeps the arguments of the first:
+    the protocol's hash is the revision, and all else that tells numbers apart is the metric's.
+    """
+    condition = Condition.parse(row["condition"]) if row["condition"] != "all" else None
+    dataset = condition.dataset if condition else row["suite"]
+    told = cells[row["protocol"]].protocol if row["protocol"] in cells else None
+    return EvalResult(
+        task_type=TASK,
+        task_name="Image Classification",
+        dataset_type=dataset,
+        dataset_name=dataset,
+        dataset_config=row["condition"] if condition else f"{row['suite']}, all conditions",
+        dataset_split=(condition.split or None) if condition else None,
+        dataset_revision=row["protocol"],
+        dataset_args={"preprocessing": told.preprocessing, "pictures": told.manifest} if told else None,
+        metric_type=row["metric"],
+        metric_name=_metric_name(row),
+        metric_value=_plain(row["value"]),
+        metric_args={
+            "low": _plain(row["low"]),
+            "high": _plain(row["high"]),
+            "n": int(row["n"]),
+            "unscored": int(row["unscored"]),
+            "unit": row["unit"],
+            "suite": row["suite"],
+            **({"reliability": row["reliability"]} if row["reliability"] else {}),
+        },
+    )
+
+
+def _plain(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

@@ -1,0 +1,204 @@
+"""`bench run --log wandb|mlflow|tensorboard`: progress, tables and figures of a run, sent to an experiment tracker.
+
+A tracker is told what the run tells people, and changes nothing: the numbers stay in the results folder.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from bench.engine.progress import Silent
+from bench.engine.run import Prepared, carry_out
+from bench.errors import StoreError, UsageError
+from bench.folder.tables import results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "robust-imagenet-bench"
+"""The project or experiment that runs are kept under, unless the tracker's own environment variables say otherwise."""
+
+
+class Tracker(Protocol):
+    """Where progress, numbers, tables and figures go."""
+
+    def number(self, name: str, value: float, step: int) -> None:
+        """One value of a series, at `step` images."""
+
+    def table(self, name: str, frame: pd.DataFrame) -> None:
+        """A table, as it stands in `bench.results`."""
+
+    def figure(self, name: str, figure: "Figure") -> None:
+        """A drawn figure."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class WandbTracker:
+    """Weights & Biases; its own variables (WANDB_MODE, WANDB_DIR, WANDB_PROJECT) are heeded."""
+
+    def __init__(self, run: str, config: dict[str, Any]) -> None:
+        self.wandb = _module("wandb", "wandb")
+        project = os.environ.get("WANDB_PROJECT", TITLE)
+        self.run = self.wandb.init(project=project, name=run, config=config)
+
+    def number(self, name: str, value: float, step: int) -> None:
+        self.run.log({name: value, "images": step})
+
+    def table(self, name: str, frame: pd.DataFrame) -> None:
+        self.run.log({name: self.wandb.Table(dataframe=frame)})
+
+    def figure(self, name: str, figure: "Figure") -> None:
+        self.run.log({name: self.wandb.Image(_picture(figure))})
+
+    def close(self) -> None:
+        self.run.finish()
+
+
+class MlflowTracker:
+    """MLflow; its own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME) are heeded."""
+
+    def __init__(self, run: str, config: dict[str, Any]) -> None:
+        self.client = _module("mlflow", "mlflow-skinny")
+        if "MLFLOW_EXPERIMENT_NAME" not in os.environ:
+            self.client.set_experiment(TITLE)
+        self.client.start_run(run_name=run)
+        self.client.log_params({name: str(value)[:500] for name, value in config.items()})
+
+    def number(self, name: str, value: float, step: int) -> None:
+        self.client.log_metric(_spelt(name), value, step=step)
+
+    def table(self, name: str, frame: pd.DataFrame) -> None:
+        self.client.log_text(frame.to_csv(index=False), f"{name}.csv")
+
+    def figure(self, name: str, figure: "Figure") -> None:
+        self.client.log_figure(figure, f"figures/{name}.png")
+
+    def close(self) -> None:
+        self.client.end_run()
+
+
+class TensorboardTracker:
+    """TensorBoard's event files, in `runs/RUN` or TENSORBOARD_DIR."""
+
+    def __init__(self, run: str, config: dict[str, Any]) -> None:
+        _module("tensorboard", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(Path(os.environ.get("TENSORBOARD_DIR", "runs")) / run))
+        self.writer.add_text("options", "\n".join(f"    {name}: {value}" for name, value in config.items()))
+
+    def number(self, name: str, value: float, step: int) -> None:
+        self.writer.add_scalar(name, value, step)
+
+    def table(self, name: str, frame: pd.DataFrame) -> None:
+        from bench.formats import render
+
+        rows = [{str(k): str(v) for k, v in row.items()} for row in frame.to_dict("records")]
+        self.writer.add_text(name, render(rows, "markdown"))
+
+    def figure(self, name: str, figure: "Figure") -> None:
+        self.writer.add_image(name, _picture(figure), dataformats="HWC")
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+TRACKERS: dict[str, type[WandbTracker | MlflowTracker | TensorboardTracker]] = {
+    "wandb": WandbTracker,
+    "mlflow": MlflowTracker,
+    "tensorboard": TensorboardTracker,
+}
+
+
+def _module(name: str, package: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(f"--log {name} needs the package {package}: pip install {package}") from None
+
+
+def _spelt(name: str) -> str:
+    """MLflow takes letters, digits and `_-. /:` in a metric's name."""
+    return re.sub(r"[^\w\-. /:]", "_", name, flags=re.ASCII)
+
+
+def _picture(figure: "Figure") -> Any:
+    """A figure as uint8 [h, w, 3]."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+class Watch(Silent):
+    """Tells a tracker of each finished unit."""
+
+    def __init__(self, tracker: Tracker, total: int) -> None:
+        self.tracker, self.total, self.done = tracker, total, 0
+
+    def finished(self, what: str, images: int) -> None:  # noqa: ARG002
+        self.done += images
+        self.tracker.number("progress/images", self.done, self.done)
+        self.tracker.number("progress/share", self.done / max(1, self.total), self.done)
+
+
+def carry_out_tracked(prepared: Prepared) -> None:
+    """Do what is missing, and tell the tracker of `--log` of it, where one is asked for: progress, then the table of
+    this run, each suite's own numbers and the papers' figures that the folder can draw; what was measured is sent even
+    where a unit fails. Raises what `carry_out` raises, and `UsageError` where the tracker is not installed."""
+    if prepared.options.log is None:
+        carry_out(prepared)
+        return
+    with _tracker(prepared) as tracker:
+        try:
+            carry_out(prepared, watch=Watch(tracker, prepared.images))
+        finally:
+            _send(prepared, tracker)
+
+
+@contextmanager
+def _tracker(prepared: Prepared) -> Iterator[Tracker]:
+    models = [subject.model.name for subject in prepared.plan.subjects]
+    suites = list(dict.fromkeys(entry.suite for entry in prepared.plan.entries))
+    config = {"models": ", ".join(models), "suites": ", ".join(suites), **prepared.options.changed()}
+    run = re.sub(r"[^\w.+-]+", "-", f"{'+'.join(models)}-{'+'.join(suites)}", flags=re.ASCII)[:100]
+    tracker = TRACKERS[str(prepared.options.log)](run, config)
+    try:
+        yield tracker
+    finally:
+        tracker.close()
+
+
+def _send(prepared: Prepared, tracker: Tracker) -> None:
+    address = prepared.store.address
+    try:
+        frame = results(address, cells=set(prepared.plan.cells))
+    except StoreError:  # nothing was measured
+        return
+    for row in frame[frame["condition"] == "all"].to_dict("records"):
+        for part in ("value", "low", "high", "n"):
+            name = f"{row['model']}/{row['suite']}/{row['metric']}{'' if part == 'value' else f'_{part}'}"
+            if row[part] == row[part]:  # no NaN
+                tracker.number(name, float(row[part]), int(row["n"]))
+    tracker.table("results", frame)
+    from bench.figures import FIGURES, style
+    from bench.figures.base import NotMeasuredError
+    from bench.figures.measured import Numbers
+
+    data = Numbers(address)
+    with style.styled():
+        for spec in FIGURES:
+            try:
+                tracker.figure(spec.name, spec.draw(spec, data))
+            except NotMeasuredError:
+                continue

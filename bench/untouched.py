@@ -1,0 +1,35 @@
+"""What measuring leaves as it was found: somebody's modules, and torch's settings in their process."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+
+from model_zoo.identity.model import hidden_modules
+
+
+@contextlib.contextmanager
+def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Give `modules` their mode, their gradients' switches and their device back, and the process torch's random state,
+    threads and TF32 settings: a network may be in the middle of its training."""
+    found = [m for each in modules for top in (each, *hidden_modules(each)) for m in top.modules()]
+    modes = [(module, module.training) for module in found]
+    switches = [(p, p.requires_grad) for module in found for p in module._parameters.values() if p is not None]
+    tensors = [t for m in found for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+    places = [(tensor, tensor.device) for tensor in tensors]
+    matmul, cudnn, threads = torch.backends.cuda.matmul, torch.backends.cudnn, torch.get_num_threads()
+    tf32 = matmul.allow_tf32, cudnn.allow_tf32
+    try:
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
+            yield
+    finally:
+        for tensor, place in places:
+            if tensor.device != place:
+                tensor.data = tensor.data.to(place)
+        for module, mode in modes:
+            module.training = mode
+        for parameter, switch in switches:
+            parameter.requires_grad_(switch)
+        matmul.allow_tf32, cudnn.allow_tf32 = tf32
+        torch.set_num_threads(threads)

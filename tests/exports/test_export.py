@@ -1,0 +1,105 @@
+"""What is exported is read back by the library that it is for, and says what `bench results` says."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from huggingface_hub import ModelCard, ModelCardData
+
+import bench
+from bench.cli import main
+from bench.errors import UsageError
+from bench.folder.reader import ResultsFolder
+from bench.store import Store
+from bench.verdict import Verdict, put_verdict
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "runs"
+    bench.run(["tiny_std", "tiny_at"], "tiny-pgd", limit=8, reliability=0, out=out, quiet=True)
+    bench.run("tiny_at", "tiny", limit=6, out=out, quiet=True)
+    return out
+
+
+def test_a_model_card_says_every_number_of_results(runs: Path, tmp_path: Path) -> None:
+    written = bench.export(runs, "hf-model-card", tmp_path)
+    assert [path.name for path in written.files] == ["tiny_at.md", "tiny_std.md"]
+    assert written.problems == ()
+    data = ModelCard.load(tmp_path / "tiny_at.md").data
+    assert isinstance(data, ModelCardData)
+    assert data.eval_results is not None
+    table = bench.results(runs)
+    expected = {
+        (row["condition"], row["metric"], row["protocol"]): (row["value"], row["low"], row["high"], row["n"])
+        for row in table[table["model"] == "tiny_at"].to_dict("records")
+    }
+    told = {}
+    for found in data.eval_results:
+        args = found.metric_args or {}
+        condition = "all" if "all conditions" in str(found.dataset_config) else found.dataset_config
+        numbers = (found.metric_value, args["low"], args["high"], args["n"])
+        told[condition, found.metric_type, found.dataset_revision] = numbers
+    assert told == expected
+
+
+def test_a_doubtful_number_is_named_so(runs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs, tmp_path / "runs")
+    for cell_id, cell in ResultsFolder(folder).cells.items():
+        if "pgd" in cell.protocol.condition and cell.model == "tiny_at":
+            put_verdict(Store(folder), cell_id, Verdict("unreliable", ("zero gradients",)))
+    bench.export(folder, "hf-model-card", tmp_path / "cards", models=["tiny_at"])
+    text = (tmp_path / "cards" / "tiny_at.md").read_text(encoding="utf-8")
+    assert "robust_accuracy (unreliable; limit 8 of 2000 images" in text
+
+
+def test_a_data_set_holds_every_record_once(runs: Path, tmp_path: Path) -> None:
+    bench.export(runs, "datasets", tmp_path / "set")
+    files = sorted((tmp_path / "set" / "records").glob("*.parquet"))
+    tables = [pq.read_table(file) for file in files]
+    assert len({str(table.schema) for table in tables}) == 1, "datasets asks for one schema"
+    keys = ["model", "condition", "protocol", "image_id"]
+    whole = pd.concat([table.to_pandas() for table in tables]).sort_values(keys, ignore_index=True)
+    expected = bench.records(runs).sort_values(keys, ignore_index=True)
+    for name in (*keys, "suite", "prediction", "scored", "margin", "broken_by"):
+        pd.testing.assert_series_equal(whole[name], expected[name], check_dtype=False, check_categorical=False)
+    numbers = pq.read_table(tmp_path / "set" / "results.parquet").to_pandas()
+    pd.testing.assert_frame_equal(numbers, bench.results(runs), check_dtype=False)
+
+
+def test_the_library_itself_reads_it(runs: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    bench.export(runs, "datasets", tmp_path / "set", models=["tiny_std"])
+    records = datasets.load_dataset(str(tmp_path / "set"), "records", split="test", cache_dir=str(tmp_path / "cache"))
+    assert set(records["model"]) == {"tiny_std"}
+    assert len(records) == 16
+    results = datasets.load_dataset(str(tmp_path / "set"), "results", split="test", cache_dir=str(tmp_path / "cache"))
+    assert len(results) == (bench.results(runs)["model"] == "tiny_std").sum()
+
+
+def test_the_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(runs), "--to", "datasets", "--out", str(tmp_path / "a"), "--models", "tiny_at"]) == 0
+    assert str(tmp_path / "a" / "README.md") in capsys.readouterr().out
+    assert main(["export", str(runs), "--to", "datasets", "--out", str(tmp_path / "a")]) == 2
+    assert "expected a new or empty folder" in capsys.readouterr().err
+    assert main(["export", str(runs), "--to", "hf-model-card", "--out", str(tmp_path), "--models", "tiny_ta"]) == 2
+    assert "did you mean tiny_at" in capsys.readouterr().err
+
+
+def test_what_is_incomplete_is_left_out_and_told(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(runs, tmp_path / "runs")
+    next(folder.glob("cells/*/*.parquet")).unlink()
+    for form in ("datasets", "hf-model-card"):
+        assert main(["export", str(folder), "--to", form, "--out", str(tmp_path / form)]) == 3
+        assert "left out" in capsys.readouterr().err
+    left = pd.concat([pq.read_table(f).to_pandas() for f in (tmp_path / "datasets" / "records").glob("*.parquet")])
+    assert len(left) < len(bench.records(runs))
+
+
+def test_an_unknown_form(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="hf-model-card or datasets"):
+        bench.export(runs, "excel", tmp_path)

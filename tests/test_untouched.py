@@ -1,0 +1,63 @@
+"""Measuring leaves a network that is in training as it was."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import bench
+from bench.untouched import untouched
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(4 * 36, 5))
+
+
+PICTURES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(1)).mul(255).round().div(255)
+LABELS = torch.tensor([0, 1, 2, 3, 4, 0])
+HOW = {"size": 8, "mean": (0.5,) * 3, "std": (0.5,) * 3, "data": (PICTURES, LABELS), "quiet": True}
+
+
+def steps(net: nn.Module, out: Path | None) -> Tensor:
+    """Three steps of training, with a measurement before the second where `out` is given."""
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+    net.train()
+    net[1].eval()  # type: ignore[index]  # a batch norm that is kept frozen
+    net[0].weight.requires_grad_(False)  # type: ignore[index, union-attr]
+    for step in range(3):
+        if step == 1 and out is not None:
+            bench.run(net, ["clean", "pgd"], eps="4/255", steps=2, reliability=0, out=out, **HOW)
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(net(PICTURES), LABELS).backward()
+        optimiser.step()
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+def test_a_training_that_is_measured_ends_as_one_that_is_not(tmp_path: Path) -> None:
+    """Dropout draws the same, the frozen stay frozen, and every weight that is trained goes on to be."""
+    assert torch.equal(steps(network(), tmp_path), steps(network(), None))
+
+
+def test_networks_hidden_in_closures_are_given_back_too() -> None:
+    net = network().train()
+
+    class Called(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            out: Tensor = net(images)
+            return out
+
+    with untouched([Called()]):
+        net.eval().requires_grad_(False)
+        torch.set_num_threads(1)
+    assert net.training
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_settings_of_the_process_are_given_back() -> None:
+    before = torch.get_rng_state()
+    with untouched([]):
+        torch.manual_seed(7)
+        torch.backends.cudnn.allow_tf32 = not torch.backends.cudnn.allow_tf32
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.backends.cudnn.allow_tf32
