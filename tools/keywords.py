@@ -34,6 +34,7 @@ def text() -> str:
 def _spelt(kind: object) -> str:
     """A type as source spells it."""
     shown = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+    shown = re.sub(r"typing\.Optional\[(.*)\]$", r"\1 | None", shown)  # a Literal's way of saying `| None`
     plain = re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", shown)
     return plain.replace("'", '"')
 

@@ -27,7 +27,7 @@ class RunKeywords(TypedDict, total=False):
     workers: int | None
     ray: str | None
     shard: str | Shard | None
-    log: Optional[Literal["wandb", "mlflow", "tensorboard"]]
+    log: Literal["wandb", "mlflow", "tensorboard"] | None
     quiet: bool
     eps: str | float | Fraction | Sequence[str | float | Fraction]
     norm: Literal["linf", "l2", "l1"]
