@@ -10,8 +10,10 @@ Each evaluation is a `bench.run` of the network as it is, which it leaves as it 
 state. Its records lie in `out`, where every epoch is a model of its own, `NAME-epoch5`.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -65,16 +67,12 @@ def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "n
     The module evaluated is the LightningModule itself, whose `forward` takes normalised pictures. Only the first
     process evaluates. Raises `UsageError` where Lightning is not installed.
     """
-    try:
-        from lightning.pytorch import Callback
-    except ImportError:
-        try:
-            from pytorch_lightning import Callback
-        except ImportError:
-            raise UsageError("bench.callbacks.for_lightning needs Lightning: pip install lightning") from None
+    base = _class_of("Callback", "lightning.pytorch", "pytorch_lightning")
+    if base is None:
+        raise UsageError("bench.callbacks.for_lightning needs Lightning: pip install lightning")
     evaluation = Evaluation(suites, every=every, name=name, **given)
 
-    class RobustnessCallback(Callback):  # type: ignore[misc]
+    class RobustnessCallback(base):  # type: ignore[misc]
         """Evaluates after an epoch of training."""
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -83,6 +81,14 @@ def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "n
                 pl_module.log_dict(evaluation.measure(_Forward(pl_module), epoch), rank_zero_only=True)
 
     return RobustnessCallback()
+
+
+def _class_of(name: str, *modules: str) -> Any:
+    """The class of the first of `modules` that is installed; None where none is."""
+    for module in modules:
+        with contextlib.suppress(ImportError):
+            return getattr(import_module(module), name)
+    return None
 
 
 class _Forward(nn.Module):
@@ -102,13 +108,12 @@ def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "net
     The numbers join the log history (`trainer.state.log_history`), and go wherever the Trainer reports to. Only the
     first process evaluates. Raises `UsageError` where transformers is not installed.
     """
-    try:
-        from transformers import TrainerCallback
-    except ImportError:
-        raise UsageError("bench.callbacks.for_trainer needs transformers: pip install transformers") from None
+    base = _class_of("TrainerCallback", "transformers")
+    if base is None:
+        raise UsageError("bench.callbacks.for_trainer needs transformers: pip install transformers")
     evaluation = Evaluation(suites, every=every, name=name, **given)
 
-    class RobustnessCallback(TrainerCallback):  # type: ignore[misc]
+    class RobustnessCallback(base):  # type: ignore[misc]
         """Evaluates after an epoch of training."""
 
         def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any = None, **_rest: Any) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,10 +19,11 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
     switches = [(p, p.requires_grad) for module in found for p in module._parameters.values() if p is not None]
     tensors = [t for m in found for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
     places = [(tensor, tensor.device) for tensor in tensors]
+    cuda: Any = torch.cuda
     matmul, cudnn, threads = torch.backends.cuda.matmul, torch.backends.cudnn, torch.get_num_threads()
     tf32 = matmul.allow_tf32, cudnn.allow_tf32
     try:
-        with torch.random.fork_rng(range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []):
+        with torch.random.fork_rng(range(cuda.device_count()) if cuda.is_initialized() else []):
             yield
     finally:
         for tensor, place in places:
