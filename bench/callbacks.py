@@ -72,7 +72,7 @@ def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "n
         raise UsageError("bench.callbacks.for_lightning needs Lightning: pip install lightning")
     evaluation = Evaluation(suites, every=every, name=name, **given)
 
-    class RobustnessCallback(base):  # type: ignore[misc]
+    class RobustnessCallback(base):  # type: ignore[misc, valid-type]
         """Evaluates after an epoch of training."""
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -113,7 +113,7 @@ def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "net
         raise UsageError("bench.callbacks.for_trainer needs transformers: pip install transformers")
     evaluation = Evaluation(suites, every=every, name=name, **given)
 
-    class RobustnessCallback(base):  # type: ignore[misc]
+    class RobustnessCallback(base):  # type: ignore[misc, valid-type]
         """Evaluates after an epoch of training."""
 
         def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any = None, **_rest: Any) -> None:
