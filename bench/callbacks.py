@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from bench.errors import UsageError
 from bench.memory import run
 
-__all__ = ["Evaluation", "for_lightning", "for_trainer"]
+__all__ = ["EpochEvaluation", "for_lightning", "for_trainer"]
 
 
-class Evaluation:
+class EpochEvaluation:
     """What is measured, and when: every `every` epochs, the keywords being those of `bench.run` and `bench.wrap`.
 
     `suites` and `data` are as in `bench.run`; `limit=`, `until=`, or the suites `aa-fast` and `pgd` (ten steps) keep an
@@ -70,7 +70,7 @@ def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "n
     base = _class_of("Callback", "lightning.pytorch", "pytorch_lightning")
     if base is None:
         raise UsageError("bench.callbacks.for_lightning needs Lightning: pip install lightning")
-    evaluation = Evaluation(suites, every=every, name=name, **given)
+    evaluation = EpochEvaluation(suites, every=every, name=name, **given)
 
     class RobustnessCallback(base):  # type: ignore[misc, valid-type]
         """Evaluates after an epoch of training."""
@@ -111,7 +111,7 @@ def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "net
     base = _class_of("TrainerCallback", "transformers")
     if base is None:
         raise UsageError("bench.callbacks.for_trainer needs transformers: pip install transformers")
-    evaluation = Evaluation(suites, every=every, name=name, **given)
+    evaluation = EpochEvaluation(suites, every=every, name=name, **given)
 
     class RobustnessCallback(base):  # type: ignore[misc, valid-type]
         """Evaluates after an epoch of training."""

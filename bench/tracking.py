@@ -140,7 +140,7 @@ def _picture(figure: "Figure") -> Any:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-class Watch(Silent):
+class ToldTracker(Silent):
     """Tells a tracker of each finished unit."""
 
     def __init__(self, tracker: Tracker, total: int) -> None:
@@ -161,7 +161,7 @@ def carry_out_tracked(prepared: Prepared) -> None:
         return
     with _tracker(prepared) as tracker:
         try:
-            carry_out(prepared, watch=Watch(tracker, prepared.images))
+            carry_out(prepared, watch=ToldTracker(tracker, prepared.images))
         finally:
             _send(prepared, tracker)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import bench
-from bench.callbacks import Evaluation
+from bench.callbacks import EpochEvaluation
 from bench.errors import UsageError
 
 PICTURES = torch.rand(12, 3, 8, 8, generator=torch.Generator().manual_seed(1)).mul(255).round().div(255)
@@ -30,7 +30,7 @@ def expected(net: nn.Module) -> float:
 
 def test_an_evaluation_gives_the_numbers_of_a_run(tmp_path: Path) -> None:
     net = network()
-    evaluation = Evaluation("pgd", every=2, eps="2/255", steps=2, reliability=0, out=tmp_path, **HOW)
+    evaluation = EpochEvaluation("pgd", every=2, eps="2/255", steps=2, reliability=0, out=tmp_path, **HOW)
     assert [epoch for epoch in range(1, 7) if evaluation.due(epoch)] == [2, 4, 6]
     found = evaluation.measure(net, 2)
     assert found["pgd/clean_accuracy"] == pytest.approx(expected(net))
@@ -42,7 +42,7 @@ def test_an_evaluation_gives_the_numbers_of_a_run(tmp_path: Path) -> None:
 
 def test_epochs_are_counted_from_one() -> None:
     with pytest.raises(UsageError, match="every=0"):
-        Evaluation("pgd", every=0)
+        EpochEvaluation("pgd", every=0)
 
 
 def test_lightning_logs_every_second_epoch(tmp_path: Path) -> None:
