@@ -18,7 +18,7 @@ from bench.engine import run as engine
 from bench.errors import UnknownOptionError, UsageError
 from bench.folder.tables import results
 from bench.options import OPTIONS
-from bench.options.keywords import RunKeywords
+from bench.options.run_keywords import RunKeywords
 from bench.tracking import carry_out_tracked
 from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec

@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 
 from bench.options import OPTIONS, RunOptions
 
-PAGE = Path(__file__).parents[1] / "bench" / "options" / "keywords.py"
+PAGE = Path(__file__).parents[1] / "bench" / "options" / "run_keywords.py"
 
 HEAD = '''"""Keywords of `bench.run`, for type checkers; `make docs` writes them from `RunOptions`."""
 
