@@ -62,6 +62,7 @@ class Pictures:
     as_stored: bool
     subset: str = ""
     side: int = 0
+    exact: bool = False
 
     def __len__(self) -> int:
         return 50
@@ -166,8 +167,8 @@ def test_an_ensemble_refuses_even_what_another_suite_uses() -> None:
 def test_the_paper_s_attack_may_be_named_with_a_budget() -> None:
     options = RunOptions(protocol="published", eps="4/255", steps=50)
     (_, attacked) = SUITES["pgd"].conditions(fake_model().card, options)
-    assert attacked.setup.attack is not None
-    assert (attacked.setup.attack.steps, attacked.setup.attack.eps) == (50, Fraction(4, 255))
+    assert attacked.attack is not None
+    assert (attacked.attack.steps, attacked.setup.attack.eps) == (50, Fraction(4, 255))
 
 
 def test_a_run_refuses_before_models_are_loaded() -> None:
