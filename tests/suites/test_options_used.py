@@ -167,8 +167,8 @@ def test_an_ensemble_refuses_even_what_another_suite_uses() -> None:
 def test_the_paper_s_attack_may_be_named_with_a_budget() -> None:
     options = RunOptions(protocol="published", eps="4/255", steps=50)
     (_, attacked) = SUITES["pgd"].conditions(fake_model().card, options)
-    assert attacked.attack is not None
-    assert (attacked.attack.steps, attacked.setup.attack.eps) == (50, Fraction(4, 255))
+    assert attacked.condition.attack is not None
+    assert (attacked.condition.attack.steps, attacked.condition.attack.eps) == (50, Fraction(4, 255))
 
 
 def test_a_run_refuses_before_models_are_loaded() -> None:
