@@ -70,7 +70,7 @@ def attack(
     if not len(pictures):
         raise UsageError("no images to attack: expected float [n, 3, h, w] with n of 1 or more")
     made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
-    answers = torch.as_tensor(labels).detach().cpu().long()
+    answers = _whole(torch.as_tensor(labels).detach().cpu())
     names = picture_ids(pictures) if ids is None else list(ids)
     return made.run(model, pictures, answers, names, seed=seed, batch_size=batch_size, keep_adversarial=True)
 
@@ -93,6 +93,9 @@ def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unp
         raise UsageError.unknown("attack", name, [known for known in ATTACKS if known in makers or known in NOFROST])
     if "step_size" in choices and choices["step_size"] is not None:
         choices["step_size"] = parse_eps(choices["step_size"])
+    for choice in ("steps", "restarts", "targets", "queries"):
+        if (found := choices.get(choice)) is not None and not (isinstance(found, int) and found >= 1):
+            raise UsageError(f"{name}: {choice} must be a whole number of 1 or more, found {found!r}")
     try:
         if name in makers:
             make, usual = makers[name]
@@ -104,6 +107,14 @@ def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unp
         return NOFROST[name](eps, **choices)
     except TypeError as error:
         raise UsageError(f"{name} has no such choice: {error}") from None
+
+
+def _whole(labels: Tensor) -> Tensor:
+    """Labels as int64. Raises `UsageError` where a number is not whole, which would be cut to one that is."""
+    fractions = labels.is_floating_point() and not torch.equal(labels, labels.round())
+    if fractions or labels.is_complex() or labels.dtype == torch.bool:
+        raise UsageError(f"labels must be class indices, found {labels.dtype} with values that are not whole numbers")
+    return labels.long()
 
 
 def _classes(model: nn.Module, pictures: Tensor) -> int:

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 
+GRADIENT_RTOL = 3e-2
+"""Largest change of a logit where gradients are asked for: other kernels may answer then, in half precision too."""
+
 REPEATABLE_RTOL = 1e-4
 """Largest change of a logit between two passes over the same images, relative to the largest logit."""
 
@@ -119,6 +122,18 @@ def check_independent(alone: Tensor, otherwise: Tensor) -> None:
             f"the model's answer to a picture depends on the others of its batch, or on what it was shown before: a "
             f"logit moved by {change:.2g} of the largest; a verdict belongs to one picture: use running statistics "
             "(model.eval()) and keep no state between calls"
+        )
+
+
+def check_same_with_gradients(without: Tensor, found: Tensor) -> None:
+    """Refuse a model that answers otherwise where gradients are asked for, from its logits [n, k] either way: what an
+    attack would follow is not what is judged."""
+    change = relative_change(without, found)
+    if change > GRADIENT_RTOL:
+        raise UsageError(
+            f"the model answers otherwise where gradients are taken: a logit moved by {change:.2g} of the largest; an "
+            "attack would follow another function than the one that is judged: let the forward pass not ask "
+            "torch.is_grad_enabled() or requires_grad"
         )
 
 

@@ -11,10 +11,12 @@ from bench.attacks.checks import (
     check_independent,
     check_logits,
     check_repeatable,
+    check_same_with_gradients,
     check_unchanged,
     check_writes,
 )
 from bench.attacks.losses import misclassified
+from bench.attacks.memory import as_it_came, check_no_memory
 from bench.attacks.network import Network, Precision
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
@@ -43,10 +45,12 @@ class Evaluation:
 
     def __init__(self, spec: Spec, request: Request) -> None:
         self.spec, self.request, self.batch_size = spec, request, request.batch_size
+        fresh = as_it_came(request.model)
         self.judge = Network(request.model, request.device)
         self.logits = self._score_clean(request.images)
         check_logits(self.logits, request.labels)
         self._check_function(request.images)
+        check_no_memory(fresh, request.model, request.images[:PROBE].to(request.device))
         check_classes(spec.name, max(trial.classes for trial in spec.trials), self.logits.shape[1])
         self.load = Workload(request.images, request.labels, request.ids, self.logits.clone())
         self.prepared = PreparedModel(request.model, request.model, False, "")
@@ -63,10 +67,18 @@ class Evaluation:
 
     def _check_function(self, images: Tensor) -> None:
         """Refuse a model whose answer to a picture hangs on chance, or on the other pictures of the batch."""
-        first = images[: self.batch_size]
+        first = images[: max(self.batch_size, 2)]
         check_repeatable(self.logits[: len(first)], self._score(first, self.batch_size))
-        others = self._score(first.flip(0), self.batch_size // 2 + 1).flip(0)
-        check_independent(self.logits[: len(first)], others)
+        company = first if len(first) > 1 else torch.cat([first, first.flip(3)])
+        others = self._score(company.flip(0), max(self.batch_size // 2 + 1, 2)).flip(0)
+        check_independent(self.logits[: len(first)], others[: len(first)])
+        check_same_with_gradients(self.logits[:PROBE], self._with_gradients(images[:PROBE]))
+
+    def _with_gradients(self, images: Tensor) -> Tensor:
+        """Logits [n, k] of images in host memory, as a search sees them when it asks for a gradient."""
+        shown = images.to(self.request.device)
+        asked = (self.judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
+        return torch.cat([one.logits.cpu() for one in asked])
 
     def _queues(self) -> list[Queue]:
         """One of all trials; where it does not search in float32, another of the last trial that does."""

@@ -24,8 +24,9 @@ def margin(logits: Tensor, label: Tensor) -> Tensor:
 
 
 def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
-    """bool [n]: the logits [n, k] name another class than the label, or none: no answer at all is no right one."""
-    return (logits.argmax(1) != labels) | ~logits.isfinite().all(1)
+    """bool [n]: the label does not lead all other classes of the logits [n, k]. A tie is no right answer to an attacked
+    picture: which class an argmax names then hangs on their order. Nor is NaN or an infinity, which is no answer."""
+    return ~(margin(logits, labels) > 0) | ~logits.isfinite().all(1)
 
 
 def ce(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:

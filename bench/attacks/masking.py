@@ -14,7 +14,7 @@ from bench.attacks.base import Attack, AttackResult
 from bench.attacks.budget import Norm
 from bench.attacks.checks import relative_change
 from bench.attacks.forward import answer
-from bench.attacks.losses import CLASSES_NEEDED
+from bench.attacks.losses import CLASSES_NEEDED, misclassified
 from bench.attacks.network import freeze
 from bench.attacks.presets import make_pgd
 
@@ -208,7 +208,7 @@ def transfer(subject: AttackedModel) -> float:
     found = subject.attack(apgd(subject.norm, subject.eps), model=subject.surrogate).adversarial
     if found is None:
         raise RuntimeError("the adversarial pictures were not kept")
-    return _share(subject.standing & (subject.logits(found).argmax(1) != subject.labels))
+    return _share(subject.standing & misclassified(subject.logits(found), subject.labels))
 
 
 def _share(mask: Tensor) -> float:

@@ -22,6 +22,9 @@ Objective = Callable[[Tensor], Tensor]
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What a search sees the model in; fp32 is the model's own."""
 
+CHECKPOINTED = "Checkpointing is not compatible"
+"""What torch says of a checkpoint with `use_reentrant=True` where gradients of the input alone are asked for."""
+
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -82,7 +85,7 @@ class Network:
                 logits = self.model(leaf)
             logits = logits.float()
             value = objective(logits)
-            gradient = _derivative(value, leaf)
+            gradient = _derivative(value, leaf, self.model)
         return ModelOutput(x, logits.detach(), value.detach(), self._healthy(gradient))
 
     def _healthy(self, gradient: Tensor) -> Tensor:
@@ -121,23 +124,39 @@ def check_precision(precision: Precision, device: torch.device) -> None:
         raise UsageError(f"precision tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
 
 
-def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
+def _derivative(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
     """d value / d leaf; zero where a model's operations have cut the way back."""
     if not value.requires_grad:
         return torch.zeros_like(leaf)
-    (gradient,) = torch.autograd.grad(value.sum(), [leaf], allow_unused=True)
+    try:
+        (gradient,) = torch.autograd.grad(value.sum(), [leaf], allow_unused=True)
+    except RuntimeError as error:
+        if CHECKPOINTED not in str(error):
+            raise
+        gradient = _checkpointed(value, leaf, model)
     return torch.zeros_like(leaf) if gradient is None else gradient
+
+
+def _checkpointed(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor | None:
+    """The same by way of `backward`; what it leaves in the weights' gradients is taken away again."""
+    kept = [(weight, weight.grad) for weight in model.parameters()]
+    for weight, _ in kept:
+        weight.grad = None
+    value.sum().backward()  # type: ignore[no-untyped-call]
+    for weight, gradient in kept:
+        weight.grad = gradient
+    return leaf.grad
 
 
 def freeze(model: nn.Module, branch: str = "") -> nn.Module:
     """A copy of `model` in which no weight asks for a gradient, and every batch norm uses `branch`."""
-    frozen = _copied(model).requires_grad_(False)
+    frozen = copied(model).requires_grad_(False)
     if branch:
         select_branch(frozen, branch)
     return frozen
 
 
-def _copied(model: nn.Module) -> nn.Module:
+def copied(model: nn.Module) -> nn.Module:
     """A deep copy, also of what a forward pass has left in a module (the weight of `weight_norm`)."""
     left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
     return copy.deepcopy(model, {id(t): t.detach().clone() for t in left})

@@ -18,6 +18,7 @@ CLEAN = "clean"
 """`broken_by` of an image that was misclassified before any attack."""
 
 
+LEVEL = "attacked pictures have another class level with the label: counted as broken"
 SILENT = "attacked pictures are NaN or infinite: counted as broken"
 
 
@@ -76,8 +77,10 @@ def judged(
     distance = norms.size(adversarial - request.images, budget.norm)
     check_within(adversarial, distance, budget.norm, float(budget.eps))
     finite = logits.isfinite().all(1)
-    prediction = torch.where(finite, logits.argmax(1), _some_wrong_class(logits, request.labels))
-    silent = int((~finite).sum())
+    broken = torch.tensor([by is not None for by in broken_by], dtype=torch.bool)
+    tied = broken & finite & (logits.argmax(1) == request.labels)
+    prediction = torch.where(finite & ~tied, logits.argmax(1), _some_wrong_class(logits, request.labels))
+    counts = ((int(tied.sum()), LEVEL), (int((~finite).sum()), SILENT))
     return AttackResult(
         prediction=prediction,
         confidence=logits.softmax(1).gather(1, prediction[:, None]).squeeze(1),
@@ -87,7 +90,7 @@ def judged(
         broken_by=broken_by,
         adversarial=adversarial,
         cost=cost,
-        notes=(*notes, f"the logits of {silent} {SILENT}") if silent else notes,
+        notes=(*notes, *(f"the logits of {count} {says}" for count, says in counts if count)),
     )
 
 

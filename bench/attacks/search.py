@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bench.attacks import norms
 from bench.attacks.budget import Norm
+from bench.attacks.losses import misclassified
 from bench.attacks.randomness import Generators
 
 
@@ -120,8 +121,8 @@ class ModelOutput:
         return [ModelOutput(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
-        """bool [b]: the prediction is not the label, or there is none."""
-        return (self.logits.argmax(1) != label) | ~self.logits.isfinite().all(1)
+        """bool [b]: the label does not lead, or there is no answer."""
+        return misclassified(self.logits, label)
 
 
 L = TypeVar("L", bound=ActiveBatch)

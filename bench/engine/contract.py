@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.attacks.checks import REPEATABLE_RTOL, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
+from bench.attacks.memory import as_it_came, check_no_memory
 from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError
@@ -55,6 +56,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     """
     _refuse_training(model)
     kept = images.clone()
+    fresh = None if randomised else as_it_came(model)
     first = _logits(model, images, classes)
     if not torch.equal(images, kept):
         raise UsageError("writes into its input: begin its forward pass with x = x.clone(), or work out of place")
@@ -73,6 +75,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
             "batch norm without running statistics (track_running_stats=False), normalisation over the batch, or "
             "int8 scales taken from it; a number would depend on the batch size"
         )
+    check_no_memory(fresh, model, kept[:1])
     dtype = str(first.dtype).removeprefix("torch.")
     constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
     return Contract(len(images), first.shape[1], dtype, again, beside, alone, looks_like_probabilities(first), constant)
