@@ -22,7 +22,7 @@ Objective = Callable[[Tensor], Tensor]
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What a search sees the model in; fp32 is the model's own."""
 
-CHECKPOINTED = "Checkpointing is not compatible"
+CHECKPOINTED = "incompatible with .grad()"
 """What torch says of a checkpoint with `use_reentrant=True` where gradients of the input alone are asked for."""
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -63,6 +63,7 @@ class Network:
         self.model, self.device, self.precision = model, device, precision
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.cost = Cost()
+        self.checkpointed = False
 
     def logits(self, x: Tensor) -> ModelOutput:
         """Logits alone, of x [b, 3, h, w]. Raises `UsageError` where the model writes into x."""
@@ -79,14 +80,25 @@ class Network:
         """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
         self.cost.forward += len(x)
         self.cost.backward += len(x)
+        try:
+            logits, value, gradient = self._differentiated(x, objective)
+        except RuntimeError as error:
+            if self.checkpointed or CHECKPOINTED not in str(error):
+                raise
+            self.checkpointed = True
+            logits, value, gradient = self._differentiated(x, objective)
+        return ModelOutput(x, logits, value, self._healthy(gradient))
+
+    def _differentiated(self, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, objective and gradient, from one pass."""
         leaf = x.detach().contiguous(memory_format=self.layout).requires_grad_()
         with torch.enable_grad():
             with self._precision():
                 logits = self.model(leaf)
             logits = logits.float()
             value = objective(logits)
-            gradient = _derivative(value, leaf, self.model)
-        return ModelOutput(x, logits.detach(), value.detach(), self._healthy(gradient))
+            gradient = _by_backward(value, leaf, self.model) if self.checkpointed else _derivative(value, leaf)
+        return logits.detach(), value.detach(), gradient
 
     def _healthy(self, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -124,28 +136,25 @@ def check_precision(precision: Precision, device: torch.device) -> None:
         raise UsageError(f"precision tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
 
 
-def _derivative(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
+def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
     """d value / d leaf; zero where a model's operations have cut the way back."""
     if not value.requires_grad:
         return torch.zeros_like(leaf)
-    try:
-        (gradient,) = torch.autograd.grad(value.sum(), [leaf], allow_unused=True)
-    except RuntimeError as error:
-        if CHECKPOINTED not in str(error):
-            raise
-        gradient = _checkpointed(value, leaf, model)
+    (gradient,) = torch.autograd.grad(value.sum(), [leaf], allow_unused=True)
     return torch.zeros_like(leaf) if gradient is None else gradient
 
 
-def _checkpointed(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor | None:
+def _by_backward(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
     """The same by way of `backward`; what it leaves in the weights' gradients is taken away again."""
+    if not value.requires_grad:
+        return torch.zeros_like(leaf)
     kept = [(weight, weight.grad) for weight in model.parameters()]
     for weight, _ in kept:
         weight.grad = None
     value.sum().backward()  # type: ignore[no-untyped-call]
     for weight, gradient in kept:
         weight.grad = gradient
-    return leaf.grad
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 
 def freeze(model: nn.Module, branch: str = "") -> nn.Module:

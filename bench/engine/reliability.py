@@ -135,7 +135,7 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
     subject = subjects[entry.subject]
     dataset = session.dataset(entry.setup.dataset, entry.setup.part)
     first = list(range(min(sample, entry.images)))  # of a random order: these are measured whenever it stops
-    indices = first if session.until else spread(entry.images, sample)
+    indices = first if session.rule else spread(entry.images, sample)
     batch = read_sample(session, dataset, entry.setup, indices, subject.spec)
     other = None if check.surrogate is None else subjects[check.surrogate].model
     unknown = Verdict(

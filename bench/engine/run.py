@@ -1,7 +1,6 @@
 """`bench.run`: resolve what was asked, plan it, do what is missing."""
 
 import functools
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,7 +24,10 @@ from bench.errors import UsageError
 from bench.folder.kept import KeptPictures
 from bench.known_models import put_known_model
 from bench.manifest import put_manifest
-from bench.options import RunOptions, Shard, keywords
+from bench.metrics.sequential import StopRule
+from bench.metrics.told import Rule, TellRule
+from bench.options import OPTIONS, RunOptions, Shard, keywords
+from bench.options.values import model_names
 from bench.parts import put_cell
 from bench.store import Store
 from bench.suites.registry import check_used, find_suite
@@ -74,10 +76,11 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     if kept and options.ray:
         raise UsageError("--keep-adversarial: the pictures would lie on the cluster's machines; leave out --ray")
     settings = Settings(
-        options.data, options.limit, options.device, options.batch_size, options.seed, options.until, kept
+        options.data, options.limit, options.device, options.batch_size, options.seed, _rule(options), kept
     )
     session = settings.open(elsewhere=cluster is not None)
     loaded, faults = _models(_drawn(models) if options.random_weights else models, options.weights)
+    _check_told(loaded, options.until_told)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session, faults)
@@ -241,6 +244,26 @@ def _models(models: Models, weights: str | None) -> tuple[dict[str | Model, Mode
     return loaded, [f"{model}: not measured: {error}" for model, error in failed]
 
 
+def _rule(options: RunOptions) -> Rule | None:
+    """What may stop a condition before its last image. Raises `UsageError` for two rules at once."""
+    if options.until is not None and options.until_told:
+        raise UsageError("--until and --until-told: each stops a condition by its own rule; name one")
+    if options.gap != OPTIONS["gap"].default and not options.until_told:
+        raise UsageError("--gap: the difference that --until-told A,B excludes; name the two models, or leave it out")
+    if options.until_told:
+        return TellRule(" and ".join(options.until_told), options.gap, options.seed)
+    return None if options.until is None else StopRule(options.until, options.seed)
+
+
+def _check_told(loaded: Mapping[str | Model, Model], told: Sequence[str]) -> None:
+    """Raise `UsageError` unless the models are the two that are to be told apart."""
+    names = [asked if isinstance(asked, str) else model.name for asked, model in loaded.items()]
+    if told and sorted(told) != sorted(names):
+        raise UsageError(
+            f"--until-told {','.join(told)}: the models of the run must be these two, found {', '.join(names)}"
+        )
+
+
 def _listed(value: Any) -> list[Any]:
     """`a,b` or a sequence, as a list; raises `UsageError` if it is empty where a name is expected."""
     items = value.split(",") if isinstance(value, str) else list(value)
@@ -249,7 +272,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _names(models: str | Sequence[str | Model]) -> list[str | Model]:
     """Model names at commas; those within the options of a `file:` name (`?mean=0.5,0.5,0.5`) precede numbers."""
-    return re.split(r",(?![-.\d])", models) if isinstance(models, str) else list(models)
+    return [*model_names(models)] if isinstance(models, str) else list(models)
 
 
 def _known_dataset(name: str | None) -> None:

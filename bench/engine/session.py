@@ -4,7 +4,6 @@ import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from time import sleep
 from typing import Any
 
@@ -21,7 +20,7 @@ from bench.engine.readers import Readers
 from bench.errors import DataError, UsageError
 from bench.folder.kept import KeptPictures
 from bench.known_models import KnownModel, read_known_models, recognise
-from bench.metrics.sequential import StopRule
+from bench.metrics.told import Rule
 from bench.options.run import InputRule
 from bench.record import SAMPLE, SAMPLE_STATE, digest
 from bench.sample import write_sample
@@ -83,7 +82,7 @@ class Session:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     batch_size: int = 32
     seed: int = 0
-    until: Fraction | None = None
+    rule: Rule | None = None
     kept: KeptPictures | None = None
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
     cache: PictureCache = field(default_factory=picture_cache)
@@ -112,7 +111,7 @@ class Session:
         whole = open_dataset(name, self.roots, part)
         cut = self.limit is not None and self.limit < len(whole)
         chosen = Subset(whole, int(self.limit or 0)) if cut else whole
-        return RandomOrder(chosen, self.seed, str(StopRule(self.until, self.seed))) if self.until else chosen
+        return RandomOrder(chosen, self.seed, str(self.rule)) if self.rule else chosen
 
     @property
     def left_out(self) -> list[str]:
@@ -204,7 +203,7 @@ class Settings:
     device: str | None = None
     batch_size: int | None = None
     seed: int = 0
-    until: Fraction | None = None
+    rule: Rule | None = None
     kept: KeptPictures | None = None
 
     def open(self, *, elsewhere: bool = False) -> Session:
@@ -213,7 +212,7 @@ class Settings:
         place = default_device(self.device) if elsewhere else usable_device(self.device)
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
         batch = self.batch_size or default_batch(place)
-        return Session(roots, self.limit, place, batch, self.seed, self.until, self.kept)
+        return Session(roots, self.limit, place, batch, self.seed, self.rule, self.kept)
 
 
 def default_device(name: str | None) -> torch.device:

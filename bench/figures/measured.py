@@ -11,10 +11,10 @@ import pandas as pd
 from bench.condition import AttackFields, Condition
 from bench.errors import UsageError
 from bench.figures.facts import Facts
-from bench.folder.reader import ResultsFolder
+from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import results, suite_protocol
 from bench.known_models import name_of
-from bench.metrics.sequential import StopRule
+from bench.metrics.told import find_rule
 from model_zoo.errors import suggestion
 from model_zoo.registry import split_branch
 from model_zoo.traits import Traits
@@ -86,7 +86,7 @@ class Column:
         what = self.condition if self.condition != "all" else f"{self.suite} {self.metric}"
         sizes = sorted({number.n for number in self.numbers.values()})
         count = f"n {sizes[0]}" if len(sizes) == 1 else f"n {sizes[0]} to {sizes[-1]}"
-        rules = sorted({str(rule) for n in self.numbers.values() if (rule := StopRule.find(n.subset))})
+        rules = sorted({str(rule) for n in self.numbers.values() if (rule := find_rule(n.subset))})
         told = [count, *rules, f"protocol {self.protocol}", *self.doubts()]
         return f"{what} ({', '.join(told)})"
 
@@ -195,12 +195,16 @@ class Numbers:
 
     def frames(self, model: str, column: Column) -> dict[str, pd.DataFrame]:
         """The records behind a suite's own metric of one model, by condition."""
+        return {name: loaded.records for name, loaded in self.cells(model, column).items()}
+
+    def cells(self, model: str, column: Column) -> dict[str, LoadedCell]:
+        """The cells behind a suite's own metric of one model, by condition."""
         for run in self.folder.suite_runs():
             if (run.model, run.suite) != (model, column.suite):
                 continue
             cells = {name: self.folder.load(key) for name, key in run.cells.items() if key in self.folder.cells}
             if suite_protocol([loaded.cell.protocol for loaded in cells.values()]) == column.protocol:
-                return {name: loaded.records for name, loaded in cells.items()}
+                return cells
         return {}
 
     def records(self, column: Column) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,7 @@ import pandas as pd
 from bench.condition import Condition
 from bench.errors import IncompleteError, UsageError
 from bench.folder.answers import Answers, AnswersReader
+from bench.folder.anytime import anytime_difference
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import suite_protocol
 from bench.known_models import SHORT
@@ -22,6 +23,7 @@ from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import changed, compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
+from bench.metrics.told import find_rule
 from bench.record import Cell, Protocol
 from model_zoo.errors import suggestion
 
@@ -46,10 +48,11 @@ class Pairs:
     """All pairs of some models.
 
     table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
-        McNemar's exact, for mCE that of the paired t-test over images, whose interval is the paired bootstrap's;
-        `p_holm` is corrected over the `family` pairs that there are of the folder's models under the same condition
-        and protocol, whichever of them are asked for: as the leaderboard's ranks and pages have it; `kappa` is error
-        consistency (`bench.metrics.consistency`)
+        McNemar's exact, of cells that a rule may have stopped that of a betting sequence, as is their interval (both
+        hold whenever one looks), for mCE that of the paired t-test over images, whose interval is the paired
+        bootstrap's; `p_holm` is corrected over the `family` pairs that there are of the folder's models under the same
+        condition and protocol, whichever of them are asked for: as the leaderboard's ranks and pages have it; `kappa`
+        is error consistency (`bench.metrics.consistency`)
     refused: pairs that share no condition under one protocol, with what differs
     folder: where the records are
     alike: the ids of two cells for each pair and condition that is compared
@@ -147,6 +150,9 @@ class _Family:
 
     def _p(self, condition: str, mine: Cells) -> pd.DataFrame:
         """p of all pairs of models under a condition, or of their mCE."""
+        alike = {} if condition == MCE else self._alike(mine[condition].cell)
+        if any(find_rule(cell.cell.subset) for cell in alike.values()):
+            return _anytime_p(alike)
         shares = self._mce(mine) if condition == MCE else self._shares(mine[condition].cell)
         names = list(shares.columns)
         return pd.DataFrame(paired_p(shares.to_numpy(dtype=float)), names, names)
@@ -173,6 +179,15 @@ class _Family:
             m: mce_per_image({name: by_condition[name][m].records for name in wanted}) for m in sorted(everywhere)
         }
         return pd.DataFrame(shares).dropna()
+
+
+def _anytime_p(alike: Cells) -> pd.DataFrame:
+    """p of all pairs of models, of which a rule may have stopped some: each pair on its own images."""
+    p = pd.DataFrame(1.0, list(alike), list(alike))
+    for a, b in combinations(alike, 2):
+        row = _whenever(alike[a], alike[b]) or {"p": compare(alike[a].records, alike[b].records).p}
+        p.loc[a, b] = p.loc[b, a] = row["p"]
+    return p
 
 
 def _holm_together(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -245,6 +260,7 @@ def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
         {
             "condition": name,
             **asdict(compare(a[name].records, b[name].records)),
+            **_whenever(a[name], b[name]),
             "kappa": error_consistency(a[name].records, b[name].records).kappa,
             "protocol": a[name].cell.protocol.hash,
         }
@@ -252,9 +268,17 @@ def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     ]
 
 
+def _whenever(a: Answers, b: Answers) -> dict[str, float]:
+    """The interval and p of cells that a rule may have stopped; nothing of others."""
+    found = anytime_difference(a, b)
+    return asdict(found) if found else {}
+
+
 def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     """The difference of mCE where both have all 75 conditions."""
     corrupted = [name for name in like if Condition.parse(name).severity]
+    if any(find_rule(cells[name].cell.subset) for cells in (a, b) for name in corrupted):
+        return []
     frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
     try:
         found = mce_difference(*frames)

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from bench.diagnostics.table import SCHEMA
 from bench.errors import StoreError
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
-from bench.metrics.accuracy import in_order
-from bench.metrics.sequential import StopRule
+from bench.metrics.accuracy import in_order, outcomes
+from bench.metrics.told import TellRule, find_rule, in_common
 from bench.options import RunOptions
 from bench.parts import BadPart, CellFiles, read_cell, read_measurement, read_part
 from bench.record import RECORD_SCHEMA, Cell, misfit
@@ -161,7 +163,7 @@ class ResultsFolder:
             cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
             problems += self._drawn_unlike(cell, sample)
-        if len(records) < cell.protocol.images and not _stopped(cell, records):
+        if len(records) < cell.protocol.images and not self._stopped(cell_id, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
         if RELIABILITY in files.names:
@@ -181,6 +183,42 @@ class ResultsFolder:
                 f"{cell.protocol.dataset} was drawn otherwise than for cells/{other}, {image} for one: with other "
                 "versions of Python's packages or on another kind of machine; measure one of them again"
             )
+
+    def _stopped(self, cell_id: str, records: pa.Table) -> bool:
+        """Whether the cell's own rule says that these records are enough."""
+        cell = self.cells[cell_id]
+        rule = find_rule(cell.subset)
+        if rule is None or not len(records):
+            return False
+        if not isinstance(rule, TellRule):
+            return rule.met(in_order(records), cell.protocol.images)
+        other = self.partner(cell_id)
+        theirs = self._outcomes(other) if other else np.zeros(0)
+        return rule.met(*in_common(outcomes(records), theirs), cell.protocol.images)
+
+    def partner(self, cell_id: str) -> str | None:
+        """The other cell of a run that was to tell two models apart; None where there is none."""
+        mine = self.cells[cell_id]
+        for manifest in self.manifests.values():
+            cells = {entry.cell for entry in manifest.entries}
+            if cell_id not in cells:
+                continue
+            for other in sorted(cells - {cell_id}):
+                found = self.cells.get(other)
+                if found and (found.subset, found.protocol.condition) == (mine.subset, mine.protocol.condition):
+                    return other
+        return None
+
+    def _outcomes(self, cell_id: str) -> NDArray[np.float64]:
+        """The outcomes of a cell's sound units, in order, up to the first that is lacking."""
+        found, position = list[NDArray[np.float64]](), 0
+        for unit, name in sorted(CellFiles.of(self.store, cell_id).parts.items(), key=lambda item: item[0].start):
+            part = read_part(self.store, cell_id, name)
+            if isinstance(part, BadPart) or unit.start != position:
+                break
+            found.append(outcomes(part))
+            position = unit.stop
+        return np.concatenate(found) if found else np.zeros(0)
 
     def _unread(self, cell_id: str, files: CellFiles) -> Iterator[str]:
         """What could not be read for reasons that can pass."""
@@ -213,16 +251,10 @@ class ResultsFolder:
 _NOTHING = RECORD_SCHEMA.empty_table()
 
 
-def _stopped(cell: Cell, records: pa.Table) -> bool:
-    """Whether the cell's own rule says that these records are enough."""
-    rule = StopRule.find(cell.subset)
-    return rule is not None and len(records) > 0 and rule.met(in_order(records), cell.protocol.images)
-
-
 def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
     """The cell with its pictures' content in its protocol: all, or the `first` and the sample where a rule may stop
     before the rest."""
-    rule = StopRule.find(cell.subset)
+    rule = find_rule(cell.subset)
     if rule is None and len(records) < cell.protocol.images:
         return cell
     contents = records.column("content").to_pylist()

@@ -15,7 +15,7 @@ from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.metrics.accuracy import accuracy, in_order
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
-from bench.metrics.sequential import StopRule
+from bench.metrics.told import find_rule
 from bench.record import Protocol, digest
 from bench.sample import unlike
 from bench.suites.base import Suite
@@ -98,7 +98,7 @@ def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
     for name, cell in cells.items():
         other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
         both = (known.cell, cell.cell)
-        stopped = any(StopRule.find(each.subset) for each in both)
+        stopped = any(find_rule(each.subset) for each in both)
         contents = {each.protocol.content for each in both if each.protocol.content and not stopped}
         if unlike(known.sample, cell.sample) or len(contents) > 1:
             yield f"{name} was measured on other pictures than {other}, under the same names; measure one of them again"
@@ -188,7 +188,7 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
 
 def _accuracy(cell: LoadedCell) -> Estimate:
     """The cell's accuracy, with the interval of the rule that stopped it if one did."""
-    found, rule = accuracy(cell.table), StopRule.find(cell.cell.subset)
+    found, rule = accuracy(cell.table), find_rule(cell.cell.subset)
     if rule is None:
         return found
     return rule.estimate(in_order(cell.table), cell.cell.protocol.images, found.unscored)
@@ -227,7 +227,7 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
-    rule = next(filter(None, (StopRule.find(cell.cell.subset) for cell in cells)), None)
+    rule = next(filter(None, (find_rule(cell.cell.subset) for cell in cells)), None)
     if rule is None:
         yield from _numbers(suite, loaded.frames, measured)
         return

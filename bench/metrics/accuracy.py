@@ -41,6 +41,12 @@ def in_order(records: Records) -> NDArray[np.float64]:
     return np.asarray(right[scored], dtype=np.float64)
 
 
+def outcomes(records: Records) -> NDArray[np.float64]:
+    """1 for each image classified rightly, 0 for one classified wrongly, NaN for one not scored, in order."""
+    right, scored = right_and_scored(records)
+    return np.where(scored, right.astype(np.float64), np.nan)
+
+
 def error(frame: pd.DataFrame) -> Estimate:
     """1 - accuracy."""
     a = accuracy(frame)

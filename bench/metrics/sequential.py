@@ -73,22 +73,36 @@ def betting_interval(values: Values, total: int, width: float) -> tuple[float, f
     n = len(values)
     if n == 0:
         return 0.0, 1.0
-    before = np.concatenate([[0.0], np.cumsum(values)[:-1]])
-    left = total - np.arange(n, dtype=np.float64)
-    stakes = width / _variances(values)
+    won = _bettor(values, total, width)
     mean, least = float(values.mean()), float(values.sum()) / total
     most = least + (total - n) / total
+    enough = math.log(2 / (1 - LEVEL))
+    return _edge(least, mean, lambda m: won(m, True) >= enough), _edge(most, mean, lambda m: won(m, False) >= enough)
 
-    def refuted(m: float, upwards: bool) -> bool:
-        """Whether the bettor on means above (or below) `m` has won."""
+
+def betting_p(values: Values, total: int, width: float, mean: float) -> float:
+    """Two-sided p of the hypothesis that all `total` numbers have this `mean`, as valid at any time as the interval."""
+    if len(values) == 0:
+        return 1.0
+    won = _bettor(values, total, width)
+    return min(1.0, 2 * math.exp(-max(won(mean, True), won(mean, False))))
+
+
+def _bettor(values: Values, total: int, width: float) -> Callable[[float, bool], float]:
+    """Return what the bettor on means above (or below) some m has ever made of its wealth, at most; as a logarithm."""
+    before = np.concatenate([[0.0], np.cumsum(values)[:-1]])
+    left = total - np.arange(len(values), dtype=np.float64)
+    stakes = width / _variances(values)
+
+    def won(m: float, upwards: bool) -> float:
         expected = (total * m - before) / left
         if upwards:
             gains = np.minimum(stakes, MOST / np.maximum(expected, 1e-12)) * (values - expected)
         else:
             gains = np.minimum(stakes, MOST / np.maximum(1 - expected, 1e-12)) * (expected - values)
-        return bool(np.log1p(np.maximum(gains, -MOST)).cumsum().max() >= math.log(2 / (1 - LEVEL)))
+        return float(np.log1p(np.maximum(gains, -MOST)).cumsum().max())
 
-    return _edge(least, mean, lambda m: refuted(m, True)), _edge(most, mean, lambda m: refuted(m, False))
+    return won
 
 
 def _edge(outside: float, inside: float, refuted: Callable[[float], bool]) -> float:

@@ -58,6 +58,15 @@ class RunOptions:
         "stop a condition when its accuracy on the whole set is known to POINTS percentage points",
         metavar="POINTS",
     )
+    until_told: Option[str | Sequence[str] | None, tuple[str, ...]] = Option(
+        (),
+        values.pair,
+        "stop a condition when the two models of the run are told apart, or differ by less than --gap",
+        metavar="A,B",
+    )
+    gap: Option[Number, Fraction] = Option(
+        Fraction(1), values.above_zero, "difference in percentage points that --until-told excludes", metavar="POINTS"
+    )
     seed: Option[int, int] = Option(0, values.whole(0), "seed of all random draws, each keyed by image", metavar="S")
     weights: Option[str | Path | None, str | None] = Option(
         None,

@@ -7,6 +7,7 @@ import math
 import numbers
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -113,6 +114,21 @@ def _fraction(value: Any) -> Fraction:
     if not math.isfinite(number):
         raise ValueError
     return Fraction(number).limit_denominator(100_000 if getattr(value, "itemsize", 8) >= 8 else 10_000)
+
+
+def model_names(value: str) -> list[str]:
+    """Names at commas; those within the options of a `file:` name (`?mean=0.5,0.5,0.5`) precede numbers."""
+    return [name.strip() for name in re.split(r",(?![-.\d])", value)]
+
+
+def pair(value: Any) -> tuple[str, ...]:
+    """Two names of models, at a comma or in a sequence."""
+    found = model_names(value) if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not found or found == [""]:
+        return ()
+    if len(set(found)) != 2 or len(found) != 2 or not all(isinstance(name, str) and name for name in found):
+        raise ValueError(f"expected the names of two models such as tiny_std,tiny_at, found {value!r}")
+    return tuple(found)
 
 
 def above_zero(value: Any) -> Fraction:

@@ -9,6 +9,7 @@ from bench.figures.base import FigureSpec, figure
 from bench.figures.facts import Facts
 from bench.figures.measured import Column, Numbers
 from bench.figures.series import Series, bars
+from bench.folder.anytime import anytime_difference
 from bench.metrics.accuracy import only
 from bench.metrics.corruption import error_per_image
 from bench.metrics.estimate import Estimate, mean_estimate
@@ -106,4 +107,6 @@ def gain_of(data: Numbers, column: Column, before: str, after: str) -> Estimate:
         better, worse = (error_per_image(each) for each in frames)
         return mean_estimate((worse - better).dropna().to_numpy(dtype=float))
     found = compare(*(only(each) for each in frames))
-    return Estimate(found.difference, found.low, found.high, found.n)
+    (after_cell,), (before_cell,) = (data.cells(model, column).values() for model in (after, before))
+    interval = anytime_difference(after_cell, before_cell) or found
+    return Estimate(found.difference, interval.low, interval.high, found.n)

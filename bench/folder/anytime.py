@@ -1,0 +1,54 @@
+"""Pairs of cells of which a rule stopped at least one: what may be said of their difference whenever one looks."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from bench.metrics.accuracy import correct
+from bench.metrics.sequential import Values
+from bench.metrics.told import difference_interval, difference_p, find_rule
+from bench.record import Cell
+
+
+class MeasuredCell(Protocol):
+    """A cell with its records."""
+
+    @property
+    def cell(self) -> Cell: ...
+    @property
+    def records(self) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class AnytimeDifference:
+    """Interval and p of a difference, in place of those of a sample whose size was fixed beforehand."""
+
+    low: float
+    high: float
+    p: float
+
+
+NOTHING = AnytimeDifference(-1.0, 1.0, 1.0)
+"""Of two cells in unlike random orders: on the images of both, neither order is random any more."""
+
+
+def anytime_difference(a: MeasuredCell, b: MeasuredCell) -> AnytimeDifference | None:
+    """What holds of A less B where a rule may have stopped either; None where none did, and the usual tests hold."""
+    rules = {rule for cell in (a, b) if (rule := find_rule(cell.cell.subset))}
+    if not rules:
+        return None
+    if len({rule.seed for rule in rules}) > 1:
+        return NOTHING
+    width, total = min(rule.width for rule in rules), a.cell.protocol.images
+    found = _differences(a, b)
+    return AnytimeDifference(*difference_interval(found, total, width), difference_p(found, total, width))
+
+
+def _differences(a: MeasuredCell, b: MeasuredCell) -> Values:
+    """A less B of each image that both scored, in the order of the cell that a rule may have stopped first."""
+    ordered = min((cell for cell in (a, b) if find_rule(cell.cell.subset)), key=lambda cell: len(cell.records))
+    left, right = (correct(cell.records).reindex(ordered.records["image_id"]) for cell in (a, b))
+    both = (left.notna() & right.notna()).to_numpy()
+    return np.asarray(left[both].astype(float).to_numpy() - right[both].astype(float).to_numpy(), dtype=np.float64)

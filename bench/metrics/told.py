@@ -1,0 +1,91 @@
+"""Two models on the same images in random order: a difference that may be looked at at any time, and the rule that
+stops by it.
+
+An image's outcome is 1 where A alone is right, 0 where B alone is, one half else. Its mean over all images is known by
+the betting sequence of `bench.metrics.sequential`, and says the difference of the accuracies.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from bench.metrics.estimate import LEVEL, Estimate
+from bench.metrics.sequential import StopRule, Values, betting_interval, betting_p
+
+WIDTH = 0.05
+"""Half the width at which an accuracy's own interval does best that stands beside a difference."""
+
+
+@dataclass(frozen=True)
+class TellRule:
+    """Images in random order of `seed` for two models, until they are told apart or differ by less than `gap` points.
+
+    names: what the two are called, for people; a cell's partner is the other one of its run under the same condition
+    """
+
+    names: str
+    gap: Fraction
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"until {self.names} are told apart or within {float(self.gap):g} points, order of seed {self.seed}: "
+            f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
+        )
+
+    @classmethod
+    def find(cls, subset: str) -> "TellRule | None":
+        """The rule that a cell's `subset` tells of, if it does."""
+        found = re.search(r"until (.+) are told apart or within ([0-9.e+-]+) points, order of seed ([0-9]+):", subset)
+        return cls(found[1], Fraction(found[2]), int(found[3])) if found else None
+
+    @property
+    def width(self) -> float:
+        """Half the width of the interval of a difference that excludes the gap, as a share."""
+        return float(self.gap) / 100
+
+    def difference(self, a: Values, b: Values, total: int) -> tuple[float, float]:
+        """The interval of the difference over all `total` images, of 0 and 1 [n] for both, in order."""
+        return difference_interval(a - b, total, self.width)
+
+    def met(self, a: Values, b: Values, total: int) -> bool:
+        """Whether the two are told apart, or the gap is excluded."""
+        low, high = self.difference(a, b, total)
+        return low > 0 or high < 0 or (-self.width < low and high < self.width)
+
+    def estimate(self, values: Values, total: int, unscored: int = 0) -> Estimate:
+        """The mean of one model's `values` with its own interval, valid whenever one looks."""
+        low, high = betting_interval(values, total, WIDTH)
+        return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
+
+
+Rule = StopRule | TellRule
+"""What may stop a measurement before its last image."""
+
+
+def find_rule(subset: str) -> Rule | None:
+    """The rule that a cell's `subset` tells of, if it does."""
+    return StopRule.find(subset) or TellRule.find(subset)
+
+
+def difference_interval(differences: Values, total: int, width: float) -> tuple[float, float]:
+    """95 % interval of the mean of all `total` differences in [-1, 1], of those seen [n], in order; valid whatever n
+    one stops at. Does best where half its width is `width`."""
+    low, high = betting_interval((differences + 1) / 2, total, width / 2)
+    return 2 * low - 1, 2 * high - 1
+
+
+def difference_p(differences: Values, total: int, width: float) -> float:
+    """p of no difference, valid whatever n one stops at (Waudby-Smith and Ramdas, section 4: the inverse of the most
+    that a bettor against it has won, doubled for two sides)."""
+    return betting_p((differences + 1) / 2, total, width / 2, 0.5)
+
+
+def in_common(a: Values, b: Values) -> tuple[Values, Values]:
+    """Both outcomes of the images that both models scored; NaN says that one did not."""
+    count = min(len(a), len(b))
+    scored = ~(np.isnan(a[:count]) | np.isnan(b[:count]))
+    return a[:count][scored], b[:count][scored]

@@ -1,0 +1,77 @@
+"""`--until-told A,B`: a run of two models stops when it knows who is better, says so, and its folder is complete."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.errors import UsageError
+from bench.folder.compare import compare_models
+from bench.folder.reader import ResultsFolder
+
+PAIR = ("tiny_std", "tiny_at")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that told two models apart."""
+    out = tmp_path_factory.mktemp("told")
+    bench.run(PAIR, "tiny", out=out, until_told=PAIR, quiet=True)
+    return out
+
+
+def test_both_stop_at_the_same_picture_when_they_are_told_apart(told: Path) -> None:
+    frame = bench.results(told)
+    assert not frame.attrs["problems"]
+    rows = frame[frame["condition"] == "tiny/clean"]
+    assert len(set(rows["n"])) == 1
+    assert 0 < rows["n"].iloc[0] < 2000
+    assert rows["subset"].str.contains("until tiny_std and tiny_at are told apart or within 1 points").all()
+    overall = frame[frame["condition"] == "all"]
+    assert set(zip(overall["low"], overall["high"], strict=True)) == set(zip(rows["low"], rows["high"], strict=True))
+
+
+def test_compare_has_the_interval_that_stopped_them(told: Path) -> None:
+    row = compare_models(*PAIR, told).table.iloc[0]
+    assert row["low"] > 0 or row["high"] < 0
+    assert row["p"] <= 0.05
+    assert row["p_holm"] == pytest.approx(row["p"])
+    assert row["low"] <= row["difference"] <= row["high"]
+
+
+def test_a_page_ranks_nobody_by_tests_of_a_fixed_sample(told: Path) -> None:
+    from bench.folder.survey import survey
+
+    assert not survey(told).shares
+
+
+def test_the_same_command_again_measures_nothing(told: Path) -> None:
+    from bench.engine.run import prepare
+
+    assert prepare(PAIR, "tiny", out=told, until_told=",".join(PAIR)).todo == []
+
+
+def test_a_part_that_was_taken_away_from_either_leaves_both_incomplete(told: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(told, tmp_path / "copy")
+    sorted(copy.rglob("*.parquet"))[0].unlink()
+    folder = ResultsFolder(str(copy))
+    assert all(folder.load(cell_id).problems for cell_id in folder.cells)
+
+
+@pytest.mark.parametrize(
+    ("models", "suite", "given", "message"),
+    [
+        ("tiny_std,tiny_at", "batchnorm", {}, "mean over images"),
+        ("tiny_std,tiny_at", "tiny", {"shard": "1/2"}, "leave out --shard"),
+        ("tiny_std,tiny_at", "tiny", {"until": 5}, "name one"),
+        ("tiny_std,tiny_at,tiny_mix", "tiny", {}, "must be these two"),
+        ("tiny_std,tiny_at", "tiny", {"until_told": "tiny_std"}, "names of two models"),
+        ("tiny_std,tiny_at", "tiny", {"until_told": None, "gap": 2}, "--gap"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(
+    tmp_path: Path, models: str, suite: str, given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        bench.run(models, suite, out=tmp_path, **({"until_told": "tiny_std,tiny_at"} | given))  # type: ignore[arg-type]
