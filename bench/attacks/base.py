@@ -16,10 +16,9 @@ from bench.condition import AttackFields, spell
 
 __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
-VERSION = "4"
+VERSION = "3"
 """Raised whenever a verdict of the native engine may move: it is part of a number's protocol. 3: a fast copy must have
-the model's gradients, the model as it came judges, and a picture without an answer is broken. 4: so is one whose label
-is level with another class."""
+the model's gradients, the model as it came judges, and a picture without an answer is broken."""
 
 
 @dataclass(frozen=True)
