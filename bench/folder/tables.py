@@ -15,7 +15,7 @@ from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.metrics.accuracy import accuracy, in_order
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
-from bench.metrics.told import find_rule
+from bench.metrics.told import Rule, find_rule
 from bench.record import Protocol, digest
 from bench.sample import unlike
 from bench.suites.base import Suite
@@ -227,7 +227,7 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
-    rule = next(filter(None, (find_rule(cell.cell.subset) for cell in cells)), None)
+    rule: Rule | None = next(filter(None, (find_rule(cell.cell.subset) for cell in cells)), None)
     if rule is None:
         yield from _numbers(suite, loaded.frames, measured)
         return
