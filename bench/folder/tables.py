@@ -15,7 +15,7 @@ from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.metrics.accuracy import accuracy, in_order
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
-from bench.metrics.told import Rule, find_rule
+from bench.metrics.told import find_rule
 from bench.record import Protocol, digest
 from bench.sample import unlike
 from bench.suites.base import Suite
@@ -227,8 +227,8 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
-    rule: Rule | None = next(filter(None, (find_rule(cell.cell.subset) for cell in cells)), None)
-    if rule is None:
+    rules = [rule for cell in cells if (rule := find_rule(cell.cell.subset))]
+    if not rules:
         yield from _numbers(suite, loaded.frames, measured)
         return
     order = max((cell.records for cell in cells), key=len)["image_id"]
@@ -239,7 +239,7 @@ def _numbers_of(
         try:
             share = metric.per_image(loaded.frames).astype(float)
             values = np.asarray(share.reindex(order[order.isin(share.index)]), dtype=np.float64)
-            yield metric, rule.estimate(values, max(cell.cell.protocol.images for cell in cells))
+            yield metric, rules[0].estimate(values, max(cell.cell.protocol.images for cell in cells))
         except MissingConditionError as error:
             yield metric, str(error)
 
