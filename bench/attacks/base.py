@@ -16,7 +16,7 @@ from bench.condition import AttackFields, spell
 
 __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
-VERSION = "3"
+VERSION = "4"
 """Raised whenever a verdict of the native engine may move: it is part of a number's protocol. 3: a fast copy must have
 the model's gradients, the model as it came judges, and a picture without an answer is broken."""
 

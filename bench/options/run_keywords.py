@@ -16,6 +16,8 @@ class RunKeywords(TypedDict, total=False):
     protocol: Literal["canonical", "published"]
     limit: int | None
     until: str | float | Fraction | None
+    until_told: str | Sequence[str] | None
+    gap: str | float | Fraction
     seed: int
     weights: str | Path | None
     random_weights: bool
