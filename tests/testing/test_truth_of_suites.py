@@ -132,10 +132,10 @@ def test_every_attacking_suite_says_what_it_guarantees() -> None:
 
 
 @pytest.mark.parametrize(("suite", "norm", "engine"), ONE_BY_ONE)
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=affine_heads(8))
 def test_a_suite_lies_between_the_truth_and_its_guarantee(suite: str, norm: Norm, engine: str, case: Drawn) -> None:
-    fewest = 3 if suite == "apgd-dlr" else 2
+    fewest = {"apgd-dlr": 3, "apgd-t": 4}.get(suite, 2)  # what their losses and targets need
     assume(fewest <= len(case[0].bias) <= 10)
     hold(suite, norm, engine, case)
 
