@@ -1,5 +1,6 @@
 """`bench report --serve`: what it reads of a run that goes on, and what it answers to whom."""
 
+import functools
 import http.client
 import json
 import os
@@ -150,11 +151,16 @@ def test_ctrl_c_ends_it_well(tmp_path: Path) -> None:
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
     command = [sys.executable, "-m", "bench", "report", str(tmp_path), "--serve", "0"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
-        assert child.stdout is not None
-        port = int(re.findall(r"http://127\.0\.0\.1:(\d+)/ shows", child.stdout.readline())[0])
-        assert ask(port, "/state.json")[0] == 200
-        child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=60) == 0
+    # A shell that starts the tests in the background has children ignore Ctrl-C.
+    heeds = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=heeds) as child:
+        try:
+            assert child.stdout is not None
+            port = int(re.findall(r"http://127\.0\.0\.1:(\d+)/ shows", child.stdout.readline())[0])
+            assert ask(port, "/state.json")[0] == 200
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=60) == 0
+        finally:
+            child.kill()
     with pytest.raises(OSError, match="refused"):
         ask(port, "/")
