@@ -195,6 +195,8 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
     said = [_described(model) for m, model in zip(asked, loaded, strict=True) if isinstance(model, Model) and m in raw]
     if in_memory:
         kept = _keep(data, loaded)
+        if raw and "classes" not in keys:
+            _refuse_features(kept, next(m for m, one in zip(loaded, asked, strict=True) if one in raw))
         given = {**given, "data": kept.data, "dataset": kept.dataset}
         said += [f"data: {line}" for line in kept.lines]
     for line in said if not given.get("quiet") else ():
@@ -220,6 +222,22 @@ def _keep(data: object, loaded: list[str | Model]) -> Given:
         raise UsageError(f"data in memory: the models have {counts} classes; run those of one number at a time")
     named = [card.labels for card in cards if not card.labels.startswith("folder")]
     return keep(data, counts[0], named[0] if named else f"folder{counts[0]}")
+
+
+ENOUGH = 10
+"""Pictures from which labels that reach less than half of the logits are no chance: one in a thousand."""
+
+
+def _refuse_features(kept: Given, model: str | Model) -> None:
+    """Raise `UsageError` where counted classes are twice what the labels reach: a network without its head answers so,
+    and its features would be scored as logits."""
+    classes = model.card.classes if isinstance(model, Model) else 0
+    reached = max(kept.labels) + 1
+    if classes != 1000 and len(kept.labels) >= ENOUGH and classes >= 2 * reached:
+        raise UsageError(
+            f"returns {classes} numbers a picture, and the labels reach {reached - 1}: features of a network without "
+            f"its head? Give it the head; if they are logits of {classes} classes, say classes={classes}"
+        )
 
 
 def _named(model: str | Model) -> list[str | Model]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 import torch
 import torch.fx
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from model_zoo.card import InputSpec, ModelCard
-from model_zoo.errors import OutputError
+from model_zoo.errors import OutputError, WeightsError
 from model_zoo.identity import Identity
 from model_zoo.identity.model import hidden_modules, identify
 from model_zoo.nets.normalisation import select_branch
@@ -25,6 +26,7 @@ class Model(nn.Module):
 
     def __init__(self, net: nn.Module, card: ModelCard, branch: str = "") -> None:
         super().__init__()
+        _refuse_empty(net)
         self.net = net
         self.card = card
         self.branch = branch
@@ -65,6 +67,19 @@ class Model(nn.Module):
         if self.card.input.channels == "bgr":
             x = x.flip(1)
         return logits_of(self.net(x))
+
+
+def _refuse_empty(net: nn.Module) -> None:
+    """Raise `WeightsError` for parameters without numbers: the first picture would draw them, and score by chance."""
+    named = [*net.named_parameters(), *net.named_buffers()]
+    lazy = [name for name, tensor in named if is_lazy(tensor)]
+    meta = [name for name, tensor in named if not is_lazy(tensor) and tensor.is_meta]
+    for found, what, remedy in (
+        (lazy, "parameters are not made yet", "show the lazy network one picture, then load its weights"),
+        (meta, "tensors are on the device meta, without numbers", "call to_empty(device=...) and load its weights"),
+    ):
+        if found:
+            raise WeightsError(f"{type(net).__name__}: {len(found)} {what} ({', '.join(found[:3])}): {remedy}")
 
 
 def logits_of(output: object) -> Tensor:

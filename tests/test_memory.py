@@ -18,7 +18,7 @@ from bench.datasets.tiny import generate
 from bench.errors import DataError, IncompleteError, UsageError
 from bench.memory import run, wrap
 from bench.testing import fake_model
-from model_zoo.errors import ZooError
+from model_zoo.errors import WeightsError, ZooError
 from model_zoo.load import load_model
 from model_zoo.model import Model
 
@@ -359,3 +359,22 @@ def test_type_checkers_see_every_keyword_as_it_may_be_given() -> None:
 def test_a_misspelt_keyword_is_answered_with_the_nearest(net: nn.Module, call: Any, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         call(net)
+
+
+def test_features_are_no_logits(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
+    """A network without its head, as feature extractors are: its largest feature would be its answer."""
+    body = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
+    with pytest.raises(UsageError, match="returns 48 numbers a picture, and the labels reach 9: features of a network"):
+        bench.run(body, "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
+    table = bench.run(body, "clean", data=tiny, out=tmp_path, classes=48, quiet=True, **UNIT)
+    assert (table["metric"] == "accuracy").any()
+
+
+@pytest.mark.parametrize(("net", "says"), [
+    (nn.Sequential(nn.Flatten(), nn.LazyLinear(10)), r"2 parameters are not made yet \(1.weight, 1.bias\): show"),
+    (nn.Sequential(nn.Flatten(), nn.Linear(3072, 10, device="meta")), r"2 tensors are on the device meta, without"),
+], ids=["lazy", "meta"])  # fmt: skip
+def test_a_network_without_numbers_is_refused(net: nn.Module, says: str) -> None:
+    """The first picture would draw a lazy layer's, and it would score by chance."""
+    with pytest.raises(WeightsError, match=says):
+        bench.wrap(net, size=32, **UNIT)

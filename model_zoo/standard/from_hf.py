@@ -144,7 +144,7 @@ def build(card: ModelCard) -> nn.Module:
     try:
         transformers: Any = import_module("transformers")
     except ImportError:
-        raise UnknownModelError(f"{card.name}: needs transformers: pip install transformers") from None
+        raise UnknownModelError(f"{card.name}: needs the extra: pip install 'robust-imagenet-bench[hf]'") from None
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     made: nn.Module = transformers.AutoModelForImageClassification.from_config(config)
     return made
