@@ -44,7 +44,7 @@ class LiveSite:
 
     def __init__(self, directory: str | Path, options: SiteOptions) -> None:
         self.directory, self.options = directory, replace(options, live=True, single_file=False)
-        self.watch, self.lock = Watch(directory), threading.Lock()
+        self.watch, self.lock, self.ended = Watch(directory), threading.Lock(), threading.Event()
         self.files: dict[str, bytes] = {}
         self.version, self.built, self.took, self.looked = 0, -1, 0.0, 0.0
         self.state: dict[str, Any] = {}
@@ -80,13 +80,13 @@ class LiveSite:
         self.version += bool(self.files)
 
     def keep_building(self) -> None:
-        """Build for ever, at rest for three times as long as building takes."""
-        while True:
+        """Build until `ended`, at rest for three times as long as building takes."""
+        while not self.ended.is_set():
             try:
                 self.build()
             except (BenchError, OSError, ValueError) as error:
                 self.problem = str(error)
-            time.sleep(max(EVERY, 3 * self.took))
+            self.ended.wait(max(EVERY, 3 * self.took))
 
     def find(self, path: str) -> bytes | None:
         """The content of a path; the live page stands for the leaderboard until there is one."""
@@ -152,7 +152,8 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
     server = _listening(site, port)
     address = f"http://{HOST}:{server.server_address[1]}/"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=site.keep_building, daemon=True).start()
+    builder = threading.Thread(target=site.keep_building, daemon=True)
+    builder.start()
     print(f"{address} shows {directory} as it grows, to this machine alone; Ctrl-C ends it", flush=True)
     try:
         if sys.stdout.isatty():
@@ -162,6 +163,8 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
         print("ended; nothing was changed")
     finally:
         server.server_close()
+        site.ended.set()
+        builder.join()  # an interpreter that ends under a thread of a library's own aborts
 
 
 def _listening(site: LiveSite, port: int | None) -> ThreadingHTTPServer:
