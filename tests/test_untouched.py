@@ -55,9 +55,9 @@ def test_networks_hidden_in_closures_are_given_back_too() -> None:
 
 
 def test_settings_of_the_process_are_given_back() -> None:
-    before = torch.get_rng_state()
+    before, tf32 = torch.get_rng_state(), torch.backends.cudnn.allow_tf32
     with untouched([]):
         torch.manual_seed(7)
         torch.backends.cudnn.allow_tf32 = not torch.backends.cudnn.allow_tf32
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 is tf32

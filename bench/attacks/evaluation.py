@@ -69,8 +69,9 @@ class Evaluation:
         """Refuse a model whose answer to a picture hangs on chance, or on the other pictures of the batch."""
         first = images[: max(self.batch_size, 2)]
         check_repeatable(self.logits[: len(first)], self._score(first, self.batch_size))
-        company = first if len(first) > 1 else torch.cat([first, first.flip(3)])
-        others = self._score(company.flip(0), max(self.batch_size // 2 + 1, 2)).flip(0)
+        company = first if len(first) > 2 else torch.cat([first, first.flip(3)])
+        parted = max(min(self.batch_size, len(company)) // 2 + 1, 2)  # never all of them in one batch again
+        others = self._score(company.flip(0), parted).flip(0)
         check_independent(self.logits[: len(first)], others[: len(first)])
         check_same_with_gradients(self.logits[:PROBE], self._with_gradients(images[:PROBE]))
 

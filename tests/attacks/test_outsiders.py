@@ -207,3 +207,20 @@ def test_a_step_beyond_the_budget_is_cut_to_it(subject: Subject) -> None:
 def test_a_budget_of_whole_numbers_in_linf_is_refused(subject: Subject, eps: float | str) -> None:
     with pytest.raises(UsageError, match="in units of"):
         bench.attack(subject.net, subject.images, subject.labels, "pgd", eps=eps)
+
+
+class LessItsBatchsMean(Around):
+    """Subtracts the mean of the batch from each picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net(x - x.mean(0) + 0.5)
+        return out
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 17, 24])
+def test_a_few_pictures_show_that_a_batch_counts(subject: Subject, count: int) -> None:
+    images, labels = subject.images[:count], subject.labels[:count]
+    with pytest.raises(UsageError, match="depends on the others of its batch"):
+        make_pgd("linf", EPS, 3, EPS / 4).run(
+            LessItsBatchsMean(subject.net).eval(), images, labels, subject.ids[:count]
+        )

@@ -109,7 +109,7 @@ def test_published_cards_are_read_back(tmp_path: Path) -> None:
         "classes": 10,
         "branches": [],
     }
-    recipe = {"name": "std", "method": "standard", "about": 'with "quotes"', "epochs": 1, "net": net}
+    recipe = {"name": "std", "method": "standard", "about": 'with "quotes"', "epochs": 1, "net": net, "attacker": {}}
     log = {
         "model": "tiny_std",
         "seed": 3,

@@ -29,6 +29,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "norm": st.sampled_from(["linf", "l2"]),
     "precision": st.sampled_from(["fp32", "tf32", "bf16", "fp16"]),
     "log": st.none() | st.sampled_from(["wandb", "mlflow", "tensorboard"]),
+    "until_told": st.none() | st.just("a,b"),
+    "gap": st.fractions(Fraction(1, 100), Fraction(50)),
     "attack_engine": st.sampled_from(["native", "reference"]),
     "eps": st.lists(st.fractions(0, Fraction(254, 255)), max_size=3),
     "step_size": st.none() | st.fractions(Fraction(1, 10**6), Fraction(254, 255)),

@@ -25,6 +25,8 @@ OTHER: dict[str, Any] = {
     "protocol": "published",
     "limit": 7,
     "until": 5,
+    "until_told": "a,b",
+    "gap": 2,
     "seed": 1,
     "weights": "other.pth",
     "random_weights": True,
@@ -47,6 +49,8 @@ ELSEWHERE = {
     "cards": "names of models, each with its own fingerprint",
     "reliability": "a verdict, not a number",
     "precision": "refused where nothing is attacked",
+    "until_told": "the rule stands in the label of its cells",
+    "gap": "the rule stands in the label of its cells",
     "until": "another order of the data set, hence another cell",
 }
 """Options that conditions do not follow, and why they cannot put a number under the wrong name."""

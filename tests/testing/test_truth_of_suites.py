@@ -30,7 +30,7 @@ QUERIES = 150
 
 EXACT = 0.0
 ONE_GRADIENT = 0.25
-BLIND = 0.5
+BLIND = 0.8
 GUARANTEES = {
     "autoattack": EXACT,
     "aa-fast": EXACT,
