@@ -1,5 +1,6 @@
 # docker build -t bench . && docker run --rm --read-only --tmpfs /tmp --volume "$PWD/results:/results" \
 #     --volume DATA:/data:ro bench run --model tiny_at --suite tiny --out /results/runs    (results: writable for uid 10001)
+# Its steps were followed on Debian by hand; no image was built of it, since no builder was at hand.
 FROM python:3.13-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 libxcb1
 COPY . /src

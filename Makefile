@@ -14,7 +14,7 @@ PYTEST ?= --numprocesses=2 --dist=worksteal
 # With an index that serves builds of its own: make HASHES=--no-verify-hashes ...
 HASHES ?= --require-hashes
 
-.PHONY: demo test test-cluster test-machines gpu check format docs install lock mutants sbom input-parity model-parity
+.PHONY: demo test test-cluster test-extras test-machines gpu check format docs install lock mutants sbom input-parity model-parity
 
 install: $(STAMP)
 
@@ -39,6 +39,16 @@ test: $(STAMP)
 test-cluster: $(STAMP)
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraint requirements.txt --no-verify-hashes 'ray[default]'
 	$(BIN)/python -m pytest tests/engine/test_cluster.py
+
+# What `make test` leaves out for want of a package: every extra at once, with Lightning, accelerate and datasets beside, in
+# an environment of its own (some gigabytes). Ray's tests are `make test-cluster`.
+EXTRAS := .venv-extras
+test-extras: | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(EXTRAS)
+	VIRTUAL_ENV=$(EXTRAS) $(UV) pip install --quiet --editable '.[all,dev]' accelerate datasets lightning
+	$(EXTRAS)/bin/python -m pytest -rs tests/exports tests/test_callbacks.py tests/test_tracking.py \
+		tests/model_zoo/test_hf.py tests/model_zoo/test_load.py tests/model_zoo/test_open_clip.py \
+		tests/datasets/test_input_parity.py tests/diagnostics/test_collect.py
 
 # As other machines would run them: other kernels, thread counts, locale, a read-only home. PART=quick is CI's, PART=whole every test.
 test-machines: $(STAMP)

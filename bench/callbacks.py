@@ -105,8 +105,8 @@ class _Forward(nn.Module):
 def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
     """Make a `transformers.TrainerCallback` that evaluates at the end of every `every`-th epoch.
 
-    The numbers join the log history (`trainer.state.log_history`), and go wherever the Trainer reports to. Only the
-    first process evaluates. Raises `UsageError` where transformers is not installed.
+    The numbers join the log history (`trainer.state.log_history`), which checkpoints keep; the trackers of `report_to`
+    are not told of them. Only the first process evaluates. Raises `UsageError` where transformers is not installed.
     """
     base = _class_of("TrainerCallback", "transformers")
     if base is None:

@@ -1,12 +1,14 @@
 """`bench run --log wandb|mlflow|tensorboard`: progress, tables and figures of a run, sent to an experiment tracker.
 
-A tracker is told what the run tells people, and changes nothing: the numbers stay in the results folder.
+A tracker is told what the run tells people, and changes nothing: the numbers stay in the results folder. One that
+cannot start is an error before anything is measured; one that fails later is told nothing more, and the run goes on.
 """
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +19,7 @@ from bench.engine.progress import Silent
 from bench.engine.run import Prepared, carry_out
 from bench.errors import StoreError, UsageError
 from bench.folder.tables import results
+from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,7 +125,9 @@ def _module(name: str, package: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise UsageError(f"--log {name} needs the package {package}: pip install {package}") from None
+        raise UsageError(
+            f"--log {name} needs the package {package}: pip install {package}, or 'robust-imagenet-bench[{name}]'"
+        ) from None
 
 
 def _spelt(name: str) -> str:
@@ -140,43 +145,84 @@ def _picture(figure: "Figure") -> Any:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
+class Careful:
+    """A tracker whose faults are said once, on standard error, and end nothing but its own telling."""
+
+    def __init__(self, tracker: Tracker, name: str) -> None:
+        self.tracker, self.name, self.failed = tracker, name, False
+
+    def tell(self, what: Callable[[Tracker], object]) -> None:
+        """Do `what` with the tracker, unless it has failed before."""
+        if self.failed:
+            return
+        try:
+            what(self.tracker)
+        except Exception as error:  # whatever a service, its client or a drawing raises
+            self.failed = True
+            why = escape_unprintable(f"{type(error).__name__}: {error}")
+            print(
+                f"--log {self.name} failed and is told nothing more ({why}); the numbers stand in the results folder,"
+                " and the same command tells them again",
+                file=sys.stderr,
+            )
+
+    def close(self) -> None:
+        """Close the tracker; what failed before is not asked how."""
+        if not self.failed:
+            self.tell(lambda tracker: tracker.close())
+            return
+        with suppress(Exception):
+            self.tracker.close()
+
+
 class ToldTracker(Silent):
     """Tells a tracker of each finished unit."""
 
-    def __init__(self, tracker: Tracker, total: int) -> None:
-        self.tracker, self.total, self.done = tracker, total, 0
+    def __init__(self, careful: Careful, total: int) -> None:
+        self.careful, self.total, self.done = careful, total, 0
 
     def finished(self, what: str, images: int) -> None:  # noqa: ARG002
         self.done += images
-        self.tracker.number("progress/images", self.done, self.done)
-        self.tracker.number("progress/share", self.done / max(1, self.total), self.done)
+        share, done = self.done / max(1, self.total), self.done
+        self.careful.tell(lambda tracker: tracker.number("progress/images", done, done))
+        self.careful.tell(lambda tracker: tracker.number("progress/share", share, done))
 
 
 def carry_out_tracked(prepared: Prepared) -> None:
     """Do what is missing, and tell the tracker of `--log` of it, where one is asked for: progress, then the table of
     this run, each suite's own numbers and the papers' figures that the folder can draw; what was measured is sent even
-    where a unit fails. Raises what `carry_out` raises, and `UsageError` where the tracker is not installed."""
+    where a unit fails. Raises what `carry_out` raises, and `UsageError` where the tracker cannot start."""
     if prepared.options.log is None:
         carry_out(prepared)
         return
-    with _tracker(prepared) as tracker:
+    with _tracker(prepared) as careful:
         try:
-            carry_out(prepared, watch=ToldTracker(tracker, prepared.images))
-        finally:
-            _send(prepared, tracker)
+            carry_out(prepared, watch=ToldTracker(careful, prepared.images))
+        except Exception:
+            careful.tell(lambda tracker: _send(prepared, tracker))
+            raise
+        careful.tell(lambda tracker: _send(prepared, tracker))
 
 
 @contextmanager
-def _tracker(prepared: Prepared) -> Iterator[Tracker]:
+def _tracker(prepared: Prepared) -> Iterator[Careful]:
     models = [subject.model.name for subject in prepared.plan.subjects]
     suites = list(dict.fromkeys(entry.suite for entry in prepared.plan.entries))
     config = {"models": ", ".join(models), "suites": ", ".join(suites), **prepared.options.changed()}
     run = re.sub(r"[^\w.+-]+", "-", f"{'+'.join(models)}-{'+'.join(suites)}", flags=re.ASCII)[:100]
-    tracker = TRACKERS[str(prepared.options.log)](run, config)
+    name = str(prepared.options.log)
     try:
-        yield tracker
+        careful = Careful(TRACKERS[name](run, config), name)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"--log {name} did not start: {type(error).__name__}: {error}; nothing was measured"
+        ) from error
+    try:
+        yield careful
     finally:
-        tracker.close()
+        careful.close()
 
 
 def _send(prepared: Prepared, tracker: Tracker) -> None:

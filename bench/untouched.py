@@ -17,8 +17,10 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
     found = [m for each in modules for top in (each, *hidden_modules(each)) for m in top.modules()]
     modes = [(module, module.training) for module in found]
     switches = [(p, p.requires_grad) for module in found for p in module._parameters.values() if p is not None]
-    tensors = [t for m in found for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
-    places = [(tensor, tensor.device) for tensor in tensors]
+    # `Module.to` puts other buffers, and for some devices other parameters, in these tensors' place.
+    held = [(module, dict(module._parameters), dict(module._buffers)) for module in found]
+    weights = [p for p, _ in switches]
+    places = [(t, t.device) for t in (*weights, *(p.grad for p in weights if p.grad is not None))]
     cuda: Any = torch.cuda
     matmul, cudnn, threads = torch.backends.cuda.matmul, torch.backends.cudnn, torch.get_num_threads()
     tf32 = matmul.allow_tf32, cudnn.allow_tf32
@@ -29,6 +31,9 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
         for tensor, place in places:
             if tensor.device != place:
                 tensor.data = tensor.data.to(place)
+        for module, parameters, buffers in held:
+            module._parameters.update(parameters)
+            module._buffers.update(buffers)
         for module, mode in modes:
             module.training = mode
         for parameter, switch in switches:

@@ -5,7 +5,6 @@ python benchmarks/writing.py --wait-ms 25                                 and on
 """
 
 import argparse
-import functools
 import tempfile
 import time
 from pathlib import Path
@@ -38,7 +37,7 @@ def stored(out: Path, writers: int, workers: int, seconds: float, wait: float) -
         time.sleep(wait)
 
     ready = [one(number) for number in range(int(workers * seconds))]
-    queue = Writers(functools.partial(write), writers)
+    queue = Writers(write, writers)
     started, count = time.perf_counter(), 0
     for number, done in enumerate(ready):
         time.sleep(max(0.0, started + number / workers - time.perf_counter()))

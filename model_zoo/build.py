@@ -1,7 +1,8 @@
 """A card becomes a network, by the room that knows it."""
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import nn
@@ -18,6 +19,30 @@ class Room(Protocol):
 
     def convert(self, card: ModelCard, arrays: Arrays) -> Arrays:
         """The released file's arrays under the names, and in the layouts, of the network's `state_dict`."""
+
+
+@runtime_checkable
+class FinishingRoom(Protocol):
+    """A room that makes something of a filled network, such as the head of a text tower."""
+
+    def finish(self, net: nn.Module, card: ModelCard) -> nn.Module:
+        """The model that the filled network becomes."""
+
+
+@runtime_checkable
+class PartialRoom(Protocol):
+    """A room whose networks have a part that a file may hold alone."""
+
+    def part_of(self, net: nn.Module) -> nn.Module:
+        """That part of `net`."""
+
+
+@runtime_checkable
+class EnsembleRoom(Protocol):
+    """A room whose networks are filled from a file a member."""
+
+    def join(self, card: ModelCard, members: Sequence[Arrays]) -> Arrays:
+        """The members' arrays under the ensemble's names."""
 
 
 def build(card: ModelCard) -> nn.Module:

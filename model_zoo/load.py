@@ -4,13 +4,12 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
 
 import torch
 from torch import nn
 
 from model_zoo import weights
-from model_zoo.build import build, room_of
+from model_zoo.build import EnsembleRoom, FinishingRoom, PartialRoom, build, room_of
 from model_zoo.card import ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.fill import fill, fill_from, keep_converted, save_state
@@ -54,8 +53,8 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
 
 def _finished(net: nn.Module, card: ModelCard) -> nn.Module:
     """What the card's room makes of a filled network (a head of its text tower); the network itself otherwise."""
-    finish = getattr(room_of(card), "finish", None)
-    return cast(nn.Module, finish(net, card)) if finish else net
+    room = room_of(card)
+    return room.finish(net, card) if isinstance(room, FinishingRoom) else net
 
 
 def _fill_from_file(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -63,17 +62,20 @@ def _fill_from_file(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> 
 
     Raises `WeightsError` where the file holds that part and others that are not the network's.
     """
-    part_of = getattr(room_of(card), "part_of", None)
-    if part_of is None or fitting(net, checkpoint) or not (fits := fitting(part_of(net), checkpoint)):
+    room = room_of(card)
+    if not isinstance(room, PartialRoom) or fitting(net, checkpoint):
         return fill_from(net, card, checkpoint)
-    name = next(name for name, module in net.named_modules() if module is part_of(net))
+    part = room.part_of(net)
+    if not (fits := fitting(part, checkpoint)):
+        return fill_from(net, card, checkpoint)
+    name = next(name for name, module in net.named_modules() if module is part)
     if left := sorted(chosen(checkpoint, fits).left_out):
         raise WeightsError(
             f"{checkpoint.path}: holds the part {name!r} of {card.name} and {len(left)} tensors that are not its own "
             f"({', '.join(left[:3])}): whole weights fit whole, or save the part alone"
         )
     own = _fill_verified(net, card, weights.verify(card))
-    said = fill_from(part_of(net), card, checkpoint)
+    said = fill_from(part, card, checkpoint)
     return (*own, *said, f"{checkpoint.path.name}: took the part {name!r}; the rest is of {card.name}")
 
 
@@ -94,12 +96,12 @@ def confirm(card: ModelCard) -> tuple[FileStatus, ...]:
 
 def _fill_verified(net: nn.Module, card: ModelCard, statuses: tuple[FileStatus, ...]) -> tuple[str, ...]:
     """Fill `net` from verified files; what fits is recorded, so that no wrong file becomes the one held to."""
-    join = getattr(room_of(card), "join", None)
-    if join is None or len(statuses) == 1:
+    room = room_of(card)
+    if len(statuses) == 1 or not isinstance(room, EnsembleRoom):
         remarks = fill_from(net, card, _read(statuses[0]))
-    else:  # an ensemble: one file a member
+    else:
         remarks = ()
-        fill(net, join(card, [without_wrappers(read_checkpoint(s.path).largest()) for s in statuses]), card.name)
+        fill(net, room.join(card, [without_wrappers(read_checkpoint(s.path).largest()) for s in statuses]), card.name)
     weights.record(card, statuses)
     keep_converted(net, card, statuses[0].path)
     return remarks

@@ -21,7 +21,7 @@ def alone(path: Path, *, wait: bool) -> Iterator[None]:
     try:
         lock.acquire()
     except OSError as error:
-        if isinstance(error, TimeoutError) or error.errno not in _NO_LOCKS:
+        if error.errno not in _NO_LOCKS:  # filelock.Timeout has none
             raise
     try:
         yield

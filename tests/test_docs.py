@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_page_of_commands_is_that_of_the_parser(monkeypatch) -> None:
-    """Word by word: argparse sets its columns otherwise from Python 3.13 on."""
+    """Word by word from Python 3.13 on, whose argparse sets its columns otherwise."""
     monkeypatch.setenv("COLUMNS", "110")
-    assert PAGE.read_text(encoding="utf-8").split() == reference().split(), "run `make docs`"
+    page, made = PAGE.read_text(encoding="utf-8"), reference()
+    assert page.split() == made.split(), "run `make docs`"
+    assert page == made or sys.version_info >= (3, 13), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/adding_a_method.md", "docs/attacks.md"])

@@ -1,6 +1,8 @@
 """The house's own rules that no linter knows."""
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,3 +43,16 @@ def test_docstrings_begin_with_a_verb_or_a_noun() -> None:
         if isinstance(node, documented) and (text := ast.get_docstring(node)) and text.split()[0] in PREPOSITIONS
     }
     assert begun == set()
+
+
+def test_the_table_of_rooms_names_every_file_and_folder() -> None:
+    table = re.findall(r"^\| (`bench/.*?) \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    named = {word.removeprefix("bench/").rstrip("/") for cell in table for word in re.findall(r"`(.+?)`", cell)}
+    there = {p.name for p in (ROOT / "bench").iterdir() if p.suffix == ".py" or (p.is_dir() and any(p.glob("*.py")))}
+    assert named == there - {"__init__.py", "__main__.py"}
+
+
+def test_the_extra_all_is_every_extra_but_the_maintainers() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (every,) = extras.pop("all")
+    assert set(every.partition("[")[2].rstrip("]").split(",")) == set(extras) - {"dev"}

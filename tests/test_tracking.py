@@ -10,7 +10,7 @@ import pytest
 import bench
 from bench import tracking
 from bench.cli import main
-from bench.errors import UsageError
+from bench.errors import StoreError, UsageError
 
 
 class Told:
@@ -85,6 +85,61 @@ def test_what_was_measured_is_told_even_where_a_model_fails(told: type[Told], tm
                  "--quiet", "--log", "wandb"]) == 3  # fmt: skip
     assert told.last.numbers["tiny_at/tiny/accuracy_n"] == [4]
     assert not told.last.open
+
+
+@pytest.mark.parametrize("where", ["number", "table", "figure", "close"])
+def test_a_tracker_that_fails_is_said_once_and_costs_no_number(
+    where: str, told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise ConnectionError("the service is\x1b[31m away")
+
+    monkeypatch.setattr(told, where, fails)
+    table = bench.run("tiny_at", "tiny-pgd", limit=4, reliability=0, out=tmp_path / "a", quiet=True, log="wandb")
+    err = capsys.readouterr().err
+    assert err.count("--log wandb failed") == 1
+    assert "ConnectionError: the service is\\x1b[31m away" in err
+    plain = bench.run("tiny_at", "tiny-pgd", limit=4, reliability=0, out=tmp_path / "b", quiet=True)
+    pd.testing.assert_frame_equal(table, plain)
+
+
+def test_a_tracker_that_fails_does_not_hide_what_failed_in_the_run(
+    told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ConnectionError("away")
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(told, "table", fails)
+    monkeypatch.setattr(tracking, "carry_out", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        bench.run("tiny_at", "tiny", limit=4, out=tmp_path, quiet=True, log="wandb")
+
+
+def test_nothing_is_sent_after_ctrl_c(told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    bench.run("tiny_at", "tiny", limit=4, out=tmp_path, quiet=True)
+    monkeypatch.setattr(tracking, "carry_out", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run("tiny_at", "tiny", limit=4, out=tmp_path, quiet=True, log="wandb")
+    assert told.last.tables == {}
+    assert not told.last.open
+
+
+def test_a_tracker_that_cannot_start_is_an_error_before_anything_is_measured(
+    told: type[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("no API key")
+
+    monkeypatch.setattr(told, "__init__", fails)
+    with pytest.raises(UsageError, match="--log wandb did not start: ValueError: no API key"):
+        bench.run("tiny_at", "tiny", limit=4, out=tmp_path, quiet=True, log="wandb")
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 import bench
 from bench.untouched import untouched
+from tests import pretend
 
 
 def network() -> nn.Sequential:
@@ -37,6 +38,24 @@ def steps(net: nn.Module, out: Path | None) -> Tensor:
 def test_a_training_that_is_measured_ends_as_one_that_is_not(tmp_path: Path) -> None:
     """Dropout draws the same, the frozen stay frozen, and every weight that is trained goes on to be."""
     assert torch.equal(steps(network(), tmp_path), steps(network(), None))
+
+
+def test_a_network_that_was_moved_is_back_with_the_same_tensors() -> None:
+    """An optimiser holds them: others in their place would be trained by nobody."""
+    device = pretend.install()
+    net = network()
+    net(PICTURES).sum().backward()
+    tensors = [*net.parameters(), *net.buffers(), *(p.grad for p in net.parameters())]
+    values = [t.detach().clone() for t in tensors if t is not None]
+    with untouched([net]):
+        net.to(device)
+        assert {t.device.type for t in (*net.parameters(), *net.buffers())} == {pretend.NAME}
+    after = [*net.parameters(), *net.buffers(), *(p.grad for p in net.parameters())]
+    assert [id(t) for t in after] == [id(t) for t in tensors]
+    assert all(
+        t is not None and t.device.type == "cpu" and torch.equal(t, v) for t, v in zip(after, values, strict=True)
+    )
+    net(PICTURES).sum().backward()
 
 
 def test_networks_hidden_in_closures_are_given_back_too() -> None:

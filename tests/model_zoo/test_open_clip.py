@@ -16,6 +16,7 @@ from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.load import load_model
 from model_zoo.model import Model
 from model_zoo.registry import find_card
+from model_zoo.standard.from_open_clip import _weights
 
 NAME = "open_clip:bench-tiny-clip"
 PROMPT = "templates=a%20photo%20of%20a%20{}."
@@ -221,13 +222,33 @@ def test_the_input_is_open_clips_own(clip: Any, name: str) -> None:
     assert _ours(spec, Image.fromarray(np.zeros((40, 50, 3), np.uint8))).shape[1] == spec.size
 
 
-def test_addresses_and_hashes_are_those_that_open_clip_states(clip: Any) -> None:
-    openai = find_card("open_clip:ViT-B-32?pretrained=openai").weights.files[0]
-    laion = find_card("open_clip:ViT-B-32?pretrained=laion2b_s34b_b79k").weights.files[0]
-    hub = "https://huggingface.co/timm/vit_base_patch32_clip_224.openai/resolve/main/open_clip_model.safetensors"
-    assert openai.url in (hub, clip.get_pretrained_cfg("ViT-B-32", "openai").get("url"))
-    assert laion.url.startswith("https://huggingface.co/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main/")
-    old = find_card("open_clip:RN50?pretrained=yfcc15m").weights.files[0]
-    theirs = clip.get_pretrained_cfg("RN50", "yfcc15m")
-    assert theirs["url"].startswith("https://github.com/mlfoundations/open_clip/releases/download/")
-    assert (old.url, old.sha256) == (theirs["url"], PurePosixPath(old.name).stem.rpartition("-")[2])
+def test_addresses_are_those_that_open_clip_asks_the_hub_for(clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every entry that has one: its own downloader, with a hub that has nothing, names what it tries."""
+    from open_clip import pretrained
+
+    tried: list[tuple[str, str]] = []
+
+    def hub(repo_id: str, filename: str, **_: Any) -> str:
+        tried.append((repo_id, filename))
+        raise OSError("nothing here")
+
+    monkeypatch.setattr(pretrained, "hf_hub_download", hub)
+    for model, tag in clip.list_pretrained():
+        found = clip.get_pretrained_cfg(model, tag)
+        if not found.get("hf_hub"):
+            continue
+        tried.clear()
+        with pytest.raises(FileNotFoundError):
+            pretrained.download_pretrained(found)
+        url = _weights(model, found).files[0].url
+        assert url in [f"https://huggingface.co/{repository}/resolve/main/{file}" for repository, file in tried]
+
+
+@pytest.mark.parametrize(("model", "tag"), [("RN50", "yfcc15m"), ("ViT-B-32", "openai")])
+def test_older_addresses_carry_their_hash(clip: Any, model: str, tag: str) -> None:
+    """open_clip's `download_pretrained_from_url`: the folder's name (OpenAI's), the name's last word (its own)."""
+    stated = clip.get_pretrained_cfg(model, tag)
+    url = PurePosixPath(stated["url"])
+    file = _weights(model, {"url": stated["url"]}).files[0]
+    assert file.url == stated["url"]
+    assert file.sha256 == (url.parts[-2] if tag == "openai" else url.stem.rpartition("-")[2]) != ""
