@@ -4,19 +4,10 @@ with the model itself."""
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
-from bench.attacks.checks import (
-    check_classes,
-    check_independent,
-    check_logits,
-    check_repeatable,
-    check_same_with_gradients,
-    check_unchanged,
-    check_writes,
-)
+from bench.attacks.checks import check_classes, check_unchanged
+from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
-from bench.attacks.memory import as_it_came, check_no_memory
 from bench.attacks.network import Network, Precision
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
@@ -45,41 +36,14 @@ class Evaluation:
 
     def __init__(self, spec: Spec, request: Request) -> None:
         self.spec, self.request, self.batch_size = spec, request, request.batch_size
-        fresh = as_it_came(request.model)
         self.judge = Network(request.model, request.device)
-        self.logits = self._score_clean(request.images)
-        check_logits(self.logits, request.labels)
-        self._check_function(request.images)
-        check_no_memory(fresh, request.model, request.images[:PROBE].to(request.device))
+        self.logits = clean_logits(request, self.judge)
         check_classes(spec.name, max(trial.classes for trial in spec.trials), self.logits.shape[1])
         self.load = Workload(request.images, request.labels, request.ids, self.logits.clone())
         self.prepared = PreparedModel(request.model, request.model, False, "")
         self.queues: list[Queue] = []
         self.adversarial = request.images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(request)
-
-    def _score_clean(self, images: Tensor) -> Tensor:
-        """Logits [n, k] of the clean images. Raises `UsageError` where the model writes into what it is shown."""
-        before = images[: self.batch_size].clone()
-        logits = self._score(images, self.batch_size)
-        check_writes(before, images[: self.batch_size])
-        return logits
-
-    def _check_function(self, images: Tensor) -> None:
-        """Refuse a model whose answer to a picture hangs on chance, or on the other pictures of the batch."""
-        first = images[: max(self.batch_size, 2)]
-        check_repeatable(self.logits[: len(first)], self._score(first, self.batch_size))
-        company = first if len(first) > 2 else torch.cat([first, first.flip(3)])
-        parted = max(min(self.batch_size, len(company)) // 2 + 1, 2)  # never all of them in one batch again
-        others = self._score(company.flip(0), parted).flip(0)
-        check_independent(self.logits[: len(first)], others[: len(first)])
-        check_same_with_gradients(self.logits[:PROBE], self._with_gradients(images[:PROBE]))
-
-    def _with_gradients(self, images: Tensor) -> Tensor:
-        """Logits [n, k] of images in host memory, as a search sees them when it asks for a gradient."""
-        shown = images.to(self.request.device)
-        asked = (self.judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
-        return torch.cat([one.logits.cpu() for one in asked])
 
     def _queues(self) -> list[Queue]:
         """One of all trials; where it does not search in float32, another of the last trial that does."""
@@ -106,7 +70,7 @@ class Evaluation:
             for queue in again:
                 standing = self._search(queue, standing)
         check_unchanged(
-            self.load.logits[: self.batch_size], self._score(self.load.images[: self.batch_size], self.batch_size)
+            self.load.logits[: self.batch_size], self.judge.score(self.load.images[: self.batch_size], self.batch_size)
         )
         return self._result()
 
@@ -135,16 +99,11 @@ class Evaluation:
         """Score what the queue found, in another batch size than its own: a verdict must not hang on who shared it."""
         rows = torch.tensor(indices)
         self.adversarial[rows] = torch.stack([queue.findings[index].image for index in indices])
-        self.logits[rows] = self._score(self.adversarial[rows], self.batch_size // 2 + 1)
+        self.logits[rows] = self.judge.score(self.adversarial[rows], self.batch_size // 2 + 1)
         wrong = misclassified(self.logits[rows], self.load.labels[rows]).tolist()
         for index, broken in zip(indices, wrong, strict=True):
             name = queue.trials[queue.findings[index].trial].search.name
             self.verdicts[index] = name if broken else None
-
-    def _score(self, images: Tensor, batch_size: int) -> Tensor:
-        """Logits [n, k] of images in host memory, by the model itself in float32."""
-        chunks = torch.split(images, batch_size)
-        return torch.cat([self.judge.logits(chunk.to(self.judge.device)).logits.cpu() for chunk in chunks])
 
     def _result(self) -> AttackResult:
         steps = sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels))

@@ -76,6 +76,11 @@ class Network:
             raise UsageError(WRITES)
         return ModelOutput(x, logits)
 
+    def score(self, images: Tensor, batch_size: int) -> Tensor:
+        """Logits [n, k] on the CPU of images [n, 3, h, w] in host memory, `batch_size` at a time."""
+        chunks = torch.split(images, batch_size)
+        return torch.cat([self.logits(chunk.to(self.device)).logits.cpu() for chunk in chunks])
+
     def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
         """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
         self.cost.forward += len(x)

@@ -95,11 +95,19 @@ def prepare(model: nn.Module, images: Tensor, branch: str = "") -> PreparedModel
 
 def _candidates(model: nn.Module) -> Iterator[tuple[Callable[[], nn.Module], bool]]:
     def folded() -> nn.Module:
-        return fold(_frozen(model)).requires_grad_(False).to(memory_format=torch.channels_last)
+        return _channels_last(fold(_frozen(model)).requires_grad_(False))
 
     yield folded, True
-    yield lambda: _frozen(model).to(memory_format=torch.channels_last), True
+    yield lambda: _channels_last(_frozen(model)), True
     yield lambda: _frozen(model), False
+
+
+def _channels_last(copy: nn.Module) -> nn.Module:
+    """The same with its filters laid out channels last; `nn.Module.to` would refuse tensors of five dimensions."""
+    for tensor in (*copy.parameters(), *copy.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return copy
 
 
 def _frozen(model: nn.Module) -> nn.Module:

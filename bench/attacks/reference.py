@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from bench.attacks.autoattack import TARGETS, standard
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.budget import Norm, check_budget
-from bench.attacks.checks import check_classes, check_logits
+from bench.attacks.checks import check_classes
+from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
-from bench.attacks.network import Cost, Precision, freeze
+from bench.attacks.network import Cost, Network, Precision, freeze
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged
 from bench.errors import UsageError
@@ -76,8 +77,7 @@ class ReferenceAttack(Attack):
         # pyautoattack takes views of gradients, which inherit the pictures' layout.
         images, labels = request.images.contiguous(), request.labels
         run = _Run(self, request)
-        clean = run.score(images)
-        check_logits(clean, labels)
+        clean = clean_logits(request, Network(request.model, request.device))
         check_classes(self.family, max(CLASSES_NEEDED, (self.fields.targets or TARGETS) + 1), clean.shape[1])
         broken_by = [CLEAN if wrong else None for wrong in misclassified(clean, labels).tolist()]
         adversarial = images.clone()

@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from bench.attacks import norms
 from bench.attacks.base import Attack, AttackResult
-from bench.attacks.checks import check_logits
+from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
-from bench.attacks.network import Cost, Precision, device_of, freeze
+from bench.attacks.network import Cost, Network, Precision, device_of, freeze
 from bench.attacks.randomness import Generators, generator
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged
@@ -70,8 +70,7 @@ class TransferAttack(Attack):
     def carry_out(self, request: Request) -> AttackResult:
         """Attack on the surrogates, and let the model judge; `steps` in the result are those made on surrogates."""
         images, labels = request.images, request.labels
-        logits = request.score(images)
-        check_logits(logits, labels)
+        logits = clean_logits(request, Network(request.model, request.device))
         broken_by = [CLEAN if wrong else None for wrong in misclassified(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
         for name in self.surrogates:

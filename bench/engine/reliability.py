@@ -176,16 +176,19 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
 
 
 def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "StandingPictures | None":
-    """The pictures of the check that stand in the records, as the model sees them."""
+    """The pictures of the check that stand in the records, as the model sees them; None where there are no records,
+    or none of the pictures can be read again."""
     from bench.attacks.reliability import StandingPictures
 
     if check.standing is None:
         return None
+    if not check.standing:
+        return StandingPictures(torch.zeros(0, 3, 1, 1), torch.zeros(0, dtype=torch.int64), [], check.share)
     setup = check.entry.setup
     dataset = session.dataset(setup.dataset, setup.part)
     batch = read_sample(session, dataset, setup, list(check.standing), subject.spec)
     if not batch.readable:
-        return StandingPictures(torch.zeros(0, 3, 1, 1), torch.zeros(0, dtype=torch.int64), [], check.share)
+        return None
     return StandingPictures(batch.images(subject.spec), batch.labels, batch.ids, check.share)
 
 

@@ -107,7 +107,7 @@ def mce_per_image(frames: Frames) -> pd.Series:
 
 def mce(frames: Frames) -> Estimate:
     """mCE in percent: the mean over the 15 corruptions of mean error over severities / AlexNet's (a mean of ratios)."""
-    return _estimate(mce_per_image(frames))
+    return _estimate(mce_per_image(frames), frames)
 
 
 def relative_mce_per_image(frames: Frames) -> pd.Series:
@@ -119,7 +119,7 @@ def relative_mce_per_image(frames: Frames) -> pd.Series:
 
 def relative_mce(frames: Frames) -> Estimate:
     """Relative mCE in percent: the mean over the 15 corruptions of (error - clean error) / AlexNet's."""
-    return _estimate(relative_mce_per_image(frames))
+    return _estimate(relative_mce_per_image(frames), frames)
 
 
 def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Series:
@@ -130,7 +130,7 @@ def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Se
 
 def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
     """The unnormalised mean error over all corruptions and severities, in [0, 1]."""
-    return _estimate(error_per_image(frames, names))
+    return _estimate(error_per_image(frames, names), frames)
 
 
 def plain_error(name: str) -> Callable[[Frames], Estimate]:
@@ -142,15 +142,16 @@ def severity_accuracy(severity: int) -> Callable[[Frames], Estimate]:
     """Mean accuracy over the 15 corruptions at one severity, in [0, 1]."""
 
     def compute(frames: Frames) -> Estimate:
-        wrong = _wrong(frames, CORRUPTIONS).values[:, severity - 1 :: len(SEVERITIES)]
-        return mean_estimate(1 - wrong.mean(axis=1))
+        wrong = _wrong(frames, CORRUPTIONS)
+        right = 1 - wrong.values[:, severity - 1 :: len(SEVERITIES)].mean(axis=1)
+        return _estimate(pd.Series(right, index=wrong.ids), frames)
 
     return compute
 
 
 def corruption_error(name: str) -> Callable[[Frames], Estimate]:
     """CE of one corruption in percent: its mean error over severities divided by AlexNet's."""
-    return lambda frames: _estimate(error_per_image(frames, [name]) * 100 / ALEXNET_ERROR[name])
+    return lambda frames: _estimate(error_per_image(frames, [name]) * 100 / ALEXNET_ERROR[name], frames)
 
 
 def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> pd.Series:
@@ -159,6 +160,8 @@ def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> p
     return pd.Series(wrong.astype(float) @ each, index=ids)
 
 
-def _estimate(per_image: pd.Series) -> Estimate:
-    """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them."""
-    return mean_estimate(per_image.to_numpy(dtype=float))
+def _estimate(per_image: pd.Series, frames: Frames) -> Estimate:
+    """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them. One that
+    lacks an answer under any condition is unscored."""
+    listed = len(records_of(frames, next(iter(frames))))
+    return mean_estimate(per_image.to_numpy(dtype=float), listed - len(per_image))

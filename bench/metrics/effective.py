@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.metrics.accuracy import correct
+from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, MissingConditionError
-from bench.metrics.estimate import Estimate, Z, bootstrap
+from bench.metrics.estimate import Estimate, bootstrap
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,41 @@ def effective_robustness(shifted: str, standard: str) -> Callable[[Frames], Esti
             return 100 * (float(far @ a / a.sum()) - expected)
 
         low, high = bootstrap(statistic, n + m)
-        return Estimate(statistic(np.ones(n + m)), low, high, n)
+        return Estimate(statistic(np.ones(n + m)), low, high, n, _unscored(frames, shifted, standard))
 
     return compute
 
 
 def gap(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
-    """Accuracy on `standard` less accuracy on `shifted`, in points; both of the same classes."""
+    """Accuracy on `standard` less accuracy on `shifted`, in points; both of the same classes.
+
+    The interval is Newcombe's for unpaired proportions (method 10: Newcombe 1998, Statistics in Medicine 17, 873-890),
+    which has a width where a model is right on all pictures of a few.
+    """
 
     def compute(frames: Frames) -> Estimate:
-        far, near = _hits(frames, shifted), _hits(frames, standard)
-        value = 100 * float(near.mean() - far.mean())
-        half = 100 * Z * math.sqrt(near.var() / len(near) + far.var() / len(far))
-        return Estimate(value, value - half, value + half, len(far))
+        far, near = accuracy(_records(frames, shifted)), accuracy(_records(frames, standard))
+        value = near.value - far.value
+        down = math.hypot(near.value - near.low, far.high - far.value)
+        up = math.hypot(near.high - near.value, far.value - far.low)
+        unscored = _unscored(frames, shifted, standard)
+        return Estimate(100 * value, 100 * (value - down), 100 * (value + up), far.n, unscored)
 
     return compute
 
 
-def _hits(frames: Frames, condition: str) -> np.ndarray:
+def _records(frames: Frames, condition: str) -> pd.DataFrame:
     if condition not in frames:
         raise MissingConditionError(f"{condition} was not measured")
-    return correct(pd.DataFrame(frames[condition])).to_numpy(dtype=float)
+    return pd.DataFrame(frames[condition])
+
+
+def _hits(frames: Frames, condition: str) -> np.ndarray:
+    return correct(_records(frames, condition)).to_numpy(dtype=float)
+
+
+def _unscored(frames: Frames, *conditions: str) -> int:
+    return sum(int((~frames[condition]["scored"]).sum()) for condition in conditions)
 
 
 def _logit(p: float) -> float:

@@ -23,6 +23,18 @@ MOST = 0.75
 
 _HALVINGS = 45
 
+POINTS = "[0-9.e+/-]+"
+"""A pattern of what `write_points` writes, which `Fraction` reads."""
+
+ANYTIME = f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
+"""What a cell's `subset` says of a rule's numbers, after the rule."""
+
+
+def write_points(value: Fraction) -> str:
+    """Percentage points exactly: `0.5`, and `1/3` where six digits would be another number."""
+    short = f"{float(value):g}"
+    return short if Fraction(short) == value else str(value)
+
 
 @dataclass(frozen=True)
 class StopRule:
@@ -32,15 +44,12 @@ class StopRule:
     seed: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"until {float(self.points):g} points, order of seed {self.seed}: "
-            f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
-        )
+        return f"until {write_points(self.points)} points, order of seed {self.seed}: {ANYTIME}"
 
     @classmethod
     def find(cls, subset: str) -> "StopRule | None":
         """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(r"until ([0-9.e+-]+) points, order of seed ([0-9]+):", subset)
+        found = re.search(rf"until ({POINTS}) points, order of seed ([0-9]+):", subset)
         return cls(Fraction(found[1]), int(found[2])) if found else None
 
     @property

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from bench.metrics.estimate import LEVEL, Estimate
-from bench.metrics.sequential import StopRule, Values, betting_interval, betting_p
+from bench.metrics.estimate import Estimate
+from bench.metrics.sequential import ANYTIME, POINTS, StopRule, Values, betting_interval, betting_p, write_points
 
 WIDTH = 0.05
 """Half the width at which an accuracy's own interval does best that stands beside a difference."""
@@ -32,14 +32,14 @@ class TellRule:
 
     def __str__(self) -> str:
         return (
-            f"until {self.names} are told apart or within {float(self.gap):g} points, order of seed {self.seed}: "
-            f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
+            f"until {self.names} are told apart or within {write_points(self.gap)} points, "
+            f"order of seed {self.seed}: {ANYTIME}"
         )
 
     @classmethod
     def find(cls, subset: str) -> "TellRule | None":
         """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(r"until (.+) are told apart or within ([0-9.e+-]+) points, order of seed ([0-9]+):", subset)
+        found = re.search(rf"until (.+) are told apart or within ({POINTS}) points, order of seed ([0-9]+):", subset)
         return cls(found[1], Fraction(found[2]), int(found[3])) if found else None
 
     @property

@@ -228,3 +228,24 @@ def test_models_as_they_are_loaded_are_folded(name: str) -> None:
     assert prepared.note == ""
     assert prepared.channels_last
     assert not any(isinstance(module, nn.BatchNorm2d) for module in prepared.model.modules())
+
+
+class Folded(nn.Module):
+    """A network beside a table of five dimensions, for which torch has no channels last."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("gain", torch.ones(1, 1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        gained = (x[:, None] * self.get_buffer("gain")).squeeze(1)
+        out: Tensor = self.net(gained)
+        return out
+
+
+def test_tensors_of_five_dimensions_hinder_no_copy(subject: Subject) -> None:
+    prepared = prepare(Folded(subject.net).eval(), subject.images[:2])
+    assert prepared.channels_last
+    assert not prepared.because
+    assert prepared.model.get_buffer("gain").shape == (1, 1, 3, 1, 1)

@@ -109,3 +109,21 @@ def test_a_run_measures_a_random_model_and_says_how_its_draws_spread(
     assert set(first["metric"]) == {"accuracy", "robust_accuracy"}
     with pytest.raises(UsageError, match="unlike on a second look"):
         bench.run(model, "pgd,autoattack-rand", limit=4, out=tmp_path / "c", quiet=True)
+
+
+class OwnNoise(Noisy):
+    """The same with a generator of its own, which no seed of torch's reaches."""
+
+    def __init__(self, head: AffineHead) -> None:
+        super().__init__(head)
+        self.draw = torch.Generator().manual_seed(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(x + NOISE * torch.randn(x.shape, generator=self.draw))
+        return out
+
+
+def test_random_numbers_that_no_seed_reaches_are_refused() -> None:
+    head, images, labels = drawn(2)
+    with pytest.raises(UsageError, match="random numbers of its own"):
+        short(EPS, 2).run(OwnNoise(head).eval(), images, labels, ["a", "b"])

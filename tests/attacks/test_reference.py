@@ -113,3 +113,20 @@ def test_fewer_classes_have_fewer_targets(images: Tensor) -> None:
     few = nn.Sequential(nn.Flatten(), nn.Linear(192, 5)).eval()
     result = reference("linf", EPS, 5).run(few, images, few(images).argmax(1), IDS)
     assert "apgd-t" in result.broken_by
+
+
+class Stirred(nn.Module):
+    """A network that sees how its pictures differ from their batch's mean."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net(x - x.mean(0) + 0.5)
+        return out
+
+
+def test_a_model_that_answers_by_its_batch_is_refused(net: nn.Module, images: Tensor, labels: Tensor) -> None:
+    with pytest.raises(UsageError, match="the others of its batch"):
+        reference("linf", EPS).run(Stirred(net).eval(), images, labels, IDS)

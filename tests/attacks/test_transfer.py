@@ -74,3 +74,30 @@ def test_surrogates_of_other_classes_are_refused() -> None:
     labels = net(images).argmax(1)
     with pytest.raises(UsageError, match="same pictures and classes"):
         transfer(EPS, ["tiny_std"]).run(net, images, labels, ["a", "b"])
+
+
+class Drawing(nn.Module):
+    """A network that sees its pictures through noise."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.net(x + 0.05 * torch.randn_like(x))
+        return out
+
+
+class BatchsMean(Drawing):
+    """A network that sees how its pictures differ from their batch's mean."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.net(x - x.mean(0) + 0.5)
+        return out
+
+
+@pytest.mark.parametrize(("wrapper", "why"), [(Drawing, "is random"), (BatchsMean, "the others of its batch")])
+def test_a_model_that_is_no_function_of_a_picture_is_refused(pictures: Shown, wrapper: type[Drawing], why: str) -> None:
+    images, labels, ids = (part[:6] for part in pictures)
+    with pytest.raises(UsageError, match=why):
+        transfer(EPS, ["tiny_std"]).run(wrapper(load_model("tiny_std_s1")).eval(), images, labels, ids)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ import torch
 import bench
 from bench.attacks import masking, overstatement, reliability
 from bench.board.leaderboard import readable
+from bench.engine import reliability as engine_reliability
+from bench.engine.batches import Batch
+from bench.engine.pictures import Unread
 from bench.engine.run import prepare
 from bench.errors import UsageError
 from bench.store import Store
@@ -190,3 +195,22 @@ def test_a_verdict_waits_for_the_last_unit_of_its_cell(imagenet: Path, tmp_path:
     stored = json.loads(verdict_files(tmp_path)[0].read_text())
     assert stored["overstatement"]["standing"] == pytest.approx(1 / 6)
     assert stored["overstatement"]["images"] == 6
+
+
+def test_standing_pictures_that_cannot_be_read_again_are_no_proof(
+    imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fixed sample is attacked again in their place: "no picture stands" would say that the number is right."""
+    options = {**PGD, "data": imagenet, "out": tmp_path}
+    bench.run(says_always(0), "pgd", reliability=0, **options)
+    read = engine_reliability.read_sample
+
+    def loses_them(session: Any, dataset: Any, setup: Any, indices: list[int], spec: Any) -> Batch:
+        batch = read(session, dataset, setup, indices, spec)
+        lost = len(indices) == 6  # those that stand
+        return replace(batch, contents=[Unread("the disk is gone")] * 6) if lost else batch
+
+    monkeypatch.setattr(engine_reliability, "read_sample", loses_them)
+    bench.run(says_always(0), "pgd", **options)
+    number = json.loads(verdict_files(tmp_path)[0].read_text())["overstatement"]
+    assert number["images"] > 0

@@ -109,8 +109,9 @@ def test_a_mean_and_its_bootstrap() -> None:
 def test_corruption_errors_carry_n_and_unscored() -> None:
     frames = {f"imagenet-c/fog/{s}": records([0, 0, 1, 0], [0, 0, 0, 0], unscored=1) for s in range(1, 6)}
     plain = plain_error("fog")(frames)
-    assert (plain.value, plain.n) == (pytest.approx(1 / 3), 3)
-    assert corruption_error("fog")(frames).n == 3
+    assert (plain.value, plain.n, plain.unscored) == (pytest.approx(1 / 3), 3, 1)
+    error = corruption_error("fog")(frames)
+    assert (error.n, error.unscored) == (3, 1)
     with pytest.raises(ValueError, match="several conditions of one corruption"):
         plain_error("fog")({**frames, "tiny/fog/3": frames["imagenet-c/fog/3"]})
 

@@ -135,9 +135,29 @@ def test_the_line_of_v2_gives_the_published_resnet50() -> None:
 
 
 def test_gap_in_points_with_its_interval() -> None:
-    found = gap("far", "near")({"near": _accuracy_frame(80, 100), "far": _accuracy_frame(30, 100)})
+    found = gap("far", "near")({"near": _accuracy_frame(8000, 10_000), "far": _accuracy_frame(3000, 10_000)})
     assert found.value == pytest.approx(50)
-    assert found.high - found.value == pytest.approx(196 * np.sqrt(0.16 / 100 + 0.21 / 100), rel=1e-3)
+    assert found.high - found.value == pytest.approx(1.96 * np.sqrt(0.16 + 0.21), rel=2e-2)
+
+
+def test_a_gaps_interval_is_newcombes() -> None:
+    """56 of 70 against 48 of 80: 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
+    found = gap("far", "near")({"near": _accuracy_frame(56, 70), "far": _accuracy_frame(48, 80)})
+    assert (found.low, found.high) == (pytest.approx(5.24, abs=0.005), pytest.approx(33.39, abs=0.005))
+
+
+def test_a_gap_on_a_few_pictures_has_a_width() -> None:
+    found = gap("far", "near")({"near": _accuracy_frame(4, 4), "far": _accuracy_frame(0, 4)})
+    assert found.value == 100
+    assert found.low < 50
+
+
+def test_a_gap_and_effective_robustness_count_what_has_no_answer() -> None:
+    frames = {"imagenet/clean": _accuracy_frame(6, 8), "imagenet-v2/clean": _accuracy_frame(4, 8)}
+    frames["imagenet-v2/clean"].loc[7, "scored"] = False
+    for metric in (gap, effective_robustness):
+        found = metric("imagenet-v2/clean", "imagenet/clean")(frames)
+        assert (found.n, found.unscored) == (7, 1)
 
 
 def test_real_accuracy_by_hand() -> None:

@@ -61,7 +61,8 @@ def test_images_that_one_model_did_not_score_count_for_neither() -> None:
     assert (a.tolist(), b.tolist()) == ([1.0], [1.0])
 
 
-def test_a_rule_comes_back_from_a_label() -> None:
-    rule = TellRule("file:a.py?mean=0.5,0.5 and tiny_at", Fraction(1, 2), 7)
+@pytest.mark.parametrize("gap", [Fraction(1, 2), Fraction(1, 3), Fraction("0.1234567"), Fraction(1, 10**7)])
+def test_a_rule_comes_back_from_a_label(gap: Fraction) -> None:
+    rule = TellRule("file:a.py?mean=0.5,0.5 and tiny_at", gap, 7)
     assert find_rule(f"limit 300 of 2000 images; {rule}") == TellRule(rule.names, rule.gap, 7)
     assert find_rule("limit 300 of 2000 images") is None

@@ -1,0 +1,52 @@
+"""The clean pass of an attack: what the model says of the pictures as they are, once it was found to be a function of
+each picture alone."""
+
+import torch
+from torch import Tensor
+
+from bench.attacks.checks import (
+    check_independent,
+    check_logits,
+    check_repeatable,
+    check_same_with_gradients,
+    check_writes,
+)
+from bench.attacks.memory import as_it_came, check_no_memory
+from bench.attacks.network import Network
+from bench.attacks.prepared import PROBE
+from bench.attacks.request import Request
+
+
+def clean_logits(request: Request, judge: Network) -> Tensor:
+    """Logits [n, k] of the request's images by `judge`, the model as it came.
+
+    Raises `UsageError` for a model whose verdicts would mean nothing: random, writing into its input, remembering, or
+    answering by the batch or by whether gradients are taken.
+    """
+    fresh = as_it_came(request.model)
+    images, size = request.images, request.batch_size
+    before = images[:size].clone()
+    logits = judge.score(images, size)
+    check_writes(before, images[:size])
+    check_logits(logits, request.labels)
+    _check_function(images, logits, judge, size)
+    check_no_memory(fresh, request.model, images[:PROBE].to(request.device))
+    return logits
+
+
+def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -> None:
+    """Refuse a model whose answer to a picture hangs on chance, on the other pictures of the batch or on gradients."""
+    first = images[: max(size, 2)]
+    check_repeatable(logits[: len(first)], judge.score(first, size))
+    company = first if len(first) > 2 else torch.cat([first, first.flip(3)])
+    parted = max(min(size, len(company)) // 2 + 1, 2)  # never all of them in one batch again
+    others = judge.score(company.flip(0), parted).flip(0)
+    check_independent(logits[: len(first)], others[: len(first)])
+    check_same_with_gradients(logits[:PROBE], _with_gradients(images[:PROBE], judge))
+
+
+def _with_gradients(images: Tensor, judge: Network) -> Tensor:
+    """Logits [n, k] of images in host memory, as a search sees them when it asks for a gradient."""
+    shown = images.to(judge.device)
+    asked = (judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
+    return torch.cat([one.logits.cpu() for one in asked])
