@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import ATTACKS
-from bench.attacks.autoattack import TARGETS, aa_fast, apgd, apgd_t, autoattack, fab_t, square
+from bench.attacks.autoattack import TARGETS
 from bench.attacks.base import Attack, AttackResult, parse_eps
 from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_eval, check_images
 from bench.attacks.network import device_of
-from bench.attacks.nofrost import NOFROST
-from bench.attacks.presets import make_pgd
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,36 +75,26 @@ def attack(
 
 def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:
     """The attack called `name` on a model of `classes` classes. Raises `UsageError` for a name or choice unknown."""
-    choices: dict[str, Any] = {**asked}
-    targets = {"targets": min(TARGETS, classes - 1)}
-    makers: dict[str, tuple[Callable[..., Attack], dict[str, Any]]] = {
-        "autoattack": (autoattack, {"classes": classes}),
-        "aa-fast": (aa_fast, {"classes": classes}),
-        "apgd-t": (apgd_t, targets),
-        "fab-t": (fab_t, targets),
-        "square": (square, {}),
-        "pgd": (make_pgd, {"steps": 10, "step_size": None}),
-        "pgdbest": (make_pgd, {"steps": 10, "step_size": None, "keep": "best"}),
-        **{f"apgd-{loss}": (apgd, {"loss": loss}) for loss in ("ce", "dlr", "pm")},
-    }
-    if name not in ATTACKS or not (name in makers or name in NOFROST):
-        raise UsageError.unknown("attack", name, [known for known in ATTACKS if known in makers or known in NOFROST])
-    if "step_size" in choices and choices["step_size"] is not None:
+    listed = ATTACKS.get(name)
+    if listed is None or not listed.maker:
+        raise UsageError.unknown("attack", name, [other for other, row in ATTACKS.items() if row.maker])
+    known = {"classes": classes, "targets": min(TARGETS, classes - 1)}
+    usual = dict(listed.usual) | ({listed.told: known[listed.told]} if listed.told else {})
+    try:
+        return listed.make()(norm, eps, **(usual | _choices(name, asked)))
+    except TypeError as error:
+        raise UsageError(f"{name} has no such choice: {error}") from None
+
+
+def _choices(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, read. Raises `UsageError` for a count that is none."""
+    choices = {**asked}
+    if choices.get("step_size") is not None:
         choices["step_size"] = parse_eps(choices["step_size"])
     for choice in ("steps", "restarts", "targets", "queries"):
         if (found := choices.get(choice)) is not None and not (isinstance(found, int) and found >= 1):
             raise UsageError(f"{name}: {choice} must be a whole number of 1 or more, found {found!r}")
-    try:
-        if name in makers:
-            make, usual = makers[name]
-            return make(norm, eps, **(usual | choices))
-        if norm != "linf":
-            raise UsageError(f"{name} is an attack in Linf, found norm {norm}: use apgd-ce or autoattack")
-        if "step_size" in choices:
-            choices["step"] = choices.pop("step_size")
-        return NOFROST[name](eps, **choices)
-    except TypeError as error:
-        raise UsageError(f"{name} has no such choice: {error}") from None
+    return choices
 
 
 def _whole(labels: Tensor) -> Tensor:

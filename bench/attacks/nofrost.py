@@ -7,13 +7,15 @@ iterate; eps is 8/255 there, and there are 20 steps.
 from fractions import Fraction
 
 from bench.attacks.base import Attack, Trial
-from bench.attacks.budget import check_budget
+from bench.attacks.budget import Norm, check_budget
 from bench.attacks.momentum import MomentumPgd
 from bench.attacks.pgd import Pgd
 from bench.attacks.queue import AnySearch
+from bench.attacks.table import NOFROST_EPS
 from bench.condition import spell
+from bench.errors import UsageError
 
-EPS = Fraction(8, 255)
+EPS = NOFROST_EPS
 STEPS = 20
 
 
@@ -52,3 +54,10 @@ def _attack(search: AnySearch, eps: Fraction, steps: int, step: Fraction) -> Att
 
 
 NOFROST = {"bim": bim, "mi-fgsm": mi_fgsm, "mi-pgd": mi_pgd, "cw-pgd": cw_pgd}
+
+
+def named(norm: Norm, eps: Fraction, steps: int = STEPS, step_size: Fraction | None = None, *, name: str) -> Attack:
+    """The one called `name`. Raises `UsageError` for another norm than theirs."""
+    if norm != "linf":
+        raise UsageError(f"{name} is an attack in Linf, found norm {norm}: use apgd-ce or autoattack")
+    return NOFROST[name](eps, steps, step_size)

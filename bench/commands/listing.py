@@ -48,7 +48,7 @@ def _suites() -> list[Row]:
 def _attacks() -> list[Row]:
     from bench.attacks import ATTACKS
 
-    return [{"name": name, "what": what} for name, what in ATTACKS.items()]
+    return [{"name": name, "what": listed.about} for name, listed in ATTACKS.items()]
 
 
 def _datasets() -> list[Row]:

@@ -5,11 +5,12 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bench.attacks import ATTACKS
 from bench.attacks.budget import check_budget
 from bench.errors import UsageError
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite, refuse
-from bench.suites.budgets import NOFROST_EPS, usual_eps
+from bench.suites.budgets import usual_eps
 from bench.suites.clean import home
 from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
@@ -67,30 +68,19 @@ def _autoattack_rand(card: ModelCard, options: RunOptions) -> list[Setup]:
     return _in_norm(card, options, autoattack_rand, classes=card.classes)[1:]
 
 
-def _apgd(loss: str, card: ModelCard, options: RunOptions) -> list[Setup]:
-    from bench.attacks.autoattack import STEPS, apgd
+def _listed(name: str, card: ModelCard, options: RunOptions) -> list[Setup]:
+    """The attack of the table called `name`, with what was chosen of its options."""
+    from bench.attacks.call import make_attack
 
-    return _in_norm(card, options, apgd, loss=loss, steps=options.steps or STEPS, restarts=options.restarts)
+    listed = ATTACKS[name]
+    norm = check_budget(options.norm, Fraction(0)) if "norm" in listed.options else "linf"
+    asked = {choice: getattr(options, choice) for choice in CHOICES if choice in listed.options}
+    chosen = {choice: value for choice, value in asked.items() if value is not None}
 
+    def make(eps: Fraction) -> "Attack":
+        return make_attack(name, norm, eps, card.classes, **chosen)
 
-def _targeted(name: str, card: ModelCard, options: RunOptions) -> list[Setup]:
-    from bench.attacks.autoattack import STEPS, TARGETS, apgd_t, fab_t
-
-    make = {"apgd-t": apgd_t, "fab-t": fab_t}[name]
-    return _in_norm(card, options, make, targets=min(TARGETS, card.classes - 1), steps=options.steps or STEPS)
-
-
-def _square(card: ModelCard, options: RunOptions) -> list[Setup]:
-    from bench.attacks.autoattack import square
-
-    return _in_norm(card, options, square)
-
-
-def _nofrost(name: str, card: ModelCard, options: RunOptions) -> list[Setup]:
-    from bench.attacks.nofrost import NOFROST, STEPS
-
-    make, steps, step = NOFROST[name], options.steps or STEPS, options.step_size
-    return under(card, options, lambda eps: make(eps, steps, step), NOFROST_EPS)
+    return under(card, options, make, listed.eps or usual_eps(norm, card))
 
 
 Conditions = Callable[[ModelCard, RunOptions], list[Setup]]
@@ -100,12 +90,6 @@ def _suite(name: str, title: str, conditions: Conditions, *uses: str) -> Suite:
     offered = ("dataset", "eps", *uses, "reliability")
     return Suite(name, f"accuracy under {title}", 1, conditions, METRICS, "robust_accuracy", uses=offered)
 
-
-def _as_nofrost(name: str, title: str) -> Suite:
-    return _suite(name, f"{title}, as in NoFrost's evaluation", partial(_nofrost, name), "steps", "step_size")
-
-
-_LOSSES = {"ce": "cross-entropy", "dlr": "the difference of logits ratio", "pm": "the probability margin"}
 
 SUITES = (
     _suite("autoattack", "AutoAttack's standard ensemble", _autoattack, "norm", "attack_engine"),
@@ -120,14 +104,8 @@ SUITES = (
     ),
     _suite("aa-fast", "a cheaper ensemble, comparable only with itself", _aa_fast, "norm"),
     *(
-        _suite(f"apgd-{loss}", f"Auto-PGD on {title}", partial(_apgd, loss), "norm", "steps", "restarts")
-        for loss, title in _LOSSES.items()
+        _suite(name, listed.title, partial(_listed, name), *listed.options)
+        for name, listed in ATTACKS.items()
+        if listed.title
     ),
-    _suite("apgd-t", "Auto-PGD towards nine targets", partial(_targeted, "apgd-t"), "norm", "steps"),
-    _suite("fab-t", "FAB towards nine targets", partial(_targeted, "fab-t"), "norm", "steps"),
-    _suite("square", "Square Attack (no gradients)", _square, "norm"),
-    _as_nofrost("bim", "the basic iterative method"),
-    _as_nofrost("mi-fgsm", "the momentum iterative method"),
-    _as_nofrost("mi-pgd", "the momentum iterative method from a random start"),
-    _as_nofrost("cw-pgd", "PGD on Carlini and Wagner's loss"),
 )

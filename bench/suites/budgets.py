@@ -11,9 +11,6 @@ SMALL = 64
 LINF = Fraction(4, 255)
 """For ImageNet: RobustBench (arXiv 2010.09670), and SAT (arXiv 2006.14536)."""
 
-NOFROST_EPS = Fraction(8, 255)
-"""That of NoFrost's evaluation (arXiv 2207.01156; its README)."""
-
 L2 = {"small": Fraction(1, 2), "large": Fraction(3)}
 """RobustBench for CIFAR-10; Salman et al. (arXiv 2007.08489) for ImageNet."""
 

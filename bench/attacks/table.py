@@ -1,0 +1,138 @@
+"""Every attack by name: what it is, who makes it, and which suite offers it. Imports nothing that it does not list."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.attacks.base import Attack
+
+NOFROST_EPS = Fraction(8, 255)
+"""Of NoFrost's evaluation (arXiv 2207.01156; its README)."""
+
+
+@dataclass(frozen=True)
+class ListedAttack:
+    """A row of the table.
+
+    about: what it is, with its source; maker: `module:function` of this room, which takes (norm, eps, choices) to an
+    `Attack`; empty for an attack that a suite alone makes
+    usual: choices that the name fixes or starts from; told: what the maker is told of the model's classes: how many
+    there are, or how many can be aimed at
+    title: "accuracy under ..." of a suite of that name, which uses the `options` besides data, eps and reliability;
+    empty for an attack whose suite is its own
+    eps: the suite's budget where none is typed; None for the norm's usual one
+    """
+
+    about: str
+    maker: str = ""
+    usual: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    told: Literal["", "classes", "targets"] = ""
+    title: str = ""
+    options: tuple[str, ...] = ()
+    eps: Fraction | None = None
+
+    def make(self) -> "Callable[..., Attack]":
+        """The maker, imported now."""
+        module, _, name = self.maker.partition(":")
+        found: Callable[..., Attack] = getattr(import_module(f"bench.attacks.{module}"), name)
+        return found
+
+
+def _apgd(loss: str, words: str, source: str) -> ListedAttack:
+    return ListedAttack(
+        f"Auto-PGD on {words} ({source})",
+        "autoattack:apgd",
+        {"loss": loss},
+        title=f"Auto-PGD on {words}",
+        options=("norm", "steps", "restarts"),
+    )
+
+
+def _nofrost(name: str, about: str, title: str) -> ListedAttack:
+    return ListedAttack(
+        f"{about}as in NoFrost's evaluation)",
+        "nofrost:named",
+        {"name": name},
+        title=f"{title}, as in NoFrost's evaluation",
+        options=("steps", "step_size"),
+        eps=NOFROST_EPS,
+    )
+
+
+_APGD_SOURCE = "arXiv 2003.01690"
+_PGD = {"steps": 10, "step_size": None}
+
+ATTACKS: Mapping[str, ListedAttack] = {
+    "pgd": ListedAttack(
+        "projected gradient descent, judged at its final iterate (arXiv 1706.06083; the papers' protocol)",
+        "presets:make_pgd",
+        _PGD,
+    ),
+    "pgdbest": ListedAttack(
+        "projected gradient descent, broken when any iterate is misclassified",
+        "presets:make_pgd",
+        _PGD | {"keep": "best"},
+    ),
+    "apgd-ce": _apgd("ce", "cross-entropy", _APGD_SOURCE),
+    "apgd-dlr": _apgd("dlr", "the difference of logits ratio", _APGD_SOURCE),
+    "apgd-pm": _apgd("pm", "the probability margin", "arXiv 2411.15210"),
+    "apgd-t": ListedAttack(
+        "Auto-PGD on the targeted difference of logits ratio, nine targets (arXiv 2003.01690)",
+        "autoattack:apgd_t",
+        told="targets",
+        title="Auto-PGD towards nine targets",
+        options=("norm", "steps"),
+    ),
+    "fab-t": ListedAttack(
+        "targeted fast adaptive boundary attack, nine targets (arXiv 1907.02044)",
+        "autoattack:fab_t",
+        told="targets",
+        title="FAB towards nine targets",
+        options=("norm", "steps"),
+    ),
+    "square": ListedAttack(
+        "Square Attack, 5,000 queries (arXiv 1912.00049)",
+        "autoattack:square",
+        title="Square Attack (no gradients)",
+        options=("norm",),
+    ),
+    "bim": _nofrost(
+        "bim", "the basic iterative method: PGD from the image itself (arXiv 1607.02533; ", "the basic iterative method"
+    ),
+    "mi-fgsm": _nofrost(
+        "mi-fgsm", "the momentum iterative method (arXiv 1710.06081; ", "the momentum iterative method"
+    ),
+    "mi-pgd": _nofrost(
+        "mi-pgd",
+        "the momentum iterative method from a random start (",
+        "the momentum iterative method from a random start",
+    ),
+    "cw-pgd": _nofrost(
+        "cw-pgd",
+        "PGD on Carlini and Wagner's loss, confidence 50 (arXiv 1608.04644; ",
+        "PGD on Carlini and Wagner's loss",
+    ),
+    "transfer": ListedAttack(
+        "momentum, diverse inputs and smoothed gradients on other models (arXiv 1904.02884); a suite's alone"
+    ),
+    "autoattack": ListedAttack(
+        "the standard ensemble: apgd-ce, apgd-t, fab-t, square (arXiv 2003.01690; for L1 arXiv 2103.01208)",
+        "autoattack:autoattack",
+        told="classes",
+    ),
+    "aa-fast": ListedAttack(
+        "a cheaper ensemble of the same parts, under its own name", "autoattack:aa_fast", told="classes"
+    ),
+}
+"""Every attack by name; another is another row, and the file that its maker stands in."""
+
+
+def list_attacks() -> list[str]:
+    """Names of all attacks (`bench list attacks`)."""
+    return list(ATTACKS)
