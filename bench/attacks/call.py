@@ -107,7 +107,7 @@ def _whole(labels: Tensor) -> Tensor:
 
 def _classes(model: nn.Module, pictures: Tensor) -> int:
     with torch.no_grad():
-        logits = model(pictures[:1].to(device_of(model)))
+        logits = model(pictures[:1].clone().to(device_of(model)))  # it may write into what it is shown
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise UsageError(f"the model must return logits [n, classes], found {type(logits).__name__}")
     return logits.shape[1]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.attacks.autoattack import apgd
 from bench.attacks.base import Attack
 from bench.attacks.budget import Norm
-from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, relative_change
+from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, check_writes, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
 from bench.attacks.network import Cost, Network, Objective, device_of, freeze
@@ -119,8 +119,10 @@ def _check_random(model: nn.Module, image: Tensor) -> None:
     place = image.to(device_of(model))
     draws = []
     for number in (0, 0, 1, 2):
+        shown = place.clone()
         with drawing(0, "", "check", number, place.device):
-            draws.append(answer(model, place))
+            draws.append(answer(model, shown))
+        check_writes(place, shown)
     first, again, *others = draws
     if relative_change(first, again) > REPEATABLE_RTOL:
         raise UsageError(

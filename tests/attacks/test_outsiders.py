@@ -13,6 +13,7 @@ import bench
 from bench.attacks.base import Attack
 from bench.attacks.call import attack as attack_tensors
 from bench.attacks.presets import make_pgd
+from bench.attacks.randomised import autoattack_rand
 from bench.engine.contract import check_model
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
@@ -224,3 +225,28 @@ def test_a_few_pictures_show_that_a_batch_counts(subject: Subject, count: int) -
         make_pgd("linf", EPS, 3, EPS / 4).run(
             LessItsBatchsMean(subject.net).eval(), images, labels, subject.ids[:count]
         )
+
+
+class AddsInPlace(Around):
+    """Moves its pictures where they lie."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net(x.add_(0.01 * torch.rand(())))
+        return out
+
+
+@pytest.mark.parametrize("name", ["square", "pgd"])
+def test_the_callers_pictures_stay_what_they_are(subject: Subject, name: str) -> None:
+    images = subject.images[:4] * 0.9
+    before = images.clone()
+    with pytest.raises(UsageError, match="writes into its input"):
+        bench.attack(AddsInPlace(subject.net).eval(), images, subject.labels[:4], name, eps=EPS)
+    assert torch.equal(images, before)
+
+
+def test_a_random_model_that_writes_into_its_input_is_refused(subject: Subject) -> None:
+    images = subject.images[:2] * 0.9
+    before = images.clone()
+    with pytest.raises(UsageError, match="writes into its input"):
+        autoattack_rand("linf", EPS, 10).run(AddsInPlace(subject.net).eval(), images, subject.labels[:2], ["a", "b"])
+    assert torch.equal(images, before)
