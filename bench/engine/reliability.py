@@ -7,7 +7,7 @@ nothing is computed again.
 """
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ class ReliabilityCheck:
 
 
 class PendingVerdicts:
-    """The verdicts that `cells` lack, each due once the last of the cell's units `todo` is done or given up."""
+    """The verdicts that `cells` lack, each due once the last of the cell's units `todo` is written or given up."""
 
     def __init__(self, plan: Plan, store: Store, cells: Sequence[PlanEntry], sample: int, todo: Iterable[Unit]) -> None:
         self.plan, self.store, self.sample = plan, store, sample
@@ -85,16 +85,20 @@ class PendingVerdicts:
         self._wanted = {entry.cell.id: entry for entry in missing}
         self._units = Counter(cell.id for unit in todo for _, cell in unit.cells)
 
-    def due(self, stopped: Collection[str] = ()) -> list[ReliabilityCheck]:
-        """Those that wait for no unit any more, or whose cells are `stopped` before their end."""
-        ready = [id for id in self._wanted if not self._units[id] or id in stopped]
+    def due(self) -> list[ReliabilityCheck]:
+        """Those that wait for no unit any more."""
+        ready = [id for id in self._wanted if self._units[id] <= 0]
         return [self._check(self._wanted.pop(id)) for id in ready]
 
-    def finished(self, work: object, stopped: Collection[str] = ()) -> list[ReliabilityCheck]:
-        """Those that waited for `work` alone, and those of `stopped` cells."""
+    def leave_out(self, units: Mapping[str, int]) -> None:
+        """Wait no more for so many units of each cell, which are not done since a rule stopped the cell."""
+        self._units.subtract(units)
+
+    def finished(self, work: object) -> list[ReliabilityCheck]:
+        """Those that waited for `work` alone."""
         if isinstance(work, Unit):
             self._units.subtract(cell.id for _, cell in work.cells)
-        return self.due(stopped)
+        return self.due()
 
     def _check(self, entry: PlanEntry) -> ReliabilityCheck:
         standing, scored = _standing(self.store, entry.cell.id)

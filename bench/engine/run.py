@@ -139,10 +139,10 @@ def carry_out(
                 book.open()
                 writers.put(outcome)
                 if isinstance(outcome.work, Unit) and (parts := outcome.whole):
-                    stopping.note(outcome.work, parts, queue)
+                    verdicts.leave_out(stopping.note(outcome.work, parts, queue))
             # Verdicts read what is written, and may be the next work: where none is left, all writes are waited for.
             for done in writers.finished(every=not queue or isinstance(outcome, Failed)):
-                queue.extend(verdicts.finished(done.work, stopping.stopped))
+                queue.extend(verdicts.finished(done.work))
                 for note in notes_of(done):
                     if note not in said:
                         progress.said(note)

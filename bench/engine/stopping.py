@@ -1,6 +1,7 @@
 """`--until` and `--until-told`: what is known of each cell well enough, so that the rest of its images need not be
 measured."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -65,8 +66,8 @@ class Stopping:
         for cell_id in self.rules:
             self._judge(cell_id)
 
-    def note(self, unit: Unit, parts: list[Part], queue: WorkQueue) -> None:
-        """Take in what a unit gave, and take out of `queue` what need not be done."""
+    def note(self, unit: Unit, parts: list[Part], queue: WorkQueue) -> Counter[str]:
+        """Take in what a unit gave, and take out of `queue` what need not be done: so many units of each cell."""
         before = len(self.stopped)
         cells = [cell.id for _, cell in unit.cells if cell.id in self.rules]
         for (_, cell), part in zip(unit.cells, parts, strict=True):
@@ -74,8 +75,7 @@ class Stopping:
                 self.seen[cell.id][unit.key.start] = hits(part.records)
         for cell_id in cells:
             self._judge(cell_id)
-        if len(self.stopped) > before:
-            queue.leave_out(self.stopped)
+        return queue.leave_out(self.stopped) if len(self.stopped) > before else Counter()
 
     def _judge(self, cell_id: str) -> None:
         """Stop the cell, or both of a pair, if what was seen in order meets the rule."""

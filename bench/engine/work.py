@@ -88,17 +88,24 @@ class WorkQueue:
             if not kept:
                 del self._blocks[block]
 
-    def leave_out(self, cells: Collection[str]) -> None:
-        """Leave out what was to be measured of these cells, by id; verdicts on them are made."""
+    def leave_out(self, cells: Collection[str]) -> Counter[str]:
+        """Leave out what was to be measured of these cells, by id; how many units of each that was.
+
+        Verdicts on them are made.
+        """
+        left_out: Counter[str] = Counter()
         for block, works in list(self._blocks.items()):
-            kept: list[Work] = [
-                left
-                for work in works
-                if (left := without_cells(work, cells) if isinstance(work, Unit) else work) is not None
-            ]
+            kept: list[Work] = []
+            for work in works:
+                left: Work | None = work
+                if isinstance(work, Unit):
+                    left = without_cells(work, cells)
+                    left_out.update(cell.id for _, cell in work.cells if cell.id in cells)
+                kept += [left] if left is not None else []
             self._blocks[block] = deque(kept)
             if not kept:
                 del self._blocks[block]
+        return left_out
 
     def extend(self, works: Iterable[Work]) -> None:
         """Each behind the rest of its block."""
