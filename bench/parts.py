@@ -27,6 +27,9 @@ _MEASUREMENT = b"measurement"
 _INCOMPLETE = "incomplete"
 """In the name of a part with images that could not be read for a reason that can pass."""
 
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+"""What pyarrow raises of a damaged file; names that are no UTF-8 are a `UnicodeDecodeError`."""
+
 _PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
 
 
@@ -129,7 +132,7 @@ def read_schema(store: Store, cell_id: str, name: str) -> pa.Schema:
     """The columns of one part and what is said beside them. Raises `StoreError` or `ValueError` where it is damaged."""
     try:
         return pq.read_schema(io.BytesIO(store.get(f"cells/{cell_id}/{name}")))
-    except pa.ArrowException as error:
+    except _UNREADABLE as error:
         raise ValueError(str(error)) from None
 
 
@@ -157,7 +160,7 @@ def _read(store: Store, key: str, checksum: str, rows: int | None = None) -> pa.
         return BadPart(key, "its bytes do not match the checksum in its name (cut short or altered)")
     try:
         return _table(key, data, rows)
-    except (pa.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         return BadPart(key, f"not a Parquet file: {error}")
 
 

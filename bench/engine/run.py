@@ -79,8 +79,9 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
         options.data, options.limit, options.device, options.batch_size, options.seed, _rule(options), kept
     )
     session = settings.open(elsewhere=cluster is not None)
-    loaded, faults = _models(_drawn(models) if options.random_weights else models, options.weights)
-    _check_told(loaded, options.until_told)
+    asked = _listed_models(_drawn(models) if options.random_weights else models)
+    _check_told(asked, options.until_told)
+    loaded, faults = _models(asked, options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session, faults)
@@ -217,15 +218,14 @@ def _executor(
 
 def _drawn(models: Models) -> Models:
     """The names of models with random weights in place of theirs. Raises `UsageError` for one that has weights."""
-    listed = [models] if isinstance(models, Model) else _names(models)
+    listed = _listed_models(models)
     if given := [model.name for model in listed if isinstance(model, Model)]:
         raise UsageError(f"--random-weights is for models by name; {given[0]} has its weights already")
     return [name if is_random(str(name)) else f"{RANDOM}{name}" for name in listed]
 
 
-def _models(models: Models, weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
+def _models(listed: Sequence[str | Model], weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
     """Each as it was asked for, and loaded; and why others could not be, unless none could: then that is raised."""
-    listed = [models] if isinstance(models, Model) else _names(models)
     if weights and len(listed) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
@@ -255,9 +255,9 @@ def _rule(options: RunOptions) -> Rule | None:
     return None if options.until is None else StopRule(options.until, options.seed)
 
 
-def _check_told(loaded: Mapping[str | Model, Model], told: Sequence[str]) -> None:
+def _check_told(asked: Sequence[str | Model], told: Sequence[str]) -> None:
     """Raise `UsageError` unless the models are the two that are to be told apart."""
-    names = [asked if isinstance(asked, str) else model.name for asked, model in loaded.items()]
+    names = [model if isinstance(model, str) else model.name for model in asked]
     if told and sorted(told) != sorted(names):
         raise UsageError(
             f"--until-told {','.join(told)}: the models of the run must be these two, found {', '.join(names)}"
@@ -270,9 +270,11 @@ def _listed(value: Any) -> list[Any]:
     return [item.strip() if isinstance(item, str) else item for item in items if item != ""]
 
 
-def _names(models: str | Sequence[str | Model]) -> list[str | Model]:
-    """Model names at commas; those within the options of a `file:` name (`?mean=0.5,0.5,0.5`) precede numbers."""
-    return [*model_names(models)] if isinstance(models, str) else list(models)
+def _listed_models(models: Models) -> list[str | Model]:
+    """Each model by itself; of names at commas, those within a `file:` name's options (`?mean=0.5,0.5`) are none."""
+    if isinstance(models, str):
+        return [*model_names(models)]
+    return [models] if isinstance(models, Model) else list(models)
 
 
 def _known_dataset(name: str | None) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.engine.part import Part
-from bench.engine.plan import Plan, Unit
+from bench.engine.plan import Plan, PlanEntry, Unit
 from bench.engine.work import WorkQueue
 from bench.errors import UsageError
 from bench.metrics.accuracy import outcomes
@@ -33,13 +33,20 @@ def check_stoppable(suites: Iterable[Suite], plan: Plan, options: RunOptions) ->
     looked = {entry.suite for entry in plan.entries if entry.setup.probes}
     if named := [suite.name for suite in suites if suite.measures or suite.name in looked]:
         raise UsageError(f"{flag}: {', '.join(named)} measures batches of images, not a mean over images")
-    cells = plan.cells.values()
-    alone = [entry for entry in cells if options.until_told and _partner(plan, entry.cell.id) is None]
-    if alone:
+    if options.until_told and (alone := next(_alone(plan), None)):
         raise UsageError(
-            f"{flag}: {alone[0].setup.name} of {alone[0].cell.model} has no partner under the same protocol: both "
+            f"{flag}: {alone.setup.name} of {alone.cell.model} has no partner under the same protocol: both "
             "models must see the same pictures in the same way and be attacked alike"
         )
+
+
+def _alone(plan: Plan) -> Iterator[PlanEntry]:
+    """Cells without a partner, though the other model is not at fault: where it is, the cell is measured whole."""
+    begun = {(entry.suite, entry.subject) for entry in plan.entries}
+    for cell_id, entry in plan.cells.items():
+        other = any(suite == entry.suite and subject != entry.subject for suite, subject in begun)
+        if _partner(plan, cell_id) is None and (other or not plan.faults):
+            yield entry
 
 
 def _partner(plan: Plan, cell_id: str) -> str | None:

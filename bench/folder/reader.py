@@ -162,7 +162,8 @@ class ResultsFolder:
         if not problems and "content" in records.column_names:
             cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
-            problems += self._drawn_unlike(cell, sample)
+            if not any(records.column("content").to_pylist()):
+                problems += self._drawn_unlike(cell, sample)
         if len(records) < cell.protocol.images and not self._stopped(cell_id, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
@@ -175,8 +176,6 @@ class ResultsFolder:
 
     def _drawn_unlike(self, cell: Cell, sample: Sample) -> Iterator[str]:
         """A generated set, whose listing should fix every byte, that was drawn otherwise for another cell."""
-        if cell.protocol.content:
-            return
         other, known = self._drawn.setdefault(cell.protocol.manifest, (cell.id, sample))
         if image := unlike(known, sample):
             yield (

@@ -1,6 +1,7 @@
 """A picture is its bytes: whatever replaces them is noticed, by every reader, and said."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -261,6 +262,49 @@ def test_a_picture_changed_outside_of_what_is_done_leaves_that_of_one_set(data: 
     assert set(run(data, tmp_path / "out")["n"]) == {18}
     run(data, tmp_path / "anew")
     assert protocol(tmp_path / "out") == protocol(tmp_path / "anew")
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut short": lambda data: data[:-9],
+    "length": lambda data: data[:-8] + b"\xff\xff\xff\x7f" + data[-4:],
+    "footer": lambda data: data[:-2008] + b"\xff" * 2000 + data[-8:],
+    "name": lambda data: data.replace(b"image_id", b"image\xff\xfe\xfd"),
+    "empty": lambda data: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_damaged_part_is_one_problem_of_a_merge_of_shards(
+    data: Path, tmp_path: Path, damage: Callable[[bytes], bytes], signed: bool
+) -> None:
+    """`signed`: under the checksum of its bytes, so that nothing but reading it tells."""
+    folders = shards(data, tmp_path, lambda: None)
+    (part,) = (tmp_path / "2").rglob("*.parquet")
+    broken = damage(part.read_bytes())
+    assert broken != part.read_bytes()
+    part.write_bytes(broken)
+    if signed:
+        part.rename(part.with_name(f"{part.name.split('.')[0]}.{hashlib.sha256(broken).hexdigest()[:16]}.parquet"))
+    merge(folders, str(tmp_path / "all"))
+    lost, *others = bench.results(tmp_path / "all").attrs["problems"]
+    if signed:
+        assert "not a Parquet file" in lost
+        (lost,) = others
+    assert "10 of 18 images of imagenet/clean measured" in lost
+
+
+def test_photographs_that_are_not_all_measured_are_not_said_to_be_drawn(data: Path, tmp_path: Path) -> None:
+    for number, name in ((1, "a"), (2, "b")):
+        bench.run(
+            fake_model(name, seed=number), "imagenet", data=data, out=tmp_path / "out", shard=f"{number}/2", quiet=True
+        )
+        repaint(data, seed=number)
+    problems = bench.results(tmp_path / "out").attrs["problems"]
+    assert sorted(problem.partition(": ")[2] for problem in problems) == [
+        "10 of 18 images of imagenet/clean measured",
+        "8 of 18 images of imagenet/clean measured",
+    ]
 
 
 def test_stopped_cells_tell_their_pictures(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.cli import main
 from bench.errors import UsageError
 from bench.folder.compare import compare_models
 from bench.folder.reader import ResultsFolder
@@ -57,6 +58,36 @@ def test_a_part_that_was_taken_away_from_either_leaves_both_incomplete(told: Pat
     sorted(copy.rglob("*.parquet"))[0].unlink()
     folder = ResultsFolder(str(copy))
     assert all(folder.load(cell_id).problems for cell_id in folder.cells)
+
+
+def test_a_model_that_cannot_be_loaded_costs_its_own_cells_alone(
+    told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other is measured whole, for nobody is there to be told from; they are told apart when both are."""
+    from bench.engine import run
+    from model_zoo.errors import WeightsError
+    from model_zoo.model import Model
+
+    load = run.load_model
+
+    def fails(name: str, **given: object) -> Model:
+        if name == "tiny_at":
+            raise WeightsError("tiny_at: its file is cut short")
+        return load(name, **given)  # type: ignore[arg-type]
+
+    command = ["run", "--model", ",".join(PAIR), "--suite", "tiny", "--until-told", ",".join(PAIR), "--quiet"]
+    command += ["--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "load_model", fails)
+        assert main(command) == 3
+    assert "tiny_at: not measured: tiny_at: its file is cut short" in capsys.readouterr().err
+    frame = bench.results(tmp_path)
+    assert set(frame["model"]) == {"tiny_std"}
+    assert set(frame["n"]) == {2000}
+    assert main(command) == 0
+    assert compare_models(*PAIR, tmp_path).table["difference"].iloc[0] == pytest.approx(
+        compare_models(*PAIR, told).table["difference"].iloc[0], abs=0.2
+    )
 
 
 @pytest.mark.parametrize(
