@@ -55,8 +55,8 @@ def put_cell(store: Store, cell: Cell) -> None:
 
 def put_part(
     store: Store, cell: Cell, unit: UnitKey, table: pa.Table, measurement: pa.Table | None = None, *, whole: bool = True
-) -> None:
-    """Write the records of one unit as one object, and before it what was measured of the unit as a whole.
+) -> str:
+    """Write the records of one unit as one object, and before it what was measured of the unit as a whole; its name.
 
     Not `whole`, because images could not be read for a reason that can pass, it counts as not done.
     """
@@ -66,14 +66,20 @@ def put_part(
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), _MEASUREMENT: _checksum(data)})
     data = _parquet(table)
     kind = "" if whole else f"{_INCOMPLETE}."
-    store.put(f"cells/{cell.id}/{unit.start:08d}-{unit.stop:08d}.{kind}{_checksum(data)}.parquet", data)
+    name = f"{unit.start:08d}-{unit.stop:08d}.{kind}{_checksum(data)}.parquet"
+    store.put(f"cells/{cell.id}/{name}", data)
+    return name
 
 
-def replace_part(store: Store, cell: Cell, unit: UnitKey, table: pa.Table) -> None:
-    """Write the same records of a unit with other metadata, and take away the part that it had."""
-    old = part_names(store, cell.id)[unit]
-    put_part(store, cell, unit, table)
-    store.remove(f"cells/{cell.id}/{old}")
+def replace_part(store: Store, cell: Cell, unit: UnitKey, old: str, table: pa.Table) -> None:
+    """Write records of a unit with other metadata in place of the part called `old`."""
+    if put_part(store, cell, unit, table) != old:  # what is written may be just what stands there
+        remove_part(store, cell, old)
+
+
+def remove_part(store: Store, cell: Cell, name: str) -> None:
+    """Take a part away, so that its unit is done again."""
+    store.remove(f"cells/{cell.id}/{name}")
 
 
 def _parquet(table: pa.Table) -> bytes:
@@ -193,20 +199,11 @@ def _spelt_out(column: pa.ChunkedArray) -> int:
     return sum(length * len(chunk) for length, chunk in zip(longest, column.chunks, strict=True))
 
 
-def sound_parts(store: Store, cell_id: str) -> set[UnitKey]:
-    """Units of the cell whose part is there and whole; damaged parts are removed, so that their unit is done again."""
-    return {unit for unit, _ in read_sound_parts(store, cell_id)}
-
-
-def read_sound_parts(store: Store, cell_id: str) -> Iterator[tuple[UnitKey, pa.Table]]:
-    """The same with their records."""
-    for unit, name in part_names(store, cell_id).items():
-        part = read_part(store, cell_id, name)
-        damaged = isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start
-        if damaged or isinstance(read_measurement(store, cell_id, unit, part), BadPart):
-            store.remove(f"cells/{cell_id}/{name}")
-        else:
-            yield unit, part
+def read_sound_part(store: Store, cell_id: str, unit: UnitKey, name: str) -> pa.Table | None:
+    """The records of a part that is whole, and its measurement with it; None of one that is damaged."""
+    part = read_part(store, cell_id, name)
+    damaged = isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start
+    return None if damaged or isinstance(read_measurement(store, cell_id, unit, part), BadPart) else part
 
 
 def read_cell(store: Store, cell_id: str) -> Cell:

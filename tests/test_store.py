@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.engine.standing import Mend
 from bench.errors import StoreError
-from bench.parts import BadPart, part_names, put_cell, put_part, read_cell, read_part, sound_parts
+from bench.parts import BadPart, part_names, put_cell, put_part, read_cell, read_part, read_sound_part, replace_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey
 from bench.store import Store
 
@@ -58,8 +59,23 @@ def test_a_part_cut_short_is_removed_so_that_its_unit_is_done_again(store: Store
     put_part(store, CELL, UnitKey(4, 8), table())
     name = part_names(store, CELL.id)[UnitKey(0, 4)]
     store.put(f"cells/{CELL.id}/{name}", store.get(f"cells/{CELL.id}/{name}")[:50])
-    assert sound_parts(store, CELL.id) == {UnitKey(4, 8)}
-    assert set(part_names(store, CELL.id)) == {UnitKey(4, 8)}
+    names = part_names(store, CELL.id)
+    sound = {unit for unit, name in names.items() if read_sound_part(store, CELL.id, unit, name) is not None}
+    assert sound == {UnitKey(4, 8)}
+    for unit, part in names.items():
+        Mend(CELL, unit, part).carry_out(store)
+    assert set(part_names(store, CELL.id)) == {UnitKey(4, 8)}, "what was mended since by another is left alone"
+
+
+def test_a_part_in_place_of_an_equal_one_stays(store: Store) -> None:
+    """As when two shards of a folder find the same to mend."""
+    put_part(store, CELL, UnitKey(0, 4), table())
+    old = part_names(store, CELL.id)[UnitKey(0, 4)]
+    replace_part(store, CELL, UnitKey(0, 4), old, table())
+    assert part_names(store, CELL.id) == {UnitKey(0, 4): old}
+    replace_part(store, CELL, UnitKey(0, 4), old, table().replace_schema_metadata({"sample": "{}"}))
+    (name,) = part_names(store, CELL.id).values()
+    assert name != old
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

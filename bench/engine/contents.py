@@ -30,17 +30,17 @@ def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: p
         )
 
 
-def with_sample_of_now(session: Session, dataset: Dataset, records: pa.Table) -> pa.Table | None:
-    """Records whose pictures are as they were, where others of their set were written to since: with the sample of the
-    set as it is now, so that they stay of one set with what is measured next; None where the sample stands."""
-    about = records.schema.metadata or {}
+def sample_of_now(session: Session, dataset: Dataset, records: pa.Schema) -> dict[bytes, bytes] | None:
+    """What records whose pictures are as they were must say where others of their set were written to since: the sample
+    of the set as it is now, so that they stay of one set with what is measured next; None where the sample stands."""
+    about = records.metadata or {}
     stored = about.get(SAMPLE_STATE.encode(), b"").decode("ascii", "replace")
     if not stored or stored == session.sample_state(dataset):
         return None
     now = session.sample(dataset)
-    if not unlike(sample_of(records.schema), sample_of(pa.schema([], now))):
+    if not unlike(sample_of(records), sample_of(pa.schema([], now))):
         return None
-    return records.replace_schema_metadata({**about, **{key.encode(): text for key, text in now.items()}})
+    return {**about, **{key.encode(): text.encode() for key, text in now.items()}}
 
 
 def _content(session: Session, dataset: Dataset, index: int) -> str | None:

@@ -2,8 +2,7 @@
 machine."""
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,20 +11,14 @@ from bench import corruptions
 from bench.datasets.base import Dataset
 from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule, stored_rule
-from bench.engine.contents import check_contents, with_sample_of_now
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
 from bench.options import Precision, RunOptions
 from bench.options.run import InputRule
-from bench.parts import read_sound_parts, replace_part
 from bench.record import Cell, Protocol, UnitKey
-from bench.store import Store
 from bench.suites import base
 from bench.suites.base import Setup, Suite
 from model_zoo.card import InputSpec
-
-READS_AT_ONCE = 16
-"""Cells whose parts are read at once when a run continues."""
 
 
 @dataclass(frozen=True)
@@ -192,17 +185,15 @@ def _implementation(setup: Setup) -> str:
     return "; ".join([*made, *attacked, *(f"diagnostics {p.name} {p.version}" for p in setup.probes)])
 
 
-def units(plan: Plan, store: Store | None = None, session: Session | None = None) -> Iterator[Unit]:
-    """The units still to be done (all, without a store), in the order in which pictures are decoded fewest times.
+def units(plan: Plan, done: Mapping[str, Collection[UnitKey]] | None = None) -> Iterator[Unit]:
+    """The units but those that are `done`, by cell, in the order in which pictures are decoded fewest times.
 
-    Conditions follow each other on the same images; models with the same condition share one unit. With a `session`,
-    what is done counts only if its pictures are still those that were measured: else `ChangedError`.
+    Conditions follow each other on the same images; models with the same condition share one unit.
     """
-    done = _done(plan, store, session)
     grouped: dict[tuple[str, UnitKey], list[PlanEntry]] = {}
     for entry in plan.cells.values():
         for key in _ranges(entry.images, entry.setup.unit_images):
-            if key not in done[entry.cell.id]:
+            if not done or key not in done[entry.cell.id]:
                 grouped.setdefault((entry.setup.name, key), []).append(entry)
     sources = list(dict.fromkeys(source_of(e.setup) for e in plan.entries))
 
@@ -213,26 +204,6 @@ def units(plan: Plan, store: Store | None = None, session: Session | None = None
 
     for (_, key), entries in sorted(grouped.items(), key=order):
         yield Unit(entries[0].setup, key, tuple((e.subject, e.cell) for e in entries))
-
-
-def _done(plan: Plan, store: Store | None, session: Session | None) -> dict[str, set[UnitKey]]:
-    """The units that each cell has; read many at once, for an object store takes its time over each."""
-    if store is None:
-        return {cell_id: set() for cell_id in plan.cells}
-
-    def found(entry: PlanEntry) -> set[UnitKey]:
-        sound = set()
-        for unit, records in read_sound_parts(store, entry.cell.id):
-            if session is not None:
-                dataset = session.dataset_of(entry.setup)
-                check_contents(session, dataset, unit, records)
-                if (fresh := with_sample_of_now(session, dataset, records)) is not None:
-                    replace_part(store, entry.cell, unit, fresh)
-            sound.add(unit)
-        return sound
-
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        return dict(zip(plan.cells, pool.map(found, plan.cells.values()), strict=True))
 
 
 def source_of(setup: Setup) -> tuple[str, str, bool]:

@@ -16,6 +16,7 @@ from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, u
 from bench.engine.progress import Reporter, reporter
 from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
+from bench.engine.standing import Mend, look
 from bench.engine.stopping import Stopping, check_stoppable
 from bench.engine.tally import Tally
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
@@ -46,7 +47,7 @@ Item = TypeVar("Item")
 class Prepared:
     """A run about to start: its plan, the units that are missing, and the cells whose reliability is to be checked.
 
-    `job` is what a worker elsewhere needs; with a `cluster` the work is done there.
+    `job` is what a worker elsewhere needs; with a `cluster` the work is done there. `mends` are of parts that stand.
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class Prepared:
     doubted: list[PlanEntry]
     job: Job
     cluster: Cluster | None = None
+    mends: tuple[Mend, ...] = ()
 
     @property
     def images(self) -> int:
@@ -90,14 +92,15 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     if kept and not attacked(plan):
         raise UsageError("--keep-adversarial: none of the suites attacks; `bench list attacks` shows what does")
     todo = _share(list(units(plan)), options.shard)
-    missing = {(u.setup.name, u.key): u for u in units(plan, store, session)}
+    there = look(plan, store, session)
+    missing = {(u.setup.name, u.key): u for u in units(plan, there.done)}
     todo = [missing[u.setup.name, u.key] for u in todo if (u.setup.name, u.key) in missing]
     stopping = Stopping(plan, store)
     todo = [left for unit in todo if (left := without_cells(unit, stopping.stopped))]
     doubted = _share(attacked(plan), options.shard)
     exact = tuple(subject.known.exact for subject in subjects)
     job = Job(tuple(loaded), options.weights, options.protocol, settings, exact=exact)
-    return Prepared(plan, session, store, todo, options, doubted, job, cluster)
+    return Prepared(plan, session, store, todo, options, doubted, job, cluster, there.mends)
 
 
 prepare = keywords(prepare_run)
@@ -131,6 +134,8 @@ def carry_out(
         closing(Writers(functools.partial(keep, store), WRITERS if prepared.cluster else 0)) as writers,
         closing(_executor(prepared, queue, book, progress.said)) as outcomes,
     ):
+        for mend in prepared.mends:
+            mend.carry_out(store)
         stopping = Stopping(plan, store)
         for outcome in outcomes:
             if isinstance(outcome, Failed):

@@ -17,6 +17,8 @@ from bench.datasets import content
 from bench.datasets.content import ChangedError, content_hash
 from bench.datasets.folder import FolderDataset
 from bench.engine import session as sessions
+from bench.engine.lock import sole_driver
+from bench.engine.manifest import run_manifest
 from bench.engine.run import carry_out, prepare
 from bench.errors import IncompleteError, StoreError, UsageError
 from bench.folder.compare import compare_models
@@ -269,7 +271,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "length": lambda data: data[:-8] + b"\xff\xff\xff\x7f" + data[-4:],
     "footer": lambda data: data[:-2008] + b"\xff" * 2000 + data[-8:],
     "name": lambda data: data.replace(b"image_id", b"image\xff\xfe\xfd"),
-    "empty": lambda data: b"",
+    "empty": lambda _: b"",
 }
 
 
@@ -305,6 +307,33 @@ def test_photographs_that_are_not_all_measured_are_not_said_to_be_drawn(data: Pa
         "10 of 18 images of imagenet/clean measured",
         "8 of 18 images of imagenet/clean measured",
     ]
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_dry_run_writes_nothing_and_what_is_mended_is_under_the_lock(data: Path, tmp_path: Path) -> None:
+    """A set of which a picture changed outside of what is done, and a damaged part."""
+    given = {"data": data, "out": tmp_path / "out", "quiet": True}
+    for name in ("a", "b"):
+        bench.run(fake_model(name), "imagenet", shard="1/2", **given)
+    Image.new("RGB", (40, 40)).save(sorted(data.rglob("*.bmp"))[-1])
+    damaged = sorted((tmp_path / "out").rglob("*.parquet"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    before = files(tmp_path / "out")
+    prepared = [prepare(fake_model(name), "imagenet", **given) for name in ("a", "b")]
+    assert files(tmp_path / "out") == before
+    run_id = run_manifest(prepared[0].plan, prepared[0].session).id
+    with sole_driver(prepared[0].store, run_id, None), pytest.raises(UsageError, match="is doing this same run"):
+        carry_out(prepared[0])
+    assert {k: v for k, v in files(tmp_path / "out").items() if ".driver" not in k} == {
+        k: v for k, v in before.items() if ".driver" not in k
+    }
+    for each in prepared:
+        carry_out(each)
+    assert set(bench.results(tmp_path / "out")["n"]) == {18}
+    assert not bench.results(tmp_path / "out").attrs["problems"]
 
 
 def test_stopped_cells_tell_their_pictures(tmp_path: Path) -> None:
