@@ -4,8 +4,15 @@ Windows has no flag by which a link is refused or a pipe is not waited for, and 
 own: there files are opened plainly, as bytes, and one lock orders what threads read and write.
 """
 
+import hashlib
 import os
 import threading
+from urllib.parse import quote
+
+from model_zoo.filenames import no_device
+
+LONGEST = 120
+"""Characters of a file's name, before what tells its kind, at most."""
 
 NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
 """Flag of `os.open`: a link is refused."""
@@ -17,6 +24,17 @@ PLAIN: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open`: a program started from here does not inherit the file; bytes stay as they are."""
 
 _one_at_a_time = threading.Lock()
+
+
+def file_name(text: str) -> str:
+    """A file's name of any text, on any system: no separator, no dot at either end, no device, not too long."""
+    found = quote(text, safe="@")
+    bare = found.rstrip(".")
+    named = bare + "%2E" * (len(found) - len(bare))
+    named = no_device(f"%2E{named[1:]}" if named.startswith(".") else named)
+    if len(named) <= LONGEST:
+        return named
+    return f"{named[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def read_at(handle: int, size: int, offset: int) -> bytes:

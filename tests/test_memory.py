@@ -10,10 +10,19 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+)
 from torchvision import transforms as T
 
 import bench
+from bench.datasets.given import GivenDataset, keep
 from bench.datasets.tiny import generate
 from bench.errors import DataError, IncompleteError, UsageError
 from bench.memory import run, wrap
@@ -240,6 +249,47 @@ def test_a_shuffling_loader_gives_one_set(
         assert list(whole(table)["value"]) == [pytest.approx(by_hand(net, *tiny))]
     assert bench.results(tmp_path)["protocol"].nunique() == 1
     assert "the loader shuffles: the pictures are put into the order of their content" in capsys.readouterr().err
+
+
+class Batches(BatchSampler):
+    """A batch sampler whose `sampler` is sequential, and whose batches are not."""
+
+    def __iter__(self) -> Any:
+        every = list(super().__iter__())
+        return iter([every[i] for i in torch.randperm(len(every))])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda data: DataLoader(data, batch_sampler=BatchSampler(RandomSampler(data), 7, drop_last=False)),
+        lambda data: DataLoader(data, batch_sampler=[torch.randperm(40).tolist()]),
+        lambda data: DataLoader(data, batch_sampler=Batches(SequentialSampler(data), 7, drop_last=False)),
+        lambda data: DataLoader(data, 7, sampler=torch.randperm(40).tolist()),
+    ],
+)
+def test_whatever_shuffles_a_loader_its_pictures_are_one_set(
+    tiny: tuple[Tensor, Tensor], order: Callable[[Any], Any]
+) -> None:
+    """The same pictures with the same labels under one hash."""
+    sets = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        sets.append(keep(order(TensorDataset(*tiny)), 10, "tiny"))
+    assert sets[0] == sets[1]
+    held = GivenDataset(sets[0].folder)
+    found = {(np.asarray(held.read(i)).tobytes(), held.targets[i]) for i in range(len(held))}
+    shown = (tiny[0].permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+    assert found == {(picture.tobytes(), int(label)) for picture, label in zip(shown, tiny[1], strict=True)}
+
+
+def test_a_loader_that_does_not_shuffle_keeps_its_order(tiny: tuple[Tensor, Tensor]) -> None:
+    data = TensorDataset(*tiny)
+    for loader in (
+        DataLoader(data, 7),
+        DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 7, False)),
+    ):
+        assert list(keep(loader, 10, "tiny").labels) == tiny[1].tolist()
 
 
 def test_what_a_loader_leaves_out_or_draws_is_said(

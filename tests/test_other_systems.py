@@ -17,7 +17,7 @@ import bench
 from bench import files
 from bench.board.site.view import page_names
 from bench.engine.keeping import KeptPictures
-from bench.gate.baseline import file_name
+from bench.gate.baseline import baseline_name
 from model_zoo.cache import weights_dir
 from model_zoo.filenames import harmless
 
@@ -86,7 +86,7 @@ def test_names_of_models_become_names_of_files_on_every_system(name: str) -> Non
     """The rules are Windows' ("Naming Files, Paths, and Namespaces"), which are stricter than the others'."""
     check_name(harmless(name))
     check_name(f"{page_names([name])[name]}.html")
-    check_name(file_name(name))
+    check_name(baseline_name(name))
     kept = KeptPictures(Path("pictures")).of(name, name)
     for part in kept.parts[1:]:
         check_name(part)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.attacks.presets import make_pgd
 from bench.cli import build_parser, main
 from bench.errors import UsageError
 from bench.figures import FIGURES
+from bench.reproduce import reproduce
 from bench.reproduce.cost import passes
 from bench.reproduce.steps import PAPERS, Step, steps
 from bench.suites.base import Setup
@@ -45,6 +47,34 @@ def test_models_keep_the_steps_to_themselves() -> None:
     }
     with pytest.raises(UsageError, match=r"unknown paper 'sad' .did you mean sat"):
         steps("sad", real=True)
+
+
+@pytest.mark.parametrize(("asked", "limits"), [(20, {20}), (5000, {1000, 5000})])
+def test_a_limit_is_never_raised(asked: int, limits: set[int]) -> None:
+    """NoFrost's diagnostics look at 1,000 pictures."""
+    found = steps("nofrost", real=True, limit=asked)
+    assert {step.options["limit"] for step in found} == limits
+    assert {step.options.get("limit") for step in steps("nofrost", real=True)} == {None, 1000}
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_models_of_which_a_paper_has_no_run_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    assert main(["reproduce", "sat", "--models", "resnet50", "--out", str(tmp_path / "out"), *more]) == 2
+    assert "sat: no run of it is of resnet50; it has runs of tiny_" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_networks_without_weights_are_labelled_and_not_ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [Step(("tiny_at", "tiny_mix"), "tiny", {"limit": 20})]
+    monkeypatch.setattr("bench.reproduce.paper.steps", lambda *_args, **_named: few)
+    monkeypatch.setattr("bench.reproduce.paper.FIGURES", ())
+    reproduce("intriguing", tmp_path, random_weights=True)
+    runs = tmp_path / "intriguing" / "runs"
+    assert set(bench.results(runs)["model"]) == {"random:tiny_at", "random:tiny_mix"}
+    assert bench.leaderboard(runs).empty
+    assert "random" not in (tmp_path / "intriguing" / "report" / "index.html").read_text().split("<tbody")[1]
 
 
 def test_passes_grow_with_steps_and_restarts() -> None:

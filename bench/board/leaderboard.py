@@ -23,6 +23,10 @@ PARTS = ("", "_low", "_high", "_n", "_protocol")
 """What travels with each number: the value, its 95 % interval, n, and the protocol's hash."""
 
 
+ABOUT = ["model", "method", "architecture", "parameters", "resolution", "extra_data"]
+"""What a row says of a model before its numbers."""
+
+
 @dataclass(frozen=True)
 class Board:
     """The table, the columns that it shows, what a reader must know (`notes`), and numbers of others by model."""
@@ -58,7 +62,8 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
         _measured(rows, column, found)
         _published(rows, column, found, known)
         notes += _doubts(found, column)
-    return Board(_in_order(pd.DataFrame(list(rows.values())), columns), columns, found.problems + notes, found, known)
+    frame = pd.DataFrame(list(rows.values()), columns=None if rows else ABOUT)
+    return Board(_in_order(frame, columns), columns, found.problems + notes, found, known)
 
 
 def _about(name: str, about: RunModel) -> dict[str, Any]:

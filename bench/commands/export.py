@@ -24,8 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     from bench.exports import export
+    from bench.options.values import model_names
 
-    models = [name for name in (arguments.models or "").split(",") if name]
+    models = model_names(arguments.models) if arguments.models else []
     found = export(arguments.dir, arguments.to, arguments.out, models=models)
     for path in found.files:
         print(path)

@@ -24,12 +24,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _figures(arguments: argparse.Namespace) -> int:
     from bench.figures import read_traits, write_figures
+    from bench.options.values import model_names
 
     written = write_figures(
         arguments.dir,
         Path(arguments.out),
         only=_names(arguments.only),
-        models=_names(arguments.models),
+        models=model_names(arguments.models) if arguments.models else [],
         traits=read_traits(Path(arguments.traits)) if arguments.traits else None,
     )
     for path in written.files:

@@ -27,9 +27,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     from bench.errors import IncompleteError
+    from bench.options.values import model_names
     from bench.reproduce import missing_and_cost, reproduce
 
-    models = [name for name in (arguments.models or "").split(",") if name]
+    models = model_names(arguments.models) if arguments.models else []
     if arguments.dry_run:
         for line in missing_and_cost(arguments.paper, data=arguments.data, models=models, limit=arguments.limit):
             print(line, flush=True)

@@ -111,7 +111,7 @@ def keep(data: object, classes: int, space: str) -> Given:
         raise UsageError("data: no pictures in it")
     notes = tuple(_said_of(data))
     if _shuffles(data):
-        order = sorted(range(len(labels)), key=lambda i: (_bytes(pictures[i]), labels[i]))
+        order = sorted(range(len(labels)), key=lambda i: (content_hash(_bytes(pictures[i])), labels[i]))
         pictures, labels = [pictures[i] for i in order], [labels[i] for i in order]
     if all(isinstance(picture, Image.Image) for picture in pictures):
         return _keep_photographs(pictures, labels, classes, space, notes)
@@ -119,10 +119,18 @@ def keep(data: object, classes: int, space: str) -> Given:
 
 
 def _shuffles(data: object) -> bool:
-    """Whether a DataLoader gives its pictures in an order of its own; then their order says nothing."""
-    from torch.utils.data import DataLoader, SequentialSampler
+    """Whether a DataLoader may give its pictures in an order of its own, which then says nothing.
 
-    return isinstance(data, DataLoader) and not isinstance(getattr(data, "sampler", None), SequentialSampler)
+    Its `sampler` says nothing where it was given a `batch_sampler`.
+    """
+    from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
+
+    if not isinstance(data, DataLoader):
+        return False
+    batches = data.batch_sampler
+    sampler = data.sampler if batches is None else batches.sampler if type(batches) is BatchSampler else None
+    out_of_order = data.num_workers > 0 and not getattr(data, "in_order", True)
+    return type(sampler) is not SequentialSampler or out_of_order
 
 
 def _said_of(data: Any) -> Iterator[str]:

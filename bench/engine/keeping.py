@@ -11,7 +11,8 @@ from torch import Tensor
 from bench.attacks import norms
 from bench.attacks.base import AttackResult
 from bench.attacks.request import Request
-from bench.folder.kept import KeptPictures, file_name
+from bench.files import file_name
+from bench.folder.kept import KeptPictures
 from bench.safe_csv import to_csv
 from bench.suites.base import Setup
 

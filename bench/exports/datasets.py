@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,7 +50,7 @@ def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ())
     files = []
     for cell_id, keys, cell in _cells(folder, models):
         files.append(out / "records" / f"{cell_id}.parquet")
-        pq.write_table(_table(cell.records, (*keys, cell.cell.protocol.hash), schema), files[-1])
+        pq.write_table(_table(cell.table, (*keys, cell.cell.protocol.hash), schema), files[-1])
     pq.write_table(pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata(), out / "results.parquet")
     (out / "README.md").write_text(README, encoding="utf-8")
     files = [out / "README.md", out / "results.parquet", *files]
@@ -76,15 +75,16 @@ def _schema(folder: ResultsFolder, models: Sequence[str]) -> pa.Schema:
     """All columns that any cell has, so that every file has the same. Raises `IncompleteError` where none is whole."""
     fields: dict[str, pa.Field] = {}
     for _, _, cell in _cells(folder, models):
-        table = pa.Table.from_pandas(cell.records.head(0), preserve_index=False)
-        fields |= {field.name: field.with_nullable(True) for field in record_fields(table)}
+        fields |= {field.name: field.with_nullable(True) for field in record_fields(cell.table)}
     if not fields:
         raise IncompleteError(f"{folder.store.address}: no condition is complete; `bench results` says what is missing")
     return pa.schema([*(pa.field(name, pa.string()) for name in KEYS), *fields.values()])
 
 
-def _table(records: pd.DataFrame, keys: Sequence[str], schema: pa.Schema) -> pa.Table:
-    named = dict(zip(KEYS, keys, strict=True))
-    missing = [field.name for field in schema if field.name not in named and field.name not in records]
-    whole = records.assign(**named, **dict.fromkeys(missing)).loc[:, schema.names]
-    return pa.Table.from_pandas(whole, schema=schema, preserve_index=False).replace_schema_metadata()
+def _table(records: pa.Table, keys: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """The records as they are stored, after the columns that say of what; null where others have a column more."""
+    count = records.num_rows
+    columns = {field.name: pa.nulls(count, field.type) for field in schema}
+    columns |= {name: pa.repeat(key, count) for name, key in zip(KEYS, keys, strict=True)}
+    columns |= dict(zip(records.column_names, records.columns, strict=True))
+    return pa.table(columns, schema=schema)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 from huggingface_hub import EvalResult, ModelCardData
@@ -12,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from bench.condition import Condition
 from bench.errors import IncompleteError
 from bench.exports.base import Exported, chosen
+from bench.files import file_name
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import load_suites, tabulate
 from bench.metrics.base import Shown
@@ -36,7 +36,7 @@ def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] =
         mine = table[table["model"] == model].drop_duplicates(["condition", "metric", "protocol", "value"])
         rows = [row for row in mine.to_dict("records") if math.isfinite(row["value"])]
         if rows:
-            files.append(out / f"{quote(model, safe='@')}.md")
+            files.append(out / f"{file_name(model)}.md")
             files[-1].write_text(card_text(model, rows, cells), encoding="utf-8")
     if not files:
         raise IncompleteError(f"{directory}: nothing is complete; `bench results {directory}` says what is missing")
@@ -72,8 +72,9 @@ def _cell(text: str) -> str:
 
 def _metric_name(row: Mapping[Any, Any]) -> str:
     """The metric, and what keeps its value from being taken as it stands."""
-    doubts = [row["reliability"]] if row["reliability"] not in ("", "reliable") else []
-    return f"{row['metric']} ({'; '.join([*doubts, row['subset']])})".replace("; )", ")").replace(" ()", "")
+    doubts = [row["reliability"] if row["reliability"] != "reliable" else "", row["subset"]]
+    told = "; ".join(filter(None, doubts))
+    return f"{row['metric']} ({told})" if told else str(row["metric"])
 
 
 def _result(row: Mapping[Any, Any], cells: Mapping[str, Cell]) -> EvalResult:

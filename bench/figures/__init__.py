@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pandas as pd
 
@@ -19,6 +18,7 @@ from bench.figures import advprop, intriguing, nofrost, sat, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.corruptions import heat_map
 from bench.figures.measured import Numbers
+from bench.files import file_name
 from bench.suites.diagnostics import SUITES as DIAGNOSTICS
 from model_zoo.errors import CardError
 from model_zoo.schema import parse
@@ -106,7 +106,7 @@ def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
     own = frame[~frame["suite"].isin([suite.name for suite in DIAGNOSTICS])]
     for model, suite in own[["model", "suite"]].drop_duplicates().itertuples(index=False):
         with contextlib.suppress(IncompleteError):
-            found[f"corruptions-{suite}-{quote(model, safe='@')}"] = heat_map(frame, model, suite)
+            found[f"corruptions-{suite}-{file_name(model)}"] = heat_map(frame, model, suite)
     return found
 
 

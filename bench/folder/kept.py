@@ -7,13 +7,12 @@ DIR/MODEL/CLEAN CONDITION/IMAGE.png    the same picture before the attack, as th
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 
 from bench.condition import Condition
 from bench.errors import UsageError
-from model_zoo.filenames import no_device
+from bench.files import file_name
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,3 @@ class KeptPictures:
         paths = sorted(self.of(model, condition).glob("*-*.csv"), key=lambda p: (len(p.name), p.name))
         tables = [pd.read_csv(path, dtype={"image_id": str}) for path in paths]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
-
-
-def file_name(name: str) -> str:
-    """A file's name of any text, on any system: no separator, no dot at its end, no device."""
-    found = quote(name, safe="")
-    bare = found.rstrip(".")
-    return no_device(bare + "%2E" * (len(found) - len(bare)))

@@ -15,23 +15,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import StoreError, UsageError
+from bench.files import file_name
 from bench.options import RunOptions
 from bench.options import run as options
-from bench.record import Cell, Protocol, digest
+from bench.record import Cell, Protocol
 from bench.store import Store
-from model_zoo.filenames import no_device
 from model_zoo.schema import SchemaError, loads, parse
 
 FORMAT = 1
-LONGEST = 120
-"""Characters of a model's name in its file's name; longer ones end in a hash."""
 
 OPTIONS = tuple(name for name, option in options.OPTIONS.items() if option.role == "number")
 """What a measure may ask of `bench.run`: what changes a number, and nothing that names a file, folder or device."""
@@ -134,7 +131,7 @@ def records_hash(records: pd.DataFrame) -> str:
 def write_baseline(directory: Path, baseline: Baseline) -> Path:
     """Put the file whole."""
     content = {"format": FORMAT, **asdict(baseline)}
-    name = file_name(baseline.model)
+    name = baseline_name(baseline.model)
     Store(directory).put(name, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
     return directory / name
 
@@ -151,8 +148,8 @@ def read_baseline(path: Path) -> Baseline:
         baseline = cast(Baseline, parse(Baseline, data, "baseline"))
     except (ValueError, KeyError, OSError) as error:
         raise StoreError(f"{path}: not a baseline ({error}); restore it, or next: bench check --update") from None
-    if path.name != file_name(baseline.model):
-        raise StoreError(f"{path}: holds {baseline.model!r}, which belongs into {file_name(baseline.model)}")
+    if path.name != baseline_name(baseline.model):
+        raise StoreError(f"{path}: holds {baseline.model!r}, which belongs into {baseline_name(baseline.model)}")
     return baseline
 
 
@@ -161,11 +158,9 @@ def baseline_files(directory: Path) -> Iterator[Path]:
     return (path for path in sorted(directory.glob("*.json")) if not path.name.startswith("."))
 
 
-def file_name(model: str) -> str:
+def baseline_name(model: str) -> str:
     """The file of `model`, whatever characters its name has."""
-    quoted = quote(model, safe="@")
-    quoted = no_device(f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted)
-    return f"{quoted if len(quoted) <= LONGEST else quoted[:LONGEST] + '-' + digest(model, 8)}.json"
+    return f"{file_name(model)}.json"
 
 
 def _pack(bits: NDArray[np.bool_]) -> str:

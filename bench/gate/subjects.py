@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bench.errors import BenchError, UsageError
-from bench.gate.baseline import Baseline, RunSpec, baseline_files, file_name, read_baseline
+from bench.gate.baseline import Baseline, RunSpec, baseline_files, baseline_name, read_baseline
 from bench.gate.judgement import GateFinding, Status
 from bench.gate.reported import ReportedClaim, affordable, claims
 from bench.options.values import Scalar
@@ -52,7 +52,7 @@ class CheckedModel:
     @property
     def path(self) -> Path:
         """The file of its accepted numbers."""
-        return self.directory / file_name(self.name)
+        return self.directory / baseline_name(self.name)
 
     def unchecked(self, what: str, why: str) -> None:
         """Tell why `what` cannot be held against the baseline."""

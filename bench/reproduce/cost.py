@@ -37,14 +37,14 @@ def missing_and_cost(
     """
     from bench.engine.session import Settings
 
-    session = Settings(data, limit).open()
-    every = steps(paper, real=data is not None, models=models)
+    session = Settings(data).open()
+    every = steps(paper, real=data is not None, models=models, limit=limit)
     rate = _rate(every[0].models[0])
     total = 0.0
     gone: dict[str, str] = {}
     for step in every:
         seconds, problems = 0.0, list[str]()
-        given = RunOptions.of({**step.options, **({"limit": limit} if limit and "limit" not in step.options else {})})
+        given = RunOptions.of(step.options)
         for name in step.models:
             if name not in gone:
                 gone[name] = _why_not(name)
@@ -79,7 +79,7 @@ def _images(session: Any, setup: Setup, limit: Any) -> tuple[int, str]:
         there = len(session.dataset_of(setup))
     except (BenchError, OSError) as error:
         known = SETS.get(setup.dataset)
-        return min(filter(None, (known.count if known else 0, limit, session.limit)), default=0), str(error)
+        return min(filter(None, (known.count if known else 0, limit)), default=0), str(error)
     return (min(there, int(limit)) if limit else there), ""
 
 

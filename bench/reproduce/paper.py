@@ -2,20 +2,17 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from bench.errors import BenchError, IncompleteError
 from bench.figures import FIGURES, write_figures
 from bench.options import RunOptions
 from bench.reproduce.steps import steps
-from model_zoo.build import build
 from model_zoo.errors import ZooError
 from model_zoo.load import load_model
 from model_zoo.model import Model
-from model_zoo.registry import find_card
+from model_zoo.registry import RANDOM
 
 
 @dataclass(frozen=True)
@@ -39,14 +36,14 @@ def reproduce(
     """Run every step of a paper that can be, and draw its figures; what is missing costs its own steps alone.
 
     data: a root of ImageNet sets, for the released networks; without it the tiny zoo stands in
-    limit: pictures of each set; random_weights: networks as the cards build them, under names that say so
+    limit: pictures of each set; random_weights: networks as the cards build them, under `random:` names
     """
     from bench.board.site.build import write_site
     from bench.engine.run import carry_out, prepare_run
 
     folder, missing = Path(out) / paper, list[str]()
-    options = {"out": folder / "runs", **({"data": data} if data else {}), **({"limit": limit} if limit else {})}
-    for step in steps(paper, real=data is not None, models=models):
+    options = {"out": folder / "runs", **({"data": data} if data else {})}
+    for step in steps(paper, real=data is not None, models=models, limit=limit):
         say(str(step))
         there = list(_models(step.models, missing, random_weights))
         if not there:
@@ -72,7 +69,7 @@ def _models(names: Sequence[str], missing: list[str], random_weights: bool) -> I
     """The models that can be loaded; why the others cannot goes to `missing`."""
     for name in names:
         try:
-            yield _random(name) if random_weights else _loaded(name)
+            yield _loaded(f"{RANDOM}{name}" if random_weights else name)
         except (ZooError, OSError) as error:
             missing.append(f"{name}: {error}")
 
@@ -80,12 +77,3 @@ def _models(names: Sequence[str], missing: list[str], random_weights: bool) -> I
 @functools.lru_cache(maxsize=8)
 def _loaded(name: str) -> Model:
     return load_model(name)
-
-
-@functools.lru_cache(maxsize=8)
-def _random(name: str) -> Model:
-    """The network of a card as it is built, under a name that nobody takes for the checkpoint's."""
-    card = find_card(name)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return Model(build(card), replace(card, name=f"{card.name}-random-weights", reported=(), also_named=()))

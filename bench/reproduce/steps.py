@@ -33,21 +33,35 @@ class Step:
     suite: str
     options: dict[str, Any] = field(default_factory=dict)
 
+    def limited(self, limit: int | None) -> "Step":
+        """The same of `limit` pictures at most."""
+        if limit is None:
+            return self
+        return replace(self, options={**self.options, "limit": min(limit, self.options.get("limit", limit))})
+
     def __str__(self) -> str:
         told = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
         return f"bench run --model {','.join(self.models)} --suite {self.suite} {told}".strip()
 
 
-def steps(paper: str, *, real: bool, models: Sequence[str] = ()) -> list[Step]:
-    """Every run of a paper: on its released networks where `real`, else on the tiny zoo; kept to `models` if there are.
+def steps(paper: str, *, real: bool, models: Sequence[str] = (), limit: int | None = None) -> list[Step]:
+    """Every run of a paper: on its released networks where `real`, else on the tiny zoo; kept to `models` if there are,
+    and to the first `limit` pictures of each set, or fewer where a step asks for fewer.
 
-    Raises `UsageError` for a paper that there is not.
+    Raises `UsageError` for a paper that there is not, and where nothing is left to run.
     """
     if paper not in PAPERS:
         raise UsageError.unknown("paper", paper, PAPERS)
     found = _real(paper, models) if real else list(_tiny(paper))
     kept = [replace(s, models=tuple(m for m in s.models if not models or m in models)) for s in found]
-    return _joined(step for step in kept if step.models)
+    joined = _joined(step.limited(limit) for step in kept if step.models)
+    if not joined:
+        asked = sorted({name for step in found for name in step.models})
+        raise UsageError(
+            f"{paper}: no run of it is of {', '.join(models)}; it has runs of {', '.join(asked) or 'no network'}; "
+            "next: name some of these with --models, or leave it out"
+        )
+    return joined
 
 
 def _real(paper: str, models: Sequence[str]) -> list[Step]:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import ModelCard, ModelCardData
@@ -11,7 +12,9 @@ from huggingface_hub import ModelCard, ModelCardData
 import bench
 from bench.cli import main
 from bench.errors import UsageError
+from bench.exports.model_card import _metric_name
 from bench.folder.reader import ResultsFolder
+from bench.parts import part_names, replace_part
 from bench.store import Store
 from bench.verdict import Verdict, put_verdict
 
@@ -67,6 +70,47 @@ def test_a_data_set_holds_every_record_once(runs: Path, tmp_path: Path) -> None:
         pd.testing.assert_series_equal(whole[name], expected[name], check_dtype=False, check_categorical=False)
     numbers = pq.read_table(tmp_path / "set" / "results.parquet").to_pandas()
     pd.testing.assert_frame_equal(numbers, bench.results(runs), check_dtype=False)
+
+
+def test_a_data_set_s_records_are_those_that_are_stored(runs: Path, tmp_path: Path) -> None:
+    """Value by value: a margin that is no number is not one that is not there."""
+    folder = ResultsFolder(shutil.copytree(runs, tmp_path / "runs"))
+    cell_id = next(iter(folder.cells))
+    ((unit, name),) = part_names(folder.store, cell_id).items()
+    records = folder.load(cell_id).table
+    margin = pa.array([float("nan"), None, *records.column("margin").to_pylist()[2:]], pa.float32())
+    place = records.column_names.index("margin")
+    replace_part(
+        folder.store, folder.cells[cell_id], unit, name, records.set_column(place, records.field(place), margin)
+    )
+    bench.export(tmp_path / "runs", "datasets", tmp_path / "set")
+    for each in folder.cells:
+        found = pq.read_table(tmp_path / "set" / "records" / f"{each}.parquet")
+        stored = folder.load(each).table
+        for column in stored.column_names:
+            assert str(found.column(column).to_pylist()) == str(stored.column(column).to_pylist())
+        assert found.schema.names[:4] == ["model", "suite", "condition", "protocol"]
+
+
+@pytest.mark.parametrize(
+    ("reliability", "subset", "named"),
+    [
+        ("", "", "accuracy"),
+        ("reliable", "", "accuracy"),
+        ("doubtful", "", "accuracy (doubtful)"),
+        ("reliable", "limit 8; until ()", "accuracy (limit 8; until ())"),
+        ("doubtful", "limit 8", "accuracy (doubtful; limit 8)"),
+    ],
+)
+def test_a_metric_is_named_with_what_keeps_it_from_being_believed(reliability: str, subset: str, named: str) -> None:
+    assert _metric_name({"metric": "accuracy", "reliability": reliability, "subset": subset}) == named
+
+
+def test_names_of_models_are_those_of_a_run(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A comma within a `file:` name's options parts no names."""
+    asked = "tiny_at,file:net.py:make?mean=0.5,0.5,0.5"
+    assert main(["export", str(runs), "--to", "datasets", "--out", str(tmp_path / "a"), "--models", asked]) == 2
+    assert "no results of 'file:net.py:make?mean=0.5,0.5,0.5'" in capsys.readouterr().err
 
 
 def test_the_library_itself_reads_it(runs: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from bench.cli import main
 from bench.errors import MissingError, UsageError
 from bench.folder.tables import results
-from bench.gate.baseline import file_name, read_baseline
+from bench.gate.baseline import baseline_name, read_baseline
 from bench.gate.check import Report, accept, check
 from bench.gate.judgement import Evidence, GateFinding, Status, interval_p, judge
 from bench.gate.junit import to_junit
@@ -91,18 +91,18 @@ def test_altered_weights_and_input_are_told_apart_from_regressions(baseline: Pat
 
 
 def edit(folder: Path, **changes: object) -> None:
-    path = folder / file_name(NAME)
+    path = folder / baseline_name(NAME)
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 @pytest.fixture
 def copied(baseline: Path, tmp_path: Path) -> Path:
-    (tmp_path / file_name(NAME)).write_text((baseline / file_name(NAME)).read_text())
+    (tmp_path / baseline_name(NAME)).write_text((baseline / baseline_name(NAME)).read_text())
     return tmp_path
 
 
 def test_a_model_that_is_gone_is_told_and_the_others_are_checked(copied: Path) -> None:
-    gone = json.loads((copied / file_name(NAME)).read_text()) | {"model": "tiny_gone"}
+    gone = json.loads((copied / baseline_name(NAME)).read_text()) | {"model": "tiny_gone"}
     (copied / "tiny_gone.json").write_text(json.dumps(gone))
     report = check(baseline=copied)
     assert [(f.model, f.status) for f in report.findings] == [("tiny_gone", Status.UNCHECKED), (NAME, Status.UNCHANGED)]
@@ -110,7 +110,7 @@ def test_a_model_that_is_gone_is_told_and_the_others_are_checked(copied: Path) -
 
 
 def test_a_half_written_baseline_is_told(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = copied / file_name(NAME)
+    path = copied / baseline_name(NAME)
     path.write_text(path.read_text()[:300])
     assert main(["check", "--baseline", str(copied)]) == MissingError.exit_code
     assert f"{path}: not a baseline" in capsys.readouterr().out
@@ -124,7 +124,7 @@ def test_another_version_of_a_suite_is_not_compared(copied: Path) -> None:
 
 
 def test_another_protocol_is_not_compared(copied: Path) -> None:
-    cells = json.loads((copied / file_name(NAME)).read_text())["cells"]
+    cells = json.loads((copied / baseline_name(NAME)).read_text())["cells"]
     cells[0]["protocol"]["preprocessing"] = "another"
     edit(copied, cells=cells)
     (finding,) = check(baseline=copied).findings
@@ -151,7 +151,7 @@ def test_update_keeps_what_a_model_was_held_to(copied: Path, capsys) -> None:
     edit(copied, weights="0" * 64)
     (copied / "gone_model.json").write_text("{}")
     assert main(["check", "--update", "--baseline", str(copied)]) == 0
-    baseline = read_baseline(copied / file_name(NAME))
+    baseline = read_baseline(copied / baseline_name(NAME))
     assert [m.suite for m in baseline.measures] == ["tiny"]
     assert baseline.weights != "0" * 64
     assert not (copied / "gone_model.json").exists()

@@ -14,7 +14,8 @@ from bench.condition import Condition
 from bench.datasets.labels import class_names
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import BenchError
-from bench.folder.kept import KeptPictures, file_name
+from bench.files import file_name
+from bench.folder.kept import KeptPictures
 from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
 
