@@ -72,8 +72,9 @@ Interpolation = Literal[
 """The first six are Pillow's (antialiased but for `nearest`); `cv2_cubic` is OpenCV's on uint8 (tensorpack);
 `tf1_bicubic` and `tf1_bilinear` are TensorFlow 1's, without half-pixel centres (the original EfficientNet code)."""
 
-Geometry = Literal["resize_crop", "crop_resize", "squash", "border", "centre_crop", "none"]
-"""`resize_crop`: short side to `resize`, then a centre crop of `size`. `crop_resize`: a centre crop of
+Geometry = Literal["resize_crop", "resize_crop_down", "crop_resize", "squash", "border", "centre_crop", "none"]
+"""`resize_crop`: short side to `resize`, then a centre crop of `size`, an odd pixel as torchvision halves it (half to
+even); `resize_crop_down` halves it down, as transformers does. `crop_resize`: a centre crop of
 size / (size + crop_padding) of the short side, then a resize to `size`. `squash`: both sides to `resize`, whatever the
 picture's shape, then the crop. `border`: long side to `resize`, a border in the mean's colour, then the crop.
 `centre_crop`: the crop alone. `none`: the picture is used as it is. A crop larger than the picture is padded with
@@ -104,7 +105,7 @@ class InputSpec:
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 4096:
             raise CardError(f"input.size must lie in 8..4096 pixels, found {self.size}")
-        if self.geometry in ("resize_crop", "squash", "border") and 2 * self.resize < self.size:
+        if self.geometry in ("resize_crop", "resize_crop_down", "squash", "border") and 2 * self.resize < self.size:
             raise CardError(
                 f"input.resize is a side before the crop of size {self.size}: at least half of that (what lacks is "
                 f"padded), found {self.resize}"

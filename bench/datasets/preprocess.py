@@ -123,6 +123,13 @@ def _centre_crop(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
+def _resize_crop_down(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """Resize and crop as transformers does: the crop's offsets are rounded down."""
+    image = _padded(_short_side(image, spec.resize, _filter(spec)), spec.size, (0, 0, 0))
+    left, top = (image.width - spec.size) // 2, (image.height - spec.size) // 2
+    return image.crop((left, top, left + spec.size, top + spec.size))
+
+
 def _padded(image: Image.Image, size: int, colour: tuple[int, ...]) -> Image.Image:
     """`image` amid a ground of `colour` where it is smaller than `size`; the odd pixel goes right and below."""
     w, h = image.size
@@ -167,6 +174,7 @@ def _crop_then_resize(image: Image.Image, spec: InputSpec) -> Image.Image:
 
 _GEOMETRIES: dict[str, Callable[[Image.Image, InputSpec], Image.Image]] = {
     "resize_crop": _resize_crop,
+    "resize_crop_down": _resize_crop_down,
     "crop_resize": _crop_then_resize,
     "squash": _squash,
     "border": _border,

@@ -11,23 +11,15 @@ from typing import Any
 
 from torch import nn
 
-from model_zoo.card import InputSpec, Interpolation, ModelCard, WeightFile, WeightsSpec
-from model_zoo.errors import CardError, UnknownModelError
+from model_zoo.card import InputSpec, ModelCard, WeightFile, WeightsSpec
+from model_zoo.errors import UnknownModelError
 from model_zoo.nets.with_timm import import_timm
 from model_zoo.outside import OutsideName
 from model_zoo.schema import SchemaError, loads
+from model_zoo.standard.hf_processors import input_of_processor
 from model_zoo.weights import Arrays
 
 _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-_RESAMPLING: dict[int, Interpolation] = {
-    0: "nearest",
-    1: "lanczos",
-    2: "bilinear",
-    3: "bicubic",
-    4: "box",
-    5: "hamming",
-}
-"""Pillow's numbers."""
 
 
 def card(asked: OutsideName) -> ModelCard:
@@ -43,7 +35,7 @@ def card(asked: OutsideName) -> ModelCard:
         method="standard",
         room="standard.from_hf",
         architecture=str(config.get("architecture") or (config.get("architectures") or [""])[0]),
-        input=_timm_input(config) if of_timm else _transformers_input(_json(folder, "preprocessor_config.json")),
+        input=_timm_input(config) if of_timm else _of_transformers(folder, config),
         weights=WeightsSpec("torch", "local", "the repository's", (_weights(folder),)),
         classes=classes,
         labels="imagenet1k" if is_imagenet or (of_timm and classes == 1000) else f"folder{classes}",
@@ -102,35 +94,8 @@ def _timm_input(config: dict[str, Any]) -> InputSpec:
     return input_spec(known(**{key: value for key, value in given.items() if key in known.__dataclass_fields__}))
 
 
-def _transformers_input(about: dict[str, Any]) -> InputSpec:
-    """Raises `CardError` for a processor that does something else than resize, crop, scale by 1/255 and normalise."""
-    if not about.get("do_rescale", True) or abs(about.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
-        raise CardError("hf: the processor does not scale pictures to [0, 1]; write a factory: file:net.py:make")
-    kind = str(about.get("image_processor_type") or about.get("feature_extractor_type") or "")
-    unit = not about.get("do_normalize", True)
-    values: dict[str, Any] = {
-        "mean": (0.0, 0.0, 0.0) if unit else tuple(about.get("image_mean", (0.5, 0.5, 0.5))),
-        "std": (1.0, 1.0, 1.0) if unit else tuple(about.get("image_std", (0.5, 0.5, 0.5))),
-        "interpolation": _RESAMPLING.get(int(about.get("resample", 2)), "bilinear"),
-    }
-    size = about.get("size", 224)
-    sides = size if isinstance(size, dict) else {"height": size, "width": size}
-    short = sides.get("shortest_edge")
-    if not about.get("do_resize", True):
-        raise CardError("hf: the processor does not resize; write a factory: file:net.py:make")
-    if kind.startswith("ConvNext") and short:  # crops below 384 pixels, squashes from there on
-        percent = about.get("crop_pct", 224 / 256)
-        if short >= 384:
-            return InputSpec(short, geometry="squash", resize=short, **values)
-        return InputSpec(short, resize=int(short / percent), **values)
-    crop = about.get("crop_size", {}) if about.get("do_center_crop") else {}
-    crop = crop if isinstance(crop, dict) else {"height": crop, "width": crop}
-    if short and crop.get("height") and crop["height"] == crop.get("width"):
-        return InputSpec(crop["height"], resize=short, **values)
-    if sides.get("height") and sides["height"] == sides.get("width"):
-        side = crop.get("height") or sides["height"]
-        return InputSpec(side, geometry="squash", resize=sides["height"], **values)
-    raise CardError(f"hf: the processor's sizes ({size}, crop {crop or 'none'}) have no equal here")
+def _of_transformers(folder: Path, config: dict[str, Any]) -> InputSpec:
+    return input_of_processor(_json(folder, "preprocessor_config.json"), str(config.get("model_type", "")))
 
 
 def build(card: ModelCard) -> nn.Module:

@@ -156,7 +156,7 @@ def test_what_differs_has_another_rule_and_what_does_not_the_old_one() -> None:
 
 
 def test_every_geometry_gives_the_size_for_any_shape() -> None:
-    for geometry in ("resize_crop", "squash", "border", "centre_crop", "crop_resize", "none"):
+    for geometry in ("resize_crop", "resize_crop_down", "squash", "border", "centre_crop", "crop_resize", "none"):
         for shape in ((7, 300), (300, 7), (64, 64), (63, 65)):
             picture = Image.new("RGB", shape, (9, 8, 7))
             assert prepare(picture, InputSpec(64, geometry=geometry, resize=60)).shape == (64, 64, 3)

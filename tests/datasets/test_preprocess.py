@@ -68,7 +68,7 @@ def test_an_input_without_geometry_is_used_as_it_is(protocol) -> None:
 SPECS = [
     InputSpec(size, geometry=geometry, resize=resize, crop_padding=padding, interpolation=interpolation, stored=stored)
     for size in (32, 40)
-    for geometry in ("resize_crop", "crop_resize", "squash", "border", "centre_crop", "none")
+    for geometry in ("resize_crop", "resize_crop_down", "crop_resize", "squash", "border", "centre_crop", "none")
     for resize in (40, 44)
     for padding in (8, 16)
     for interpolation in ("bilinear", "bicubic", "tf1_bicubic", "cv2_cubic", "nearest")

@@ -1,0 +1,186 @@
+"""The input that a `preprocessor_config.json` of transformers asks for, as its Pillow processors apply it.
+
+What a file leaves out is its class's default, and an `int` for `size` means the short side or both sides by class: a
+table here has both, read from transformers 4.44.2 and 5.24.0 (`models/*/image_processing_*.py`). A default in which the
+two releases differ is not guessed, and a class or a step that is not in the table is refused.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_zoo.card import InputSpec, Interpolation
+from model_zoo.errors import CardError
+
+_RESAMPLING: dict[int, Interpolation] = {
+    0: "nearest",
+    1: "lanczos",
+    2: "bilinear",
+    3: "bicubic",
+    4: "box",
+    5: "hamming",
+}
+"""Pillow's numbers."""
+
+_HALF, _IMAGENET = ((0.5,) * 3, (0.5,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+@dataclass(frozen=True)
+class ProcessorClass:
+    """One class of transformers: what an `int` for `size` means, and the defaults that its releases agree on."""
+
+    square: bool
+    """Whether an `int` is both sides; else the short side."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _class(square: bool, statistics: tuple[Any, Any] | None, **defaults: Any) -> ProcessorClass:
+    mean_std = dict(zip(("image_mean", "image_std"), statistics, strict=True)) if statistics else {}
+    return ProcessorClass(square, {"do_normalize": True, **mean_std, **defaults})
+
+
+_CROPPED = {"do_center_crop": True, "crop_size": 224}
+_CLASSES = {
+    "ViT": _class(True, _HALF, size=224, resample=2, do_center_crop=False),
+    "DeiT": _class(True, _HALF, size=256, resample=3, **_CROPPED),
+    "Beit": _class(True, _HALF, resample=3),
+    "Pvt": _class(True, _IMAGENET, size=224, do_center_crop=False),
+    "Siglip": _class(True, _HALF, size=224, resample=3, do_center_crop=False),
+    "Bit": _class(False, _CLIP, size=224, resample=3, **_CROPPED),
+    "CLIP": _class(False, _CLIP, size=224, resample=3, **_CROPPED),
+    "ConvNext": _class(False, _HALF, size=384, crop_pct=224 / 256),
+    "Levit": _class(False, _IMAGENET, size=224, resample=3, **_CROPPED),
+    "MobileNetV1": _class(False, _HALF, size=256, resample=2, **_CROPPED),
+    "MobileNetV2": _class(False, _HALF, size=256, resample=2, **_CROPPED),
+    "MobileViT": ProcessorClass(False, {"do_normalize": False}),
+    "PoolFormer": _class(False, _IMAGENET, size=224, resample=3, crop_pct=0.9, **_CROPPED),
+}
+
+_OF_NETWORK = {
+    "Beit": "beit data2vec-vision",
+    "Bit": "bit dinov2 focalnet hiera",
+    "CLIP": "clip",
+    "ConvNext": "convnext convnextv2 cvt regnet resnet",
+    "DeiT": "deit",
+    "Levit": "levit",
+    "MobileNetV1": "mobilenet_v1",
+    "MobileNetV2": "mobilenet_v2",
+    "MobileViT": "mobilevit mobilevitv2",
+    "PoolFormer": "poolformer",
+    "Pvt": "pvt pvt_v2",
+    "Siglip": "siglip",
+    "ViT": "dinat ijepa swiftformer swin swinv2 vit vit_msn",
+}
+"""The class that transformers takes for a `model_type` where the file names none (`image_processing_auto.py`)."""
+
+_STEPS = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_flip_channel_order",
+          "do_reduce_labels"}  # fmt: skip
+
+
+def input_of_processor(about: Mapping[str, Any], network: str = "") -> InputSpec:
+    """Make the input of a processor's file; `network` is the `model_type` of `config.json`.
+
+    Raises `CardError` for a processor that is not known, that does something else than resize, crop, scale by 1/255 and
+    normalise, or whose file leaves out what its class's releases do not agree on.
+    """
+    name = _name(about, network)
+    kind = _CLASSES[name]
+    given = {**kind.defaults, **about}
+    _check_steps(given, name)
+    resample = int(_value(given, "resample", name))
+    if resample not in _RESAMPLING:
+        raise _refused(name, f"resample {resample}")
+    values: dict[str, Any] = {"interpolation": _RESAMPLING[resample]}
+    normalises = bool(given["do_normalize"])
+    values["mean"] = tuple(_value(given, "image_mean", name)) if normalises else (0.0, 0.0, 0.0)
+    values["std"] = tuple(_value(given, "image_std", name)) if normalises else (1.0, 1.0, 1.0)
+    if given.get("do_flip_channel_order", False) or (
+        name == "MobileViT" and _value(given, "do_flip_channel_order", name)
+    ):
+        values["channels"] = "bgr"
+    return InputSpec(**_geometry(given, name, kind), **values)
+
+
+def _name(about: Mapping[str, Any], network: str) -> str:
+    said = str(about.get("image_processor_type") or about.get("feature_extractor_type") or "")
+    name = re.sub(r"(ImageProcessor|FeatureExtractor)(Fast|Pil)?$", "", said)
+    if not said:
+        name = next((kind for kind, networks in _OF_NETWORK.items() if network in networks.split()), "")
+    if name not in _CLASSES:
+        raise CardError(
+            f"hf: the processor of {said or network or 'this checkpoint'} is not known here "
+            f"({', '.join(sorted(_CLASSES))} are); write a factory: file:net.py:make"
+        )
+    return name
+
+
+def _check_steps(given: Mapping[str, Any], name: str) -> None:
+    if other := sorted(key for key, value in given.items() if key.startswith("do_") and value and key not in _STEPS):
+        raise _refused(name, f"{', '.join(other)}")
+    if not given.get("do_rescale", True) or abs(given.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
+        raise _refused(name, "pictures that are not scaled to [0, 1]")
+    if given.get("rescale_offset", False):
+        raise _refused(name, "rescale_offset")
+    if not given.get("do_resize", True):
+        raise _refused(name, "no resizing")
+
+
+def _geometry(given: Mapping[str, Any], name: str, kind: ProcessorClass) -> dict[str, Any]:
+    """`size`, `resize` and `geometry` of an `InputSpec`."""
+    size = _value(given, "size", name)
+    sides = (
+        size
+        if isinstance(size, Mapping)
+        else {"height": size, "width": size}
+        if kind.square
+        else {"shortest_edge": size}
+    )
+    short, both = sides.get("shortest_edge"), sides.get("height")
+    if name == "ConvNext":
+        if not short:
+            raise _refused(name, f"size {size}")
+        if short >= 384:
+            return {"size": short, "resize": short, "geometry": "squash"}
+        return {"size": short, "resize": int(short / given["crop_pct"]), "geometry": "resize_crop_down"}
+    crop = _crop(given, name)
+    if short and crop:
+        if name == "Levit":
+            short = int(256 / 224 * short)
+        if name == "PoolFormer" and given["crop_pct"] is not None:
+            short = int(short / given["crop_pct"])
+        if crop > short:
+            raise _refused(name, f"a crop of {crop} from a short side of {short}")
+        return {"size": crop, "resize": short, "geometry": "resize_crop_down"}
+    if both and both == sides.get("width") and name != "PoolFormer":
+        side = crop or both
+        if side > both or (both - side) % 2:
+            raise _refused(name, f"a crop of {side} from {both}")
+        return {"size": side, "resize": both, "geometry": "squash"}
+    raise _refused(name, f"size {size}, crop {crop or 'none'}")
+
+
+def _crop(given: Mapping[str, Any], name: str) -> int:
+    """The side of the crop; 0 where there is none."""
+    if not _value(given, "do_center_crop", name):
+        return 0
+    crop = _value(given, "crop_size", name)
+    if isinstance(crop, Mapping):
+        if crop.get("height") != crop.get("width"):
+            raise _refused(name, f"crop {crop}")
+        crop = crop.get("height")
+    return int(crop or 0)
+
+
+def _value(given: Mapping[str, Any], key: str, name: str) -> Any:
+    if key not in given:
+        raise CardError(
+            f"hf: preprocessor_config.json leaves out {key!r}, whose default in {name}ImageProcessor differs between "
+            "releases of transformers; write it there as the checkpoint was trained"
+        )
+    return given[key]
+
+
+def _refused(name: str, what: str) -> CardError:
+    return CardError(f"hf: the processor {name} has no equal here: {what}; write a factory: file:net.py:make")
