@@ -15,7 +15,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
-from bench.attacks.network import freeze
+from bench.attacks.network import freeze, frozen_if_copied
 from bench.attacks.presets import make_pgd
 
 SHORT, LONG = 20, 200
@@ -115,7 +115,7 @@ class AttackedModel:
     @cached_property
     def gradient(self) -> Tensor:
         """Gradient of the cross-entropy at the pictures, in float32: [n, 3 h w]."""
-        return _gradient(freeze(self.model), self, torch.float32)
+        return _gradient(frozen_if_copied(self.model), self, torch.float32)
 
 
 def _gradient(model: nn.Module, subject: AttackedModel, dtype: torch.dtype) -> Tensor:
@@ -158,7 +158,11 @@ def blind_gradients(subject: AttackedModel) -> float:
 def float64_disagreement(subject: AttackedModel) -> float:
     """Share of pictures at which the gradients in float32 and in float64 point elsewhere (zero points nowhere)."""
     try:
-        exact = _gradient(freeze(subject.model).double(), subject, torch.float64)
+        double = freeze(subject.model).double()
+    except Exception as error:  # a lock, an open file
+        raise NotAssessableError(f"the model cannot be copied into float64: {error}") from error
+    try:
+        exact = _gradient(double, subject, torch.float64)
     except RuntimeError as error:  # a model that makes float32 tensors of its own
         raise NotAssessableError(f"the model does not run in float64: {error}") from error
     cosine = F.cosine_similarity(subject.gradient.double().nan_to_num(), exact.nan_to_num(), dim=1, eps=1e-300)

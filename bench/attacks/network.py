@@ -170,6 +170,17 @@ def freeze(model: nn.Module, branch: str = "") -> nn.Module:
     return frozen
 
 
+def frozen_if_copied(model: nn.Module, branch: str = "") -> nn.Module:
+    """`freeze`; the model itself where it holds what cannot be copied, such as a lock or an open file, and no `branch`
+    of it is asked for."""
+    try:
+        return freeze(model, branch)
+    except Exception:
+        if branch:
+            raise
+        return model
+
+
 def copied(model: nn.Module) -> nn.Module:
     """A deep copy, also of what a forward pass has left in a module (the weight of `weight_norm`)."""
     left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]

@@ -19,7 +19,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, check_writes, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
-from bench.attacks.network import Cost, Network, Objective, device_of, freeze
+from bench.attacks.network import Cost, Network, Objective, device_of, frozen_if_copied
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.randomness import generator
 from bench.attacks.request import Request
@@ -148,7 +148,7 @@ class _Picture:
     """One picture of a request under attack: [1, 3, h, w], with its label [1] and id."""
 
     def __init__(self, attack: RandomisedAttack, request: Request, place: int) -> None:
-        self.attacks, self.model, self.frozen = attack, request.model, freeze(request.model)
+        self.attacks, self.model, self.frozen = attack, request.model, frozen_if_copied(request.model)
         self.image, self.label = request.images[place, None], request.labels[place, None]
         self.id, self.seed, self.device = request.ids[place], request.seed, request.device
         self.cost = Cost()

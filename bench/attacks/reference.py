@@ -20,7 +20,7 @@ from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_classes
 from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
-from bench.attacks.network import Cost, Network, Precision, freeze
+from bench.attacks.network import Cost, Network, Precision, frozen_if_copied
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged
 from bench.errors import UsageError
@@ -105,7 +105,7 @@ class _Run:
 
     def __init__(self, attack: ReferenceAttack, request: Request) -> None:
         self.model, self.batch_size, self.device = request.model, request.batch_size, request.device
-        self.attacked = Counted(freeze(self.model, attack.through))
+        self.attacked = Counted(frozen_if_copied(self.model, attack.through))
         self.runner = pyautoattack.AutoAttack(
             self.attacked,
             norm=NORMS[attack.norm],

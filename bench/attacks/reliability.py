@@ -19,7 +19,7 @@ from bench.attacks.base import Attack
 from bench.attacks.budget import check_budget
 from bench.attacks.checks import check_images, check_logits
 from bench.attacks.masking import AttackedModel, Measurement, NotAssessableError
-from bench.attacks.network import freeze
+from bench.attacks.network import frozen_if_copied
 from bench.attacks.overstatement import Overstatement, overstatement
 from bench.errors import UsageError
 from bench.metrics.estimate import wilson
@@ -162,7 +162,7 @@ def assess(
     """
     check_images(images)
     everything = AttackedModel(
-        freeze(model), images, labels, ids, check_budget(norm, eps), eps, seed, batch_size, surrogate
+        frozen_if_copied(model), images, labels, ids, check_budget(norm, eps), eps, seed, batch_size, surrogate
     )
     check_logits(everything.clean, labels)
     right = everything.clean.argmax(1) == labels

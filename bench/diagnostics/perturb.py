@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from bench.attacks.base import Attack
-from bench.attacks.network import Network, freeze
+from bench.attacks.network import Network, frozen_if_copied
 from bench.attacks.queue import Queue, Workload
 from bench.attacks.request import Request
 
 
 def perturb(attack: Attack, request: Request) -> Tensor:
     """What the first search of `attack` makes of the images [n, 3, h, w], through the attack's branch."""
-    network = Network(freeze(request.model, attack.through), request.device)
+    network = Network(frozen_if_copied(request.model, attack.through), request.device)
     parts = torch.split(request.images, request.batch_size)
     logits = torch.cat([network.logits(part.to(request.device)).logits.cpu() for part in parts])
     load = Workload(request.images, request.labels, request.ids, logits)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.attacks.network import Network, freeze
+from bench.attacks.network import Network, frozen_if_copied
 from bench.attacks.randomness import generator, signs
 
 
@@ -35,7 +35,7 @@ def loss_planes(
     seed: int = 0,
 ) -> list[Plane]:
     """The plane of each of `images` float32 [n, 3, h, w], `points` by `points`, out to `reach` in Linf either way."""
-    network = Network(freeze(model), device)
+    network = Network(frozen_if_copied(model), device)
     steps = np.linspace(-reach, reach, points)
     planes = []
     for image, label, name in zip(images, labels, ids, strict=True):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.attacks.network import Network, freeze
+from bench.attacks.network import Network, frozen_if_copied
 from bench.attacks.norms import per_image, project
 from bench.attacks.randomness import generator, uniform
 from bench.condition import spell
@@ -145,7 +145,7 @@ class SmoothnessProbe(Probe):
         return COLUMNS
 
     def look(self, sight: Sight) -> Found:
-        network = Network(freeze(sight.model), sight.device)
+        network = Network(frozen_if_copied(sight.model), sight.device)
         columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
         for start in range(0, len(sight.images), sight.batch_size):
             rows = slice(start, start + sight.batch_size)

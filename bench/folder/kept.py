@@ -42,7 +42,16 @@ class KeptPictures:
         return self.of(model, str(replace(Condition.parse(condition), attack=None, probes=())))
 
     def table(self, model: str, condition: str) -> pd.DataFrame:
-        """One row a picture, in the set's order; empty where none was kept."""
-        paths = sorted(self.of(model, condition).glob("*-*.csv"), key=lambda p: (len(p.name), p.name))
-        tables = [pd.read_csv(path, dtype={"image_id": str}) for path in paths]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        """One row a picture, in the set's order; empty where none was kept. Of a picture that several runs attacked
+        the latest row, as its file is the latest's."""
+        paths = sorted(self.of(model, condition).glob("*-*.csv"), key=lambda p: (p.stat().st_mtime_ns, p.name))
+        tables = [pd.read_csv(path, dtype={"image_id": str}).assign(start=_start(path)) for path in paths]
+        if not tables:
+            return pd.DataFrame()
+        latest = pd.concat(tables, ignore_index=True).drop_duplicates("image_id", keep="last")
+        return latest.sort_values("start", kind="stable", ignore_index=True).drop(columns="start")
+
+
+def _start(table: Path) -> int:
+    """The first place in the set of a unit's table, which its name begins with."""
+    return int(table.name.partition("-")[0])

@@ -1,5 +1,6 @@
 """The verdict on a robust accuracy: a linear model hides nothing; each way of hiding is found by its own criterion."""
 
+import threading
 from fractions import Fraction
 
 import pytest
@@ -167,3 +168,23 @@ def test_few_images_make_a_number_doubtful_where_their_share_is_beyond_the_secon
     criterion = Criterion(masking.flat_loss, 0.1, 0.2, "")
     assert [criterion.level(1 / images, images) for images in (1, 3, 9)] == ["doubtful", "doubtful", "reliable"]
     assert criterion.level(2 / 2, 2) == "unreliable"
+
+
+class Locked(Wrapped):
+    """Holds what cannot be copied."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__(inner)
+        self.lock = threading.Lock()
+
+    def forward(self, x: Tensor) -> Tensor:
+        with self.lock:
+            out: Tensor = self.inner(x)
+        return out
+
+
+def test_a_model_that_cannot_be_copied_has_a_verdict(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
+    found = assess(Locked(linear).eval(), images, labels, IDS, "linf", EPS)
+    assert "cannot be copied" in found.skipped.pop("float64_disagreement")
+    assert found.skipped.keys() == {"transfer"}
+    assert found.level == assess(linear, images, labels, IDS, "linf", EPS).level

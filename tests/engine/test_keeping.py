@@ -64,3 +64,15 @@ def test_a_number_behind_a_colon_is_that_of_images(text: str, folder: str, image
 
 def test_names_never_leave_the_folder() -> None:
     assert KeptPictures(Path("a")).of("..", "../x") == Path("a/%2E%2E/..%2Fx")
+
+
+def test_a_picture_that_two_runs_attacked_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = f"--keep-adversarial {tmp_path / 'pictures'}"
+    command = f"run --model tiny_at --suite apgd-ce --eps 8/255 --steps 3 --reliability 0 --quiet {kept}"
+    for limit in (3, 5):
+        assert main([*command.split(), "--limit", str(limit), "--out", str(tmp_path / str(limit))]) == 0
+    assert "5 pictures" in capsys.readouterr().out
+    condition = "tiny/apgd-ce-linf-eps8_255-k3-r1"
+    table = KeptPictures(tmp_path / "pictures").table("tiny_at", condition)
+    records = bench.records(tmp_path / "5").query("condition == @condition")
+    assert table["image_id"].tolist() == records["image_id"].tolist()
