@@ -226,6 +226,14 @@ class Numbers:
         """Accuracy under PGD (untargeted or not) of most steps."""
         return self.best(names, lambda c: c.family == "pgd" and c.attack is not None and not c.attack.through)
 
+    def both(self, names: Iterable[str]) -> "CleanAndRobust | None":
+        """Clean and robust accuracy of those of `names` that have both; None where none has."""
+        every = list(names)
+        clean, robust = self.clean(every), self.robust(every)
+        if clean is None or robust is None or not (shared := self.shared(every, [clean, robust])):
+            return None
+        return CleanAndRobust(clean, robust, shared)
+
     def metric(self, names: Iterable[str], suites: Iterable[str], metric: str) -> Column | None:
         """A suite's own metric, of the first of `suites` that was measured."""
         found = (
@@ -233,6 +241,20 @@ class Numbers:
             for suite in suites
         )
         return next((column for column in found if column), None)
+
+
+@dataclass(frozen=True)
+class CleanAndRobust:
+    """Two columns, and the names of the models that stand in both."""
+
+    clean: Column
+    robust: Column
+    names: list[str]
+
+    @property
+    def about(self) -> str:
+        """What a caption says of them."""
+        return f"Measured: {self.clean.about()} and {self.robust.about()}. "
 
 
 def _later_seed(facts: Facts, every: Sequence[Facts]) -> bool:

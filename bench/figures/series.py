@@ -181,18 +181,15 @@ def of_column(
 
 def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], least: int = 2) -> "Figure":
     """Two bars a model, clean and under attack, in the order of `names`."""
-    columns = [data.clean(names), data.robust(names)]
-    found = [c for c in columns if c]
-    shared = data.shared(names, found) if len(found) == 2 else []
-    if len(shared) < least:
+    both = data.both(names)
+    if both is None or len(both.names) < least:
         raise spec.missing(data)
+    shared = both.names
     figure, (axes,) = style.panels(1, height=2.6, width=style.TWO_COLUMNS if len(shared) > 4 else style.ONE_COLUMN)
     labels = ("clean", "under attack")
-    series = [of_column(label, (), c, shared) for label, c in zip(labels, found, strict=True)]
+    series = [of_column(label, (), c, shared) for label, c in zip(labels, (both.clean, both.robust), strict=True)]
     bars(axes, shared, series, "accuracy (%)", "measured")
     style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
     axes.set_title("")
-    style.caption(
-        figure, f"{spec.title}. Measured: {'; '.join(c.about() for c in found)}. Published: no number verified."
-    )
+    style.caption(figure, f"{spec.title}. {both.about}Published: no number verified.")
     return figure

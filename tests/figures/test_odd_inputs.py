@@ -170,3 +170,15 @@ def test_a_radar_s_names_fit_its_page(tmp_path: Path) -> None:
     box = legend.get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("figure", ["sat-scaling", "sat-activation-scatter", "nofrost-clean-robust"])
+def test_a_model_without_one_of_the_two_accuracies_is_named(tmp_path: Path, figure: str) -> None:
+    for model in ("tiny_at", "tiny_sat_silu", "tiny_mix"):
+        write_results(tmp_path, model, attacked(0.9, 0.5))
+    for model in ("tiny_sat_gelu", "tiny_nofrost"):
+        write_results(tmp_path, model, {"tiny-pgd": {CLEAN: 0.8}})
+    data = Numbers(tmp_path)
+    draw(figure, data)
+    lacking = "tiny_nofrost" if figure.startswith("nofrost") else "tiny_sat_gelu"
+    assert any(line.startswith(f"{lacking} has no ") and "pgd-linf" in line for line in data.passed_over)

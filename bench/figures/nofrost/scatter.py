@@ -25,15 +25,14 @@ KINDS = ("NoFrost", "adversarial training", "standard training")
 def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean against robust accuracy."""
     names = rivals(spec, data)
-    clean, robust = data.clean(names), data.robust(names)
     series, about = [], ""
     looks: dict[str, int] = {}
-    if clean and robust and (shared := data.shared(sorted(names), [clean, robust])):
-        about = f"Measured: {clean.about()} and {robust.about()}. "
+    if both := data.both(sorted(names)):
+        about = both.about
         facts = {f.name: f for f in data.models}
         series = [
-            of_column(name, [clean.numbers[name].value], robust, [name], index=_look(facts[name], looks))
-            for name in shared
+            of_column(name, [both.clean.numbers[name].value], both.robust, [name], index=_look(facts[name], looks))
+            for name in both.names
         ]
     rows = find(NOFROST, "robust_accuracy")
     at = {row.card: row.number.value for row in find(NOFROST, "accuracy")}

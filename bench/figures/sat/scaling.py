@@ -27,17 +27,17 @@ SCALES = {"depth": "deeper", "width": "wider", "size": "larger pictures"}
 def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean against robust accuracy as networks grow in one way; ones that grow in several ways are points."""
     models = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
-    clean, robust = data.clean([f.name for f in models]), data.robust([f.name for f in models])
     series, about = [], ""
-    kept = [f for f in models if clean and robust and f.name in clean.numbers and f.name in robust.numbers]
-    if clean and robust and kept:
-        about = f"Measured: {clean.about()} and {robust.about()}. "
-        every = groups(kept, *GROWTH)
+    if both := data.both(f.name for f in models):
+        about = both.about
+        every = groups([f for f in models if f.name in both.names], *GROWTH)
         every = [group for group in every if len(group) > 1] or every
         for group, told in zip(every, differences(every, *GROWTH), strict=True):
             names = [f.name for f in sorted(group, key=lambda f: f.flops or f.parameters)]
-            places = [clean.numbers[name].value for name in names]
-            series.append(of_column(told or "one training", places, robust, names, names=names, line=len(names) > 1))
+            places = [both.clean.numbers[name].value for name in names]
+            series.append(
+                of_column(told or "one training", places, both.robust, names, names=names, line=len(names) > 1)
+            )
     rows = find(SAT, "robust_accuracy", steps=50, source="README.md")
     x = {row.card: row.number.value for row in find(SAT, "accuracy", source="README.md")}
     y = {row.card: row.number.value for row in rows}

@@ -25,17 +25,16 @@ def activation_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
     """Robust against clean accuracy, a point a model, with the activation's look; unlike networks say what they are."""
     plain = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
     models = comparable(data, plain, "activation")
-    clean, robust = data.clean([f.name for f in models]), data.robust([f.name for f in models])
     series, about = [], ""
-    kept = [f for f in models if clean and robust and f.name in clean.numbers and f.name in robust.numbers]
-    if clean and robust and len(kept) > 1:
-        about = f"Measured: {clean.about()} and {robust.about()}. "
-        every = groups(kept, "activation")
+    both = data.both(f.name for f in models)
+    if both and len(both.names) > 1:
+        about = both.about
+        every = groups([f for f in models if f.name in both.names], "activation")
         for group, told in zip(every, differences(every, "activation"), strict=True):
             for f in sorted(group, key=lambda f: look_of(f.traits.activation)):
                 label = ", ".join(filter(None, [titled(f), told]))
-                place = [robust.numbers[f.name].value]
-                series.append(of_column(label, place, clean, [f.name], index=look_of(f.traits.activation)))
+                place = [both.robust.numbers[f.name].value]
+                series.append(of_column(label, place, both.clean, [f.name], index=look_of(f.traits.activation)))
     shown, used = [], list[Published]()
     for name in ORDER:
         rows = [
