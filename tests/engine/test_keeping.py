@@ -63,7 +63,7 @@ def test_a_number_behind_a_colon_is_that_of_images(text: str, folder: str, image
 
 
 def test_names_never_leave_the_folder() -> None:
-    assert KeptPictures(Path("a")).of("..", "../x") == Path("a/%2E%2E/..%2Fx")
+    assert KeptPictures(Path("a")).of("..", "../x") == Path("a/%2E%2E/%2E.%2Fx")
 
 
 def test_a_picture_that_two_runs_attacked_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
