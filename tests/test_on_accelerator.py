@@ -135,7 +135,7 @@ KINDS = ("calibration", "pgd-branches", "bim", "batchnorm", "smoothness", "margi
 
 @pytest.mark.parametrize("suite", KINDS)
 def test_a_suite_of_every_kind_runs_on_it(suite: str, tmp_path: Path) -> None:
-    used = {"steps": 2, "reliability": 2}
+    used = {"steps": 2, "reliability": 2 if suite == "bim" else 0}  # its checks are the same for every attack
     chosen = {name: value for name, value in used.items() if name in SUITES[suite].uses}
     frames = []
     for device in ("cpu", str(PLACE)):

@@ -28,7 +28,8 @@ PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
 
 
 def shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(masking, "LONG", 30)
+    patch.setattr(masking, "SHORT", 4)
+    patch.setattr(masking, "LONG", 10)
     patch.setattr(masking, "QUERIES", 20)
     patch.setattr(overstatement, "TARGETED_STEPS", 5)
 
