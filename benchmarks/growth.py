@@ -1,6 +1,6 @@
 """Commands on made-up results folders of rising size: CPU time and peak memory of each, in a process of its own.
 
-python benchmarks/growth.py cells 200000 [--images 50]      a folder of so many cells (80 conditions a model)
+python benchmarks/growth.py cells 200000 [--images 50]      a folder of so many cells (79 conditions a model)
 python benchmarks/growth.py models 1,2,4 [--images 50000]   so many models under 76 conditions, in units of 200 images
                                          [--commands results,leaderboard,compare,report] [--keep DIR]
 """

@@ -18,6 +18,12 @@ from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_POSITION, BY_WNIDS
 from bench.datasets.truth import EXPECTED, find_truth
 from bench.errors import DataError
 
+AS_NUMBERS = (
+    "class folders are counted as numbers (2 before 10); torchvision's ImageFolder sorts them as text (10 before 2): "
+    "for a model that was trained with it, rename them in its order"
+)
+"""What is said of ten and more folders by number, of which nobody knows how a model's training counted them."""
+
 SHOWN = 5
 """Names shown of what was found instead."""
 
@@ -158,7 +164,7 @@ def _nothing(look: Listing, classes: ClassFolders, name: str) -> str:
 def read_class_folders(root: Path, name: str) -> FolderDataset:
     """Any ImageFolder. Labels are ImageNet's where the folders' names prove it (wnids, ImageNet's class names, or
     numbers of which its pictures' names tell the same); otherwise the folders are the user's own classes, in
-    torchvision's order (numbers as numbers)."""
+    torchvision's order (numbers, which have to be 0..n-1, as numbers)."""
     look = Listing.at(root) if root.is_dir() else None
     if look is None or not look.folders:
         found = ", ".join(sorted((*look.pictures, *look.others))[:SHOWN]) if look else "nothing"
@@ -168,8 +174,10 @@ def read_class_folders(root: Path, name: str) -> FolderDataset:
         return read_folder(root, name, "imagenet1k")
     left = LeftOut()
     left.take(look.left_out)
-    by_number = classes.proof == BY_NUMBERS
-    order = sorted(look.folders, key=int) if by_number else list(look.folders)
+    order = list(look.folders)
+    if classes.proof == BY_NUMBERS:
+        order = sorted(order, key=int)
+        _check_count(order, root, name)
     own = ClassFolders(BY_POSITION, {folder: label for label, folder in enumerate(order)}, ())
     dataset = FolderDataset(name, f"folder{len(order)}", _class_items(root, own, left))
     if look.pictures:
@@ -177,7 +185,21 @@ def read_class_folders(root: Path, name: str) -> FolderDataset:
     if not len(dataset):
         raise DataError(f"{name}: no pictures in the folders under {root}; `bench doctor {root}` looks closer")
     dataset.proof, dataset.notes = BY_POSITION, left.lines()
+    if order != sorted(order):
+        dataset.notes += (AS_NUMBERS,)
     return dataset
+
+
+def _check_count(order: Sequence[str], root: Path, name: str) -> None:
+    """Raise `DataError` unless the folders are 0..n-1: of 1..n nobody knows whether 1 is the first class or the second,
+    and of numbers with gaps, whether a model has the classes between them."""
+    if [int(folder) for folder in order] != list(range(len(order))):
+        raise DataError(
+            f"{name}: the class folders under {root} are the numbers {', '.join(order[:SHOWN])}"
+            f"{', ...' if len(order) > SHOWN else ''}, expected 0..{len(order) - 1}, each once: labels count from 0; "
+            "rename them so where the first is the model's first class, or make empty folders for classes without "
+            "pictures"
+        )
 
 
 def missing_classes(dataset: Dataset, classes: int) -> list[int]:

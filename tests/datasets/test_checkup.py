@@ -1,7 +1,9 @@
 """The doctor on sets that it knows by name."""
 
+import os
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from bench.corruptions import NAMES
@@ -51,6 +53,25 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"], 1)
     (root / "n01440764" / "zebra.JPEG").write_bytes(b"")
     assert any("zebra: empty file" in problem for problem in diagnose(root).problems)
+
+
+@pytest.mark.parametrize("kind", ["dangling", "looping", "pipe"])
+def test_what_is_no_file_is_one_problem(tmp_path: Path, kind: str) -> None:
+    root = write_pictures(tmp_path / "imagenet-sketch", ["n01440764"], 3)
+    (before,) = diagnose(root).problems
+    path = root / "n01440764" / "zebra.JPEG"
+    match kind:
+        case "dangling":
+            path.symlink_to(tmp_path / "nowhere.JPEG")
+        case "looping":
+            path.symlink_to(path)
+        case "pipe":
+            os.mkfifo(path)
+    counted, told = diagnose(root).problems
+    assert before == "3 of 50889 images, 999 of 1000 classes missing"
+    assert counted == "4 of 50889 images, 999 of 1000 classes missing"
+    assert told.startswith("zebra: ")
+    assert told.endswith({"dangling": "nowhere.JPEG)", "looping": "zebra.JPEG)", "pipe": "zebra.JPEG"}[kind])
 
 
 def test_two_swapped_class_folders_are_named_by_their_pictures_own_names(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -378,6 +378,27 @@ def test_any_other_folder_has_the_classes_that_torchvision_gives_it(tmp_path: Pa
     dataset, theirs = opened(tmp_path, "folder"), ImageFolder(tmp_path)
     assert labels(dataset) == {Path(p).stem: label for p, label in theirs.samples}
     assert dataset.labels == "folder3"
+
+
+@pytest.mark.parametrize("names", ["1234", "0124", ["0", "1", "01"], ["3"]])
+def test_numbered_folders_that_do_not_count_from_0_are_refused(tmp_path: Path, names: Sequence[str]) -> None:
+    """1..4 were classes 0..3 in silence, which is wrong of a model with the classes 0..4."""
+    put(tmp_path, [f"{name}/picture_{name}.JPEG" for name in names])
+    with pytest.raises(DataError, match=rf"are the numbers .*, expected 0..{len(names) - 1}, each once"):
+        opened(tmp_path, "folder")
+
+
+def test_numbered_folders_are_their_numbers(tmp_path: Path) -> None:
+    """Also a class without a picture; where torchvision's order is another, that is said."""
+    put(tmp_path, [f"{label}/picture_{label}.JPEG" for label in (1, 2, 3, 4)])
+    (tmp_path / "0").mkdir()
+    dataset = opened(tmp_path, "folder")
+    assert (dataset.labels, labels(dataset)) == ("folder5", {f"picture_{label}": label for label in (1, 2, 3, 4)})
+    assert not dataset.notes
+    put(tmp_path, [f"{label}/picture_{label}.JPEG" for label in range(5, 12)])
+    dataset = opened(tmp_path, "folder")
+    assert labels(dataset)["picture_10"] == 10
+    assert "2 before 10" in dataset.notes[-1]
 
 
 def test_train_and_val_of_an_image_folder_are_no_two_classes(tmp_path: Path) -> None:

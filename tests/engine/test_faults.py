@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import bench
@@ -113,6 +114,41 @@ def test_the_command_shows_what_is_measured_then_what_failed(
     assert "good.py" in said.out
     assert "SystemExit" in said.err
     assert main(["run", "--model", bad, "--suite", "tiny", "--limit", "20", "--out", f"{tmp_path}/p"]) != 0
+
+
+TWO = """
+import torch
+from torch import nn
+class Two(nn.Module):
+    def forward(self, x):
+        grey = x.mean((1, 2, 3))
+        return torch.stack([0.5 - grey, grey - 0.5], 1)
+def make(): return Two()
+"""
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_two_class_model_beside_others_under_two_attacks(tmp_path: Path, bad: bool) -> None:
+    """Greys of at most 4/255 from the middle: all are right, and none is under an attack of 4/255."""
+    for name, grey in (("dark", 125), ("dark", 126), ("light", 129), ("light", 130)):
+        (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (grey,) * 3).save(tmp_path / "data" / name / f"{grey}.png")
+    (tmp_path / "two.py").write_text(TWO)
+    two = f"file:{tmp_path}/two.py:make?size=32&mean=0:0:0&std=1:1:1&classes=2&labels=folder2&dataset=folder"
+    ten = write(tmp_path / "ten.py", "        return x.mean((2, 3)).repeat(1, 4)[:, :10]")
+    names = [two, ten, *([write(tmp_path / "bad.py", "        sys.exit(0)")] if bad else [])]
+    command = ["run", "--model", ",".join(names), "--suite", "autoattack,pgd", "--data", f"folder={tmp_path}/data"]
+    command += ["--limit", "4", "--reliability", "0", "--quiet", "--out", f"{tmp_path}/o"]
+    assert main(command) == (3 if bad else 0)
+    table = bench.results(tmp_path / "o")
+    assert {name.partition(":make")[0].rpartition("/")[2] for name in table["model"]} == {"two.py", "ten.py"}
+    mine = table[table["model"].str.contains("two.py") & (table["condition"] == "all")]
+    found = {(row["suite"], row["metric"]): (row["value"], row["n"]) for row in mine.to_dict("records")}
+    assert found == {
+        (suite, metric): (value, 4)
+        for suite in ("autoattack", "pgd")
+        for metric, value in (("robust_accuracy", 0.0), ("clean_accuracy", 1.0))
+    }
 
 
 def test_a_suite_without_its_data_costs_its_own_cells_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
