@@ -105,6 +105,29 @@ FORMS: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "a list of pairs": lambda x, y: list(zip(x, y, strict=True)),
 }
 
+ODD: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "a generator of pairs": lambda x, y: ((a, b) for a, b in zip(x, y, strict=True)),
+    "a generator of batches": lambda x, y: ((x[i : i + 7], y[i : i + 7]) for i in range(0, 40, 7)),
+    "float64": lambda x, y: (x.double(), y),
+    "big-endian": lambda x, y: (x.numpy().astype(">f4"), y.numpy().astype(">i4")),
+    "backwards twice": lambda x, y: (np.flip(np.flip(x.numpy(), 3).copy(), 3), y),
+    "read only": lambda x, y: (np.frombuffer(x.numpy().tobytes(), np.float32).reshape(x.shape), y),
+    "channels last in memory": lambda x, y: (x.contiguous(memory_format=torch.channels_last), y),
+    "Fortran's order": lambda x, y: (np.asfortranarray(x.numpy()), y),
+    "with gradients": lambda x, y: (x.clone().requires_grad_(), y),
+    "a negative view": lambda x, y: (torch._neg_view(-x), y),
+    "uint64 labels": lambda x, y: (x, y.numpy().astype(np.uint64)),
+    "labels in a column": lambda x, y: (x, y[:, None]),
+    "labels with an index of their own": lambda x, y: (x, pd.Series(y.numpy(), index=range(40)[::-1])),
+    "labels as categories": lambda x, y: (x, pd.Categorical(y.numpy())),
+    "a mask that hides nothing": lambda x, y: (np.ma.masked_array(x.numpy()), y),
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+def test_every_form_is_the_same_set(tiny: tuple[Tensor, Tensor], form: str) -> None:
+    assert keep(ODD[form](*tiny), 10, "tiny").folder == keep(tiny, 10, "tiny").folder
+
 
 @pytest.mark.parametrize("form", FORMS)
 def test_pictures_in_memory_give_the_accuracy_of_a_loop(
@@ -194,6 +217,13 @@ def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
         (lambda *_: 3, "found a int"),
         (lambda x, _: [x[0], x[1]], r"expected \(picture, label\)"),
         (lambda x, _: [(x[0], 1), (x[1][:, :20], 2)], "pictures of 2 sizes"),
+        (lambda x, y: {"image": x, "label": y}, "a dict of image, label: say which are the pictures"),
+        (lambda x, y: pd.DataFrame({"a": list(x), "b": y}), "a DataFrame of a, b: say which are the pictures"),
+        (lambda x, y: (np.ma.masked_array(x.numpy(), x.numpy() > 0.9), y), "masked values are no pictures"),
+        (lambda x, y: (x, np.ma.masked_array(y.numpy(), y.numpy() > 8)), "masked values|a label is a class's number"),
+        (lambda x, y: (x.to_sparse(), y), "sparse values are no pictures"),
+        (lambda x, y: (x, y.float().requires_grad_()), "a label is a class's number"),
+        (lambda x, y: (torch.where(x > 0.9, torch.nan, x), y), "found float32 from nan to nan"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(

@@ -6,7 +6,7 @@ which the model's input prepares. Floats that lie between the 256 levels of eigh
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,15 +156,26 @@ def _bytes(picture: Any) -> bytes:
 
 
 def _numpy(picture: Any) -> NDArray[Any]:
-    """A tensor or array, on the CPU; bfloat16, which NumPy does not have, as float32."""
+    """A tensor or array, on the CPU; bfloat16, which NumPy does not have, as float32. Raises `UsageError` for values
+    that are not all there: masked or sparse."""
+    kind = ""
     if hasattr(picture, "detach"):
-        picture = picture.detach().cpu()
-        picture = picture.float() if picture.is_floating_point() else picture
+        kind = "sparse" if str(picture.layout) != "torch.strided" else ""
+        if not kind:
+            picture = picture.detach().cpu().resolve_conj().resolve_neg()
+            picture = picture.float() if picture.is_floating_point() else picture
+    elif np.ma.isMaskedArray(picture) and np.ma.getmaskarray(picture).any():
+        kind = "masked"
+    if kind:
+        raise UsageError(f"data: {kind} values are no pictures and no labels: make them a dense array first")
     return np.asarray(picture)
 
 
 def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
     """(picture, label), one at a time, of whatever was given."""
+    if isinstance(data, Mapping) or hasattr(data, "columns"):
+        names = ", ".join(map(str, list(data.columns if hasattr(data, "columns") else data)[:5]))
+        raise UsageError(f"data: a {type(data).__name__} of {names}: say which are the pictures: (pictures, labels)")
     if isinstance(data, tuple | list) and len(data) == 2 and getattr(data[0], "ndim", 0) == 4:
         if len(data[0]) != len(data[1]):
             raise UsageError(f"data: {len(data[0])} pictures and {len(data[1])} labels")
@@ -196,7 +207,7 @@ def _by_index(data: Any) -> Iterator[Any]:
 
 
 def _label(label: Any, classes: int) -> int:
-    value = np.asarray(label).reshape(-1).tolist()
+    value = _numpy(label).reshape(-1).tolist()
     value = value[0] if len(value) == 1 else value
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageError(f"data: a label is a class's number, found {value!r} (one-hot? pass labels.argmax(1))")

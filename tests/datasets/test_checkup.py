@@ -70,7 +70,7 @@ def test_what_is_no_file_is_one_problem(tmp_path: Path, kind: str) -> None:
     counted, told = diagnose(root).problems
     assert before == "3 of 50889 images, 999 of 1000 classes missing"
     assert counted == "4 of 50889 images, 999 of 1000 classes missing"
-    assert told.startswith("zebra: ")
+    assert told.startswith("not scored, unreadable: zebra: no regular file: ")
     assert told.endswith({"dangling": "nowhere.JPEG)", "looping": "zebra.JPEG)", "pipe": "zebra.JPEG"}[kind])
 
 
