@@ -20,7 +20,7 @@ from bench.folder.tables import results
 from bench.options import OPTIONS
 from bench.options.run_keywords import RunKeywords
 from bench.tracking import carry_out_tracked
-from bench.untouched import untouched
+from bench.untouched import plain_torch, untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import suggestion
 from model_zoo.model import Model, logits_of
@@ -176,7 +176,7 @@ def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywo
     _refuse_unknown("run", given, [*OPTIONS, *(p.name for p in _WRAP)])
     asked = [models] if isinstance(models, str | nn.Module) or callable(models) else list(models)
     raw = [m if isinstance(m, nn.Module) else CalledNetwork(m) for m in asked if not isinstance(m, str | Model)]
-    with untouched(raw):
+    with untouched(raw), plain_torch():
         return _run(models, asked, suites, given)
 
 

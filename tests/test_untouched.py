@@ -1,7 +1,13 @@
 """Measuring leaves a network that is in training as it was."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +39,57 @@ def steps(net: nn.Module, out: Path | None) -> Tensor:
         nn.functional.cross_entropy(net(PICTURES), LABELS).backward()
         optimiser.step()
     return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "inference mode": torch.inference_mode,
+    "no gradients": torch.no_grad,
+    "double by default": lambda: default_dtype(torch.float64),
+    "half by default": lambda: default_dtype(torch.float16),
+    "deterministic": lambda: deterministic(),
+}
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+        assert torch.get_default_dtype() == dtype, "as it was found"
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="module")
+def plainly(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return records(network(), tmp_path_factory.mktemp("plain"))
+
+
+def records(net: nn.Module, out: Path) -> pd.DataFrame:
+    bench.run(net, ["clean", "pgd"], eps="4/255", steps=2, reliability=0, out=out, **HOW)
+    return bench.records(out)
+
+
+@pytest.mark.parametrize("around", SURROUNDINGS.values(), ids=SURROUNDINGS)
+def test_what_surrounds_a_call_moves_no_number(
+    tmp_path: Path, plainly: pd.DataFrame, around: Callable[[], AbstractContextManager[Any]]
+) -> None:
+    """Records say float32: under autocast they were bfloat16's, and inference mode ended in a traceback."""
+    net = network()
+    with around():
+        found = records(net, tmp_path)
+    pd.testing.assert_frame_equal(found, plainly, check_exact=True)
 
 
 def test_a_training_that_is_measured_ends_as_one_that_is_not(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ class ResultsFolder:
         if not problems and "content" in records.column_names:
             cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
-            if not any(records.column("content").to_pylist()):
+            if records.column("content").null_count == len(records):  # nothing but generated pictures
                 problems += self._drawn_unlike(cell, sample)
         if len(records) < cell.protocol.images and not self._stopped(cell_id, records):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")

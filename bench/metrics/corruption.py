@@ -61,8 +61,8 @@ def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> Wron
     if missing := [_spell(*key) for key in wanted if key not in by_key]:
         raise MissingConditionError(f"{len(missing)} of {len(wanted)} conditions missing: {', '.join(missing)}")
     if (whole := once(frames, _all_wrong)) is not None:
-        places = list(by_key)
-        return Wrong(whole.ids, whole.values[:, [places.index(key) for key in wanted]])
+        places = {key: place for place, key in enumerate(by_key)}
+        return Wrong(whole.ids, whole.values[:, [places[key] for key in wanted]])
     table = pd.concat([correct(frames[by_key[key]]) for key in wanted], axis=1, join="inner").sort_index()
     return Wrong(table.index, ~table.to_numpy(dtype=bool))
 
@@ -130,7 +130,7 @@ def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Se
 
 def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
     """The unnormalised mean error over all corruptions and severities, in [0, 1]."""
-    return _estimate(error_per_image(frames, names), frames)
+    return _estimated(_wrong(frames, names).values.mean(axis=1), frames)
 
 
 def plain_error(name: str) -> Callable[[Frames], Estimate]:
@@ -143,15 +143,19 @@ def severity_accuracy(severity: int) -> Callable[[Frames], Estimate]:
 
     def compute(frames: Frames) -> Estimate:
         wrong = _wrong(frames, CORRUPTIONS)
-        right = 1 - wrong.values[:, severity - 1 :: len(SEVERITIES)].mean(axis=1)
-        return _estimate(pd.Series(right, index=wrong.ids), frames)
+        return _estimated(1 - wrong.values[:, severity - 1 :: len(SEVERITIES)].mean(axis=1), frames)
 
     return compute
 
 
 def corruption_error(name: str) -> Callable[[Frames], Estimate]:
     """CE of one corruption in percent: its mean error over severities divided by AlexNet's."""
-    return lambda frames: _estimate(error_per_image(frames, [name]) * 100 / ALEXNET_ERROR[name], frames)
+
+    def compute(frames: Frames) -> Estimate:
+        errors = _wrong(frames, [name]).values.mean(axis=1)
+        return _estimated(errors * 100 / ALEXNET_ERROR[name], frames)
+
+    return compute
 
 
 def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> pd.Series:
@@ -163,5 +167,9 @@ def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> p
 def _estimate(per_image: pd.Series, frames: Frames) -> Estimate:
     """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them. One that
     lacks an answer under any condition is unscored."""
+    return _estimated(per_image.to_numpy(dtype=float), frames)
+
+
+def _estimated(per_image: NDArray[np.float64], frames: Frames) -> Estimate:
     listed = len(records_of(frames, next(iter(frames))))
-    return mean_estimate(per_image.to_numpy(dtype=float), listed - len(per_image))
+    return mean_estimate(per_image, listed - len(per_image))
