@@ -1,0 +1,50 @@
+"""Verdicts of searches in a lower precision against those of float32, picture by picture.
+
+    python benchmarks/attack_precision.py --precision bf16 --models tiny_at,tiny_sat_silu,tiny_nofrost -n 60
+
+Each attack is run twice on the same pictures of one model; "equal" says of how many pictures the verdicts are. CPU time
+of one thread; a processor without instructions for the precision is slower in it.
+"""
+
+import argparse
+import time
+from fractions import Fraction
+from importlib import import_module
+
+import torch
+from attack_models import open_model, pictures
+
+from bench.attacks.autoattack import aa_fast, apgd
+from bench.attacks.presets import make_pgd
+
+EPS = Fraction(8, 255)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="tiny_at,tiny_sat_silu,tiny_nofrost")
+    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("-n", type=int, default=60)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    import_module("bench.attacks.compiled")  # seconds, once in a process
+    attacks = (make_pgd("linf", EPS, 20), apgd("linf", EPS), aa_fast("linf", EPS))
+    print("| model | attack | float32 | lower | equal | CPU time, lower over float32 |\n|---|---|---:|---:|---:|---:|")
+    for name in options.models.split(","):
+        model, shown = open_model(name), pictures(None, options.n)
+        for attack in attacks:
+            found, spent = [], []
+            for each in (attack, attack.searched_in(options.precision)):
+                started = time.process_time()
+                found.append(each.run(model, shown.images, shown.labels, shown.ids, batch_size=64).robust)
+                spent.append(time.process_time() - started)
+            left = " | ".join(f"{float(robust.double().mean()):.1%}" for robust in found)
+            equal = int((found[0] == found[1]).sum())
+            print(
+                f"| {name} | {attack.family} | {left} | {equal} of {options.n} | {spent[1] / spent[0]:.1f}x |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
