@@ -3,7 +3,8 @@
     python benchmarks/attack_truth.py --limit 200 --reference
     python benchmarks/attack_truth.py --suites pgd,autoattack --norms linf --reference
 
-Prints a table: model, suite, norm, true, ours, pyautoattack's (with --reference), verdict.
+Prints a table: model, suite, norm, true, ours, pyautoattack's (with --reference), verdict. `--into docs/attacks.md`
+puts it there between its two comments.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from bench.testing import AffineHead, HiddenGradients, PiecewiseConstant, neares
 EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(1, 2), "l1": Fraction(12)}
 SUITES = ("pgd", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "autoattack", "aa-fast")
 NO_L1 = ("pgd",)
+
+BEGIN, END = "<!-- truth: attack_truth.py writes what follows -->", "<!-- truth: end -->"
 
 
 @dataclass(frozen=True)
@@ -125,11 +128,18 @@ def main() -> None:
     parser.add_argument("--norms", default="linf,l2")
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--reference", action="store_true")
+    parser.add_argument("--into", type=Path, help="a page that has the table")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("| model | suite | norm | true | ours | pyautoattack | verdict |\n|---|---|---|---:|---:|---:|---|")
+    lines = ["| model | suite | norm | true | ours | pyautoattack | verdict |", "|---|---|---|---:|---:|---:|---|"]
+    print("\n".join(lines))
     for row in rows(options):
         print(row, flush=True)
+        lines.append(str(row))
+    if options.into:
+        before, _, rest = options.into.read_text(encoding="utf-8").partition(BEGIN)
+        _, _, after = rest.partition(END)
+        options.into.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ class Attack:
 
     family and choices make the name; `through` is the batch-norm branch that the attack is made through, where that
     is not the branch that predicts. Under a `precision` below fp32 searches see the model in it: what they break must
-    be confirmed by the model in float32, and what stands is attacked by the last trial once more in float32.
+    be confirmed by the model in float32, and what stands is attacked once more in float32: by the last trial, or by all
+    from the first on that broke it in the lower precision alone.
     """
 
     family: str
@@ -58,7 +59,7 @@ class Attack:
     @property
     def implementation(self) -> str:
         """The code behind the number."""
-        searched = f", searched in {self.precision}" if self.precision != "fp32" else ""
+        searched = f", searched in {self.precision}, then fp32" if self.precision != "fp32" else ""
         return f"bench.attacks {VERSION}{searched}"
 
     @property

@@ -44,15 +44,13 @@ class Evaluation:
         self.queues: list[Queue] = []
         self.adversarial = request.images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(request)
+        self.first: dict[int, int] = {}  # trial with which the next queue begins on an image, where not with the first
 
     def _queues(self) -> list[Queue]:
-        """One of all trials; where it does not search in float32, another of the last trial that does."""
-        networks = {"fp32": self.prepared.network(self.request.device)}
-        trials = {"fp32": self.spec.trials}
-        if self.spec.precision != "fp32":
-            trials = {self.spec.precision: self.spec.trials, "fp32": self.spec.trials[-1:]}
-            networks[self.spec.precision] = self.prepared.network(self.request.device, self.spec.precision)
-        return [Queue(networks[p], own, self.load, self.request.seed, self.batch_size) for p, own in trials.items()]
+        """One; where it does not search in float32, another that does."""
+        precisions = dict.fromkeys((self.spec.precision, "fp32"))
+        networks = [self.prepared.network(self.request.device, precision) for precision in precisions]
+        return [Queue(net, self.spec.trials, self.load, self.request.seed, self.batch_size) for net in networks]
 
     def run(self) -> AttackResult:
         """The verdicts."""
@@ -65,7 +63,7 @@ class Evaluation:
             standing = self._search(queue, standing)
         if why := self._copy_differs(standing):
             self.prepared.give_up(f"where the attack ended {why}")
-            again = self._queues()
+            self.first, again = {}, self._queues()
             self.queues += again
             for queue in again:
                 standing = self._search(queue, standing)
@@ -81,19 +79,29 @@ class Evaluation:
         return self.prepared.differs(self.adversarial[ends]) if ends else ""
 
     def _search(self, queue: Queue, standing: list[int]) -> list[int]:
-        """Those that still stand after all trials. A claim that is not confirmed sends the image to its next trial."""
+        """Those that still stand after all trials. A claim that is not confirmed sends the image to its next trial.
+
+        What still stands is the next queue's, from the first trial on whose claim was not confirmed, and which ended
+        before its time; else from the last.
+        """
         unsure = standing
         for index in unsure:
-            queue.add(index)
+            queue.add(index, self.first.get(index, 0))
+        self.first = {}
         while unsure:
             queue.drain()
             tried = {index: queue.findings[index].trial for index in unsure}
             self._judge(queue, unsure)
+            for index in unsure:
+                if self.verdicts[index] is None and queue.findings[index].broken:
+                    self.first.setdefault(index, tried[index])
             unsure = [i for i in unsure if self.verdicts[i] is None and tried[i] + 1 < len(queue.trials)]
             for index in unsure:
                 queue.add(index, tried[index] + 1)
             self.request.progress(len(self.verdicts) - len(unsure), len(self.verdicts))
-        return [index for index in standing if self.verdicts[index] is None]
+        left = [index for index in standing if self.verdicts[index] is None]
+        self.first = {index: self.first.get(index, len(queue.trials) - 1) for index in left}
+        return left
 
     def _judge(self, queue: Queue, indices: list[int]) -> None:
         """Score what the queue found, in another batch size than its own: a verdict must not hang on who shared it."""

@@ -1,5 +1,6 @@
 """What the fresh pass looks at: no number comes of a picture outside its budget, or of a model that keeps a memory."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -8,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.attacks.autoattack import apgd, square
+from bench.attacks.base import Trial
 from bench.attacks.evaluation import Evaluation
+from bench.attacks.pgd import Pgd
 from bench.attacks.presets import make_pgd
 from bench.attacks.request import Request
 from bench.errors import UsageError
@@ -181,3 +184,26 @@ def test_apgd_attacks_it_too(subject: Subject) -> None:
     model = Defends(subject.net, switches=False).eval()
     found = apgd("linf", 2 * EPS, steps=10).run(model, subject.images, subject.labels, subject.ids)
     assert found.robust.sum() < 24
+
+
+class Fooled(Around):
+    """Misjudges every picture under autocast: each search claims at once to have broken it, and ends."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert bool((x <= 1).all())  # what depends on values cannot be traced
+        out: Tensor = self.net(x)
+        return out.roll(1, 1) if torch.is_autocast_enabled("cpu") else out
+
+
+def test_claims_of_low_precision_that_are_not_confirmed_cost_no_search(subject: Subject) -> None:
+    """Every trial is searched again in float32, not the last alone, which finds nothing here."""
+    eps = Fraction(11, 255)
+    weak = Trial(Pgd("linf", float(eps), 1, 1e-6, random_start=False, name="weak"))
+    strong = apgd("linf", eps, steps=20)
+    attack = replace(strong, trials=(*strong.trials, weak))
+    net = Fooled(subject.net).eval()
+    low, plain = (
+        one.run(net, subject.images, subject.labels, subject.ids) for one in (attack.searched_in("bf16"), attack)
+    )
+    assert 0 < plain.robust.sum() < 20
+    assert low.robust.equal(plain.robust)
