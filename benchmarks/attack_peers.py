@@ -2,7 +2,7 @@
 
     python -m venv peers && peers/bin/pip install foolbox torchattacks adv-lib adversarial-robustness-toolbox
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 200
-    python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 40 --kinds ensemble      # minutes
+    python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 16 --kinds ensemble      # minutes
 
 Every row is one attack on the same pictures of one model, by us and by each peer, one after the other in one process,
 in CPU time of one thread; the ratio is theirs over ours. "left" is the share that stands: a peer judges the final
@@ -39,6 +39,7 @@ ORDER = {"linf": float("inf"), "l2": 2.0}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="tiny_at,tiny_std")
+    parser.add_argument("--norms", default="linf,l2")
     parser.add_argument("-n", type=int, default=24)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--kinds", default="pgd-20,pgd-50,apgd-ce-100", help="and ensemble, which takes minutes")
@@ -47,7 +48,7 @@ def main() -> None:
     import_module("bench.attacks.compiled")  # seconds, once in a process
     for name in options.models.split(","):
         model, shown = open_model(name), pictures(None, options.n)
-        for norm in ("linf", "l2"):
+        for norm in options.norms.split(","):
             for kind in options.kinds.split(","):
                 compare(name, kind, norm, model, shown, options.batch_size)
 

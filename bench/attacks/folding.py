@@ -1,6 +1,5 @@
 """A traced copy of a network with each batch norm folded into the convolution before it, or the reason why not."""
 
-import copy
 import warnings
 from typing import Any
 
@@ -29,14 +28,15 @@ class _Tracer(fx.Tracer):
 
 
 def fold(model: nn.Module) -> nn.Module:
-    """A folded copy of `model`. Raises `NotFoldedError`; whether the copy computes the same is not looked at here."""
+    """`model`, which is a copy that nobody else needs, folded. Raises `NotFoldedError`; whether it computes the same is
+    not looked at here."""
     training = [name or "the model itself" for name, module in model.named_modules() if module.training]
     if training:
         raise NotFoldedError(f"it is in training mode ({training[0]})")
     hooked = [name or "the model itself" for name, m in model.named_modules() if any(getattr(m, h) for h in HOOKS)]
     if hooked:
         raise NotFoldedError(f"it has hooks ({hooked[0]})")
-    plain = _unbranched(copy.deepcopy(model))
+    plain = _unbranched(model)
     try:
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")

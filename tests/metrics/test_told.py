@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bench.metrics.sequential import betting_interval
 from bench.metrics.told import TellRule, difference_interval, difference_p, find_rule, in_common
 
 
@@ -66,3 +67,10 @@ def test_a_rule_comes_back_from_a_label(gap: Fraction) -> None:
     rule = TellRule("file:a.py?mean=0.5,0.5 and tiny_at", gap, 7)
     assert find_rule(f"limit 300 of 2000 images; {rule}") == TellRule(rule.names, rule.gap, 7)
     assert find_rule("limit 300 of 2000 images") is None
+
+
+def test_a_models_own_interval_is_the_sequence_that_does_best_at_five_points() -> None:
+    values, _ = pair(2000, 0.3, 0.1, 0)
+    found = TellRule("A and B", Fraction(1)).estimate(values[:700], 2000, unscored=2)
+    assert (found.low, found.high) == betting_interval(values[:700], 2000, 0.05)
+    assert (found.value, found.n, found.unscored) == (pytest.approx(values[:700].mean()), 700, 2)
