@@ -1,5 +1,6 @@
 """Whose network is in a checkpoint: timm's and torchvision's, by the names and shapes of its tensors."""
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from model_zoo.nets.with_timm import import_timm
 from model_zoo.transforms import input_of
 
 Shapes = dict[str, tuple[int, ...]]
+
+_log = logging.getLogger("model_zoo")
 
 LIBRARIES = ("torchvision", "timm")
 
@@ -48,6 +51,7 @@ def guess(checkpoint: Checkpoint, wanted: str = "") -> list[Guess]:
     named = [wanted] if wanted else list(_by_name(checkpoint.path.stem))
     found = [g for name in named for classes in counts if (g := _tried(name, classes, shapes))]
     if not found and not wanted:
+        _log.warning("no architecture by the file's name: looking through all, which takes minutes the first time")
         found = _searched(shapes, counts[0])
     if not found:
         parts = ", ".join(sorted({name.partition(".")[0] for name in shapes})[:6])
@@ -150,16 +154,19 @@ def owner_input(found: Guess) -> InputSpec:
 
 
 def same_network(checkpoint: Checkpoint, guesses: list[Guess]) -> bool:
-    """Whether all `guesses` compute the same: two libraries' ResNet-50 do, activations of two kinds do not."""
-    answers = [_answer(checkpoint, found) for found in guesses]
+    """Whether all `guesses` compute the same: two libraries' ResNet-50 do, activations of two kinds do not.
+
+    All are shown one picture, of the first one's side: what their owners show them at is another matter.
+    """
+    side = owner_input(guesses[0]).size
+    answers = [_answer(checkpoint, found, side) for found in guesses]
     return all(torch.allclose(answers[0], other, rtol=1e-4, atol=1e-5) for other in answers[1:])
 
 
-def _answer(checkpoint: Checkpoint, found: Guess) -> Tensor:
+def _answer(checkpoint: Checkpoint, found: Guess, side: int) -> Tensor:
     card = bare_card(str(found), found.classes)
     net: nn.Module = build(card).eval()
     fill_from(net, card, checkpoint)
-    side = owner_input(found).size
     with torch.no_grad():
         images = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
         answer: Tensor = net(images)
@@ -210,6 +217,11 @@ def _toml(name: str, found: Guess, spec: InputSpec, file: WeightFile) -> str:
         f'interpolation = "{spec.interpolation}"',
         f"mean = {list(spec.mean)}",
         f"std = {list(spec.std)}",
+        "",
+        "# What figures compare (docs/figures.md): say it, without the #.",
+        "# [traits]",
+        '# images = ["adversarial"]  # of a training batch: clean, adversarial, or both',
+        '# attacker = { eps = "4/255", steps = 1 }',
         "",
         "[weights]",
         'format = "torch"',

@@ -45,6 +45,7 @@ def test_epochs_are_counted_from_one() -> None:
         EpochEvaluation("pgd", every=0)
 
 
+@pytest.mark.filterwarnings("ignore:.isinstance.treespec:FutureWarning")  # Lightning's own, under torch 2.15
 def test_lightning_logs_every_second_epoch(tmp_path: Path) -> None:
     lightning = pytest.importorskip("lightning.pytorch")
 

@@ -1,5 +1,6 @@
 """Cards of one's own: from a lab's checkpoints to names that every command knows, written and checked by it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ import bench
 from bench.cli import main
 from bench.testing import write_pictures
 from model_zoo import guess, registry
+from model_zoo.card import read_card
 from model_zoo.errors import CardError, WeightsError
 from model_zoo.formats.checkpoint import read_checkpoint
 from model_zoo.load import load_model
+from model_zoo.nets.with_timm import import_timm
+from model_zoo.traits import TrainingAttack
 
 
 @pytest.fixture(autouse=True)
@@ -114,10 +118,26 @@ def test_a_name_is_taken_once(lab: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_networks_that_compute_unlike_are_not_chosen_between(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guess, "_answer", lambda _checkpoint, found: torch.tensor([len(found.name)]))
-    monkeypatch.setattr(guess, "guess", lambda *_: [guess.Guess("timm", "a", 4), guess.Guess("timm", "bb", 4)])
-    with pytest.raises(WeightsError, match="fits several networks that compute unlike: timm:a, timm:bb"):
-        guess.new_card(lab / "shuffle.pth", "x", lab)
+    """Padding as TensorFlow's and as torch's."""
+    names = ("tf_mobilenetv3_small_100", "mobilenetv3_small_100")
+    torch.manual_seed(0)
+    torch.save(import_timm().create_model(names[0], num_classes=4).state_dict(), lab / "m.pth")
+    monkeypatch.setattr(guess, "guess", lambda *_: [guess.Guess("timm", name, 4) for name in names])
+    with pytest.raises(
+        WeightsError, match=f"fits several networks that compute unlike: timm:{names[0]}, timm:{names[1]}"
+    ):
+        guess.new_card(lab / "m.pth", "x", lab)
+
+
+def test_one_network_of_two_libraries_is_taken(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm shows its ResNet-18 288 pixels, torchvision 224: the network is one."""
+    torch.save(trained("resnet18", 4, 0).state_dict(), lab / "r.pth")
+    monkeypatch.setattr(guess, "_names", lambda _library: ["resnet18"])
+    text = guess.new_card(lab / "r.pth", "x", lab)
+    assert 'torchvision = "resnet18"' in text
+    (lab / "x.toml").write_text(re.sub(r"^# (?=\[traits|images|attacker)", "", text, flags=re.MULTILINE))
+    traits = read_card(lab / "x.toml", own=True).traits
+    assert (traits.images, traits.attacker) == (("adversarial",), TrainingAttack("4/255", steps=1))
 
 
 def test_the_name_of_a_file_finds_the_library_s_network() -> None:
