@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import binomtest
@@ -15,6 +16,7 @@ from bench.board.site.build import write_site
 from bench.cli import main
 from bench.folder.compare import compare_pairs
 from bench.metrics.accuracy import correct
+from bench.metrics.paired import newcombe
 from bench.testing import write_results
 
 ACCURACY = {"a": 0.80, "b": 0.66, "c": 0.60, "d": 0.40}
@@ -27,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def expected(folder: Path) -> dict[tuple[str, str], float]:
-    """McNemar's exact test by SciPy, Holm over all six pairs by statsmodels."""
+def uncorrected(folder: Path) -> dict[tuple[str, str], float]:
+    """McNemar's exact test by SciPy."""
     records = bench.records(folder)
     right = {name: correct(frame) == 1 for name, frame in records.groupby("model")}
     pairs = list(itertools.combinations(sorted(right), 2))
@@ -36,7 +38,23 @@ def expected(folder: Path) -> dict[tuple[str, str], float]:
     for a, b in pairs:
         one, other = int((right[a] & ~right[b]).sum()), int((~right[a] & right[b]).sum())
         raw.append(binomtest(one, one + other).pvalue)
-    return dict(zip(pairs, multipletests(raw, method="holm")[1], strict=True))
+    return dict(zip(pairs, raw, strict=True))
+
+
+def expected(folder: Path) -> dict[tuple[str, str], float]:
+    """The same with Holm's correction over all six pairs by statsmodels."""
+    raw = uncorrected(folder)
+    return dict(zip(raw, multipletests(list(raw.values()), method="holm")[1], strict=True))
+
+
+def compared(folder: Path, site: Path) -> dict[str, Any]:
+    """What the comparison page is given."""
+    write_site(folder, site)
+    text = (site / "compare.html").read_text()
+    found: dict[str, Any] = json.loads(
+        re.search(r"<script[^>]*application/json[^>]*>(.*?)</script>", text, re.DOTALL)[1]  # type: ignore[index]
+    )
+    return found
 
 
 def test_the_command_corrects_over_all_pairs_whichever_are_asked_for(folder: Path) -> None:
@@ -48,16 +66,43 @@ def test_the_command_corrects_over_all_pairs_whichever_are_asked_for(folder: Pat
             assert row["p_holm"] == pytest.approx(wanted[min(row["a"], row["b"]), max(row["a"], row["b"])], rel=1e-9)
 
 
-def test_the_page_shows_the_same_p(folder: Path, tmp_path: Path) -> None:
-    wanted = expected(folder)
-    write_site(folder, tmp_path / "site")
-    text = (tmp_path / "site" / "compare.html").read_text()
-    data = json.loads(re.search(r"<script[^>]*application/json[^>]*>(.*?)</script>", text, re.DOTALL)[1])  # type: ignore[index]
+def test_the_page_shows_the_same_p_and_the_verdict_of_it(folder: Path, tmp_path: Path) -> None:
+    wanted, raw = expected(folder), uncorrected(folder)
+    data = compared(folder, tmp_path / "site")
     (column,) = data["columns"]
     names = [model["name"] for model in data["models"]]
     for (a, b), p in wanted.items():
-        i, j = sorted((column["place"][names.index(a)], column["place"][names.index(b)]), reverse=True)
-        assert column["holm"][i * (i - 1) // 2 + j] == pytest.approx(p, rel=1e-2)  # three digits, never more than p
+        i, j = (column["place"][names.index(name)] for name in (a, b))
+        at = max(i, j) * (max(i, j) - 1) // 2 + min(i, j)
+        shown = column["holm"][at]
+        assert shown == pytest.approx(p, rel=1e-2)  # three digits
+        assert shown >= raw[a, b] * (1 - 1e-9)
+        assert shown >= p * (1 - 1e-9)
+        winner = a if ACCURACY[a] > ACCURACY[b] else b
+        turn = 1 if column["place"][names.index(winner)] == max(i, j) else -1
+        assert column["sign"][at] == turn
+        assert column["better"][at] == (turn if p < 0.05 else 0)
+    assert {abs(value) for value in column["better"]} == {0, 1}
+
+
+NEARLY = (0.5, 0.5004)
+"""Accuracies on 20,000 images that differ by 0.04 points: eight images, all right under the second model alone."""
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_difference_that_would_read_0_has_its_digits_sign_and_winner(names: tuple[str, str], tmp_path: Path) -> None:
+    for name, accuracy in zip(names, NEARLY, strict=True):
+        write_results(tmp_path, name, {"imagenet": {"imagenet/clean": accuracy}}, n=20_000, seed=1)
+    data = compared(tmp_path, tmp_path / "site")
+    (column,) = data["columns"]
+    assert column["holm"] == [pytest.approx(2 * 0.5**8, rel=1e-2)]
+    place = dict(zip([model["name"] for model in data["models"]], column["place"], strict=True))
+    turn = 1 if place[names[1]] == 1 else -1
+    assert (column["sign"], column["better"]) == ([turn], [turn])
+    digits, difference, low, high = column["fine"]["0"]
+    assert (digits, difference) == (2, turn * 4)
+    ends = newcombe(10_000, 8, 0, 9_992)
+    assert [low, high] == [round(10_000 * end) for end in (ends if turn == 1 else (-ends[1], -ends[0]))]
 
 
 def test_the_ranks_follow_from_the_same_p(folder: Path) -> None:

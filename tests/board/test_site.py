@@ -1,5 +1,6 @@
 """The site as files: complete, self-contained, safe against names, and honest about what is missing."""
 
+import itertools
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 from made_up import HOSTILE, LONG, write_folder
 from PIL import Image
+from statsmodels.stats.multitest import multipletests
 
 import bench
 from bench.board.leaderboard import make_board
@@ -24,7 +26,7 @@ from bench.board.site.command import repeat
 from bench.board.site.differing import differing
 from bench.board.site.files import packed
 from bench.board.site.findings import findings
-from bench.board.site.pairs import _floor, payload
+from bench.board.site.pairs import payload, shown_p
 from bench.board.site.view import figure, heads, page_names, parameters, rows
 from bench.cli import build_parser, main
 from bench.datasets.table import DataRoots
@@ -172,6 +174,9 @@ def test_what_the_comparison_page_is_given_are_the_paired_counts(results: Path) 
     right = {m: set(f["image_id"][f["prediction"] == f["label"]]) for m, f in clean.groupby("model")}
     column = next(c for c in data["columns"] if c["name"] == "imagenet_accuracy")
     frames = dict(iter(clean.drop_duplicates(["model", "image_id"]).groupby("model")))
+    pairs = list(itertools.combinations(frames, 2))
+    raw = [pair.p for pair in (compare(frames[a], frames[b]) for a, b in pairs)]
+    holm = dict(zip(map(frozenset, pairs), multipletests(raw, method="holm")[1], strict=True))
     for i, a in enumerate(data["models"]):
         for j, b in enumerate(data["models"]):
             x, y = column["place"][i], column["place"][j]
@@ -182,7 +187,8 @@ def test_what_the_comparison_page_is_given_are_the_paired_counts(results: Path) 
             assert column["earlier"][at] == len(right[b["name"]] - right[a["name"]]) == pair.only_b
             ends = [column[name][at] for name in ("difference", "low", "high")]
             assert ends == [round(1000 * value) for value in (pair.difference, pair.low, pair.high)]
-            assert column["holm"][at] <= 1
+            assert column["holm"][at] == pytest.approx(holm[frozenset((a["name"], b["name"]))], rel=1e-2)
+            assert column["holm"][at] >= pair.p * (1 - 1e-9)
     mce = next(c for c in data["columns"] if c["name"] == "imagenet-c_mce")
     assert mce["place"][[m["name"] for m in data["models"]].index(LONG)] is None
 
@@ -213,13 +219,9 @@ def test_what_is_large_is_packed() -> None:
 
 
 def test_a_p_below_the_level_is_never_shown_at_it() -> None:
-    assert (_floor(0.049999), _floor(0.05), _floor(1.0), _floor(0.0), _floor(3.21987e-200)) == (
-        0.0499,
-        0.05,
-        1.0,
-        0.0,
-        3.21e-200,
-    )
+    values = (0.049999, 0.05, 0.0500001, 0.0123401, 1.0, 0.0, 3.21987e-200)
+    assert tuple(map(shown_p, values)) == (0.049999, 0.05, 0.0501, 0.0124, 1.0, 0.0, 3.22e-200)
+    assert shown_p(float("nan")) is None
 
 
 def test_a_rank_that_is_shared_says_so(site: Path) -> None:

@@ -208,6 +208,21 @@ def test_every_pair_has_the_p_value_of_the_library(view: Any, results: Path) -> 
             assert float(shown) == pytest.approx(pair.p, rel=0.5, abs=5e-4)
 
 
+def test_a_difference_that_would_read_0_says_who_is_better(browser: Any, tmp_path: Path) -> None:
+    for name, accuracy in (("better", 0.5004), ("worse", 0.5)):
+        write_results(tmp_path / "r", name, {"imagenet": {"imagenet/clean": accuracy}}, n=20_000, seed=1)
+    write_site(tmp_path / "r", tmp_path / "s")
+    page = browser.new_page()
+    for a, b, way in (("better", "worse", "higher"), ("worse", "better", "lower")):
+        page.goto(f"{(tmp_path / 's').as_uri()}/compare.html#a={a}&b={b}")
+        page.reload()
+        text = page.locator("#pairs tbody tr").inner_text()
+        assert f"A is 0.04 points {way} than B [" in text
+        assert f"{'A' if a == 'better' else 'B'} is better" in text
+        assert "0.008" in text  # twice the half to the eighth
+    page.close()
+
+
 def test_dark_and_light_by_system_and_by_choice(view: Any) -> None:
     page = view("index.html", color_scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"

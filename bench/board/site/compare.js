@@ -18,26 +18,36 @@
     const [i, j] = column.place ? [column.place[a], column.place[b]] : [null, null];
     if (i === null || j === null || i === j) return null;
     const [at, later] = [(Math.max(i, j) * (Math.max(i, j) - 1)) / 2 + Math.min(i, j), i > j];
-    const value = (name) => (column[name][at] === null ? NaN : column[name][at] / 10 ** column.digits);
-    const [low, high] = later ? [value("low"), value("high")] : [-value("high"), -value("low")];
+    const told = column.fine[at] || [column.digits, ...["difference", "low", "high"].map((name) => column[name][at])];
+    const [difference, low, high] = told.slice(1).map((whole) => (whole === null ? NaN : whole / 10 ** told[0]));
     const alone = column.later ? [column.later[at], column.earlier[at]] : [];
     const [onlyA, onlyB] = later ? alone : alone.reverse();
-    return { difference: later ? value("difference") : -value("difference"), low, high, onlyA, onlyB, holm: column.holm[at] };
+    const turn = later ? 1 : -1;
+    return { difference: turn * difference, low: later ? low : -high, high: later ? high : -low, digits: told[0],
+      sign: turn * column.sign[at], better: turn * column.better[at], onlyA, onlyB, holm: column.holm[at] };
   };
-  const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
-  const small = (p) => (p === null ? "n/a" : p >= 0.001 ? p.toFixed(3) : p === 0 ? "<1e-300" : p.toExponential(0));
+  const signed = (value, digits = 1) => {
+    const size = Math.abs(value).toFixed(digits);
+    return (Number(size) === 0 ? "" : value < 0 ? "−" : "+") + size;
+  };
+  const small = (p) => {
+    if (p === null) return "n/a";
+    if (p < 0.001) return p === 0 ? "<1e-300" : p.toExponential(0);
+    let digits = 3;
+    while (digits < 17 && Number(p.toFixed(digits)) < data.level !== p < data.level) digits += 1;
+    return p.toFixed(digits);
+  };
   const words = (column, test) => {
     if (Number.isNaN(test.difference)) return "not comparable";
-    const size = Math.abs(test.difference).toFixed(column.digits);
-    const unit = column.unit === "%" ? (size === "1.0" ? "point" : "points") : column.unit;
-    const interval = `[${signed(test.low, column.digits)}, ${signed(test.high, column.digits)}]`;
-    if (Number(size) === 0) return `A and B are equal ${interval}`;
-    return `A is ${size} ${unit} ${test.difference < 0 ? "lower" : "higher"} than B ${interval}`;
+    const size = Math.abs(test.difference).toFixed(test.digits);
+    const unit = column.unit === "%" ? (Number(size) === 1 ? "point" : "points") : column.unit;
+    const interval = `[${signed(test.low, test.digits)}, ${signed(test.high, test.digits)}]`;
+    if (test.sign === 0) return `A and B are equal ${interval}`;
+    return `A is ${size} ${unit} ${test.sign < 0 ? "lower" : "higher"} than B ${interval}`;
   };
 
-  const apart = (test) => test.holm !== null && test.holm < data.level;
   const forest = (test, reach) => {
-    const line = make("span", undefined, "forest" + (apart(test) ? " apart" : ""));
+    const line = make("span", undefined, "forest" + (test.better ? " apart" : ""));
     const at = (value) => 50 + (50 * Math.max(-reach, Math.min(reach, value))) / reach;
     const bar = make("i"), dot = make("b");
     bar.style.left = at(test.low) + "%";
@@ -52,10 +62,7 @@
     if (typeof content !== "string") cell.append(content);
     row.append(cell);
   });
-  const verdict = (column, test) => {
-    if (!apart(test)) return ["not told apart", ""];
-    return [(test.difference > 0) !== column.lower ? "A is better" : "B is better", "apart"];
-  };
+  const VERDICTS = { "1": ["A is better", "apart"], "0": ["not told apart", ""], "-1": ["B is better", "apart"] };
   const shown = (value) => {
     if (!value) return "–";
     const box = make("span", value[0]);
@@ -84,7 +91,7 @@
         const why = a === b ? "one and the same" : !column.values[a] || !column.values[b] ? "one is not measured" : column.mean ? "no image in common" : "not a mean over images";
         cells(row, [["In words", "–"], ["", "", "wide"], ["", "", "right"], ["p", "–", "right"], ["Verdict", "no paired test: " + why, "soft"]]);
       } else {
-        const [text, className] = verdict(column, test);
+        const [text, className] = VERDICTS[test.better];
         if (className) better[text] += 1;
         const said = make("span", words(column, test));
         said.append(make("small", `, the same ${column.n.toLocaleString("en")} images`, "soft"));
@@ -159,7 +166,7 @@
         for (let s = 0; s < 5; s += 1) {
           const [x, y] = [errors.by[a][5 * line + s], errors.by[b][5 * line + s]];
           const known = x !== null && y !== null;
-          const cell = make("td", known ? signed(x - y, 0) : "–", known ? (x > y ? "up" : "down") : "mean");
+          const cell = make("td", known ? signed(x - y, 0) : "–", !known ? "mean" : x > y ? "up" : x < y ? "down" : "");
           if (known) cell.style.setProperty("--e", String(Math.min(100, 2 * Math.abs(x - y))));
           if (known && Math.abs(x - y) > 35) cell.classList.add("dark");
           row.append(cell);

@@ -1,7 +1,8 @@
 """What the comparison page needs to test any two models: a few numbers a pair, never the records themselves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Context
 from types import MappingProxyType
 from typing import Any
 
@@ -14,11 +15,15 @@ from bench.board.site.view import Head, Row, is_mean
 from bench.folder.survey import Survey
 from bench.metrics.estimate import LEVEL
 from bench.metrics.paired import newcombe
+from bench.metrics.ranks import LEVEL as APART
 from bench.metrics.ranks import adjusted_p
 from bench.text import escape_unprintable
 
 NONE: Mapping[str, Any] = MappingProxyType({})
 Matrix = NDArray[np.float64]
+
+NOTHING = 1e-12
+"""A difference of means that is none: what rounding leaves of equal ones, as the ranks' test has it."""
 
 
 def payload(
@@ -31,7 +36,7 @@ def payload(
     """Write as JSON the models, each column's values and pairs, the corruption errors by suite and model, and the
     pictures on which models differ (`looked_at`, by column)."""
     return {
-        "level": 1 - LEVEL,
+        "level": APART,
         "pictures": dict(looked_at),
         "models": [{"name": escape_unprintable(row.model), "page": row.page} for row in rows],
         "columns": [_column(found, head, rows, index) for index, head in enumerate(heads)],
@@ -59,7 +64,9 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
     ranks have it.
 
     `place` says where a model stands in the triangles: row i of one holds i entries. Differences are whole numbers of
-    10^-`digits`, in the column's unit.
+    10^-`digits`, in the column's unit; `fine` has those that would read 0 there, with digits of their own. `sign` is
+    1 where the later model's number is higher, `better` 1 where the later model is told to be better and -1 where the
+    earlier is: both of what was not rounded.
     """
     shares = shares_of(found, head.column)
     names = list(shares.columns)
@@ -70,15 +77,35 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
     binary = bool(np.isin(values, (0.0, 1.0)).all())
     difference, low, high = _intervals(values, binary=binary)
     scale = 10**digits * (100.0 if metric_of(head.column).unit == "share" else 1.0)
-    tests = {"difference": difference, "low": low, "high": high}
+    tests = {name: _triangle(m) for name, m in {"difference": difference, "low": low, "high": high}.items()}
+    holm, signs = _triangle(adjusted_p(values)), [_sign(value) for value in tests["difference"]]
+    better = -1 if head.lower_is_better else 1
     return {
         "place": place,
         "n": len(values),
         "digits": digits,
-        "holm": [_floor(p) for p in _triangle(adjusted_p(values))],
-        **{name: [_whole(scale * value) for value in _triangle(matrix)] for name, matrix in tests.items()},
+        "holm": [shown_p(p) for p in holm],
+        "sign": signs,
+        "better": [better * sign if p < APART else 0 for sign, p in zip(signs, holm, strict=True)],
+        "fine": _fine(list(zip(*tests.values(), strict=True)), signs, scale, digits),
+        **{name: [_whole(scale * value) for value in ends] for name, ends in tests.items()},
         **(_alone(values) if binary else {}),
     }
+
+
+def _sign(difference: float) -> int:
+    """1, -1, or 0 for what rounding leaves of no difference."""
+    return 0 if not abs(difference) > NOTHING else 1 if difference > 0 else -1
+
+
+def _fine(ends: Sequence[Sequence[float]], signs: Sequence[int], scale: float, digits: int) -> dict[int, list[int | None]]:
+    """Differences that are not 0 and would read so: place -> digits, difference, low, high."""
+    found = {}
+    for at, (three, sign) in enumerate(zip(ends, signs, strict=True)):
+        if sign and round(scale * three[0]) == 0:
+            more = math.ceil(-math.log10(abs(scale * three[0])))  # a first digit of 1 to 9 before the point
+            found[at] = [digits + more, *(_whole(scale * 10**more * value) for value in three)]
+    return found
 
 
 def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix]:
@@ -113,12 +140,15 @@ def _whole(value: float) -> int | None:
     return round(value) if math.isfinite(value) else None
 
 
-def _floor(p: float) -> float | None:
-    """Three digits that are never more than p, so that one below a level stays below it."""
+def shown_p(p: float) -> float | None:
+    """Three digits or more that are never less than p, and on the same side of the level."""
     if not math.isfinite(p) or p <= 0:
         return None if not math.isfinite(p) else 0.0
-    step = 10.0 ** (math.floor(math.log10(p)) - 2)
-    return float(f"{math.floor(p / step) * step:.3g}") if step > 0 else 0.0
+    for digits in range(3, 17):
+        up = float(format(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(repr(p)), "g"))
+        if (up < APART) == (p < APART):
+            return up
+    return p
 
 
 def _spread(values: Matrix) -> Matrix:
@@ -142,6 +172,6 @@ def _errors(maps: dict[str, list[HeatMap]], rows: list[Row]) -> dict[str, dict[s
             names = [name for name, _, _ in heat.rows]
             entry = found.setdefault(heat.suite, {"names": names, "by": {}})
             if entry["names"] == names:
-                values = [round(v, 1) if math.isfinite(v) else None for _, errors, _ in heat.rows for v in errors]
+                values = [round(v, 3) if math.isfinite(v) else None for _, errors, _ in heat.rows for v in errors]
                 entry["by"][index] = values
     return found
