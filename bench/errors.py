@@ -9,6 +9,7 @@
     └── MissingError             5  data or weights are absent or did not verify
         ├── DataError            5  a data set: wrong root, wrong layout, wrong count
         └── StoreError           5  a results folder that cannot be read or written
+            └── NoResultsError   5  nothing is measured in it yet
 
 ``model_zoo`` has its own small tree (`model_zoo.errors`), which `bench.cli` maps onto the same exit codes.
 Every message names the thing, what was expected, what was found and the next command to type.
@@ -64,3 +65,7 @@ class DataError(MissingError):
 
 class StoreError(MissingError):
     """A results folder cannot be read or written."""
+
+
+class NoResultsError(StoreError):
+    """A results folder in which nothing is measured yet."""

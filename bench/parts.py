@@ -114,6 +114,11 @@ class CellFiles:
                 incomplete[UnitKey(int(match[1]), int(match[2]))] = name
         return cls(parts, {unit: name for unit, name in incomplete.items() if unit not in parts}, frozenset(names))
 
+    @property
+    def in_order(self) -> list[tuple[UnitKey, str]]:
+        """The parts by their first image."""
+        return sorted(self.parts.items(), key=lambda item: (item[0].start, item[0].stop))
+
 
 def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
     """Names of the cell's parts by unit; the first by name where two drivers wrote the same unit."""

@@ -82,6 +82,14 @@ class Store:
             raise StoreError(f"cannot list {self.address}/{prefix}: {error}") from error
         return sorted(Path(name).name for name in found if not Path(name).name.startswith("."))
 
+    def changed(self, prefix: str) -> int | None:
+        """When an object directly under `prefix` came, went or was replaced last, in ns since 1970; None where that is
+        not told. Of an object that is written over in place, as this store never does, nothing is seen."""
+        try:
+            return Path(_folder(self.local, prefix)).stat().st_mtime_ns if self.local is not None else None
+        except OSError:
+            return None
+
     def remove(self, key: str) -> None:
         """Delete the object under `key`, if it is there. Raises `StoreError` if it cannot be deleted."""
         try:

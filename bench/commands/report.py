@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.commands.results import OUTSIDE
 from bench.errors import UsageError
+from bench.text import counted
 
 USUAL = ""
 """Stands for `--serve` without a port."""
@@ -31,6 +32,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         metavar="DIR",
         help="attacked pictures to show, as `bench run --keep-adversarial` left them (default where the runs say)",
     )
+    add(
+        "--figures",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="a page of the papers' figures, with their data (default; they take some seconds)",
+    )
     add("--single-file", action="store_true", help="style and script in each page, to send one alone")
     add(
         "--serve",
@@ -43,19 +50,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from bench.board.report import report, site_options
+    from bench.board.report import report
 
     told = {
         name: getattr(arguments, name)
-        for name in ("title", "outside", "thumbnails", "data", "single_file", "adversarial")
+        for name in ("title", "outside", "thumbnails", "data", "single_file", "adversarial", "figures")
     }
     if arguments.serve is not None:
-        from bench.board.live.server import serve
-
-        serve(arguments.dir, _port(arguments.serve), site_options(**told))
+        report(arguments.dir, serve=True, port=_port(arguments.serve), **told)
         return 0
     written = report(arguments.dir, arguments.out, **told)
-    print(f"{written[0]} and {len(written) - 1} more pages; open it in a browser, no server is needed")
+    print(f"{written[0]} and {counted(len(written) - 1, 'more page')}; open it in a browser, no server is needed")
     return 0
 
 

@@ -4,23 +4,17 @@ measured."""
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from bench.engine.part import Part
 from bench.engine.plan import Plan, PlanEntry, Unit
 from bench.engine.work import WorkQueue
 from bench.errors import UsageError
 from bench.metrics.accuracy import outcomes
-from bench.metrics.told import Rule, TellRule, find_rule, in_common
+from bench.metrics.sequential import Values
+from bench.metrics.told import TellRule, find_rule, is_enough
 from bench.options import RunOptions
 from bench.parts import BadPart, part_names, read_part
 from bench.store import Store
 from bench.suites.base import Suite
-
-Seen = dict[int, NDArray[np.float64]]
-"""Outcomes of a cell's images by the start of their unit: 1 right, 0 wrong, NaN not scored."""
 
 
 def check_stoppable(suites: Iterable[Suite], plan: Plan, options: RunOptions) -> None:
@@ -63,13 +57,13 @@ class Stopping:
         self.rules = {i: rule for i, e in plan.cells.items() if (rule := find_rule(e.cell.subset))}
         self.partners = {i: _partner(plan, i) for i, rule in self.rules.items() if isinstance(rule, TellRule)}
         self.totals = {cell_id: entry.images for cell_id, entry in plan.cells.items()}
-        self.seen: dict[str, Seen] = {cell_id: {} for cell_id in self.rules}
+        self.seen: dict[str, dict[int, Values]] = {cell_id: {} for cell_id in self.rules}
         self.stopped: set[str] = set()
         for cell_id in self.rules:
             for key, name in part_names(store, cell_id).items():
                 part = read_part(store, cell_id, name)
                 if not isinstance(part, BadPart):
-                    self.seen[cell_id][key.start] = hits(part)
+                    self.seen[cell_id][key.start] = outcomes(part)
         for cell_id in self.rules:
             self._judge(cell_id)
 
@@ -79,39 +73,14 @@ class Stopping:
         cells = [cell.id for _, cell in unit.cells if cell.id in self.rules]
         for (_, cell), part in zip(unit.cells, parts, strict=True):
             if cell.id in self.rules:
-                self.seen[cell.id][unit.key.start] = hits(part.records)
+                self.seen[cell.id][unit.key.start] = outcomes(part.records)
         for cell_id in cells:
             self._judge(cell_id)
         return queue.leave_out(self.stopped) if len(self.stopped) > before else Counter()
 
     def _judge(self, cell_id: str) -> None:
-        """Stop the cell, or both of a pair, if what was seen in order meets the rule."""
-        rule, partner = self.rules[cell_id], self.partners.get(cell_id)
-        mine = self.seen[cell_id]
-        if isinstance(rule, TellRule):
-            if partner and told(rule, mine, self.seen[partner], self.totals[cell_id]):
-                self.stopped |= {cell_id, partner}
-        elif mine and known(rule, mine, self.totals[cell_id]):
-            self.stopped.add(cell_id)
-
-
-def known(rule: Rule, mine: Seen, total: int) -> bool:
-    """Whether a cell's own outcomes meet a rule of one model."""
-    values = np.concatenate([own for _, own in sorted(mine.items())])
-    return not isinstance(rule, TellRule) and rule.met(values[~np.isnan(values)], total)
-
-
-def told(rule: TellRule, mine: Seen, other: Seen, total: int) -> bool:
-    """Whether what was seen of both meets the rule."""
-    pairs = list(_pairs(mine, other))
-    return bool(pairs) and rule.met(*in_common(*map(np.concatenate, zip(*pairs, strict=True))), total)
-
-
-def _pairs(mine: Seen, other: Seen) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    for start in sorted(mine.keys() & other.keys()):
-        yield mine[start], other[start]
-
-
-def hits(records: pa.Table) -> NDArray[np.float64]:
-    """1 for each image that was classified rightly, 0 for one that was not, NaN for one not scored, in order."""
-    return outcomes(records)
+        """Stop the cell, or both of a pair, if what was seen meets the rule."""
+        partner = self.partners.get(cell_id)
+        other = self.seen[partner] if partner else {}
+        if is_enough(self.rules[cell_id], self.seen[cell_id], other, self.totals[cell_id]):
+            self.stopped |= {cell_id} | ({partner} if partner else set())

@@ -5,7 +5,9 @@ DIR/MODEL/CONDITION/0-100.csv          one row a picture of that unit
 DIR/MODEL/CLEAN CONDITION/IMAGE.png    the same picture before the attack, as the model saw it
 """
 
+import re
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pandas as pd
 from bench.condition import Condition
 from bench.errors import UsageError
 from bench.files import file_name
+from bench.store import Store
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,43 @@ class KeptPictures:
         """The folder of the pictures with which an attacked condition began."""
         return self.of(model, str(replace(Condition.parse(condition), attack=None, probes=())))
 
+    @classmethod
+    def told_by_a_run(cls, text: str | None, results: str | Path) -> "KeptPictures | None":
+        """The folder that a `run.json` names, if it lies within the results folder or where we stand, without links:
+        who made the results may have named any folder of this machine. None else."""
+        found = cls.parse(text)
+        for base in (Path(results), Path()) if found else ():
+            inside = (base / found.folder).absolute()  # type: ignore[union-attr]
+            try:
+                place = inside.relative_to(base.absolute())
+                plain = ".." not in place.parts and inside.resolve() == base.resolve() / place
+            except (ValueError, OSError):
+                continue
+            if plain and place.parts and inside.is_dir():
+                return replace(found, folder=inside)  # type: ignore[type-var]
+        return None
+
     def table(self, model: str, condition: str) -> pd.DataFrame:
         """One row a picture, in the set's order; empty where none was kept. Of a picture that several runs attacked
-        the latest row, as its file is the latest's."""
-        paths = sorted(self.of(model, condition).glob("*-*.csv"), key=lambda p: (p.stat().st_mtime_ns, p.name))
-        tables = [pd.read_csv(path, dtype={"image_id": str}).assign(start=_start(path)) for path in paths]
+        the latest row, as its file is the latest's. Raises `StoreError` where a link would have to be followed."""
+        store, key = Store(self.folder), self.of(model, condition).relative_to(self.folder).as_posix()
+        names = [name for name in store.names(key) if _TABLE.fullmatch(name)]
+        names.sort(key=lambda name: ((self.folder / key / name).lstat().st_mtime_ns, name))
+        read = {name: pd.read_csv(BytesIO(store.get(f"{key}/{name}")), dtype={"image_id": str}) for name in names}
+        tables = [table.assign(start=_start(name)) for name, table in read.items()]
         if not tables:
             return pd.DataFrame()
         latest = pd.concat(tables, ignore_index=True).drop_duplicates("image_id", keep="last")
         return latest.sort_values("start", kind="stable", ignore_index=True).drop(columns="start")
 
+    def picture(self, folder: Path, image_id: str) -> bytes:
+        """The PNG file of an image in `of` or `before` some condition. Raises `StoreError` as `table` does."""
+        return Store(self.folder).get((folder.relative_to(self.folder) / f"{file_name(image_id)}.png").as_posix())
 
-def _start(table: Path) -> int:
+
+_TABLE = re.compile(r"\d+-\d+\.csv")
+
+
+def _start(table: str) -> int:
     """The first place in the set of a unit's table, which its name begins with."""
-    return int(table.name.partition("-")[0])
+    return int(table.partition("-")[0])

@@ -1,21 +1,19 @@
 """A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from bench.diagnostics.table import SCHEMA
-from bench.errors import StoreError
+from bench.errors import NoResultsError, StoreError
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
-from bench.metrics.accuracy import in_order, outcomes
-from bench.metrics.told import TellRule, find_rule, in_common
+from bench.metrics.accuracy import outcomes
+from bench.metrics.told import Seen, TellRule, find_rule, is_enough
 from bench.options import RunOptions
 from bench.parts import BadPart, CellFiles, read_cell, read_measurement, read_part
 from bench.record import RECORD_SCHEMA, Cell, misfit
@@ -80,7 +78,7 @@ class ResultsFolder:
             raise StoreError(self.problems[0])
         self.labels = labels(map(self._key, self.cells.values()), read_known_models(self.store))
         if not self.cells:
-            raise StoreError(
+            raise NoResultsError(
                 f"{address}: no results here (expected cells/ and runs/); "
                 f"`bench run --model MODEL --suite SUITE --out {address}` makes some"
             )
@@ -137,8 +135,9 @@ class ResultsFolder:
         measured: list[pd.DataFrame] = []
         problems: list[str] = []
         position = 0
+        starts: list[int] = []
         files = CellFiles.of(self.store, cell_id)
-        for unit, name in sorted(files.parts.items(), key=lambda item: item[0].start):
+        for unit, name in files.in_order:
             part = read_part(self.store, cell_id, name)
             if isinstance(part, BadPart):
                 problems.append(f"{part.key}: {part.problem}")
@@ -154,6 +153,7 @@ class ResultsFolder:
                 problems.append(f"cells/{cell_id}/{name}: other columns than the unit before it")
             else:
                 tables.append(part)
+                starts.append(unit.start)
                 measured += [] if measurement is None else [_frame(measurement)]
                 position = unit.stop
         records = pa.concat_tables(tables).combine_chunks() if tables else _NOTHING
@@ -164,7 +164,9 @@ class ResultsFolder:
             self.cells[cell_id] = cell
             if records.column("content").null_count == len(records):  # nothing but generated pictures
                 problems += self._drawn_unlike(cell, sample)
-        if len(records) < cell.protocol.images and not self._stopped(cell_id, records):
+        if len(records) < cell.protocol.images and not self._stopped(
+            cell_id, dict(zip(starts, map(outcomes, tables), strict=True))
+        ):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
         if RELIABILITY in files.names:
@@ -183,41 +185,23 @@ class ResultsFolder:
                 "versions of Python's packages or on another kind of machine; measure one of them again"
             )
 
-    def _stopped(self, cell_id: str, records: pa.Table) -> bool:
-        """Whether the cell's own rule says that these records are enough."""
+    def _stopped(self, cell_id: str, seen: Seen) -> bool:
+        """Whether the cell's own rule says that these outcomes are enough."""
         cell = self.cells[cell_id]
         rule = find_rule(cell.subset)
-        if rule is None or not len(records):
-            return False
-        if not isinstance(rule, TellRule):
-            return rule.met(in_order(records), cell.protocol.images)
-        other = self.partner(cell_id)
-        theirs = self._outcomes(other) if other else np.zeros(0)
-        return rule.met(*in_common(outcomes(records), theirs), cell.protocol.images)
+        other = self.partner(cell_id) if isinstance(rule, TellRule) else None
+        return is_enough(rule, seen, self._outcomes(other) if other else {}, cell.protocol.images)
 
     def partner(self, cell_id: str) -> str | None:
         """The other cell of a run that was to tell two models apart; None where there is none."""
-        mine = self.cells[cell_id]
-        for manifest in self.manifests.values():
-            cells = {entry.cell for entry in manifest.entries}
-            if cell_id not in cells:
-                continue
-            for other in sorted(cells - {cell_id}):
-                found = self.cells.get(other)
-                if found and (found.subset, found.protocol.condition) == (mine.subset, mine.protocol.condition):
-                    return other
-        return None
+        plans = (manifest.entries for manifest in self.manifests.values())
+        return partner_of(cell_id, plans, self.cells)
 
-    def _outcomes(self, cell_id: str) -> NDArray[np.float64]:
-        """The outcomes of a cell's sound units, in order, up to the first that is lacking."""
-        found, position = list[NDArray[np.float64]](), 0
-        for unit, name in sorted(CellFiles.of(self.store, cell_id).parts.items(), key=lambda item: item[0].start):
-            part = read_part(self.store, cell_id, name)
-            if isinstance(part, BadPart) or unit.start != position:
-                break
-            found.append(outcomes(part))
-            position = unit.stop
-        return np.concatenate(found) if found else np.zeros(0)
+    def _outcomes(self, cell_id: str) -> Seen:
+        """The outcomes of a cell's sound units."""
+        parts = CellFiles.of(self.store, cell_id).parts
+        read = {unit.start: read_part(self.store, cell_id, name) for unit, name in parts.items()}
+        return {start: outcomes(part) for start, part in read.items() if not isinstance(part, BadPart)}
 
     def _unread(self, cell_id: str, files: CellFiles) -> Iterator[str]:
         """What could not be read for reasons that can pass."""
@@ -245,6 +229,18 @@ class ResultsFolder:
                     seen.add(key)
                     given = manifest.options
                     yield SuiteRun(suite, label, about, cells, run, version, given, about.name or model)
+
+
+def partner_of(cell_id: str, plans: Iterable[Iterable[RunEntry]], cells: Mapping[str, Cell]) -> str | None:
+    """The other cell of one of the `plans` that is to be told apart from this one; None where there is none."""
+    mine = cells[cell_id]
+    for entries in plans:
+        planned = {entry.cell for entry in entries}
+        for other in sorted(planned - {cell_id}) if cell_id in planned else ():
+            found = cells.get(other)
+            if found and (found.subset, found.protocol.condition) == (mine.subset, mine.protocol.condition):
+                return other
+    return None
 
 
 _NOTHING = RECORD_SCHEMA.empty_table()

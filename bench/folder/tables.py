@@ -12,10 +12,10 @@ import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.metrics.accuracy import accuracy, in_order
+from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
-from bench.metrics.told import find_rule
+from bench.metrics.told import find_rule, with_rule
 from bench.record import Protocol, digest
 from bench.sample import unlike
 from bench.suites.base import Suite
@@ -189,9 +189,7 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
 def _accuracy(cell: LoadedCell) -> Estimate:
     """The cell's accuracy, with the interval of the rule that stopped it if one did."""
     found, rule = accuracy(cell.table), find_rule(cell.cell.subset)
-    if rule is None:
-        return found
-    return rule.estimate(in_order(cell.table), cell.cell.protocol.images, found.unscored)
+    return with_rule(found, rule, lambda: {0: outcomes(cell.table)}, cell.cell.protocol.images)
 
 
 def _suite_rows(loaded: LoadedSuite) -> list[ResultRow]:

@@ -30,9 +30,13 @@ def right_and_scored(records: Records) -> tuple[NDArray[np.bool_], NDArray[np.bo
 def accuracy(records: Records) -> Estimate:
     """Share of scored images classified rightly, in [0, 1], with Wilson's interval."""
     right, scored = right_and_scored(records)
-    n, k = int(scored.sum()), int((right & scored).sum())
-    low, high = wilson(k, n)
-    return Estimate(k / n if n else float("nan"), low, high, n, len(records) - n)
+    return accuracy_of(int((right & scored).sum()), int(scored.sum()), len(records))
+
+
+def accuracy_of(right: int, scored: int, images: int) -> Estimate:
+    """The same of counts."""
+    low, high = wilson(right, scored)
+    return Estimate(right / scored if scored else float("nan"), low, high, scored, images - scored)
 
 
 def in_order(records: Records) -> NDArray[np.float64]:

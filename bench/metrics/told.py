@@ -7,6 +7,7 @@ the betting sequence of `bench.metrics.sequential`, and says the difference of t
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -64,6 +65,32 @@ class TellRule:
 
 Rule = StopRule | TellRule
 """What may stop a measurement before its last image."""
+
+
+Seen = Mapping[int, Values]
+"""Outcomes of a cell's images by the start of their unit: 1 right, 0 wrong, NaN not scored. Units come in any order,
+and some may be lacking: what has no start in common is of unlike images."""
+
+
+def is_enough(rule: Rule | None, mine: Seen, other: Seen, total: int) -> bool:
+    """Whether what was seen of a cell meets its rule; `other` is what was seen of the model from which a `TellRule` is
+    to tell it."""
+    if isinstance(rule, TellRule):
+        starts = sorted(mine.keys() & other.keys())
+        both = [np.concatenate([seen[start] for start in starts]) for seen in (mine, other)] if starts else []
+        return bool(both) and rule.met(*in_common(*both), total)
+    return rule is not None and bool(mine) and rule.met(scored(mine), total)
+
+
+def with_rule(found: Estimate, rule: Rule | None, seen: Callable[[], Seen], total: int) -> Estimate:
+    """The accuracy `found` of a cell, with the interval of the rule that may have stopped it if there is one."""
+    return found if rule is None else rule.estimate(scored(seen()), total, found.unscored)
+
+
+def scored(seen: Seen) -> Values:
+    """The outcomes of the scored images, in order."""
+    values = np.concatenate([np.zeros(0), *(own for _, own in sorted(seen.items()))])
+    return np.asarray(values[~np.isnan(values)])
 
 
 def find_rule(subset: str) -> Rule | None:

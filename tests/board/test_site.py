@@ -4,6 +4,8 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+import struct
 import zlib
 from base64 import b64decode, b64encode
 from hashlib import sha256
@@ -20,11 +22,11 @@ from statsmodels.stats.multitest import multipletests
 
 import bench
 from bench.board.leaderboard import make_board
-from bench.board.site.build import SiteOptions, write_site
+from bench.board.site.build import SiteOptions, render_site, write_site
 from bench.board.site.charts import curves, heat_map, scatter
 from bench.board.site.command import repeat
 from bench.board.site.differing import differing
-from bench.board.site.files import packed
+from bench.board.site.files import packed, webp
 from bench.board.site.findings import findings
 from bench.board.site.pairs import payload, shown_p
 from bench.board.site.view import figure, heads, page_names, parameters, rows
@@ -288,6 +290,47 @@ def test_pages_of_models_that_are_gone_go_and_others_files_stay(tmp_path: Path) 
         write_site(tmp_path / "b", tmp_path / "file")
 
 
+OTHERS = ("assets/site.css", "assets/site.js", "index.html", "compare.html", "published.html", "models/a.html")
+
+
+@pytest.mark.parametrize("path", [*OTHERS, "assets/figures/a-layers.webp"])
+def test_somebody_else_s_file_is_never_written_over(path: str, tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
+    mine = tmp_path / "s" / path
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    site = render_site(tmp_path / "r", SiteOptions())
+    site.picture("assets/figures/a-layers.webp", webp(Image.new("RGB", (8, 8))), page="models/a.html")
+    with pytest.raises(UsageError, match=rf"{path} is not of `bench report`, and stays as it is"):
+        site.save(tmp_path / "s")
+    assert [p for p in (tmp_path / "s").rglob("*") if p.is_file()] == [mine]  # nothing else was written either
+    assert mine.read_text() == "mine"
+
+
+def test_a_link_in_the_site_s_folder_is_not_written_through(tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
+    write_site(tmp_path / "r", tmp_path / "s")
+    outside = (tmp_path / "s" / "index.html").rename(tmp_path / "outside.html")
+    before = outside.read_bytes()
+    (tmp_path / "s" / "index.html").symlink_to(outside)
+    with pytest.raises(UsageError, match=r"index\.html is not of"):
+        write_site(tmp_path / "r", tmp_path / "s")
+    assert outside.read_bytes() == before
+
+
+def test_figures_that_are_gone_go_and_others_pictures_stay(tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
+    site = render_site(tmp_path / "r", SiteOptions())
+    site.picture("assets/figures/gone-layers.webp", webp(Image.new("RGB", (8, 8))), page="models/a.html")
+    site.save(tmp_path / "s")
+    figures = tmp_path / "s" / "assets" / "figures"
+    Image.new("RGB", (8, 8)).save(figures / "mine.webp")
+    (tmp_path / "s" / "assets" / "site.txt").write_text("mine")
+    write_site(tmp_path / "r", tmp_path / "s", SiteOptions(single_file=True))
+    assert [p.name for p in figures.iterdir()] == ["mine.webp"]
+    assert sorted(p.name for p in figures.parent.iterdir()) == ["figures", "site.txt"]  # style and script went
+
+
 def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewhere(tmp_path: Path) -> None:
     data = write_pictures(tmp_path / "data", ("n01440764", "n02123045"), 4)
     bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "r", quiet=True)
@@ -302,27 +345,130 @@ def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewher
     assert "Worst pictures" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
 
 
-def test_attacked_pictures_stand_side_by_side_with_what_was_added(tmp_path: Path) -> None:
-    kept, out = tmp_path / "kept", tmp_path / "r"
-    run = f"run --model tiny_std --suite pgd --eps 8/255 --steps 3 --limit 8 --reliability 0 --quiet --out {out}"
-    assert main([*run.split(), "--keep-adversarial", str(kept)]) == 0
-    page = Page(write_site(out, tmp_path / "s")[-1])
-    table = KeptPictures(kept).table(
-        "tiny_std", next(c for c in bench.records(out)["condition"].unique() if "pgd" in c)
-    )
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder `r` whose run left its attacked pictures in `r/kept`."""
+    folder = tmp_path_factory.mktemp("attacked")
+    run = f"run --model tiny_std --suite pgd --eps 8/255 --steps 3 --limit 8 --reliability 0 --quiet --out {folder}/r"
+    assert main([*run.split(), "--keep-adversarial", str(folder / "r" / "kept")]) == 0
+    return folder
+
+
+def kept_table(attacked: Path) -> tuple[KeptPictures, str, pd.DataFrame]:
+    """What was kept, under which condition, and the table of it."""
+    kept = KeptPictures(attacked / "r" / "kept")
+    condition = next(c for c in bench.records(attacked / "r")["condition"].unique() if "pgd" in c)
+    return kept, condition, kept.table("tiny_std", condition)
+
+
+def test_attacked_pictures_stand_side_by_side_with_what_was_added(attacked: Path, tmp_path: Path) -> None:
+    page = Page(write_site(attacked / "r", tmp_path / "s")[-1])
+    kept, condition, table = kept_table(attacked)
     broken = table[table["broken_by"].notna() & (table["broken_by"] != "clean")]
     shown = broken["image_id"].head(6)
     assert page.values("alt")[::3] == [f"{name} before the attack" for name in shown]
-    sources = [uri for uri in page.values("src") if uri.startswith("data:")]
-    pictures = [np.asarray(Image.open(BytesIO(b64decode(uri.partition(",")[2])))).astype(int) for uri in sources]
-    assert np.abs(pictures[1] - pictures[0]).max() <= 8 + 30  # WebP is not exact
-    assert np.abs(pictures[2] - 128).max() > 100
     assert f"of {len(table)} kept pictures, {len(broken)} were right and became wrong" in " ".join(page.text.split())
-    for picture in kept.rglob("*.png"):
-        picture.write_bytes(b"cut off")
-    assert "What the attack did" not in Page(write_site(out, tmp_path / "s")[-1]).text
+    sources = iter(uri for uri in page.values("src") if uri.startswith("data:"))
+    for image_id in shown:
+        folders = (kept.before("tiny_std", condition), kept.of("tiny_std", condition))
+        before, after = (
+            np.asarray(Image.open(folder / f"{image_id}.png").convert("RGB")).astype(int) for folder in folders
+        )
+        assert np.abs(after - before).max() == 8
+        for pixels in (before, after, (128 + 16 * (after - before)).clip(0, 255)):
+            encoded = BytesIO()
+            Image.fromarray(pixels.astype(np.uint8)).save(encoded, "WEBP", quality=80)
+            assert next(sources) == "data:image/webp;base64," + b64encode(encoded.getvalue()).decode()
     elsewhere = SiteOptions(kept=KeptPictures(tmp_path))
-    assert "What the attack did" not in Page(write_site(out, tmp_path / "s", elsewhere)[-1]).text
+    assert "What the attack did" not in Page(write_site(attacked / "r", tmp_path / "s", elsewhere)[-1]).text
+
+
+def bomb() -> bytes:
+    """A PNG file of some hundred bytes that says it is 60,000 pixels wide and high."""
+    small = BytesIO()
+    Image.new("RGB", (1, 1)).save(small, "PNG")
+    data = bytearray(small.getvalue())
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+def large() -> bytes:
+    """A PNG file that is wider than any model's input."""
+    data = BytesIO()
+    Image.new("RGB", (5000, 1)).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"cut off", b"", bomb(), large()], ids=["cut", "empty", "bomb", "large"])
+def test_a_damaged_attacked_picture_costs_the_pictures_alone(content: bytes, attacked: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(attacked / "r", tmp_path / "r")
+    for picture in copy.rglob("*.png"):
+        picture.write_bytes(content)
+    page = Page(write_site(copy, tmp_path / "s")[-1])
+    assert "What the attack did" not in page.text
+    assert "Reported against measured" in page.text
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "",
+        "a,b\n1,2\n",
+        "image_id,broken_by,label,prediction\nx,pgd,no,number\n",
+        "image_id,broken_by,label,prediction\n,pgd,,\n",
+    ],
+)
+def test_a_table_of_kept_pictures_that_is_none_costs_the_pictures_alone(
+    table: str, attacked: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(attacked / "r", tmp_path / "r")
+    (file,) = copy.rglob("0-8.csv")
+    file.write_text(table)
+    assert "What the attack did" not in Page(write_site(copy, tmp_path / "s")[-1]).text
+
+
+def test_a_results_folder_s_run_leads_to_no_other_folder(
+    attacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it may have named any folder of this machine, straight, by `..`, or through a link."""
+    copy = shutil.copytree(attacked / "r", tmp_path / "r")
+    private = (copy / "kept").rename(tmp_path / "private")
+    (copy / "link").symlink_to(private)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def shows(told: str) -> bool:
+        for file in copy.glob("runs/*/run.json"):
+            manifest = json.loads(file.read_text())
+            manifest["given"]["keep_adversarial"] = told
+            file.write_text(json.dumps(manifest))
+        return "What the attack did" in Page(write_site(copy, tmp_path / "s")[-1]).text
+
+    for told in (str(private), "../private", str(copy / ".." / "private"), "link", str(copy / "link"), ".", "/"):
+        assert KeptPictures.told_by_a_run(told, copy) is None
+    assert not shows(str(private))
+    shutil.copytree(private, tmp_path / "here" / "kept")
+    assert shows("kept")  # where the run was started
+    (condition,) = (tmp_path / "here" / "kept" / "tiny_std").glob("*pgd*")
+    moved = condition.rename(tmp_path / "moved")
+    condition.symlink_to(moved)
+    assert not shows("kept")  # a link further down
+    chosen = SiteOptions(kept=KeptPictures(private))  # what the reader names is the reader's own
+    assert "What the attack did" in Page(write_site(copy, tmp_path / "s", chosen)[-1]).text
+
+
+def test_a_picture_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "data", ("n01440764", "n02123045"), 4)
+    bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "r", quiet=True)
+    records = bench.records(tmp_path / "r")
+    worst = records[records["prediction"] != records["label"]].sort_values("margin")["image_id"].head(3).tolist()
+    (broken,) = data.rglob(f"{Path(worst[1]).name}*")
+    size = broken.stat().st_size
+    broken.write_bytes(b"\xff\xd8" + b"0" * (size - 2))
+    page = Page(write_site(tmp_path / "r", tmp_path / "s", SiteOptions(thumbnails=3, roots=DataRoots({}, data)))[-1])
+    assert page.values("alt") == [worst[0], worst[2]]
+    assert f"cannot be read here: {worst[1]}" in page.text
 
 
 def test_the_command_says_what_changes_a_number_and_is_safe_to_paste() -> None:

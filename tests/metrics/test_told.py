@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.metrics.sequential import betting_interval
-from bench.metrics.told import TellRule, difference_interval, difference_p, find_rule, in_common
+from bench.metrics.told import TellRule, difference_interval, difference_p, find_rule, in_common, is_enough
 
 
 def pair(total: int, only_a: float, only_b: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,3 +74,15 @@ def test_a_models_own_interval_is_the_sequence_that_does_best_at_five_points() -
     found = TellRule("A and B", Fraction(1)).estimate(values[:700], 2000, unscored=2)
     assert (found.low, found.high) == betting_interval(values[:700], 2000, 0.05)
     assert (found.value, found.n, found.unscored) == (pytest.approx(values[:700].mean()), 700, 2)
+
+
+def test_units_are_held_against_those_of_the_same_images_whatever_is_lacking() -> None:
+    """Of three units the first is alike; of the others each model has one: side by side these would tell them apart."""
+    rule, half = TellRule("a and b", Fraction(1)), np.repeat([1.0, 0.0], 50)
+    mine = {200: np.ones(100), 0: half}
+    other = {0: half, 100: np.zeros(100)}
+    assert rule.met(np.concatenate([half, np.ones(100)]), np.concatenate([half, np.zeros(100)]), 1000)
+    assert not is_enough(rule, mine, other, 1000)
+    assert is_enough(rule, mine, other | {200: np.zeros(100)}, 1000)
+    assert not is_enough(rule, mine, {}, 1000)
+    assert not is_enough(None, mine, other, 1000)

@@ -1,23 +1,24 @@
 """Serves the site on 127.0.0.1 alone, and makes its pages anew while runs go on."""
 
+import contextlib
 import json
+import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from bench.board.live.watch import Watch
-from bench.board.site.build import SiteOptions, write_site
+from bench.board.live.watch import NOTHING, Watch
+from bench.board.site.build import SiteOptions, render_site
 from bench.board.site.files import LIVE, SiteFiles
-from bench.errors import BenchError, StoreError, UsageError
+from bench.errors import BenchError, NoResultsError, StoreError, UsageError
 from bench.text import escape_unprintable
 
 HOST = "127.0.0.1"
@@ -40,65 +41,69 @@ HEADERS = {
 
 
 class LiveSite:
-    """The site's files in memory, by path: nothing else can be asked for."""
+    """The site's files in memory, by path: nothing else can be asked for. What goes wrong is told on the live page,
+    and does not end it."""
 
     def __init__(self, directory: str | Path, options: SiteOptions) -> None:
         self.directory, self.options = directory, replace(options, live=True, single_file=False)
         self.watch, self.lock, self.ended = Watch(directory), threading.Lock(), threading.Event()
-        self.files: dict[str, bytes] = {}
-        self.version, self.built, self.took, self.looked = 0, -1, 0.0, 0.0
-        self.state: dict[str, Any] = {}
-        self.problem = ""
-        with tempfile.TemporaryDirectory() as scratch:
-            site = SiteFiles(Path(scratch), {"title": options.title, "folder": Path(directory).name}, live=True)
-            site.page("live.html", "live.html")
-            site.finish()
-            self.alone = _read(Path(scratch))
+        self.files: Mapping[str, bytes] = {}
+        self.version, self.built, self.took, self.looked = 0, -1, 0.0, -EVERY
+        self.state = NOTHING
+        self.unread = self.unbuilt = ""
+        site = SiteFiles({"title": options.title, "folder": Path(directory).name}, live=True)
+        site.page("live.html", "live.html")
+        self.alone = site.finished()
 
     def look(self) -> bytes:
-        """What the live page shows, as JSON."""
+        """What the live page shows, as JSON: of the last look that went well, with what went wrong since."""
         with self.lock:
             if time.monotonic() - self.looked >= EVERY:
-                self.state, self.looked = self.watch.look(), time.monotonic()
-            problems = [*self.state["problems"], *filter(None, [escape_unprintable(self.problem)])]
+                try:
+                    self.state, self.unread = self.watch.look(), ""
+                except Exception as error:  # whatever it is, the page says so and looks again
+                    self.unread = f"{self.directory} cannot be read, and is tried again: {_told(error)}"
+                self.looked = time.monotonic()
+            problems = [*filter(None, (self.unread, self.unbuilt)), *self.state["problems"]]
             return json.dumps(self.state | {"version": self.version, "problems": problems}).encode()
 
     def build(self) -> None:
-        """Make the pages anew, if the folder holds anything new."""
+        """Make the pages anew, if the folder holds anything new; after a fault again, whether it does or not."""
         self.look()
-        signature = self.watch.signature()
-        if signature == self.built:
+        with self.lock:
+            revision = self.watch.revision
+        if revision == self.built:
             return
         started = time.monotonic()
         try:
-            with tempfile.TemporaryDirectory() as scratch:
-                write_site(self.directory, scratch, self.options)
-                self.files, self.problem = _read(Path(scratch)), ""
-        except StoreError as error:  # nothing is there yet
-            self.problem = str(error) if self.files else ""
-        self.built, self.took = signature, time.monotonic() - started
-        self.version += bool(self.files)
+            self.files = render_site(self.directory, self.options).finished()
+            self.version += 1
+            self.built, self.unbuilt = revision, ""
+        except NoResultsError:
+            self.built, self.unbuilt = revision, ""
+        except Exception as error:  # whatever it is, the page says so and building goes on
+            self.unbuilt = f"the pages could not be made, and are tried again: {_told(error)}"
+        self.took = time.monotonic() - started
 
     def keep_building(self) -> None:
         """Build until `ended`, at rest for three times as long as building takes."""
         while not self.ended.is_set():
-            try:
-                self.build()
-            except (BenchError, OSError, ValueError) as error:
-                self.problem = str(error)
+            self.build()
             self.ended.wait(max(EVERY, 3 * self.took))
 
     def find(self, path: str) -> bytes | None:
         """The content of a path; the live page stands for the leaderboard until there is one."""
         if path == "/state.json":
             return self.look()
-        name = path.removeprefix("/") or ("index.html" if self.files else "live.html")
-        return self.files.get(name, self.alone.get(name))
+        files = self.files
+        name = path.removeprefix("/") or ("index.html" if files else "live.html")
+        return files.get(name, self.alone.get(name))
 
 
-def _read(folder: Path) -> dict[str, bytes]:
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+def _told(error: Exception) -> str:
+    """An error in one line; of one that nobody raised on purpose with its kind."""
+    text = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+    return escape_unprintable(" ".join(text.split()))
 
 
 def _handler(site: LiveSite, names: Callable[[], set[str]]) -> type[BaseHTTPRequestHandler]:
@@ -129,7 +134,8 @@ def _handler(site: LiveSite, names: Callable[[], set[str]]) -> type[BaseHTTPRequ
                 self.send_header(name, value)
             self.end_headers()
             if body:
-                self.wfile.write(found)
+                with contextlib.suppress(ConnectionError, TimeoutError):  # who asked has gone
+                    self.wfile.write(found)
 
         def version_string(self) -> str:
             return "bench"
@@ -151,7 +157,8 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
     site = LiveSite(directory, options or SiteOptions())
     server = _listening(site, port)
     address = f"http://{HOST}:{server.server_address[1]}/"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sent in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sent, signal.default_int_handler)
     builder = threading.Thread(target=site.keep_building, daemon=True)
     builder.start()
     print(f"{address} shows {directory} as it grows, to this machine alone; Ctrl-C ends it", flush=True)
@@ -160,10 +167,12 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
             webbrowser.open(address)
         server.serve_forever()
     except KeyboardInterrupt:
-        print("ended; nothing was changed")
+        print("ended; nothing was changed", flush=True)
     finally:
         server.server_close()
         site.ended.set()
+        for sent in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sent, lambda *_: os._exit(130))  # asked again while the last pages are being made
         builder.join()  # an interpreter that ends under a thread of a library's own aborts
 
 

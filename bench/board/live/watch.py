@@ -1,46 +1,40 @@
 """What a results folder says of the runs that go on in it: read from the folder, never from a run's process."""
 
-import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from bench.board.live.cell import LiveCell
+from bench.board.live.pace import Pace
 from bench.board.site.view import figure
-from bench.errors import BenchError
+from bench.errors import StoreError
+from bench.folder.reader import partner_of
 from bench.manifest import RunEntry, read_manifest
-from bench.metrics.accuracy import accuracy, in_order
-from bench.metrics.estimate import Estimate
-from bench.metrics.sequential import StopRule
-from bench.parts import BadPart, part_names, read_cell, read_part
+from bench.metrics.told import TellRule
 from bench.store import Store
 from bench.text import counted, escape_unprintable
 
-WINDOW = 300.0
-"""Seconds over which throughput is measured."""
+SETTLED = 2_000_000_000
+"""Nanoseconds after which the time of a change tells every later one: clocks of file systems tick a few times a
+second."""
 
-QUIET = 120.0
-"""Seconds without a new part after which a run that is not complete may have stopped, unless parts came as slowly."""
+MOST = 500
+"""Numbers that are shown at once."""
 
-
-@dataclass
-class LiveCell:
-    """A cell so far: `images` are planned, `finished` says when each part was stored and its size."""
-
-    entry: RunEntry
-    images: int
-    parts: dict[str, pd.DataFrame] = field(default_factory=dict)
-    finished: list[tuple[float, int]] = field(default_factory=list)
-    rule: StopRule | None = None
-    problem: str = ""
-
-    @property
-    def measured(self) -> int:
-        """Images that are done."""
-        return sum(count for _, count in self.finished)
+NOTHING: dict[str, Any] = {
+    "runs": 0,
+    "planned": 0,
+    "done": 0,
+    "rate": None,
+    "left": None,
+    "state": "nothing is planned here yet",
+    "problems": [],
+    "numbers": [],
+    "more": 0,
+}
+"""What is seen of an empty folder."""
 
 
 @dataclass(frozen=True)
@@ -55,75 +49,94 @@ class LiveNumber:
     high: str
     n: str
     of: str
-    done: float
     left: float
     width: float
     note: str
 
 
 class Watch:
-    """Looks at a folder again and again; what was read once is not read again."""
+    """Looks at a folder again and again; what was read once is not read again. `revision` grows with each change that
+    a page would show."""
 
     def __init__(self, directory: str | Path) -> None:
-        self.store = Store(directory)
+        self.store, self.pace = Store(directory), Pace()
         self.cells: dict[str, LiveCell] = {}
-        self.runs: set[str] = set()
+        self.plans: dict[str, tuple[RunEntry, ...]] = {}
         self.problems: dict[str, str] = {}
+        self.models: list[str] = []
+        self.revision = 0
+        self._stamps: dict[str, int] = {}
 
     def look(self) -> dict[str, Any]:
-        """Progress, throughput in images a second, seconds left, and every number so far; ready for JSON."""
+        """Progress, throughput in images a second, seconds left, and the numbers so far; ready for JSON. Raises
+        `StoreError` where the folder cannot be read."""
         self._read_runs()
-        for cell_id, cell in self.cells.items():
-            if cell.measured < cell.images:
-                self._read_parts(cell_id, cell)
+        changed = [cell_id for cell_id, cell in self.cells.items() if self._read(cell_id, cell)]
+        for cell_id in changed:
+            self._judge(cell_id)
+        self.revision += bool(changed)
         planned = sum(cell.images for cell in self.cells.values())
-        done = sum(self._counted(cell) for cell in self.cells.values())
-        rate, quiet = self._rate()
+        done = sum(cell.done for cell in self.cells.values())
+        rate = self.pace.rate if done < planned else None
+        problems = [*self.problems.values(), *(text for cell in self.cells.values() for text in cell.problems)]
+        shown = sorted(self.cells.values(), key=lambda cell: cell.complete or not cell.measured)  # what is at work
         return {
-            "runs": len(self.runs),
+            "runs": len(self.plans),
             "planned": planned,
             "done": done,
-            "rate": rate if done < planned else None,
-            "left": (planned - done) / rate if rate and done < planned else None,
-            "state": self._state(planned, done, quiet),
-            "problems": [escape_unprintable(text) for text in self.problems.values()],
-            "numbers": [asdict(number) for number in self._numbers()],
+            "rate": rate,
+            "left": (planned - done) / rate if rate else None,
+            "state": self._state(),
+            "problems": [escape_unprintable(text) for text in problems],
+            "numbers": [asdict(_number(cell)) for cell in shown[:MOST]],
+            "more": max(0, len(shown) - MOST),
         }
 
-    def signature(self) -> int:
-        """Changes when there is something new to show."""
-        return sum(len(cell.finished) for cell in self.cells.values()) + len(self.runs)
-
     def _read_runs(self) -> None:
-        for run in self.store.names("runs"):
-            if run in self.runs or "run.json" not in self.store.names(f"runs/{run}"):
+        """The plans of all runs, each read once; of damaged ones what is wrong, as long as it is."""
+        names, problems = self.store.names("runs"), {}
+        plans = {run: plan for run, plan in self.plans.items() if run in names}
+        for run in names:
+            if run in plans or "run.json" not in self.store.names(f"runs/{run}"):
                 continue
             try:
-                manifest = read_manifest(self.store, run)
-            except BenchError as error:
-                self.problems[run] = str(error)
-                continue
-            self.problems.pop(run, None)
-            self.runs.add(run)
-            for entry in manifest.entries:
-                self.cells.setdefault(entry.cell, LiveCell(entry, entry.images))
+                plans[run] = read_manifest(self.store, run).entries
+            except StoreError as error:
+                problems[run] = str(error)
+        models = self.store.names("models")
+        if (plans, problems, models) != (self.plans, self.problems, self.models):
+            self.revision += 1
+            self.plans, self.problems, self.models = plans, problems, models
+            entries = {entry.cell: entry for entry in self._entries()}
+            self.cells = {cell_id: self.cells.get(cell_id, LiveCell(entry)) for cell_id, entry in entries.items()}
 
-    def _read_parts(self, cell_id: str, cell: LiveCell) -> None:
-        for unit, name in part_names(self.store, cell_id).items():
-            if name in cell.parts:
-                continue
-            part = read_part(self.store, cell_id, name)
-            if isinstance(part, BadPart):
-                self.problems[part.key] = f"{part.key}: {part.problem}"
-                continue
-            cell.parts[name] = part.replace_schema_metadata().to_pandas()
-            cell.finished.append((self._time(cell_id, name), unit.stop - unit.start))
-        if cell.parts and cell.rule is None:
-            try:
-                found = read_cell(self.store, cell_id)
-                cell.rule, cell.images = StopRule.find(found.subset), cell.images or found.protocol.images
-            except BenchError as error:
-                self.problems[cell_id] = str(error)
+    def _entries(self) -> Iterator[RunEntry]:
+        return (entry for plan in self.plans.values() for entry in plan)
+
+    def _read(self, cell_id: str, cell: LiveCell) -> bool:
+        """Read a cell anew if its folder has changed; whether anything did that a page shows."""
+        stamp = self.store.changed(f"cells/{cell_id}")
+        if stamp is None and self.store.local is None and cell.complete:
+            return False  # elsewhere each listing is a request
+        if stamp is not None and stamp == self._stamps.get(cell_id) and not cell.problems:
+            return False
+        if stamp is not None and time.time_ns() - stamp > SETTLED:
+            self._stamps[cell_id] = stamp
+        before = _shown(cell)
+        found = cell.read(self.store)
+        self.pace.note([(self._time(cell_id, cell.parts[unit].name), cell.parts[unit].images) for unit in found])
+        return before != _shown(cell)
+
+    def _judge(self, cell_id: str) -> None:
+        """See whether a rule has stopped the cell, and with it the one that it is to be told from."""
+        cell = self.cells[cell_id]
+        other = None
+        if isinstance(cell.rule, TellRule):
+            known = {name: found.cell for name, found in self.cells.items() if found.cell}
+            other = self.cells.get(partner_of(cell_id, self.plans.values(), known) or "")
+        cell.judge(other)
+        if other:
+            other.judge(cell)
 
     def _time(self, cell_id: str, name: str) -> float:
         """When a part was stored; elsewhere than on a disk, when it was first seen."""
@@ -132,73 +145,49 @@ class Watch:
         except OSError:
             return time.time()
 
-    def _rate(self) -> tuple[float | None, float]:
-        """Images a second over the last minutes, and seconds since the last part."""
-        now = time.time()
-        finished = sorted(one for cell in self.cells.values() for one in cell.finished)
-        if not finished:
-            return None, 0.0
-        last = finished[-1][0]
-        recent = [one for one in finished if one[0] >= last - WINDOW]
-        span = last - recent[0][0]
-        images = sum(count for when, count in recent if when > recent[0][0])
-        return (images / span if span > 0 else None), now - last
-
-    def _longest_gap(self) -> float:
-        times = sorted(when for cell in self.cells.values() for when, _ in cell.finished)
-        return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
-
-    @staticmethod
-    def _counted(cell: LiveCell) -> int:
-        """What counts as done: all of a cell whose own rule has stopped it."""
-        if cell.rule and cell.parts and cell.rule.met(in_order(pd.concat(cell.parts.values())), cell.images):
-            return cell.images
-        return min(cell.measured, cell.images)
-
-    def _state(self, planned: int, done: int, quiet: float) -> str:
+    def _state(self) -> str:
         if not self.cells:
-            return "nothing is planned here yet"
-        if done >= planned:
+            return str(NOTHING["state"])
+        if all(cell.complete for cell in self.cells.values()):
             return f"complete: {counted(len(self.cells), 'condition')} measured"
-        if quiet > max(QUIET, 4 * self._longest_gap()):
+        if quiet := self.pace.quiet(time.time()):
             return f"nothing new for {quiet / 60:.0f} minutes: the run may have stopped; its command continues it"
-        return "measuring"
-
-    def _numbers(self) -> Iterator[LiveNumber]:
-        for cell in self.cells.values():
-            records = pd.concat(cell.parts.values(), ignore_index=True) if cell.parts else pd.DataFrame()
-            found = _estimate(cell, records) if len(records) else Estimate(float("nan"), float("nan"), float("nan"), 0)
-            whole = self._counted(cell) >= cell.images
-            low, high = (0.0 if end != end else 100 * end for end in (found.low, found.high))
-            yield LiveNumber(
-                escape_unprintable(cell.entry.model),
-                escape_unprintable(cell.entry.suite),
-                escape_unprintable(cell.entry.condition),
-                figure(100 * found.value),
-                figure(100 * found.low),
-                figure(100 * found.high),
-                f"{found.n:,}",
-                f"{cell.images:,}",
-                round(100 * min(cell.measured, cell.images) / cell.images, 1) if cell.images else 0.0,
-                round(low, 1),
-                round(max(high - low, 0.6), 1) if found.n else 0.0,
-                _note(cell, found, whole),
-            )
+        return "measuring" if self.pace.last else "planned, nothing is measured yet"
 
 
-def _estimate(cell: LiveCell, records: pd.DataFrame) -> Estimate:
-    found = accuracy(records)
-    return found if cell.rule is None else cell.rule.estimate(in_order(records), cell.images, found.unscored)
+def _shown(cell: LiveCell) -> tuple[object, ...]:
+    """What a page shows of a cell."""
+    return {unit: part.name for unit, part in cell.parts.items()}, cell.verdict, cell.problems
 
 
-def _note(cell: LiveCell, found: Estimate, whole: bool) -> str:
-    """What keeps a number from being final."""
-    unread = f"{found.unscored} unreadable" if found.unscored else ""
-    if whole:
-        return unread or ("stopped by --until" if cell.measured < cell.images else "")
-    if not cell.measured:
-        return "not begun"
-    way = (
-        "of the whole set, valid at any time" if cell.rule else "of the pictures so far, in the set's order: not final"
+def _number(cell: LiveCell) -> LiveNumber:
+    found = cell.estimate
+    low, high = (0.0 if end != end else 100 * end for end in (found.low, found.high))
+    return LiveNumber(
+        escape_unprintable(cell.entry.model),
+        escape_unprintable(cell.entry.suite),
+        escape_unprintable(cell.entry.condition),
+        figure(100 * found.value),
+        figure(100 * found.low),
+        figure(100 * found.high),
+        f"{found.n:,}",
+        f"{cell.images:,}",
+        round(low, 1),
+        round(max(high - low, 0.6), 1) if found.n else 0.0,
+        ", ".join(filter(None, _notes(cell, found.unscored))),
     )
-    return ", ".join(filter(None, (way, unread)))
+
+
+def _notes(cell: LiveCell, unscored: int) -> Iterator[str]:
+    """What keeps a number from being final, and what is known against it."""
+    if cell.complete:
+        yield "stopped by its rule" if cell.measured < cell.images else ""
+    elif not cell.measured:
+        yield "not begun"
+    elif cell.rule:
+        yield "of the whole set, valid at any time"
+    else:
+        yield "of the pictures so far, in the set's order: not final"
+    yield f"{unscored} unreadable" if unscored else ""
+    if cell.verdict.level not in ("", "reliable"):
+        yield f"{cell.verdict.level}: {escape_unprintable(cell.verdict.reasons)}"

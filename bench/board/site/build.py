@@ -27,7 +27,8 @@ from bench.published.table import Published, published_table
 class SiteOptions:
     """What a report may contain besides the results. `thumbnails` pictures a model, read from `roots`; `single_file`
     puts style and script into each page, so that one can be sent alone; `kept` is where attacked pictures lie, None
-    for where the runs left them; `live` makes pages for `bench report --serve`."""
+    for where the runs left them; `live` makes pages for `bench report --serve`; `figures`
+    adds a page of the papers' figures."""
 
     title: str = "Robust ImageNet leaderboard"
     outside: Sequence[Published] = ()
@@ -36,21 +37,26 @@ class SiteOptions:
     single_file: bool = False
     kept: KeptPictures | None = None
     live: bool = False
+    figures: bool = False
 
 
 def write_site(directory: str | Path, out: str | Path, options: SiteOptions | None = None) -> list[Path]:
     """Render the results folder `directory` into `out` and return its pages, the leaderboard first.
 
     Raises `StoreError` for a folder without results or with a damaged description, `UsageError` where `out` cannot be
-    a folder.
+    a folder, or has somebody else's file where one of the site would stand; nothing is written then.
     """
-    options = options or SiteOptions()
+    return render_site(directory, options or SiteOptions()).save(Path(out))
+
+
+def render_site(directory: str | Path, options: SiteOptions) -> SiteFiles:
+    """Make the site in memory. Raises as `write_site`."""
     board = make_board(survey(directory), options.outside)
     columns = heads(board)
     models = rows(board, columns)
     pages = _model_pages(board, columns, models)
     frame = {"title": options.title, "folder": Path(directory).name}
-    site = SiteFiles(Path(out), frame, single_file=options.single_file, live=options.live)
+    site = SiteFiles(frame, single_file=options.single_file, live=options.live)
     first = deciding(board.columns)
     common = {"heads": columns, "groups": groups(columns), "rows": models, "notes": board.notes, "first": first}
     site.page("index.html", "index.html", scatter=scatter(columns, models), **common)
@@ -63,8 +69,7 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     diagnoses = read(board.survey.folder)
     for page in pages:
         _write_model(site, page, board, columns, diagnoses.get(page.row.model), options)
-    site.finish()
-    return site.written
+    return site
 
 
 def _write_model(

@@ -2,7 +2,10 @@
 
 import base64
 import hashlib
+import io
 import json
+import os
+import secrets
 import shlex
 import zlib
 from datetime import UTC, datetime
@@ -13,10 +16,12 @@ from typing import Any
 import jinja2
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
+from PIL import Image
+from PIL.ExifTags import Base
 
 from bench.board.site.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, kind_of, short
 from bench.errors import UsageError
-from bench.text import escape_unprintable
+from bench.text import counted, escape_unprintable
 
 LARGE = 500_000
 """Characters of JSON from which on it is packed."""
@@ -30,6 +35,17 @@ STYLE, SCRIPT = "assets/site.css", "assets/site.js"
 MARK = '<meta name="generator" content="bench report">'
 """What tells a page of ours, which may be removed when its model is gone, from anybody else's file."""
 
+SHARED_MARK = "/* Made by bench report. */"
+"""The same in style and script."""
+
+PICTURE_MARK = "Made by bench report."
+"""The same in a picture, as the software that made it."""
+
+MARKS = tuple(mark.encode() for mark in (MARK, SHARED_MARK, PICTURE_MARK))
+
+REMOVED = ("models/*.html", "figures/*.html", "assets/figures/*.webp", "assets/site.*")
+"""What is removed where the site has it no longer, if it is the site's own."""
+
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"
 """What every page forbids: all that is not in it or in the site itself. `file:` is the site opened from a disk, where
 not every browser takes `'self'` for it."""
@@ -41,11 +57,10 @@ LIVE = f"{SHARED}; connect-src 'self'"
 
 
 class SiteFiles:
-    """Writes the pages of one site under `out`, and the style and script that they share."""
+    """The pages of one site, and the style, script and pictures that they share, in memory until they are saved."""
 
-    def __init__(self, out: Path, frame: dict[str, Any], *, single_file: bool = False, live: bool = False) -> None:
-        self.out, self.templates, self.written = out, environment(), list[Path]()
-        self.pictures: set[Path] = set()
+    def __init__(self, frame: dict[str, Any], *, single_file: bool = False, live: bool = False) -> None:
+        self.templates, self.pages, self.contents = environment(), list[str](), dict[str, bytes]()
         style, script = _joined(STYLES), _joined(SCRIPTS)
         self.frame: dict[str, Any] = frame | {
             "mark": MARK,
@@ -63,35 +78,72 @@ class SiteFiles:
     def page(self, path: str, template: str, **values: Any) -> None:
         """Render `template` to `path`."""
         root = "../" * path.count("/")
-        self._put(path, self.templates.get_template(template).render(root=root, **self.frame, **values))
-        self.written.append(self.out / path)
+        text = self.templates.get_template(template).render(root=root, **self.frame, **values)
+        self.contents[path] = text.encode("utf-8", "replace")
+        self.pages.append(path)
 
     def picture(self, path: str, data: bytes, *, page: str) -> str:
         """The address, seen from `page`, of a WebP picture: a file of the site, or the picture itself."""
         if not self.shared:
             return "data:image/webp;base64," + base64.b64encode(data).decode()
-        self._put(path, data)
-        self.pictures.add(self.out / path)
+        self.contents[path] = data
         return "../" * page.count("/") + path
 
-    def finish(self) -> None:
-        """Write what pages share, and remove what an earlier report left of models that are no longer there."""
-        for path, text in self.shared.items():
-            self._put(path, text)
-        for page in (self.out / "models").glob("*.html"):
-            if page not in self.written and MARK in page.read_text(encoding="utf-8", errors="replace")[:2000]:
-                page.unlink()
-        for picture in (self.out / "assets" / "figures").glob("*.webp"):
-            if picture not in self.pictures:
-                picture.unlink()
+    def finished(self) -> dict[str, bytes]:
+        """Every file of the site by its path."""
+        return self.contents | {path: f"{SHARED_MARK}\n{text}".encode() for path, text in self.shared.items()}
 
-    def _put(self, path: str, content: str | bytes) -> None:
-        target = self.out / path
+    def save(self, out: Path) -> list[Path]:
+        """Write them under `out`, and remove what an earlier report left there of models that are no longer there;
+        returns the pages. Raises `UsageError` where somebody else's file stands in the place of one."""
+        files = self.finished()
+        if foreign := [path for path in files if not _may_be_replaced(out / path)]:
+            more = f" and {counted(len(foreign) - 1, 'more file')}" if len(foreign) > 1 else ""
+            raise UsageError(
+                f"--out {out}: {foreign[0]}{more} is not of `bench report`, and stays as it is; move it away, or name "
+                "another folder"
+            )
+        for path, content in files.items():
+            _put(out, path, content)
+        for old in (old for pattern in REMOVED for old in out.glob(pattern)):
+            if old.relative_to(out).as_posix() not in files and old.is_file() and _may_be_replaced(old):
+                old.unlink()
+        return [out / path for path in self.pages]
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether nothing stands there, or a file that carries the mark of this site's."""
+    if not os.path.lexists(path):
+        return True
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(2000)
+        file.seek(max(0, path.stat().st_size - 2000))
+        return any(mark in part for mark in MARKS for part in (start, file.read()))
+
+
+def _put(out: Path, path: str, content: bytes) -> None:
+    """Write it whole or not at all."""
+    target = out / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
-        except OSError as error:
-            raise UsageError(f"--out {self.out}: cannot write {target}: {error.strerror or error}") from error
+            part.write_bytes(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot write {target}: {error.strerror or error}") from error
+
+
+def webp(picture: Image.Image) -> bytes:
+    """A picture as WebP that carries the mark of this site."""
+    told, buffer = Image.Exif(), io.BytesIO()
+    told[Base.Software] = PICTURE_MARK
+    picture.save(buffer, "WEBP", quality=80, exif=told.tobytes())
+    return buffer.getvalue()
 
 
 def packed(data: Any) -> tuple[str, bool]:

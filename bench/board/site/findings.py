@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
+from bench.board.site.files import webp
 from bench.board.site.view import figure
 from bench.diagnosis import edge_figures, figures
 from bench.diagnosis.findings import DiagnosticFinding
@@ -88,9 +90,15 @@ def drawn(diagnosis: Diagnosis) -> Iterator[DiagnosisFigure]:
         wanted = name not in ("smoothness", "margin") or diagnosis.cells.get(name)
         figure = draw() if wanted else None
         if figure is not None:
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 80})
-            yield DiagnosisFigure(name, title, buffer.getvalue())
+            yield DiagnosisFigure(name, title, drawn_picture(figure))
+
+
+def drawn_picture(figure: Figure) -> bytes:
+    """A figure as WebP."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    with Image.open(buffer) as picture:
+        return webp(picture.convert("RGB"))
 
 
 def _finding(label: str, row: Mapping[Any, Any], suite: str) -> FindingView:

@@ -98,7 +98,9 @@ def _sign(difference: float) -> int:
     return 0 if not abs(difference) > NOTHING else 1 if difference > 0 else -1
 
 
-def _fine(ends: Sequence[Sequence[float]], signs: Sequence[int], scale: float, digits: int) -> dict[int, list[int | None]]:
+def _fine(
+    ends: Sequence[Sequence[float]], signs: Sequence[int], scale: float, digits: int
+) -> dict[int, list[int | None]]:
     """Differences that are not 0 and would read so: place -> digits, difference, low, high."""
     found = {}
     for at, (three, sign) in enumerate(zip(ends, signs, strict=True)):

@@ -4,17 +4,17 @@ import base64
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from bench.condition import Condition
+from bench.datasets.base import Dataset
+from bench.datasets.content import UnreadableError
 from bench.datasets.labels import class_names
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import BenchError
-from bench.files import file_name
 from bench.folder.kept import KeptPictures
 from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
@@ -61,14 +61,31 @@ class AttackedPictures:
     shown: list[AttackedPicture]
 
 
+FAULTS = (
+    BenchError,
+    UnreadableError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    Image.DecompressionBombError,
+)
+"""What pictures, and tables of them, that are gone, damaged or somebody else's raise; numbers stand without them."""
+
+LARGEST = 4096
+"""Pixels of the longer side of an attacked picture, at most."""
+
+
 def attacked_pictures(
     found: Survey, runs: list[SuiteRun], kept: KeptPictures | None, count: int
 ) -> AttackedPictures | None:
     """Those of the model's attack of the largest budget whose pictures are at hand; None where none are.
 
-    kept: where to look; None for where the model's own runs were told to leave them
+    kept: where to look; None for where the model's own runs were told to leave them, within reach of a results folder
+    that may be of anybody (`KeptPictures.told_by_a_run`)
     """
-    told = [(run, c, kept or _kept(run)) for run in runs for c in run.cells if Condition.parse(c).attack]
+    told = [(run, c, kept or _kept(run, found)) for run in runs for c in run.cells if Condition.parse(c).attack]
     for run, condition, where in sorted(told, key=lambda t: -float(Condition.parse(t[1]).attack.eps)):  # type: ignore[union-attr]
         if where is None or run.name != run.model:  # the folder cannot tell two models of one name apart
             continue
@@ -79,14 +96,15 @@ def attacked_pictures(
                 space = found.cell(run.cells[condition]).protocol.labels
                 shown = list(_attacked(where, run.name, condition, broken.head(count or ATTACKED), space))
                 return AttackedPictures(condition, len(table), len(broken), shown)
-        except (OSError, ValueError, KeyError):
-            continue  # gone, or of another version: the numbers stand without them
+        except FAULTS:
+            continue
     return None
 
 
-def _kept(run: SuiteRun) -> KeptPictures | None:
+def _kept(run: SuiteRun, found: Survey) -> KeptPictures | None:
     try:
-        return KeptPictures.parse(str(run.given.keep_adversarial)) if run.given and run.given.keep_adversarial else None
+        told = run.given.keep_adversarial if run.given else None
+        return KeptPictures.told_by_a_run(str(told), found.folder.store.address) if told else None
     except BenchError:
         return None
 
@@ -95,10 +113,8 @@ def _attacked(
     where: KeptPictures, model: str, condition: str, rows: pd.DataFrame, space: str
 ) -> Iterator[AttackedPicture]:
     for row in rows.to_dict("records"):
-        name = f"{file_name(row['image_id'])}.png"
-        before, after = (
-            _read(folder / name) for folder in (where.before(model, condition), where.of(model, condition))
-        )
+        folders = (where.before(model, condition), where.of(model, condition))
+        before, after = (_read(where.picture(folder, row["image_id"])) for folder in folders)
         change = after - before
         times = max(1, round(127 / max(1, np.abs(change).max())))
         yield AttackedPicture(
@@ -112,9 +128,11 @@ def _attacked(
         )
 
 
-def _read(path: Path) -> np.ndarray:
-    """`int [h, w, 3]`, 0 to 255."""
-    with Image.open(path, formats=["PNG"]) as picture:
+def _read(data: bytes) -> np.ndarray:
+    """`int [h, w, 3]`, 0 to 255. Raises `ValueError` for a picture that is larger than any model's input."""
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+        if max(picture.size) > LARGEST:
+            raise ValueError(f"{picture.size} pixels, where an attacked picture has {LARGEST} a side at most")
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
@@ -131,7 +149,7 @@ def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count:
             if plain and cell_id in found.folder.cells:
                 try:
                     return _of_cell(found.folder.load(cell_id).records, parsed.dataset, roots, count)
-                except (BenchError, KeyError):
+                except FAULTS:
                     continue  # the data are elsewhere, or of another version
     return []
 
@@ -143,7 +161,7 @@ def _of_cell(records: pd.DataFrame, dataset: str, roots: DataRoots, count: int) 
     worst = wrong.sort_values("margin").head(count)
     return [
         Thumbnail(
-            _uri(pictures.read(index[row["image_id"]])),
+            _uri_of(pictures, index[row["image_id"]]),
             row["image_id"],
             class_name(pictures.labels, row["label"]),
             class_name(pictures.labels, row["prediction"]),
@@ -167,11 +185,19 @@ def _uri(picture: Image.Image) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def _uri_of(pictures: Dataset, index: int) -> str:
+    """A picture of a data set; nothing of one that cannot be read, which costs no other."""
+    try:
+        return _uri(pictures.read(index))
+    except FAULTS:
+        return ""
+
+
 def small_pictures(dataset: str, names: Sequence[str], roots: DataRoots) -> list[str]:
     """The pictures of these image ids as data URIs; empty where the data are not at hand."""
     try:
         pictures = open_dataset(dataset, roots, "")
         index = {name: i for i, name in enumerate(pictures.ids)}
-        return [_uri(pictures.read(index[name])) for name in names]
-    except (BenchError, KeyError):
+        return [_uri_of(pictures, index[name]) for name in names]
+    except FAULTS:
         return []
