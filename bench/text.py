@@ -15,3 +15,8 @@ def escape_unprintable(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """A number with its noun: `1 image`, `2 images`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def were(count: int, noun: str) -> str:
+    """The same with its verb: `1 image was`, `2 images were`."""
+    return f"{counted(count, noun)} {'was' if count == 1 else 'were'}"

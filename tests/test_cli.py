@@ -1,9 +1,12 @@
 """The command line as people meet it: quick answers, nearest names, exit codes."""
 
 import json
+import os
+import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -141,11 +144,61 @@ def test_completion_knows_commands_options_and_names(shell: str, capsys: pytest.
         assert word in script
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-@pytest.mark.parametrize(
+COMPLETED = pytest.mark.parametrize(
     ("typed", "expected"),
     [("run --model tiny_sat_e", "tiny_sat_elu"), ("doc", "doctor"), ("run --suite imagenet-sk", "imagenet-sketch")],
 )
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+@COMPLETED
+def test_fish_completes(typed: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["completion", "fish"])
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    asked = f"source {tmp_path}/script; complete -C 'bench {typed}'"
+    done = subprocess.run(["fish", "--no-config", "-c", asked], capture_output=True, text=True, check=False)
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [expected], done.stderr
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+def test_zsh_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At a terminal of its own: zsh completes nowhere else."""
+    main(["completion", "zsh"])
+    (tmp_path / "_bench").write_text(capsys.readouterr().out)
+    ours, its = os.openpty()
+    started = subprocess.Popen(
+        ["zsh", "-f", "-i"],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        env=os.environ | {"TERM": "dumb"},
+    )
+    try:
+        os.write(ours, f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; echo re''ady\n".encode())
+        assert "ready" in said_until(ours, "ready")
+        os.write(ours, b"bench run --model tiny_sat_e\t")
+        assert "tiny_sat_elu" in said_until(ours, "tiny_sat_elu")
+        os.write(ours, b"--suite imagenet-sk\t")
+        assert "imagenet-sketch" in said_until(ours, "imagenet-sketch")
+    finally:
+        started.kill()
+        started.wait()
+        os.close(ours)
+        os.close(its)
+
+
+def said_until(terminal: int, expected: str, seconds: float = 60) -> str:
+    """What a terminal shows until it shows `expected`."""
+    said, end = "", time.monotonic() + seconds
+    while expected not in said and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            said += os.read(terminal, 65536).decode(errors="replace")
+    return said
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@COMPLETED
 def test_bash_completes(typed: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["completion", "bash"])
     (tmp_path / "script").write_text(capsys.readouterr().out)

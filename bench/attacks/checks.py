@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
+from bench.text import counted
 
 GRADIENT_RTOL = 3e-2
 """Largest change of a logit where gradients are asked for: other kernels may answer then, in half precision too."""
@@ -43,7 +44,7 @@ def check_eval(model: nn.Module) -> None:
     training = [name or "the model itself" for name, module in model.named_modules() if module.training]
     if training:
         raise UsageError(
-            f"the model must be in eval mode, found {len(training)} modules in training mode "
+            f"the model must be in eval mode, found {counted(len(training), 'module')} in training mode "
             f"({', '.join(training[:3])}): call model.eval()"
         )
 

@@ -23,6 +23,7 @@ from bench.attacks.network import frozen_if_copied
 from bench.attacks.overstatement import Overstatement, overstatement
 from bench.errors import UsageError
 from bench.metrics.estimate import wilson
+from bench.text import counted
 
 Level = Literal["reliable", "doubtful", "unreliable"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -136,7 +137,8 @@ class Reliability:
         if self.level != "reliable":
             return f"{self.level}, because {'; '.join(self.because)}"
         number = f"; {self.overstatement}" if self.overstatement else ""
-        return f"reliable: {len(self.findings)} checks on {self.images} images found nothing against it{number}"
+        checks = f"{counted(len(self.findings), 'check')} on {counted(self.images, 'image')}"
+        return f"reliable: {checks} found nothing against it{number}"
 
 
 def assess(

@@ -31,7 +31,7 @@ CLEAN = ("imagenet", "clean", "tiny")
 """Suites of plain clean accuracy."""
 
 DECIDING = ("autoattack", "robustbench-5k", "aa-fast", "pgd", "tiny-pgd", *CLEAN)
-"""The first of these that is measured puts the models in order."""
+"""The first of these that is measured for half of the models puts them in order."""
 
 
 def column_name(column: BoardColumn) -> str:
@@ -44,10 +44,14 @@ def metric_of(column: BoardColumn) -> Metric | Measure:
     return next(number for number in SUITES[column.suite].numbers if number.name == column.metric)
 
 
-def deciding(columns: list[BoardColumn]) -> BoardColumn | None:
-    """The column that puts the models in order; None where nothing is measured."""
+def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | None:
+    """The column that puts the models of a leaderboard in order: the first by `DECIDING` that half of them have, else
+    the one that most have; None where nothing is measured."""
+    counts = {column: int(frame[column_name(column)].notna().sum()) for column in columns}
     by_suite = {column.suite: column for column in reversed(columns)}
-    return next((by_suite[suite] for suite in (*DECIDING, *by_suite) if suite in by_suite), None)
+    ordered = [by_suite[suite] for suite in dict.fromkeys((*DECIDING, *by_suite)) if suite in by_suite]
+    enough = [column for column in ordered if 2 * counts[column] >= len(frame)]
+    return next(iter(enough), None) or max(ordered, key=lambda column: counts[column], default=None)
 
 
 def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:

@@ -107,7 +107,7 @@ def _doubts(found: Survey, column: BoardColumn) -> list[str]:
 
 def _in_order(frame: pd.DataFrame, columns: list[BoardColumn]) -> pd.DataFrame:
     """Best first by the deciding column; models that lack it last."""
-    column = deciding(columns)
+    column = deciding(columns, frame)
     if column is None:
         return frame
     order = [not metric_of(column).higher_is_better, True]

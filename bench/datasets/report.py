@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.text import counted
+
 SHOWN = 10
 """Names listed of each kind of problem."""
 
@@ -43,7 +45,7 @@ class DataReport:
             yield f"  sizes (width x height): {len(self.sizes)} different, most common {common}"
         yield from (f"  problem: {p}" for p in self.problems)
         yield from (f"  note: {n}" for n in self.notes)
-        yield "  healthy" if not self.problems else f"  {len(self.problems)} problems"
+        yield "  healthy" if not self.problems else f"  {counted(len(self.problems), 'problem')}"
 
 
 def some(names: list[str]) -> str:

@@ -20,6 +20,7 @@ from bench.engine.session import Session, Subject
 from bench.errors import UsageError
 from bench.store import Store
 from bench.suites.base import Setup
+from bench.text import counted
 from model_zoo.errors import OutputError
 from model_zoo.identity.model import probe_images
 
@@ -91,7 +92,8 @@ def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -
 def _refuse_training(model: nn.Module) -> None:
     training = [name or "the model itself" for name, module in model.named_modules() if module.training]
     if training:
-        raise UsageError(f"has {len(training)} modules in training mode ({', '.join(training[:3])}): call model.eval()")
+        modules = counted(len(training), "module")
+        raise UsageError(f"has {modules} in training mode ({', '.join(training[:3])}): call model.eval()")
 
 
 def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:

@@ -15,6 +15,7 @@ from bench.files import file_name
 from bench.folder.kept import KeptPictures
 from bench.safe_csv import to_csv
 from bench.suites.base import Setup
+from bench.text import counted
 
 
 def keep_pictures(
@@ -70,7 +71,7 @@ def told(kept: KeptPictures, cells: Sequence[tuple[str, str]]) -> Iterator[str]:
         wrong, png = table["prediction"] != table["label"], table["png_prediction"] != table["label"]
         before, after = table["distance"].max(), table["png_distance"].max()
         yield (
-            f"{folder}: {len(table)} pictures, {int(wrong.sum())} of them misclassified; rounded to 8 bits "
+            f"{folder}: {counted(len(table), 'picture')}, {int(wrong.sum())} of them misclassified; rounded to 8 bits "
             f"{int((wrong & ~png).sum())} of these are classified rightly again and {int((~wrong & png).sum())} others "
             f"no longer; the largest distance is {after:.5g} ({before:.5g} before)"
         )

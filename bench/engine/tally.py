@@ -7,6 +7,7 @@ from bench.engine.part import Part
 from bench.engine.plan import Unit
 from bench.engine.work import Done, Failed
 from bench.errors import IncompleteError
+from bench.text import counted, were
 
 SHOWN = 20
 """Failures that are listed."""
@@ -43,17 +44,18 @@ class Tally:
             return
         lines = [*self.planned, *self._failures(), *self._unread()]
         more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-        counts = f"{self.done} units are done and stored, not done"
+        counts = f"{counted(self.done, 'unit')} done and stored, not done"
         if self.given_up:
-            counts = f"{len(self.given_up)} units were given up, {self.done} are done and stored"
+            counts = f"{were(len(self.given_up), 'unit')} given up, {self.done} done and stored"
         listed = "\n  ".join([*lines[:SHOWN], *more])
         raise IncompleteError(f"{counts}: {listed}\nnext: fix the cause and rerun; only missing units run")
 
     def _failures(self) -> list[str]:
-        return list(dict.fromkeys(f"{f.work.name} after {f.attempt} attempts: {f.reason}" for f in self.given_up))
+        failed = [f"{f.work.name} after {counted(f.attempt, 'attempt')}: {f.reason}" for f in self.given_up]
+        return list(dict.fromkeys(failed))
 
     def _unread(self) -> list[str]:
         return [
-            f"{name}: {len(reasons)} pictures could not be read, which may pass: {reasons[0]}"
+            f"{name}: {counted(len(reasons), 'picture')} could not be read, which may pass: {reasons[0]}"
             for name, reasons in self.unread.items()
         ]

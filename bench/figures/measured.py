@@ -100,15 +100,23 @@ class Numbers:
     """Reads a results folder once.
 
     models: names to which figures are kept; empty for all
+    read: the folder and its table (`bench.results`), where they were read already, for the pages of a site
+    measured_only: whether figures that would show nothing but published numbers are left out, as on those pages
     passed_over: what `best` left out since it was last emptied, each with the reason
     traits: what the user says of models, by name, besides their cards
     """
 
     def __init__(
-        self, directory: str | Path, models: Iterable[str] = (), traits: Mapping[str, Traits] | None = None
+        self,
+        directory: str | Path,
+        models: Iterable[str] = (),
+        traits: Mapping[str, Traits] | None = None,
+        read: tuple[ResultsFolder, pd.DataFrame] | None = None,
     ) -> None:
         self.address = str(directory)
-        self.frame = results(directory)
+        self.frame = read[1] if read else results(directory)
+        self._read = read[0] if read else None
+        self.measured_only = read is not None
         self.asked = tuple(models)
         self.given = traits or {}
         self.passed_over: list[str] = []
@@ -123,7 +131,7 @@ class Numbers:
     @cached_property
     def folder(self) -> ResultsFolder:
         """The same folder, for figures of single images."""
-        return ResultsFolder(self.address)
+        return self._read or ResultsFolder(self.address)
 
     @cached_property
     def models(self) -> list[Facts]:

@@ -27,7 +27,8 @@ MOST_NUMBERS = 16
 
 @dataclass(frozen=True)
 class Series:
-    """Marks of one colour: x and y by their order, the interval of y, and names to write beside them.
+    """Marks of one colour: x and y by their order, the interval of y, and of x where it was measured too, and names to
+    write beside them.
 
     `index` chooses colour and marker, so that the same thing looks the same in both panels; by default its place.
     """
@@ -39,6 +40,7 @@ class Series:
     names: Sequence[str] = ()
     line: bool = False
     index: int | None = None
+    x_intervals: Sequence[tuple[float, float]] = ()
 
 
 def beside(
@@ -57,7 +59,7 @@ def beside(
 
     Raises `NotMeasuredError` where both are empty.
     """
-    if not measured and not published:
+    if not measured and (data.measured_only or not published):
         raise spec.missing(data)
     rows = max(_legend_rows(measured), _legend_rows(published))
     figure, axes = style.panels(2 if published else 1, height=2.9 + LEGEND_ROW * max(0, rows - 3))
@@ -78,7 +80,16 @@ def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: s
         if hollow:
             style.published(axes, one.x, one.y, label=one.label, index=index, line=one.line)
         else:
-            style.measured(axes, one.x, one.y, one.intervals, label=one.label, index=index, line=one.line)
+            style.measured(
+                axes,
+                one.x,
+                one.y,
+                one.intervals,
+                x_intervals=one.x_intervals,
+                label=one.label,
+                index=index,
+                line=one.line,
+            )
     axes.margins(x=0.08)
     if sum(len(one.names) for one in series) <= MOST_NAMES:
         for one in series:
@@ -166,7 +177,7 @@ def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None
 
 def of_column(
     label: str,
-    x: Sequence[float],
+    x: Sequence[float] | Column,
     column: Column,
     models: Sequence[str],
     *,
@@ -174,9 +185,19 @@ def of_column(
     line: bool = False,
     index: int | None = None,
 ) -> Series:
-    """The numbers of `models` in a column, with their intervals."""
+    """The numbers of `models` in a column, with their intervals; x may be another column's, with theirs."""
     numbers = [column.numbers[model] for model in models]
-    return Series(label, x, [n.value for n in numbers], [(n.low, n.high) for n in numbers], names, line, index)
+    across = [x.numbers[model] for model in models] if isinstance(x, Column) else []
+    return Series(
+        label,
+        [n.value for n in across] if isinstance(x, Column) else x,
+        [n.value for n in numbers],
+        [(n.low, n.high) for n in numbers],
+        names,
+        line,
+        index,
+        [(n.low, n.high) for n in across],
+    )
 
 
 def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], least: int = 2) -> "Figure":

@@ -109,14 +109,16 @@ def measured(
     y: Sequence[float],
     intervals: Sequence[tuple[float, float]] = (),
     *,
+    x_intervals: Sequence[tuple[float, float]] = (),
     label: str,
     index: int,
     line: bool = False,
 ) -> None:
-    """Filled marks, with intervals of y as bars."""
+    """Filled marks, with intervals of y, and of x where there are any, as bars."""
     axes.errorbar(
         x,
         y,
+        xerr=errors(x, x_intervals) if x_intervals else None,
         yerr=errors(y, intervals) if intervals else None,
         label=label,
         color=colour(index),
@@ -151,8 +153,13 @@ def published(
     )
 
 
+NOTED = "not measured"
+"""The id of a panel that says what it would show."""
+
+
 def note(axes: "Axes", text: str, characters: int = 44) -> None:
     """What a panel would show, and how to make it."""
+    axes.set_gid(NOTED)
     axes.text(
         0.5,
         0.5,

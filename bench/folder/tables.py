@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
@@ -146,22 +147,38 @@ def require_complete(frame: pd.DataFrame, address: str) -> None:
 
 
 def records(directory: str | Path) -> pd.DataFrame:
-    """One row per model, condition and image; `suite` is the first suite that wanted the condition."""
+    """One row per model, condition and image; `suite` is the first suite that wanted the condition.
+
+    Texts are categorical, classes and steps `Int32`, of which what was not scored, or is not told of a condition, is
+    `<NA>`, and numbers `float32`: 50,000 images under 75 conditions take 137 MB a model.
+    """
     folder = ResultsFolder(str(directory))
-    frames = []
+    tables = []
     seen = set()
     for wanted in folder.suite_runs():
         for condition, cell_id in wanted.cells.items():
             if cell_id in seen or cell_id not in folder.cells:
                 continue
             seen.add(cell_id)
-            frame = folder.load(cell_id).records
-            frame.insert(0, "model", wanted.model)
-            frame.insert(1, "suite", wanted.suite)
-            frame.insert(2, "condition", condition)
-            frame.insert(3, "protocol", folder.cells[cell_id].protocol.hash)
-            frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+            table = folder.load(cell_id).table.replace_schema_metadata()
+            about = (wanted.model, wanted.suite, condition, folder.cells[cell_id].protocol.hash)
+            tables.append(_described(table, dict(zip(ABOUT, about, strict=True))))
+    whole = pa.concat_tables(tables, promote_options="default").unify_dictionaries().combine_chunks()
+    frame: pd.DataFrame = whole.to_pandas(
+        types_mapper={pa.int32(): pd.Int32Dtype()}.get, split_blocks=True, self_destruct=True, use_threads=False
+    )
+    return frame
+
+
+ABOUT = ("model", "suite", "condition", "protocol")
+"""What a row of `records` says of its cell."""
+
+
+def _described(table: pa.Table, about: Mapping[str, str]) -> pa.Table:
+    """The records of a cell with what it is before them, each text once."""
+    texts = {name: pa.repeat(pa.scalar(text), len(table)) for name, text in about.items()}
+    columns = {**texts, **{name: table.column(name) for name in table.column_names}}
+    return pa.table({name: c.dictionary_encode() if pa.types.is_string(c.type) else c for name, c in columns.items()})
 
 
 def suite_protocol(protocols: Collection[Protocol]) -> str:

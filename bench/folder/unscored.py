@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from bench.folder.reader import ResultsFolder
+from bench.text import counted
 
 _PLACE = re.compile(r"(?:: |^)\S*[/\\]\S*(?:: )?")
 """The file's path in a reason, which differs from picture to picture."""
@@ -34,4 +35,5 @@ def _kind(reason: str) -> str:
 def _line(dataset: str, kind: str, images: dict[str, str], cells: int) -> str:
     first, reason = next(iter(images.items()))
     told = kind if kind == reason else f"{kind} ({reason})"
-    return f"not scored: {len(images)} pictures of {dataset}, in {cells} cells, {first} the first: {told}"
+    where = f"{counted(len(images), 'picture')} of {dataset}, in {counted(cells, 'cell')}"
+    return f"not scored: {where}, {first} the first: {told}"

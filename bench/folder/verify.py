@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.record import digest
-from bench.text import escape_unprintable
+from bench.text import counted, escape_unprintable
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,6 @@ def _doubled(loaded: LoadedCell) -> Iterator[str]:
     ids, images = loaded.records["image_id"], loaded.cell.protocol.images
     if (count := int(ids.duplicated().sum())) > 0:
         first = ids[ids.duplicated()].iloc[0]
-        yield f"{count} images have more than one record, {first} the first of them"
+        yield f"{counted(count, 'record')} too many of images that have one, {first} the first of them"
     if len(ids) > images:
-        yield f"{len(ids)} records of {images} images"
+        yield f"{counted(len(ids), 'record')} of {counted(images, 'image')}"

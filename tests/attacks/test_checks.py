@@ -27,7 +27,7 @@ def test_good_input_passes() -> None:
 def test_one_module_left_in_training_mode_is_named() -> None:
     model = net()
     model[2].train()
-    with pytest.raises(UsageError, match=r"1 modules in training mode \(2\): call model.eval\(\)"):
+    with pytest.raises(UsageError, match=r"1 module in training mode \(2\): call model.eval\(\)"):
         checks.check_call(model, IMAGES, LABELS, IDS)
 
 

@@ -23,7 +23,7 @@ from made_up import HOSTILE, write_folder
 
 import bench
 from bench.board.live.pace import KEPT, Pace
-from bench.board.live.server import EVERY, LiveSite, _listening
+from bench.board.live.server import EVERY, LiveSite, listening
 from bench.board.live.watch import Watch
 from bench.board.site.build import SiteOptions
 from bench.cli import main
@@ -43,7 +43,7 @@ from bench.verdict import Verdict, put_verdict
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveSite, int]]:
     site = LiveSite(write_folder(tmp_path_factory.mktemp("results"), n=20), SiteOptions())
     site.build()
-    server = _listening(site, 0)
+    server = listening(site, 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield site, server.server_address[1]
     server.shutdown()

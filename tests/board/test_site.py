@@ -35,6 +35,7 @@ from bench.datasets.table import DataRoots
 from bench.errors import StoreError, UsageError
 from bench.folder.kept import KeptPictures
 from bench.folder.survey import survey
+from bench.metrics.estimate import wilson
 from bench.metrics.paired import compare
 from bench.options import RunOptions
 from bench.testing import fake_model, write_pictures, write_results
@@ -321,8 +322,11 @@ def test_a_link_in_the_site_s_folder_is_not_written_through(tmp_path: Path) -> N
 def test_figures_that_are_gone_go_and_others_pictures_stay(tmp_path: Path) -> None:
     write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
     site = render_site(tmp_path / "r", SiteOptions())
-    site.picture("assets/figures/gone-layers.webp", webp(Image.new("RGB", (8, 8))), page="models/a.html")
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    site.picture("assets/figures/gone-layers.webp", webp(Image.fromarray(noise)), page="models/a.html")
     site.save(tmp_path / "s")
+    assert (tmp_path / "s" / "assets" / "figures" / "gone-layers.webp").stat().st_size > 4000  # as a real one
+    site.save(tmp_path / "s")  # its own may be replaced
     figures = tmp_path / "s" / "assets" / "figures"
     Image.new("RGB", (8, 8)).save(figures / "mine.webp")
     (tmp_path / "s" / "assets" / "site.txt").write_text("mine")
@@ -562,6 +566,43 @@ def test_figures_as_people_read_them() -> None:
 
 def test_the_command_writes_the_site(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(results), "--out", str(tmp_path), "--title", "Ours & <theirs>"]) == 0
-    assert "index.html and 6 more pages" in capsys.readouterr().out
+    assert "index.html and 7 more pages" in capsys.readouterr().out
     assert "Ours & <theirs>" in Page(tmp_path / "index.html").text
     assert main(["report", str(results), "--out", str(tmp_path), "--thumbnails", "-1"]) == 2
+
+
+PGD_TINY = "tiny/pgd-linf-eps8_255-k20-a1_255-r1-untargeted"
+
+
+def test_the_papers_figures_stand_on_a_page_with_their_data_and_commands(tmp_path: Path) -> None:
+    accuracies = {"tiny_at": (0.9, 0.4), "tiny_sat_silu": (0.92, 0.5)}
+    for seed, (name, (clean, robust)) in enumerate(accuracies.items()):
+        write_results(tmp_path / "r", name, {"tiny-pgd": {"tiny/clean": clean, PGD_TINY: robust}}, n=50, seed=seed)
+    written = write_site(tmp_path / "r", tmp_path / "s", SiteOptions(figures=True))
+    page = Page(tmp_path / "s" / "figures.html")
+    assert tmp_path / "s" / "figures.html" in written
+    assert "sat-activation-scatter" in page.values("id")
+    text = " ".join(page.text.split())
+    for label, (clean, robust) in zip(("ReLU", "SILU"), accuracies.values(), strict=True):
+        low, high = (100 * end for end in wilson(round(50 * clean), 50))
+        assert f"measured{label}{100 * robust:.5g}{100 * clean:.5g}{low:.4g}–{high:.4g}" in text.replace(" ", "")
+    assert "bench figures r --only sat-activation-scatter --out figures" in text
+    assert "bench run --model tiny_at,tiny_sat_silu,tiny_sat_gelu,tiny_sat_elu --suite tiny-pgd --out r" in text
+    others = text.partition("of which something is not measured here")[2]
+    assert "bench run --model tiny_std,tiny_at,tiny_advprop_tuned --suite tiny --out r" in others
+    assert (tmp_path / "s" / "assets" / "figures" / "sat-activation-scatter.webp").is_file()
+    assert ">Figures</a>" in (tmp_path / "s" / "index.html").read_text()
+    write_site(tmp_path / "r", tmp_path / "s")
+    assert not (tmp_path / "s" / "figures.html").exists()
+    assert not list((tmp_path / "s" / "assets" / "figures").iterdir())
+
+
+def test_the_column_that_half_of_the_models_have_puts_them_in_order(tmp_path: Path) -> None:
+    """One model alone was attacked by PGD; it is not the first for that."""
+    for seed, (name, accuracy) in enumerate([("a", 0.3), ("b", 0.9), ("c", 0.6)]):
+        suites = {"imagenet": {"imagenet/clean": accuracy}}
+        if name == "a":
+            suites["pgd"] = {"imagenet/clean": accuracy, PGD_TINY.replace("tiny/", "imagenet/"): 0.1}
+        write_results(tmp_path, name, suites, n=50, seed=seed)
+    board = make_board(survey(tmp_path)).frame
+    assert list(board["model"]) == ["b", "c", "a"]

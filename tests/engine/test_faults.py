@@ -81,7 +81,7 @@ def test_a_model_that_fails_later_costs_its_own_cells_alone(
     monkeypatch.setattr(
         contract, "check_model", lambda *_, **_given: contract.Contract(4, 10, "float32", 0, 0, 0, False, False)
     )
-    with pytest.raises(IncompleteError, match=r"(?s)1 units were given up, 1 are done.*of bad after \d attempts"):
+    with pytest.raises(IncompleteError, match=r"(?s)1 unit was given up, 1 done.*of bad after \d attempts"):
         bench.run([model(Does(what), "bad"), model(Good(), "good")], out=tmp_path, **TINY)
     assert set(bench.records(tmp_path)["model"]) == {"good"}
 
@@ -206,8 +206,8 @@ def test_unscored_pictures_are_in_the_last_lines(tmp_path: Path, capsys: pytest.
     )
     said = capsys.readouterr()
     assert code == 0, said.err
-    assert "not scored: 1 pictures of folder, in 1 cells, 3_1 the first: empty file" in said.out
-    assert "not scored: 1 pictures of folder, in 1 cells, 4_1 the first: not a picture" in said.out
+    assert "not scored: 1 picture of folder, in 1 cell, 3_1 the first: empty file" in said.out
+    assert "not scored: 1 picture of folder, in 1 cell, 4_1 the first: not a picture" in said.out
 
 
 @pytest.fixture

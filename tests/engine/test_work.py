@@ -76,7 +76,7 @@ def test_a_unit_that_fails_once_is_tried_again(
 def test_a_unit_that_keeps_failing_is_given_up_and_the_others_finish(imagenet: Path, tmp_path: Path) -> None:
     prepared = prepare(moody({2, 3, 4}), "imagenet", data=imagenet, out=tmp_path)
     assert len(prepared.todo) == 4
-    with pytest.raises(IncompleteError, match=r"1 units were given up, 3 are done.*\[10, 20\).*the bus fell off"):
+    with pytest.raises(IncompleteError, match=r"1 unit was given up, 3 done.*\[10, 20\).*the bus fell off"):
         carry_out(prepared, quiet=True)
     again = prepare(moody(set()), "imagenet", data=imagenet, out=tmp_path)
     assert [unit.key.start for unit in again.todo] == [10]
@@ -84,7 +84,7 @@ def test_a_unit_that_keeps_failing_is_given_up_and_the_others_finish(imagenet: P
 
 def test_a_model_that_never_works_ends_the_run_early(imagenet: Path, tmp_path: Path) -> None:
     model = moody(set(range(1, 100)))
-    with pytest.raises(IncompleteError, match=r"1 units were given up, 0 are done.*the bus fell off"):
+    with pytest.raises(IncompleteError, match=r"1 unit was given up, 0 done.*the bus fell off"):
         bench.run(model, "imagenet", data=imagenet, out=tmp_path, quiet=True)
     assert model.net.calls == ATTEMPTS
     with pytest.raises(StoreError, match="no results here"):

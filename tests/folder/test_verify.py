@@ -61,7 +61,7 @@ def test_an_image_twice_is_found(copy: Path) -> None:
         store, read_cell(store, cell_id), UnitKey(unit.start, unit.stop), pa.Table.from_pandas(twice, table.schema)
     )
     (problem,) = verify(str(copy)).problems
-    assert "1 images have more than one record" in problem.says
+    assert "1 record too many of images that have one" in problem.says
 
 
 def test_a_flipped_bit_is_found(copy: Path) -> None:

@@ -45,13 +45,13 @@ class LiveSite:
     and does not end it."""
 
     def __init__(self, directory: str | Path, options: SiteOptions) -> None:
-        self.directory, self.options = directory, replace(options, live=True, single_file=False)
+        self.directory, self.options = directory, replace(options, live=True, single_file=False, figures=False)
         self.watch, self.lock, self.ended = Watch(directory), threading.Lock(), threading.Event()
         self.files: Mapping[str, bytes] = {}
         self.version, self.built, self.took, self.looked = 0, -1, 0.0, -EVERY
         self.state = NOTHING
         self.unread = self.unbuilt = ""
-        site = SiteFiles({"title": options.title, "folder": Path(directory).name}, live=True)
+        site = SiteFiles({"title": options.title, "folder": Path(directory).name, "figures_page": False}, live=True)
         site.page("live.html", "live.html")
         self.alone = site.finished()
 
@@ -155,7 +155,7 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
     if "://" not in str(directory) and not Path(directory).is_dir():
         raise StoreError(f"{directory}: no such folder; `bench run --out {directory}` makes it")
     site = LiveSite(directory, options or SiteOptions())
-    server = _listening(site, port)
+    server = listening(site, port)
     address = f"http://{HOST}:{server.server_address[1]}/"
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, signal.default_int_handler)
@@ -176,7 +176,8 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
         builder.join()  # an interpreter that ends under a thread of a library's own aborts
 
 
-def _listening(site: LiveSite, port: int | None) -> ThreadingHTTPServer:
+def listening(site: LiveSite, port: int | None) -> ThreadingHTTPServer:
+    """A server of the site on this machine alone; `port` as for `serve`."""
     names: set[str] = set()
     handler = _handler(site, lambda: names)
     for tried in (PORT, 0) if port is None else (port,):

@@ -14,6 +14,7 @@ from bench.board.site.findings import drawn, findings, read, sentences
 from bench.board.site.links import links
 from bench.board.site.model_page import ModelPage, model_page
 from bench.board.site.pairs import payload
+from bench.board.site.papers import paper_figures
 from bench.board.site.pictures import attacked_pictures, worst_pictures
 from bench.board.site.view import Head, Row, groups, heads, rows
 from bench.datasets.table import DataRoots
@@ -55,9 +56,9 @@ def render_site(directory: str | Path, options: SiteOptions) -> SiteFiles:
     columns = heads(board)
     models = rows(board, columns)
     pages = _model_pages(board, columns, models)
-    frame = {"title": options.title, "folder": Path(directory).name}
+    frame = {"title": options.title, "folder": Path(directory).name, "figures_page": options.figures}
     site = SiteFiles(frame, single_file=options.single_file, live=options.live)
-    first = deciding(board.columns)
+    first = deciding(board.columns, board.frame)
     common = {"heads": columns, "groups": groups(columns), "rows": models, "notes": board.notes, "first": first}
     site.page("index.html", "index.html", scatter=scatter(columns, models), **common)
     maps = {page.row.model: [s.heat for s in page.sections if s.heat and s.shown] for page in pages}
@@ -66,6 +67,12 @@ def render_site(directory: str | Path, options: SiteOptions) -> SiteFiles:
     site.page("compare.html", "compare.html", data=packed(data), directory=Path(directory).name, **common)
     others = [*options.outside, *published_table()]
     site.page("published.html", "published.html", published=others, **common)
+    if options.figures:
+        papers = paper_figures(board.survey, Path(directory).name)
+        pictures = [
+            (f, site.picture(f"assets/figures/{f.spec.name}.webp", f.data, page="figures.html")) for f in papers.drawn
+        ]
+        site.page("figures.html", "figures.html", papers=papers, pictures=pictures)
     diagnoses = read(board.survey.folder)
     for page in pages:
         _write_model(site, page, board, columns, diagnoses.get(page.row.model), options)

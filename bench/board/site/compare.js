@@ -89,13 +89,13 @@
       cells(row, [["A", shown(column.values[a]), "right"], ["B", shown(column.values[b]), "right"]]);
       if (!test) {
         const why = a === b ? "one and the same" : !column.values[a] || !column.values[b] ? "one is not measured" : column.mean ? "no image in common" : "not a mean over images";
-        cells(row, [["In words", "–"], ["", "", "wide"], ["", "", "right"], ["p", "–", "right"], ["Verdict", "no paired test: " + why, "soft"]]);
+        cells(row, [["", "", "words"], ["", "", "wide"], ["", "", "right"], ["", "", "right"], ["Verdict", "no paired test: " + why, "soft"]]);
       } else {
         const [text, className] = VERDICTS[test.better];
         if (className) better[text] += 1;
         const said = make("span", words(column, test));
-        said.append(make("small", `, the same ${column.n.toLocaleString("en")} images`, "soft"));
-        cells(row, [["In words", said], ["", forest(test, reach), "wide"],
+        said.append(make("small", ` the same ${column.n.toLocaleString("en")} images`, "soft"));
+        cells(row, [["In words", said, "words"], ["", forest(test, reach), "wide"],
           ["Only A / only B right", test.onlyA === undefined ? "–" : `${test.onlyA} / ${test.onlyB}`, "right"],
           ["p (Holm)", small(test.holm), "right"], ["Verdict", text, className]]);
       }

@@ -43,7 +43,7 @@ PICTURE_MARK = "Made by bench report."
 
 MARKS = tuple(mark.encode() for mark in (MARK, SHARED_MARK, PICTURE_MARK))
 
-REMOVED = ("models/*.html", "figures/*.html", "assets/figures/*.webp", "assets/site.*")
+REMOVED = ("figures.html", "models/*.html", "assets/figures/*.webp", "assets/site.*")
 """What is removed where the site has it no longer, if it is the site's own."""
 
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"
@@ -118,9 +118,10 @@ def _may_be_replaced(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
-        start = file.read(2000)
+        ends = [file.read(2000)]
         file.seek(max(0, path.stat().st_size - 2000))
-        return any(mark in part for mark in MARKS for part in (start, file.read()))
+        ends.append(file.read())
+    return any(mark in end for mark in MARKS for end in ends)
 
 
 def _put(out: Path, path: str, content: bytes) -> None:

@@ -230,7 +230,7 @@ def _text(value: Any) -> str:
 
 def page_names(models: Iterable[str]) -> dict[str, str]:
     """A file name for each model's page: harmless on any file system, and unlike every other's."""
-    taken: set[str] = {"index", "compare", "published"}
+    taken: set[str] = {"index", "compare", "published", "figures", "live"}
     names = {}
     for model in sorted(models):
         name = re.sub(r"[^a-z0-9_.-]+", "-", model.lower())[:60].strip("-.") or "model"

@@ -31,8 +31,7 @@ def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":
         about = both.about
         facts = {f.name: f for f in data.models}
         series = [
-            of_column(name, [both.clean.numbers[name].value], both.robust, [name], index=_look(facts[name], looks))
-            for name in both.names
+            of_column(name, both.clean, both.robust, [name], index=_look(facts[name], looks)) for name in both.names
         ]
     rows = find(NOFROST, "robust_accuracy")
     at = {row.card: row.number.value for row in find(NOFROST, "accuracy")}

@@ -34,10 +34,8 @@ def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
         every = [group for group in every if len(group) > 1] or every
         for group, told in zip(every, differences(every, *GROWTH), strict=True):
             names = [f.name for f in sorted(group, key=lambda f: f.flops or f.parameters)]
-            places = [both.clean.numbers[name].value for name in names]
-            series.append(
-                of_column(told or "one training", places, both.robust, names, names=names, line=len(names) > 1)
-            )
+            label = told or "one training"
+            series.append(of_column(label, both.clean, both.robust, names, names=names, line=len(names) > 1))
     rows = find(SAT, "robust_accuracy", steps=50, source="README.md")
     x = {row.card: row.number.value for row in find(SAT, "accuracy", source="README.md")}
     y = {row.card: row.number.value for row in rows}

@@ -33,8 +33,7 @@ def activation_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
         for group, told in zip(every, differences(every, "activation"), strict=True):
             for f in sorted(group, key=lambda f: look_of(f.traits.activation)):
                 label = ", ".join(filter(None, [titled(f), told]))
-                place = [both.robust.numbers[f.name].value]
-                series.append(of_column(label, place, both.clean, [f.name], index=look_of(f.traits.activation)))
+                series.append(of_column(label, both.robust, both.clean, [f.name], index=look_of(f.traits.activation)))
     shown, used = [], list[Published]()
     for name in ORDER:
         rows = [

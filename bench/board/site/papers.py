@@ -1,0 +1,73 @@
+"""The papers' figures on a page of the site: the picture, and what it says, apart from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.board.site.findings import drawn_picture
+from bench.errors import BenchError
+from bench.figures import FIGURES, style
+from bench.figures.base import FigureSpec, NotMeasuredError
+from bench.figures.measured import Numbers
+from bench.figures.shown import FigureMark, is_measured, marks, take_caption
+from bench.folder.survey import Survey
+
+MOST = 400
+"""Rows of a figure's data in the page, at most."""
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """One figure: its picture as WebP, its caption, its marks (`more` are left out), and the commands that measure
+    and draw it."""
+
+    spec: FigureSpec
+    data: bytes
+    caption: str
+    marks: list[FigureMark]
+    more: int
+    left_out: list[str]
+    measure: str
+    draw: str
+
+
+@dataclass(frozen=True)
+class PaperFigures:
+    """What could be drawn of a results folder, and of the other figures which command would measure them."""
+
+    drawn: list[PaperFigure]
+    others: list[tuple[FigureSpec, str]]
+
+
+def paper_figures(found: Survey, directory: str) -> PaperFigures:
+    """Draw every figure all of whose panels are measured. `directory` is what a command calls the folder."""
+    data = Numbers(found.folder.store.address, read=(found.folder, found.table))
+    with style.styled():
+        made = {spec.name: figure for spec in FIGURES for figure in _drawn(spec, data, directory)}
+    others = [(spec, spec.to_measure(directory)) for spec in FIGURES if spec.name not in made]
+    return PaperFigures(list(made.values()), others)
+
+
+def _drawn(spec: FigureSpec, data: Numbers, directory: str) -> Iterator[PaperFigure]:
+    """The figure, or nothing: of a model that says none of what it asks for, it is not tried."""
+    if not spec.command or not data.told(spec.needs):
+        return
+    data.passed_over.clear()
+    try:
+        figure = spec.draw(spec, data)
+    except (NotMeasuredError, BenchError):
+        return
+    if not is_measured(figure):
+        return
+    caption, rows = take_caption(figure), marks(figure)
+    left_out = list(dict.fromkeys([*data.silent(spec.needs), *data.passed_over]))
+    draw = f"bench figures {directory} --only {spec.name} --out figures"
+    yield PaperFigure(
+        spec,
+        drawn_picture(figure),
+        caption,
+        rows[:MOST],
+        max(0, len(rows) - MOST),
+        left_out,
+        spec.to_measure(directory),
+        draw,
+    )

@@ -1,0 +1,32 @@
+"""Memory that `bench.records` takes of one model's records under the 75 conditions of ImageNet-C.
+
+python benchmarks/records_memory.py [--images 50000]
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+
+import bench
+from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
+from bench.testing import write_results
+
+
+def main() -> None:
+    """Write made-up records, read them, and print rows, bytes, time and the highest memory of the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=50_000)
+    images = parser.parse_args().images
+    with tempfile.TemporaryDirectory() as folder:
+        conditions = {f"imagenet-c/{name}/{severity}": 0.5 for name in CORRUPTIONS for severity in SEVERITIES}
+        write_results(folder, "a", {"imagenet-c": conditions}, n=images)
+        began = time.process_time()
+        frame = bench.records(folder)
+        seconds = time.process_time() - began
+    size, peak = frame.memory_usage(deep=True).sum(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"{len(frame):,} rows, {size / 1e6:.0f} MB, {seconds:.1f} s of CPU, at most {peak / 1e9:.2f} GB at once")
+
+
+if __name__ == "__main__":
+    main()
