@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.container import BarContainer, ErrorbarContainer
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _of_panel(axes: "Axes", name: str) -> Iterator[FigureMark]:
     for line in axes.lines:
         label = str(line.get_label())
         if line not in drawn and not label.startswith("_"):
-            yield from (_mark(panel, label, x, y) for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True))
+            yield from (_mark(panel, label, x, y) for x, y in _places(line))
     for points in axes.collections:
         label = str(points.get_label())
         if not label.startswith("_") and len(places := np.asarray(points.get_offsets(), dtype=float)) > 1:
@@ -71,10 +72,16 @@ def _of_errorbars(container: "ErrorbarContainer", panel: str) -> Iterator[Figure
     if line is None or label.startswith("_"):
         return
     spans = [sorted(float(y) for _, y in span) for span in ends[-1].get_segments()] if ends else []
-    points = list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+    points = _places(line)
     for place, (x, y) in enumerate(points):
         low, high = spans[place] if len(spans) == len(points) else (None, None)
         yield _mark(panel, label, x, y, low, high)
+
+
+def _places(line: "Line2D") -> list[tuple[Any, Any]]:
+    x: Any = line.get_xdata()
+    y: Any = line.get_ydata()
+    return list(zip(x, y, strict=True))
 
 
 def _of_bars(axes: "Axes", container: "BarContainer", panel: str) -> Iterator[FigureMark]:

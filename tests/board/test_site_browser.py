@@ -394,8 +394,11 @@ def test_axe_finds_nothing_serious(view: Any, axe: Any, path: str) -> None:
     check_everywhere(axe, view(path))
 
 
-def test_axe_finds_nothing_serious_while_a_run_goes_on(browser: Any, axe: Any, results: Path) -> None:
-    live = LiveSite(results, SiteOptions())
+def test_axe_finds_nothing_serious_while_a_run_goes_on(browser: Any, axe: Any, tmp_path: Path) -> None:
+    for name in ("a", HOSTILE):
+        write_results(tmp_path, name, {"pgd": {"imagenet/clean": 0.5, PGD8: 0.25}}, n=20)
+    next(tmp_path.glob("cells/*/*.parquet")).write_bytes(b"cut off")
+    live = LiveSite(tmp_path, SiteOptions())
     server = listening(live, 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     page = browser.new_page()
