@@ -167,6 +167,8 @@ def records(directory: str | Path) -> pd.DataFrame:
     frame: pd.DataFrame = whole.to_pandas(
         types_mapper={pa.int32(): pd.Int32Dtype()}.get, split_blocks=True, self_destruct=True, use_threads=False
     )
+    for name in frame.select_dtypes("category"):  # so that they sort as texts do
+        frame[name] = frame[name].cat.reorder_categories(sorted(frame[name].cat.categories))
     return frame
 
 
