@@ -72,6 +72,7 @@ class Facts:
     extra_data: str = ""
     dataset: str = ""
     card: ModelCard | None = None
+    architecture: str = ""
 
     @classmethod
     def of(cls, name: str, about: RunModel | None = None, given: Traits | None = None) -> "Facts":
@@ -92,6 +93,7 @@ class Facts:
             card.extra_data if card else "",
             card.dataset if card else "",
             card,
+            (card.architecture if card else "") or about.architecture,
         )
 
     @property
@@ -129,8 +131,11 @@ class Facts:
         return getattr(self.traits, field) if field in TRAITS else getattr(self, field)
 
     def key(self, free: Iterable[str]) -> tuple[tuple[str, Any], ...]:
-        """Every field but the free ones, with its value."""
-        return tuple((field, self.get(field)) for field in COMPARED if field not in free)
+        """Every field but the free ones, with its value; a network of no known family is one with its like alone."""
+        known = {field: self.get(field) for field in COMPARED if field not in free}
+        if "family" in known:
+            known["family"] = known["family"] or self.architecture
+        return tuple(known.items())
 
     def lacks(self, needs: Iterable[str]) -> list[str]:
         """Those of the fields that nothing is known of."""

@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 import bench
@@ -17,6 +19,7 @@ from bench.figures.facts import Facts, differences, groups, merged
 from bench.figures.flops import multiply_adds, multiply_adds_of_resnet
 from bench.figures.measured import Numbers
 from bench.figures.nofrost.radar import AXES
+from bench.metrics.estimate import wilson
 from bench.published.papers import points
 from bench.suites.registry import SUITES
 from bench.testing import fake_model, write_results
@@ -196,3 +199,26 @@ def test_the_readmes_rows_are_parted_by_training(tmp_path: Path) -> None:
     assert {"vanilla, the paper", "AdvProp, the paper", "vanilla with AutoAugment, README"} <= set(shown)
     panel = draw("advprop-remeasured", Numbers(tmp_path)).axes[0]
     assert all(len(line.get_xdata()) > 5 for line in panel.get_lines()[:3]), "README, timm and the testbed, B0 to B7"
+
+
+def test_networks_of_no_known_family_are_one_line_with_their_like_alone() -> None:
+    told = Traits(images=("adversarial",), activation="relu")
+    small, large, again = (
+        Facts(n, traits=told, architecture=a) for n, a in zip("abc", ("r18", "r50", "r18"), strict=True)
+    )
+    assert groups([small, large, again]) == [[small, again], [large]]
+    assert differences(groups([small, large, again])) == ["r18", "r50"]
+
+
+@pytest.mark.parametrize("name", ["sat-activation-scatter", "nofrost-clean-robust"])
+def test_both_numbers_of_a_point_have_their_interval(name: str, tmp_path: Path) -> None:
+    for model in ("tiny_at", "tiny_sat_silu", "tiny_nofrost", "tiny_mix"):
+        write_results(tmp_path, model, ATTACKED, n=50)
+    axes = draw(name, Numbers(tmp_path)).axes[0]
+    (bars, *_) = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
+    assert (bars.has_xerr, bars.has_yerr) == (True, True)
+    across, up = (lines.get_segments()[0] for lines in bars.lines[2])
+    clean, robust = (100 * np.array(wilson(right, 50)) for right in (30, 20))
+    expected = (robust, clean) if name.startswith("sat") else (clean, robust)
+    assert across[:, 0] == pytest.approx(expected[0])
+    assert up[:, 1] == pytest.approx(expected[1])
