@@ -171,7 +171,7 @@ def relative_change(first: Tensor, second: Tensor) -> float:
     """Largest absolute difference, relative to the largest absolute value."""
     if not first.numel():
         return 0.0
-    change = float((first - second).abs().max() / first.abs().max().clamp(min=1e-12))
+    change = float((first - second).abs().max()) / max(float(first.abs().max()), 1e-12)  # which is 0 as a half
     return change if change == change else float("inf")  # NaN where an answer is
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import bench
+from bench.attacks.checks import relative_change
 from bench.engine.contract import Contract, check_model
 from bench.errors import IncompleteError, UsageError
 from bench.testing import fake_model
@@ -217,3 +218,11 @@ def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
     assert seen["model"] == "fake"
     assert seen["beside"] == 0
     assert seen["classes"] == 10
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_answers_of_nothing_but_zeros_are_the_same_on_a_second_look(dtype: torch.dtype) -> None:
+    """In half precision 1e-12 is 0, and 0 / 0 was said to be an unlike answer."""
+    assert relative_change(torch.zeros(2, 3, dtype=dtype), torch.zeros(2, 3, dtype=dtype)) == 0
+    assert relative_change(torch.ones(2, 3, dtype=dtype), torch.zeros(2, 3, dtype=dtype)) == 1
+    assert relative_change(torch.full((1,), float("nan"), dtype=dtype), torch.zeros(1, dtype=dtype)) == float("inf")
