@@ -5,6 +5,7 @@ own: there files are opened plainly, as bytes, and one lock orders what threads 
 """
 
 import hashlib
+import json
 import os
 import threading
 from urllib.parse import quote
@@ -34,7 +35,7 @@ def file_name(text: str) -> str:
     named = no_device(f"%2E{named[1:]}" if named.startswith(".") else named)
     if len(named) <= LONGEST:
         return named
-    return f"{named[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{named[:LONGEST]}-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:8]}"
 
 
 def read_at(handle: int, size: int, offset: int) -> bytes:

@@ -19,7 +19,7 @@ from bench.diagnostics.table import SCHEMA, merged
 from bench.errors import StoreError, UsageError
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import results
-from bench.gate.baseline import Baseline, RunSpec, file_name, read_baseline, write_baseline
+from bench.gate.baseline import Baseline, RunSpec, baseline_name, read_baseline, write_baseline
 from bench.gate.check import check
 from bench.gate.judgement import Status
 from bench.parts import part_names, put_part, read_part
@@ -223,7 +223,7 @@ def test_a_baseline_folder_runs_nobody_s_file(tmp_path: Path) -> None:
     source = tmp_path / "net.py"
     source.write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\ndef make(): ...\n")
     (tmp_path / "accepted").mkdir()
-    (tmp_path / "accepted" / file_name(f"file:{source}:make")).write_text("{}")
+    (tmp_path / "accepted" / baseline_name(f"file:{source}:make")).write_text("{}")
     (finding,) = check(baseline=tmp_path / "accepted").findings
     assert finding.status is Status.UNCHECKED
     assert "bench check --model file:" in finding.evidence

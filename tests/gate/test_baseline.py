@@ -15,12 +15,12 @@ from bench.gate.baseline import (
     RunSpec,
     accepted,
     baseline_files,
-    file_name,
+    baseline_name,
     read_baseline,
     records_hash,
     write_baseline,
 )
-from bench.record import Cell, Protocol
+from bench.record import Cell, Protocol, digest
 
 
 def records(right: list[bool], seen: list[bool] | None = None) -> pd.DataFrame:
@@ -102,7 +102,8 @@ def test_any_name_has_a_file_of_its_own(tmp_path: Path, name: str) -> None:
     path = saved(tmp_path, name)
     assert read_baseline(path).model == name
     assert list(baseline_files(tmp_path)) == [path]
-    assert file_name("x" * 200) != file_name("x" * 199 + "y")
+    assert baseline_name("x" * 200) != baseline_name("x" * 199 + "y")
+    assert baseline_name("x" * 200) == f"{'x' * 120}-{digest('x' * 200, 8)}.json", "as in folders of older versions"
 
 
 def test_unfinished_files_are_not_read(tmp_path: Path) -> None:
