@@ -19,8 +19,9 @@ from bench.errors import UnknownOptionError, UsageError
 from bench.folder.tables import results
 from bench.options import OPTIONS
 from bench.options.run_keywords import RunKeywords
+from bench.plain_torch import plain_torch
 from bench.tracking import carry_out_tracked
-from bench.untouched import plain_torch, untouched
+from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import suggestion
 from model_zoo.model import Model, logits_of

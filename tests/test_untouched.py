@@ -92,6 +92,16 @@ def test_what_surrounds_a_call_moves_no_number(
     pd.testing.assert_frame_equal(found, plainly, check_exact=True)
 
 
+@pytest.mark.parametrize("around", SURROUNDINGS.values(), ids=SURROUNDINGS)
+def test_what_surrounds_an_attack_moves_no_verdict(around: Callable[[], AbstractContextManager[Any]]) -> None:
+    net = network().eval()
+    plain = bench.attack(net, PICTURES, LABELS, "apgd-ce", eps="8/255", steps=5)
+    with around():
+        found = bench.attack(net, PICTURES.clone(), LABELS.clone(), "apgd-ce", eps="8/255", steps=5)
+    assert torch.equal(found.adversarial, plain.adversarial)
+    assert torch.equal(found.confidence, plain.confidence)
+
+
 def test_a_training_that_is_measured_ends_as_one_that_is_not(tmp_path: Path) -> None:
     """Dropout draws the same, the frozen stay frozen, and every weight that is trained goes on to be."""
     assert torch.equal(steps(network(), tmp_path), steps(network(), None))

@@ -16,6 +16,7 @@ from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_eval, check_images
 from bench.attacks.network import device_of
 from bench.errors import UsageError
+from bench.plain_torch import plain_torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class AttackChoices(TypedDict, total=False):
     keep: Literal["final", "best"]
 
 
+@plain_torch()
 def attack(
     model: nn.Module,
     images: "Tensor | NDArray[Any]",
@@ -61,7 +63,7 @@ def attack(
     attack broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin of the picture; all
     judged by the model itself in float32. Raises `UsageError` for what could only give a number without a meaning.
     """
-    pictures = torch.as_tensor(images).detach().cpu()
+    pictures = torch.as_tensor(images).detach().cpu().clone()  # a tensor of inference mode knows no gradients
     pictures = pictures.float() if pictures.is_floating_point() else pictures
     check_eval(model)
     check_images(pictures)
