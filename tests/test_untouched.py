@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import bench
+from bench.engine.run import carry_out, prepare_run
+from bench.options import RunOptions
 from bench.untouched import untouched
 from tests import pretend
 
@@ -100,6 +102,18 @@ def test_what_surrounds_an_attack_moves_no_verdict(around: Callable[[], Abstract
         found = bench.attack(net, PICTURES.clone(), LABELS.clone(), "apgd-ce", eps="8/255", steps=5)
     assert torch.equal(found.adversarial, plain.adversarial)
     assert torch.equal(found.confidence, plain.confidence)
+
+
+def test_what_surrounds_a_prepared_run_moves_no_number(tmp_path: Path) -> None:
+    """The gate, the diagnosis and reproduce go this way."""
+    found = []
+    for around in (contextlib.nullcontext, SURROUNDINGS["autocast"], SURROUNDINGS["double by default"]):
+        out = tmp_path / str(len(found))
+        with around():
+            carry_out(prepare_run(["tiny_at"], ["tiny"], RunOptions.of({"limit": 4, "out": out, "quiet": True})))
+        found.append(bench.records(out))
+    pd.testing.assert_frame_equal(found[1], found[0], check_exact=True)
+    pd.testing.assert_frame_equal(found[2], found[0], check_exact=True)
 
 
 def test_a_training_that_is_measured_ends_as_one_that_is_not(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bench.engine.batches import read_sample
 from bench.engine.run import Prepared, carry_out, prepare_run
 from bench.folder.reader import ResultsFolder
 from bench.options import RunOptions, keywords
+from bench.plain_torch import plain_torch
 from bench.suites.base import Setup
 from model_zoo.filenames import harmless
 from model_zoo.load import load_model
@@ -27,6 +28,7 @@ REACH = 16 / 255
 
 
 @keywords
+@plain_torch()
 def diagnose(model: str, out: str | Path, options: RunOptions) -> Path:
     """Run the three suites on all branches of `model` (one that is named, `tiny_mbn@adv`, alone) and write
     OUT/MODEL.html; results lie in OUT/results, and the same call again continues. Returns the page's path.

@@ -30,6 +30,7 @@ from bench.metrics.told import Rule, TellRule
 from bench.options import OPTIONS, RunOptions, Shard, keywords
 from bench.options.values import model_names
 from bench.parts import put_cell
+from bench.plain_torch import plain_torch
 from bench.store import Store
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
@@ -66,6 +67,7 @@ class Prepared:
         return sum(unit.images for unit in self.todo)
 
 
+@plain_torch()
 def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions) -> Prepared:
     """Load the models, open the data and find what is missing, without measuring anything."""
     if options.cards:
@@ -106,6 +108,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
 prepare = keywords(prepare_run)
 
 
+@plain_torch()
 def carry_out(
     prepared: Prepared,
     *,
