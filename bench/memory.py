@@ -134,9 +134,12 @@ def _classes(model: Model) -> int:
             found = logits_of(model.to(place)(torch.full((1, 3, side, side), 0.5, device=place)))
         except Exception as error:
             reason = (str(error).splitlines() or [""])[0]
+            dtypes = {str(p.dtype).removeprefix("torch.") for p in model.net.parameters() if p.is_floating_point()}
+            unlike = ", ".join(sorted(dtypes - {"float32"}))
+            cast_it = f"its weights are {unlike} and pictures float32: pass net.float(), or " if unlike else ""
             raise UsageError(
                 f"{model.name}: fails on a picture of {side} x {side} ({type(error).__name__}: {reason}); "
-                "name the right size=, or classes= where it only takes whole batches"
+                f"{cast_it}name the right size=, or classes= where it only takes whole batches"
             ) from error
     return int(found.shape[-1]) if found.ndim else 1
 

@@ -15,10 +15,11 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Give `modules` their mode, their gradients' switches and their device back, and the process torch's random state,
     threads and TF32 settings: a network may be in the middle of its training."""
     found = [m for each in modules for top in (each, *hidden_modules(each)) for m in top.modules()]
-    modes = [(module, module.training) for module in found]
+    modes = [(module, module.training) for module in found if hasattr(module, "training")]  # frozen graphs have none
     switches = [(p, p.requires_grad) for module in found for p in module._parameters.values() if p is not None]
     # `Module.to` puts other buffers, and for some devices other parameters, in these tensors' place.
-    held = [(module, dict(module._parameters), dict(module._buffers)) for module in found]
+    plain = [module for module in found if not isinstance(module, torch.jit.ScriptModule)]
+    held = [(module, dict(module._parameters), dict(module._buffers)) for module in plain]
     weights = [p for p, _ in switches]
     places = [(t, t.device) for t in (*weights, *(p.grad for p in weights if p.grad is not None))]
     cuda: Any = torch.cuda
@@ -35,7 +36,8 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
             module._parameters.update(parameters)
             module._buffers.update(buffers)
         for module, mode in modes:
-            module.training = mode
+            if module.training is not mode:
+                module.training = mode
         for parameter, switch in switches:
             parameter.requires_grad_(switch)
         matmul.allow_tf32, cudnn.allow_tf32 = tf32

@@ -40,7 +40,8 @@ class Model(nn.Module):
             self.hidden = nn.ModuleList(hidden)  # in lists and closures, where neither `eval` nor `to` would find them
         if branch:
             select_branch(net, branch)
-        self.eval().requires_grad_(False)
+        _to_eval(self)
+        self.requires_grad_(False)
 
     @property
     def name(self) -> str:
@@ -67,6 +68,14 @@ class Model(nn.Module):
         if self.card.input.channels == "bgr":
             x = x.flip(1)
         return logits_of(self.net(x))
+
+
+def _to_eval(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError:  # a module of torch.export, whose mode is that in which it was exported
+        for module in model.modules():
+            module.training = False
 
 
 def _refuse_empty(net: nn.Module) -> None:

@@ -457,3 +457,43 @@ def test_a_network_without_numbers_is_refused(net: nn.Module, says: str) -> None
     """The first picture would draw a lazy layer's, and it would score by chance."""
     with pytest.raises(WeightsError, match=says):
         bench.wrap(net, size=32, **UNIT)
+
+
+def _small() -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten())
+    return nn.Sequential(net, nn.Linear(128, 5)).eval()
+
+
+def _exported(net: nn.Module) -> Any:
+    return torch.export.export(net, (torch.rand(2, 3, 16, 16),), dynamic_shapes=({0: torch.export.Dim("n")},)).module()
+
+
+LIVE = {
+    "scripted": torch.jit.script,
+    "traced": lambda net: torch.jit.trace(net, torch.rand(2, 3, 16, 16)),
+    "frozen": lambda net: torch.jit.freeze(torch.jit.script(net)),
+    "exported": _exported,
+    "fx": torch.fx.symbolic_trace,
+}
+"""Forms in which a network is handed on, of the same network."""
+
+
+@pytest.mark.parametrize("form", LIVE)
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*torch.jit:FutureWarning")
+def test_a_network_in_another_form_has_its_numbers(form: str, tmp_path: Path) -> None:
+    images = torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round().div(255)
+    labels = torch.arange(12) % 5
+    found = []
+    for net in (_small(), LIVE[form](_small())):
+        out = tmp_path / str(len(found))
+        how = {"eps": "2/255", "steps": 3, "reliability": 0, "size": 16, "name": "m", "quiet": True}
+        run(net, ["clean", "pgd"], data=(images, labels), out=out, **how, **UNIT)
+        found.append(bench.records(out)["prediction"].tolist())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_say_what_to_pass(dtype: torch.dtype) -> None:
+    with pytest.raises(UsageError, match=rf"its weights are {str(dtype)[6:]} and pictures float32: pass net.float"):
+        wrap(_small().to(dtype), size=16, **UNIT)

@@ -39,9 +39,14 @@ def check_call(model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[s
         )
 
 
+def in_training(model: nn.Module) -> list[str]:
+    """Names of the modules in training mode; a frozen graph has no mode."""
+    return [name or "the model itself" for name, m in model.named_modules() if getattr(m, "training", False)]
+
+
 def check_eval(model: nn.Module) -> None:
     """Refuse a model with any module in training mode: batch statistics or dropout would answer for the batch."""
-    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
+    training = in_training(model)
     if training:
         raise UsageError(
             f"the model must be in eval mode, found {counted(len(training), 'module')} in training mode "

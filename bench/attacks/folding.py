@@ -7,6 +7,7 @@ import torch
 from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
+from bench.attacks.checks import in_training
 from model_zoo.nets.normalisation import BranchedBatchNorm2d
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -30,8 +31,7 @@ class _Tracer(fx.Tracer):
 def fold(model: nn.Module) -> nn.Module:
     """`model`, which is a copy that nobody else needs, folded. Raises `NotFoldedError`; whether it computes the same is
     not looked at here."""
-    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
-    if training:
+    if training := in_training(model):
         raise NotFoldedError(f"it is in training mode ({training[0]})")
     hooked = [name or "the model itself" for name, m in model.named_modules() if any(getattr(m, h) for h in HOOKS)]
     if hooked:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.checks import REPEATABLE_RTOL, looks_like_probabilities, relative_change
+from bench.attacks.checks import REPEATABLE_RTOL, in_training, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.memory import as_it_came, check_no_memory
 from bench.engine.batches import read_sample
@@ -90,8 +90,7 @@ def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -
 
 
 def _refuse_training(model: nn.Module) -> None:
-    training = [name or "the model itself" for name, module in model.named_modules() if module.training]
-    if training:
+    if training := in_training(model):
         modules = counted(len(training), "module")
         raise UsageError(f"has {modules} in training mode ({', '.join(training[:3])}): call model.eval()")
 

@@ -208,7 +208,7 @@ def tiny_card() -> Any:
 def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
     good, bad = (Model(net, tiny_card()) for net in (fake_model(classes=10).net, BatchNormed()))
     bad.card = type(bad.card)(**{**vars(bad.card), "name": "odd"})
-    with pytest.raises(IncompleteError, match=r"are done and stored, not done: odd: answers a picture by"):
+    with pytest.raises(IncompleteError, match=r"done and stored, not done: odd: answers a picture by"):
         bench.run([good, bad], "tiny", out=tmp_path, limit=20, quiet=True)
     table = bench.results(tmp_path)
     assert set(table["model"]) == {"fake"}
