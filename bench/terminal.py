@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
-
 from bench.condition import Condition
 from bench.formats import Rows, choose, render
 from bench.layout import TextColumn, lay_out, wrap
@@ -67,12 +65,21 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
     if how.columns:
         chosen = [TextColumn(column.name, column.right) for column in chosen]
     cells = [[escape_unprintable(str(row[column.name])) for column in chosen] for row in texts]
-    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() and not how.wide else None
-    table = lay_out(chosen, cells, limit)
+    table = lay_out(chosen, cells, None if how.wide else _width())
     print("\n".join(table.lines))
     if table.left_out:
-        said = f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses"
-        print("\n".join(wrap(said, limit or cell_len(said))))
+        print(wrapped(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses"))
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(text: str) -> str:
+    """`text` in lines that the terminal has room for; into a pipe or file as it is."""
+    limit = _width()
+    return text if limit is None else "\n".join(wrap(text, limit))
 
 
 MACHINES = ("csv", "tsv", "json")
@@ -105,7 +112,11 @@ def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
         *(f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])),
     ]
     for remark in remarks:
-        print(escape_unprintable(remark), file=sys.stdout if how.is_for_people else sys.stderr)
+        said = escape_unprintable(remark)
+        if how.is_for_people:
+            print(wrapped(said))
+        else:
+            print(said, file=sys.stderr)
 
 
 def _texts(row: dict[str, Any]) -> dict[str, str]:

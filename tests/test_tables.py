@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from bench import terminal
 from bench.board.leaderboard import leaderboard, to_latex
 from bench.cli import main
+from bench.commands.compare import HOW
 from bench.errors import UsageError
 from bench.formats import choose, render
 from bench.layout import TextColumn, lay_out, wrap
@@ -48,6 +50,15 @@ def test_wrapping_loses_nothing_and_keeps_the_width(text: str, width: int) -> No
 def test_names_break_after_their_parts() -> None:
     assert wrap("imagenet/pgd-linf-eps4_255", 14) == ["imagenet/pgd-", "linf-eps4_255"]
     assert wrap("abcdefgh", 3) == ["abc", "def", "gh"]
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_sentences_fit_a_terminal_and_are_whole_in_a_pipe(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert terminal.wrapped(HOW) == HOW
+    monkeypatch.setattr(terminal, "_width", lambda: width)
+    lines = terminal.wrapped(HOW).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert " ".join(lines) == HOW
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from bench.terminal import HowShown
 
 LEVEL = 0.05
-HOW = """A-B in points, 95 % intervals; exact McNemar, for mCE the paired t-test and bootstrap; p, as the ranks
-have it, by Holm over all pairs of the folder's models measured alike (so many `pairs`), corruptions together"""
+HOW = (
+    "A-B in points, 95 % intervals; exact McNemar, for mCE the paired t-test and bootstrap; p, as the ranks have it, "
+    "by Holm over all pairs of the folder's models measured alike (so many `pairs`), corruptions together"
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -52,11 +54,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _show(found: "Pairs", how: "HowShown") -> None:
     """Say in a sentence how each pair stands, then a row a condition, then what was refused."""
     from bench.layout import TextColumn
-    from bench.terminal import rows, show
+    from bench.terminal import rows, show, wrapped
 
     ordered = sorted(rows(found.table), key=lambda row: (row["a"], row["b"], *_place(row["condition"])))
     if how.is_for_people:
-        print("\n".join([*_summary(ordered), HOW, ""]))
+        print("\n".join([*_summary(ordered), wrapped(HOW), ""]))
     columns = [
         TextColumn("pair", heading=True),
         TextColumn("condition"),
