@@ -54,12 +54,23 @@ def _apgd(loss: str, words: str, source: str) -> ListedAttack:
     )
 
 
-def _nofrost(name: str, about: str, title: str) -> ListedAttack:
+def _towards(words: str, source: str, maker: str, title: str) -> ListedAttack:
     return ListedAttack(
-        f"{about}as in NoFrost's evaluation)",
+        f"{words}, nine targets ({source})",
+        maker,
+        told="targets",
+        title=f"{title} towards nine targets",
+        options=("norm", "steps"),
+    )
+
+
+def _nofrost(name: str, words: str, *about: str) -> ListedAttack:
+    said = "as in NoFrost's evaluation"
+    return ListedAttack(
+        f"{words} ({'; '.join([*about, said])})",
         "nofrost:named",
         {"name": name},
-        title=f"{title}, as in NoFrost's evaluation",
+        title=f"{words.partition(', confidence')[0].partition(': ')[0]}, {said}",
         options=("steps", "step_size"),
         eps=NOFROST_EPS,
     )
@@ -82,42 +93,20 @@ ATTACKS: Mapping[str, ListedAttack] = {
     "apgd-ce": _apgd("ce", "cross-entropy", _APGD_SOURCE),
     "apgd-dlr": _apgd("dlr", "the difference of logits ratio", _APGD_SOURCE),
     "apgd-pm": _apgd("pm", "the probability margin", "arXiv 2411.15210"),
-    "apgd-t": ListedAttack(
-        "Auto-PGD on the targeted difference of logits ratio, nine targets (arXiv 2003.01690)",
-        "autoattack:apgd_t",
-        told="targets",
-        title="Auto-PGD towards nine targets",
-        options=("norm", "steps"),
+    "apgd-t": _towards(
+        "Auto-PGD on the targeted difference of logits ratio", _APGD_SOURCE, "autoattack:apgd_t", "Auto-PGD"
     ),
-    "fab-t": ListedAttack(
-        "targeted fast adaptive boundary attack, nine targets (arXiv 1907.02044)",
-        "autoattack:fab_t",
-        told="targets",
-        title="FAB towards nine targets",
-        options=("norm", "steps"),
-    ),
+    "fab-t": _towards("targeted fast adaptive boundary attack", "arXiv 1907.02044", "autoattack:fab_t", "FAB"),
     "square": ListedAttack(
         "Square Attack, 5,000 queries (arXiv 1912.00049)",
         "autoattack:square",
         title="Square Attack (no gradients)",
         options=("norm",),
     ),
-    "bim": _nofrost(
-        "bim", "the basic iterative method: PGD from the image itself (arXiv 1607.02533; ", "the basic iterative method"
-    ),
-    "mi-fgsm": _nofrost(
-        "mi-fgsm", "the momentum iterative method (arXiv 1710.06081; ", "the momentum iterative method"
-    ),
-    "mi-pgd": _nofrost(
-        "mi-pgd",
-        "the momentum iterative method from a random start (",
-        "the momentum iterative method from a random start",
-    ),
-    "cw-pgd": _nofrost(
-        "cw-pgd",
-        "PGD on Carlini and Wagner's loss, confidence 50 (arXiv 1608.04644; ",
-        "PGD on Carlini and Wagner's loss",
-    ),
+    "bim": _nofrost("bim", "the basic iterative method: PGD from the image itself", "arXiv 1607.02533"),
+    "mi-fgsm": _nofrost("mi-fgsm", "the momentum iterative method", "arXiv 1710.06081"),
+    "mi-pgd": _nofrost("mi-pgd", "the momentum iterative method from a random start"),
+    "cw-pgd": _nofrost("cw-pgd", "PGD on Carlini and Wagner's loss, confidence 50", "arXiv 1608.04644"),
     "transfer": ListedAttack(
         "momentum, diverse inputs and smoothed gradients on other models (arXiv 1904.02884); a suite's alone"
     ),

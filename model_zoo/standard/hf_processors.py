@@ -8,7 +8,7 @@ two releases differ is not guessed, and a class or a step that is not in the tab
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from model_zoo.card import InputSpec, Interpolation
 from model_zoo.errors import CardError
@@ -38,7 +38,7 @@ class ProcessorClass:
 
 def _class(square: bool, statistics: tuple[Any, Any] | None, **defaults: Any) -> ProcessorClass:
     mean_std = dict(zip(("image_mean", "image_std"), statistics, strict=True)) if statistics else {}
-    return ProcessorClass(square, {"do_normalize": True, **mean_std, **defaults})
+    return ProcessorClass(square, {"do_normalize": True, "do_flip_channel_order": False, **mean_std, **defaults})
 
 
 _CROPPED = {"do_center_crop": True, "crop_size": 224}
@@ -89,18 +89,17 @@ def input_of_processor(about: Mapping[str, Any], network: str = "") -> InputSpec
     kind = _CLASSES[name]
     given = {**kind.defaults, **about}
     _check_steps(given, name)
-    resample = int(_value(given, "resample", name))
-    if resample not in _RESAMPLING:
+    resample = _value(given, "resample", name)
+    if not isinstance(resample, int) or resample not in _RESAMPLING:
         raise _refused(name, f"resample {resample}")
-    values: dict[str, Any] = {"interpolation": _RESAMPLING[resample]}
-    normalises = bool(given["do_normalize"])
-    values["mean"] = tuple(_value(given, "image_mean", name)) if normalises else (0.0, 0.0, 0.0)
-    values["std"] = tuple(_value(given, "image_std", name)) if normalises else (1.0, 1.0, 1.0)
-    if given.get("do_flip_channel_order", False) or (
-        name == "MobileViT" and _value(given, "do_flip_channel_order", name)
-    ):
-        values["channels"] = "bgr"
-    return InputSpec(**_geometry(given, name, kind), **values)
+    normalises = bool(_value(given, "do_normalize", name))
+    return InputSpec(
+        interpolation=_RESAMPLING[resample],
+        channels="bgr" if _value(given, "do_flip_channel_order", name) else "rgb",
+        mean=_three(given, "image_mean", name) if normalises else (0.0, 0.0, 0.0),
+        std=_three(given, "image_std", name) if normalises else (1.0, 1.0, 1.0),
+        **_geometry(given, name, kind),
+    )
 
 
 def _name(about: Mapping[str, Any], network: str) -> str:
@@ -119,7 +118,8 @@ def _name(about: Mapping[str, Any], network: str) -> str:
 def _check_steps(given: Mapping[str, Any], name: str) -> None:
     if other := sorted(key for key, value in given.items() if key.startswith("do_") and value and key not in _STEPS):
         raise _refused(name, f"{', '.join(other)}")
-    if not given.get("do_rescale", True) or abs(given.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
+    factor = given.get("rescale_factor", 1 / 255)
+    if not given.get("do_rescale", True) or not _is_number(factor) or abs(factor * 255 - 1) > 1e-3:
         raise _refused(name, "pictures that are not scaled to [0, 1]")
     if given.get("rescale_offset", False):
         raise _refused(name, "rescale_offset")
@@ -129,36 +129,38 @@ def _check_steps(given: Mapping[str, Any], name: str) -> None:
 
 def _geometry(given: Mapping[str, Any], name: str, kind: ProcessorClass) -> dict[str, Any]:
     """`size`, `resize` and `geometry` of an `InputSpec`."""
-    size = _value(given, "size", name)
-    sides = (
-        size
-        if isinstance(size, Mapping)
-        else {"height": size, "width": size}
-        if kind.square
-        else {"shortest_edge": size}
-    )
-    short, both = sides.get("shortest_edge"), sides.get("height")
-    if name == "ConvNext":
-        if not short:
-            raise _refused(name, f"size {size}")
+    sides = _sides(given, name, kind)
+    short, both = sides.get("shortest_edge", 0), sides.get("height", 0)
+    if name == "ConvNext" and short:
         if short >= 384:
             return {"size": short, "resize": short, "geometry": "squash"}
-        return {"size": short, "resize": int(short / given["crop_pct"]), "geometry": "resize_crop_down"}
+        return {"size": short, "resize": int(short / _share(given, name)), "geometry": "resize_crop_down"}
     crop = _crop(given, name)
     if short and crop:
         if name == "Levit":
             short = int(256 / 224 * short)
         if name == "PoolFormer" and given["crop_pct"] is not None:
-            short = int(short / given["crop_pct"])
+            short = int(short / _share(given, name))
         if crop > short:
             raise _refused(name, f"a crop of {crop} from a short side of {short}")
         return {"size": crop, "resize": short, "geometry": "resize_crop_down"}
-    if both and both == sides.get("width") and name != "PoolFormer":
+    if both and both == sides.get("width") and name not in ("ConvNext", "PoolFormer"):
         side = crop or both
         if side > both or (both - side) % 2:
             raise _refused(name, f"a crop of {side} from {both}")
         return {"size": side, "resize": both, "geometry": "squash"}
-    raise _refused(name, f"size {size}, crop {crop or 'none'}")
+    raise _refused(name, f"size {given['size']}, crop {crop or 'none'}")
+
+
+def _sides(given: Mapping[str, Any], name: str, kind: ProcessorClass) -> Mapping[str, int]:
+    size = _value(given, "size", name)
+    if isinstance(size, Mapping):
+        sides = dict(size)
+    else:
+        sides = {"height": size, "width": size} if kind.square else {"shortest_edge": size}
+    if not sides.keys() <= {"height", "width", "shortest_edge"} or not all(map(_is_side, sides.values())):
+        raise _refused(name, f"size {size}")
+    return sides
 
 
 def _crop(given: Mapping[str, Any], name: str) -> int:
@@ -166,11 +168,34 @@ def _crop(given: Mapping[str, Any], name: str) -> int:
     if not _value(given, "do_center_crop", name):
         return 0
     crop = _value(given, "crop_size", name)
-    if isinstance(crop, Mapping):
-        if crop.get("height") != crop.get("width"):
-            raise _refused(name, f"crop {crop}")
-        crop = crop.get("height")
-    return int(crop or 0)
+    height, width = (crop.get("height"), crop.get("width")) if isinstance(crop, Mapping) else (crop, crop)
+    if not _is_side(height) or height != width:
+        raise _refused(name, f"crop {crop}")
+    return int(height)
+
+
+def _share(given: Mapping[str, Any], name: str) -> float:
+    """The share of the resized side that the crop is."""
+    share = given["crop_pct"]
+    if not _is_number(share) or not 0.1 <= share <= 1:
+        raise _refused(name, f"crop_pct {share}")
+    return float(share)
+
+
+def _three(given: Mapping[str, Any], key: str, name: str) -> tuple[float, float, float]:
+    values = _value(given, key, name)
+    if not isinstance(values, list | tuple) or len(values) != 3 or not all(map(_is_number, values)):
+        raise _refused(name, f"{key} {values}")
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_side(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 8 <= value <= 4096
 
 
 def _value(given: Mapping[str, Any], key: str, name: str) -> Any:

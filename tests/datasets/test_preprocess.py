@@ -11,7 +11,7 @@ from torchvision import transforms as T
 from torchvision.transforms import InterpolationMode as Mode
 
 from bench.datasets.preprocess import crop_224, fit, input_spec, prepare, rule, stored_rule
-from model_zoo.card import InputSpec
+from model_zoo.card import Geometry, InputSpec
 
 SPEC = InputSpec(224, resize=256, interpolation="bilinear")
 
@@ -57,6 +57,13 @@ def test_the_canonical_rule_is_one_for_all() -> None:
         assert (spec.resize, spec.interpolation, spec.geometry) == (resize, "bicubic", "resize_crop")
         assert rule(SPEC, "canonical") == rule(spec, "canonical")
     assert input_spec(SPEC, "published") == SPEC
+
+
+@pytest.mark.parametrize(("geometry", "left"), [("resize_crop", 2), ("resize_crop_down", 1)])
+def test_an_odd_pixel_goes_to_the_even_side_or_down(geometry: Geometry, left: int) -> None:
+    """35 columns, of which a crop shows 32: torchvision rounds 1.5 to 2, transformers down to 1."""
+    shown = prepare(picture(35, 32), InputSpec(32, geometry=geometry, resize=32))
+    assert np.array_equal(shown, np.asarray(picture(35, 32))[:, left : left + 32])
 
 
 @pytest.mark.parametrize("protocol", ["canonical", "published"])

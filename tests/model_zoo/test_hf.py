@@ -1,5 +1,6 @@
 """Hugging Face's image classifiers from a folder: the logits, and the input, are their owner's."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -15,7 +18,7 @@ from model_zoo.errors import CardError, UnknownModelError, WeightsError
 from model_zoo.load import load_model
 from model_zoo.nets.with_timm import import_timm
 from model_zoo.registry import find_card
-from model_zoo.standard.hf_processors import input_of_processor
+from model_zoo.standard.hf_processors import _CLASSES, input_of_processor
 from tools.input_parity import _ours
 
 
@@ -127,6 +130,21 @@ def test_the_input_is_that_of_transformers(what: str) -> None:
 def test_a_processor_without_an_equal_is_refused(about: dict[str, Any], says: str) -> None:
     with pytest.raises(CardError, match=f"hf: the processor.*{says}"):
         input_of_processor(about, "vit")
+
+
+WORDS = st.none() | st.booleans() | st.integers(-5, 5000) | st.floats() | st.text(max_size=3)
+VALUES = (
+    WORDS | st.lists(WORDS, max_size=4) | st.dictionaries(st.sampled_from(["height", "width", "shortest_edge"]), WORDS)
+)
+KEYS = ["size", "crop_size", "crop_pct", "resample", "image_mean", "image_std", "rescale_factor", "do_center_crop",
+        "do_normalize", "do_flip_channel_order"]  # fmt: skip
+
+
+@given(st.sampled_from(sorted(_CLASSES)), st.dictionaries(st.sampled_from(KEYS), VALUES))
+def test_any_file_is_an_input_or_refused(kind: str, about: dict[str, Any]) -> None:
+    with contextlib.suppress(CardError):
+        spec = input_of_processor(of(kind, **about))
+        assert 8 <= spec.size <= spec.resize
 
 
 @pytest.mark.parametrize(("about", "key"), [

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.board.site.findings import drawn_picture
-from bench.errors import BenchError
 from bench.figures import FIGURES, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.measured import Numbers
@@ -54,7 +53,7 @@ def _drawn(spec: FigureSpec, data: Numbers, directory: str) -> Iterator[PaperFig
     data.passed_over.clear()
     try:
         figure = spec.draw(spec, data)
-    except (NotMeasuredError, BenchError):
+    except NotMeasuredError:
         return
     if not is_measured(figure):
         return
