@@ -7,10 +7,11 @@ import argparse
 import resource
 import tempfile
 import time
+from pathlib import Path
+
+from growth import CORRUPTED, write_model
 
 import bench
-from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
-from bench.testing import write_results
 
 
 def main() -> None:
@@ -19,8 +20,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     images = parser.parse_args().images
     with tempfile.TemporaryDirectory() as folder:
-        conditions = {f"imagenet-c/{name}/{severity}": 0.5 for name in CORRUPTIONS for severity in SEVERITIES}
-        write_results(folder, "a", {"imagenet-c": conditions}, n=images)
+        (Path(folder) / "cells").mkdir()
+        write_model(Path(folder), 0, {"imagenet-c-live": CORRUPTED}, images)
         began = time.process_time()
         frame = bench.records(folder)
         seconds = time.process_time() - began

@@ -493,6 +493,17 @@ def test_a_network_in_another_form_has_its_numbers(form: str, tmp_path: Path) ->
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(("layer", "says"), [
+    (nn.BatchNorm2d(3), "by the others of its batch"), (nn.Dropout(), "unlike on a second look"),
+])  # fmt: skip
+def test_a_module_exported_in_training_mode_is_refused(layer: nn.Module, says: str, tmp_path: Path) -> None:
+    """Its mode is baked in, and nothing that could be asked of it says so."""
+    net = _exported(nn.Sequential(layer, _small()).train())
+    data = (torch.rand(12, 3, 16, 16).mul(255).round().div(255), torch.arange(12) % 5)
+    with pytest.raises(UsageError, match=says):
+        run(net, "clean", data=data, size=16, name="m", out=tmp_path, quiet=True, **UNIT)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_weights_of_another_precision_say_what_to_pass(dtype: torch.dtype) -> None:
     with pytest.raises(UsageError, match=rf"its weights are {str(dtype)[6:]} and pictures float32: pass net.float"):

@@ -150,7 +150,7 @@ def records(directory: str | Path) -> pd.DataFrame:
     """One row per model, condition and image; `suite` is the first suite that wanted the condition.
 
     Texts are categorical, classes and steps `Int32`, of which what was not scored, or is not told of a condition, is
-    `<NA>`, and numbers `float32`: 50,000 images under 75 conditions take 107 MB (`benchmarks/records_memory.py`).
+    `<NA>`, and numbers `float32`: 50,000 images under 75 conditions take 124 MB (`benchmarks/records_memory.py`).
     """
     folder = ResultsFolder(str(directory))
     tables = []
