@@ -137,7 +137,7 @@ def test_the_line_of_v2_gives_the_published_resnet50() -> None:
 def test_gap_in_points_with_its_interval() -> None:
     found = gap("far", "near")({"near": _accuracy_frame(8000, 10_000), "far": _accuracy_frame(3000, 10_000)})
     assert found.value == pytest.approx(50)
-    assert found.high - found.value == pytest.approx(1.96 * np.sqrt(0.16 + 0.21), rel=2e-2)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * np.sqrt(0.16 + 0.21), rel=1e-3)
 
 
 def test_a_gaps_interval_is_newcombes() -> None:
