@@ -70,7 +70,7 @@ def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: No
     Returns the leaderboard; `say` is told what comes next. Needs the extra `demo`.
     """
     from bench.board.leaderboard import leaderboard
-    from bench.board.site.build import write_site
+    from bench.board.report import report
     from bench.engine.run import carry_out, prepare_run
     from bench.figures import write_figures
     from bench.safe_csv import to_csv
@@ -82,6 +82,6 @@ def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: No
     say("Leaderboard, pages and figures")
     board = leaderboard(folder / "runs")
     (folder / "leaderboard.csv").write_text(to_csv(board), encoding="utf-8")
-    write_site(folder / "runs", folder / "report")
+    report(folder / "runs", folder / "report")
     write_figures(str(folder / "runs"), folder / "figures")
     return board
