@@ -64,7 +64,7 @@ def numbers(table: pd.DataFrame) -> dict[str, float]:
 def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
     """Make a `lightning.pytorch.Callback` that evaluates at the end of every `every`-th training epoch and logs it.
 
-    The module evaluated is the LightningModule itself, whose `forward` takes normalised pictures. Only the first
+    The module evaluated is the LightningModule itself, whose `forward` takes normalised images. Only the first
     process evaluates. Raises `UsageError` where Lightning is not installed.
     """
     base = _class_of("Callback", "lightning.pytorch", "pytorch_lightning")
@@ -126,7 +126,7 @@ def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "net
 
 
 class _Pixels(nn.Module):
-    """A Hugging Face image classifier, which takes its pictures by name."""
+    """A Hugging Face image classifier, which takes its images by name."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

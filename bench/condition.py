@@ -160,7 +160,7 @@ class Condition:
 
     @property
     def clean(self) -> bool:
-        """Whether the pictures are neither corrupted nor attacked."""
+        """Whether the images are neither corrupted nor attacked."""
         return not self.corruption and self.attack is None
 
     @property

@@ -37,12 +37,12 @@ class Stage:
 # The reliability verdict repeats attacks with hundreds of steps, which takes minutes on a CPU: `reliability=0`.
 STAGES = (
     Stage(
-        "The tiny zoo on 200 pictures: clean, PGD-20, natural adversarial, stylised, cue conflict",
+        "The tiny zoo on 200 images: clean, PGD-20, natural adversarial, stylised, cue conflict",
         ZOO,
         ("tiny", "tiny-pgd", "tiny-a", "tiny-stylized", "tiny-cue-conflict"),
         RunOptions(limit=200, reliability=0),
     ),
-    Stage("The tiny zoo on 40 pictures under 75 corruptions", ZOO, ("tiny-c",), RunOptions(limit=40)),
+    Stage("The tiny zoo on 40 images under 75 corruptions", ZOO, ("tiny-c",), RunOptions(limit=40)),
     Stage(
         "Five of them under aa-fast at eps 8/255",
         ATTACKED,
@@ -50,7 +50,7 @@ STAGES = (
         RunOptions(limit=25, eps="8/255", reliability=0),
     ),
     Stage(
-        "What the two batch norms of the mixture-BN model know, on 100 pictures",
+        "What the two batch norms of the mixture-BN model know, on 100 images",
         ("tiny_mbn",),
         ("batchnorm",),
         RunOptions(limit=100),

@@ -1,4 +1,4 @@
-"""`bench.wrap` and `bench.run` of what lies in memory: any module or callable, and pictures in tensors or loaders."""
+"""`bench.wrap` and `bench.run` of what lies in memory: any module or callable, and images in tensors or loaders."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ Triple = tuple[float, float, float]
 Network = nn.Module | Callable[[Tensor], Any]
 
 _HOW = (
-    "say how it takes its pictures: mean= and std= (0 and 1 where it normalises by itself) with size=, or transform= "
+    "say how it takes its images: mean= and std= (0 and 1 where it normalises by itself) with size=, or transform= "
     "(a torchvision or timm transform); bench.wrap(net, ...) takes the same"
 )
 
@@ -86,7 +86,7 @@ def wrap(
     Its input is `transform`'s (torchvision's, timm's), its own configuration's if it is timm's, or what the keywords
     say, which go before both; `mean` and `std` are in units of [0, 1]. `classes` are counted from what it answers.
     `labels` is its label space (`imagenet1k` for 1000 classes), `dataset` its home set (`imagenet` then, else
-    `folder`). Raises `UsageError` where nothing says how it takes its pictures.
+    `folder`). Raises `UsageError` where nothing says how it takes its images.
     """
     if isinstance(network, Model):
         raise UsageError("bench.wrap: it is a Model already")
@@ -126,7 +126,7 @@ def _input(net: nn.Module, transform: object | None, keys: dict[str, Any]) -> In
 
 
 def _classes(model: Model) -> int:
-    """How many logits it gives to one grey picture."""
+    """How many logits it gives to one grey image."""
     side = model.card.input.size
     place = next((p.device for p in model.net.parameters()), torch.device("cpu"))
     with torch.no_grad():
@@ -136,9 +136,9 @@ def _classes(model: Model) -> int:
             reason = (str(error).splitlines() or [""])[0]
             dtypes = {str(p.dtype).removeprefix("torch.") for p in model.net.parameters() if p.is_floating_point()}
             unlike = ", ".join(sorted(dtypes - {"float32"}))
-            cast_it = f"its weights are {unlike} and pictures float32: pass net.float(), or " if unlike else ""
+            cast_it = f"its weights are {unlike} and images float32: pass net.float(), or " if unlike else ""
             raise UsageError(
-                f"{model.name}: fails on a picture of {side} x {side} ({type(error).__name__}: {reason}); "
+                f"{model.name}: fails on an image of {side} x {side} ({type(error).__name__}: {reason}); "
                 f"{cast_it}name the right size=, or classes= where it only takes whole batches"
             ) from error
     return int(found.shape[-1]) if found.ndim else 1
@@ -168,8 +168,8 @@ def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywo
     """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
 
     A model is a name, a `Model`, or any module or callable, whose input the keywords of `bench.wrap` tell (`mean=`,
-    `std=`, `size=`, `transform=` ...); several at once in a list. `data` is a data root or a set's folder, or pictures
-    in memory: a torch Dataset, a DataLoader, a pair of tensors (pictures, labels), which all suites that run on any
+    `std=`, `size=`, `transform=` ...); several at once in a list. `data` is a data root or a set's folder, or images
+    in memory: a torch Dataset, a DataLoader, a pair of tensors (images, labels), which all suites that run on any
     data set then take. What was inferred is said on the error stream unless `quiet`.
 
     Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
@@ -229,7 +229,7 @@ def _keep(data: object, loaded: list[str | Model]) -> Given:
 
 
 ENOUGH = 10
-"""Pictures from which labels that reach less than half of the logits are no chance: one in a thousand."""
+"""Images from which labels that reach less than half of the logits are no chance: one in a thousand."""
 
 
 def _refuse_features(kept: Given, model: str | Model) -> None:
@@ -239,7 +239,7 @@ def _refuse_features(kept: Given, model: str | Model) -> None:
     reached = max(kept.labels) + 1
     if classes != 1000 and len(kept.labels) >= ENOUGH and classes >= 2 * reached:
         raise UsageError(
-            f"returns {classes} numbers a picture, and the labels reach {reached - 1}: features of a network without "
+            f"returns {classes} numbers an image, and the labels reach {reached - 1}: features of a network without "
             f"its head? Give it the head; if they are logits of {classes} classes, say classes={classes}"
         )
 
@@ -249,7 +249,7 @@ def _named(model: str | Model) -> list[str | Model]:
 
 
 def _size_of(data: Any) -> dict[str, int]:
-    """The side of the first picture, where the pictures are tensors."""
+    """The side of the first image, where the images are tensors."""
     shape: tuple[int, ...] = ()
     with contextlib.suppress(Exception):  # whatever is wrong with it, `keep` says
         items = getattr(data, "dataset", data)

@@ -1,11 +1,11 @@
-"""Pictures of any mode as 8-bit RGB."""
+"""Images of any mode as 8-bit RGB."""
 
 import numpy as np
 from PIL import Image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a picture to 8-bit RGB: grey, palette and CMYK as Pillow does, 16- and 32-bit grey scaled to 8 bits
+    """Convert an image to 8-bit RGB: grey, palette and CMYK as Pillow does, 16- and 32-bit grey scaled to 8 bits
     (Pillow's own conversion clips at 255, which is white)."""
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)

@@ -45,15 +45,15 @@ RANK_FIELDS = tuple(pa.field(f"prediction_{place}", pa.int32()) for place in (2,
 
 
 CONTENT_FIELD = pa.field("content", pa.string())
-"""The hash of the bytes that the picture was read from (`bench.datasets.content`); null where its set is generated, so
+"""The hash of the bytes that the image was read from (`bench.datasets.content`); null where its set is generated, so
 that the manifest fixes every byte. Records of older versions do not have it."""
 
 STATE = "state"
-"""Key of a part's metadata: the state of its pictures' files as they were read."""
+"""Key of a part's metadata: the state of its images' files as they were read."""
 
 
 SAMPLE, SAMPLE_STATE = "sample", "sample_state"
-"""Keys of a part's metadata: the content of a few pictures of its set (`bench.sample`); their files' state."""
+"""Keys of a part's metadata: the content of a few images of its set (`bench.sample`); their files' state."""
 
 
 _KNOWN = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
@@ -100,8 +100,8 @@ class Protocol:
     """All that makes two numbers comparable; numbers of unlike protocols never share a column.
 
     `preprocessing` names the rule (`canonical`, or the card's own with its resolved values), not a model's size.
-    `implementation` names the code that made the pictures or the attack, with its version. `content` is the hash of all
-    pictures' content, which is known when all are measured (`with_content`); empty before, and for generated sets.
+    `implementation` names the code that made the images or the attack, with its version. `content` is the hash of all
+    images' content, which is known when all are measured (`with_content`); empty before, and for generated sets.
     """
 
     dataset: str
@@ -125,7 +125,7 @@ class Protocol:
         return digest(_told(self), 12)
 
     def with_content(self, contents: Sequence[str | None]) -> "Protocol":
-        """The same of pictures of these contents, in the order of the data set."""
+        """The same of images of these contents, in the order of the data set."""
         return replace(self, content=digest(list(contents)) if any(contents) else "")
 
 

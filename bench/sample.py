@@ -1,4 +1,4 @@
-"""A few pictures of a set, the same whoever measures which share of it: two shares are thus known to be of one set."""
+"""A few images of a set, the same whoever measures which share of it: two shares are thus known to be of one set."""
 
 import json
 from collections.abc import Mapping

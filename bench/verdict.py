@@ -21,7 +21,7 @@ class Verdict:
     `eps` and `norm` are the attack's, `sample` the images that were read, `images` those that were right without
     attack, `surrogate` the model whose adversarial examples were tried; `findings` and `skipped` are the criteria of
     `bench.attacks.reliability` with and without a value. `overstatement` is by how much the number overstates (`value`,
-    `low` and `high` in shares of all scored pictures; `images` that stand in it were looked at, `fallen` of them fell).
+    `low` and `high` in shares of all scored images; `images` that stand in it were looked at, `fallen` of them fell).
     """
 
     level: VerdictLevel = ""

@@ -2,7 +2,7 @@
 
     python benchmarks/attack_cases.py -n 120
 
-Models are `tiny_at` behind something; the attack is PGD-20 of 0.7/255 within 8/255 from the picture itself, by the
+Models are `tiny_at` behind something; the attack is PGD-20 of 0.7/255 within 8/255 from the image itself, by the
 product and by a loop of ten lines that knows nothing of it. Options are those of `bench run --model tiny_at`.
 """
 
@@ -40,7 +40,7 @@ class StraightThrough(torch.autograd.Function):
 
 
 class Behind(nn.Module):
-    """`net` behind `change` of the pictures, and before `answer` of its logits."""
+    """`net` behind `change` of the images, and before `answer` of its logits."""
 
     def __init__(self, net: nn.Module, change: Callable[[Tensor], Tensor], answer: Callable[..., Tensor]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def same(logits: Tensor, _x: Tensor) -> Tensor:
 
 
 def silent(logits: Tensor, x: Tensor) -> Tensor:
-    """No answer to pictures that are not of whole 255ths."""
+    """No answer to images that are not of whole 255ths."""
     whole = ((x * 255).round() - x * 255).abs().flatten(1).amax(1) < 1e-3
     return torch.where(whole[:, None], logits, torch.nan)
 

@@ -1,4 +1,4 @@
-"""What the attack benchmarks run on: pyautoattack's example checkpoint, real pictures, defences that mask gradients."""
+"""What the attack benchmarks run on: pyautoattack's example checkpoint, real images, defences that mask gradients."""
 
 import importlib.util
 import io
@@ -32,7 +32,7 @@ class Pictures:
 
 
 def cifar(archive: Path, n: int) -> Pictures:
-    """The first `n` pictures of a zip of CLASS/NAME.jpg, one class after the other in turn."""
+    """The first `n` images of a zip of CLASS/NAME.jpg, one class after the other in turn."""
     with zipfile.ZipFile(archive) as opened:
         names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
         classes = sorted({name.split("/")[0] for name in names})
@@ -44,12 +44,12 @@ def cifar(archive: Path, n: int) -> Pictures:
 
 
 def pictures(archive: Path | None, n: int) -> Pictures:
-    """`n` pictures of the archive, or of the tiny set where none is given."""
+    """`n` images of the archive, or of the tiny set where none is given."""
     return cifar(archive, n) if archive else tiny_pictures(n)
 
 
 def tiny_pictures(n: int) -> Pictures:
-    """The first `n` of the tiny set's validation pictures, of the stream that tuning never saw."""
+    """The first `n` of the tiny set's validation images, of the stream that tuning never saw."""
     batch = generate("val", n)
     images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
     return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
@@ -86,7 +86,7 @@ def open_model(name: str) -> nn.Module:
 
 
 class QuantisedInput(nn.Module):
-    """Rounds the picture to `levels` values a channel: the gradient through the rounding is zero."""
+    """Rounds the image to `levels` values a channel: the gradient through the rounding is zero."""
 
     def __init__(self, model: nn.Module, levels: int = 16) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ScaledLogits(nn.Module):
 
 
 class RandomResize(nn.Module):
-    """Shrinks the picture by a random amount and pads it at a random place (as in arXiv 1711.01991)."""
+    """Shrinks the image by a random amount and pads it at a random place (as in arXiv 1711.01991)."""
 
     def __init__(self, model: nn.Module, smallest: float = 0.85) -> None:
         super().__init__()

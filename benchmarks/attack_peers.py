@@ -4,7 +4,7 @@
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 200
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 16 --kinds ensemble      # minutes
 
-Every row is one attack on the same pictures of one model, by us and by each peer, one after the other in one process,
+Every row is one attack on the same images of one model, by us and by each peer, one after the other in one process,
 in CPU time of one thread; the ratio is theirs over ours. "left" is the share that stands: a peer judges the final
 iterate or the best one as it is made to, and draws its own random start, so that shares may differ.
 """
@@ -30,7 +30,7 @@ from bench.attacks.presets import make_pgd
 from bench.attacks.reference import reference
 
 Peer = Callable[[], Tensor]
-"""A call that gives the attacked pictures [n, 3, h, w]."""
+"""A call that gives the attacked images [n, 3, h, w]."""
 
 EPS: dict[Norm, Fraction] = {"linf": Fraction(8, 255), "l2": Fraction(1, 2)}
 ORDER = {"linf": float("inf"), "l2": 2.0}
@@ -86,7 +86,7 @@ def step(norm: Norm, steps: int) -> Fraction:
 
 
 def peers(kind: str, norm: Norm, model: nn.Module, shown: Pictures, batch: int) -> Iterator[tuple[str, Peer]]:
-    """Each peer that offers the attack in the norm. All but pyautoattack take the pictures in batches of `batch`."""
+    """Each peer that offers the attack in the norm. All but pyautoattack take the images in batches of `batch`."""
     eps, x, y = float(EPS[norm]), shown.images.contiguous(), shown.labels
 
     def batched(call: Callable[[Tensor, Tensor], Tensor]) -> Peer:

@@ -1,8 +1,8 @@
-"""Verdicts of searches in a lower precision against those of float32, picture by picture.
+"""Verdicts of searches in a lower precision against those of float32, image by image.
 
     python benchmarks/attack_precision.py --precision bf16 --models tiny_at,tiny_sat_silu,tiny_nofrost -n 60
 
-Each attack is run twice on the same pictures of one model; "equal" says of how many pictures the verdicts are. CPU time
+Each attack is run twice on the same images of one model; "equal" says of how many images the verdicts are. CPU time
 of one thread; a processor without instructions for the precision is slower in it.
 """
 

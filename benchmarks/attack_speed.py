@@ -4,7 +4,7 @@
     python benchmarks/attack_speed.py --model efficientnet_lite0 --photographs -n 10 --eps 4/255      # nor here
     python benchmarks/attack_speed.py --model tiny_at -n 40 --eps 8/255                  # much survives
 
-All in one run, on the same pictures, in CPU time of one thread.
+All in one run, on the same images, in CPU time of one thread.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def bare(model: nn.Module, shown: Pictures, batch_size: int) -> float:
         min(timed(lambda ask=ask: ask.gradient(batch.images, away(batch.labels)))[0] for _ in range(7))
         for ask in (Network(freeze(model), CPU), prepare(model, batch.images).network(CPU))
     ]
-    print(f"forward and backward of {len(batch.ids)} pictures: {seconds[0]:.3f} s frozen, {seconds[1]:.3f} s prepared")
+    print(f"forward and backward of {len(batch.ids)} images: {seconds[0]:.3f} s frozen, {seconds[1]:.3f} s prepared")
     return seconds[0] / seconds[1]
 
 

@@ -34,7 +34,7 @@ BEGIN, END = "<!-- truth: attack_truth.py writes what follows -->", "<!-- truth:
 
 @dataclass(frozen=True)
 class TruthRow:
-    """One number beside the true one; `sound` says that no picture was broken that cannot be."""
+    """One number beside the true one; `sound` says that no image was broken that cannot be."""
 
     model: str
     suite: str

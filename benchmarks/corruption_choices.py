@@ -1,7 +1,7 @@
 """What each choice in making and showing ImageNet-C does to a model's error: the table of docs/protocols.md.
 
 Run: `python benchmarks/corruption_choices.py FOLDER [--images 50] [--severities 3,5] [--model efficientnet_lite0]`,
-FOLDER being ImageNet pictures in folders by wnid. Same pictures, same model; per-image paired differences from `live`.
+FOLDER being ImageNet images in folders by wnid. Same images, same model; per-image paired differences from `live`.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def live(jpeg_quality: int | None, seed: int = 0) -> Callable[[Pictures, str, in
 
 
 def resized_again(pictures: Pictures) -> Pictures:
-    """The mistake: short side to 256, centre crop 224, of pictures that are 224 already."""
+    """The mistake: short side to 256, centre crop 224, of images that are 224 already."""
     return np.stack([crop_224(Image.fromarray(picture)) for picture in pictures])
 
 
@@ -80,7 +80,7 @@ def main() -> None:
                 missed = prediction != np.array(dataset.targets)
                 wrong[way] += missed / (len(NAMES) * len(severities))
                 print(f"  {name}/{severity} {way}: error {100 * missed.mean():.1f} %", flush=True)
-    print(f"{options.model}, {len(dataset)} pictures, {len(NAMES)} corruptions, severities {options.severities}")
+    print(f"{options.model}, {len(dataset)} images, {len(NAMES)} corruptions, severities {options.severities}")
     first = wrong[next(iter(WAYS))]
     for way, errors in wrong.items():
         difference = errors - first

@@ -2,7 +2,7 @@
 
     python benchmarks/corruptions.py [--threads 1] [--size 224] [--repeats 5] [--all]
 
-Ours on a batch of 8 and the reference one picture at a time take turns; the fastest of each counts. One thread is
+Ours on a batch of 8 and the reference one image at a time take turns; the fastest of each counts. One thread is
 measured in CPU time, which a busy machine disturbs less; more in time that passes. Each line: mean milliseconds an
 image over the five severities, the ratio, and the smallest ratio of a single severity. Then the sum over the 75
 conditions, and the memory that a process of its own takes to make all of them once, beyond its imports.
@@ -37,7 +37,7 @@ def fastest(calls: Sequence[Callable[[], object]], repeats: int, clock: Callable
 
 
 def photograph(size: int) -> np.ndarray:
-    """A smooth picture with texture [size, size, 3]; speed depends little on what it shows."""
+    """A smooth image with texture [size, size, 3]; speed depends little on what it shows."""
     rng = np.random.default_rng(0)
     coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, 12, 12)))
     smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")[0].permute(1, 2, 0).numpy()
@@ -45,7 +45,7 @@ def photograph(size: int) -> np.ndarray:
 
 
 def pair(name: str, severity: int, image: np.ndarray) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Our call on a batch, and the reference's on one picture."""
+    """Our call on a batch, and the reference's on one image."""
     batch, keys = np.stack([image] * BATCH), image_keys(0, [str(i) for i in range(BATCH)], "speed")
     ours = Corruption(name, severity, None)
     return lambda: ours(batch, keys), lambda: imagecorruptions.corrupt(image, severity, name)

@@ -40,7 +40,7 @@ def seconds(work: Callable[[nn.Module, Tensor], None], model: nn.Module, x: Tens
 
 
 def networks(device: torch.device) -> list[tuple[str, nn.Module, Tensor]]:
-    """Names, networks and inputs: photographs' size and the tiny pictures'."""
+    """Names, networks and inputs: photographs' size and the tiny images'."""
     import timm
     import torchvision
 

@@ -1,9 +1,9 @@
 """Feeding a GPU: the harness's own limit in images a second, and the reading threads that a forward pass needs.
 
-python benchmarks/feeding.py limit [--images 20000]     records and bookkeeping: small pictures that are decoded already
-python benchmarks/feeding.py readers --rate 3000        a pretend GPU of so many images a second, and pictures that take
+python benchmarks/feeding.py limit [--images 20000]     records and bookkeeping: small images that are decoded already
+python benchmarks/feeding.py readers --rate 3000        a pretend GPU of so many images a second, and images that take
                                      [--decode-ms 2.5]  so long to decode, slept: other cores than this machine has
-python benchmarks/feeding.py decode --data DIR          what one thread decodes of DIR's pictures in a second
+python benchmarks/feeding.py decode --data DIR          what one thread decodes of DIR's images in a second
 """
 
 import argparse
@@ -33,11 +33,11 @@ from bench.suites.base import UNIT_IMAGES, Setup
 from bench.testing import fake_model
 
 SIZE = 8
-"""Pixels of a picture's side: copying 224 of them is the memory's work, and told apart."""
+"""Pixels of an image's side: copying 224 of them is the memory's work, and told apart."""
 
 
 class Pretend(Dataset):
-    """Pictures that take `seconds` to decode."""
+    """Images that take `seconds` to decode."""
 
     name, labels, as_stored = "pretend", "imagenet1k", True
 
@@ -50,7 +50,7 @@ class Pretend(Dataset):
         return []
 
     def read(self, _index: int) -> Image.Image:
-        """The one picture that there is."""
+        """The one image that there is."""
         time.sleep(self.seconds)
         return self.picture
 
@@ -117,7 +117,7 @@ def readers_needed(rate: float, decode: float, images: int, out: Path) -> None:
 
 
 def decode_rate(data: Path) -> None:
-    """Print what one thread decodes of a folder's pictures."""
+    """Print what one thread decodes of a folder's images."""
     files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in (".jpeg", ".jpg")][:200]
     spec = fake_model(size=224).input
     started = time.process_time()
@@ -125,7 +125,7 @@ def decode_rate(data: Path) -> None:
         with Image.open(path) as image:
             prepare(image.convert("RGB"), spec)
     each = (time.process_time() - started) / len(files)
-    print(f"{len(files)} pictures: {1000 * each:.2f} ms each, {1 / each:,.0f} a second of CPU in one thread")
+    print(f"{len(files)} images: {1000 * each:.2f} ms each, {1 / each:,.0f} a second of CPU in one thread")
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def peak() -> float:
 
 
 def write_imagenet_c(pictures: Path, root: Path, count: int) -> None:
-    """`count` pictures in all 75 conditions, as the release was made and in its layout."""
+    """`count` images in all 75 conditions, as the release was made and in its layout."""
     from imagecorruptions import corrupt
 
     from bench.corruptions import NAMES, SEVERITIES

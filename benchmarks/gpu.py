@@ -83,7 +83,7 @@ def attacks(steps: int) -> tuple[Attack, ...]:
 
 
 def pictures(n: int) -> tuple[Tensor, Tensor, list[str]]:
-    """Tiny pictures, labels, ids."""
+    """Tiny images, labels, ids."""
     drawn = tiny.generate("val", n)
     images = torch.from_numpy(np.ascontiguousarray(drawn.images)).permute(0, 3, 1, 2).float() / 255
     return images, torch.from_numpy(drawn.labels).long(), [str(i) for i in range(n)]
@@ -197,7 +197,7 @@ def _variants(net: nn.Module, x: Tensor, device: torch.device) -> Iterator[tuple
 
 
 def live(device: torch.device, size: Size) -> Iterator[str]:
-    """Pictures a second corrupted on the device, beside one host core's decoding of as many JPEGs."""
+    """Images a second corrupted on the device, beside one host core's decoding of as many JPEGs."""
     drawn = (np.random.default_rng(0).random((min(size.images, 32), size.side, size.side, 3)) * 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(drawn[0]).save(buffer, "JPEG", quality=85)

@@ -1,8 +1,8 @@
-"""What knowing models and pictures by their content costs on a clean run: CPU seconds of its parts and of the whole.
+"""What knowing models and images by their content costs on a clean run: CPU seconds of its parts and of the whole.
 
     python benchmarks/identity_cost.py [IMAGES] [ARCHITECTURE]
 
-Pictures of ImageNet's usual size (500 x 375) are read from the disk and shown to a torchvision network of random
+Images of ImageNet's usual size (500 x 375) are read from the disk and shown to a torchvision network of random
 weights; the share is of the process's CPU time, so that other processes do not count.
 """
 

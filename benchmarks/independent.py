@@ -69,7 +69,7 @@ def main(data: Path, runs: str) -> None:
     files = sorted(data.glob("*/*.JPEG"))
     records = bench.records(runs)
     labels = records.drop_duplicates("image_id").set_index("image_id")["label"]
-    print(f"{len(files)} pictures in {len(wnids)} classes")
+    print(f"{len(files)} images in {len(wnids)} classes")
     for condition, show in CONDITIONS.items():
         ours = records[records["condition"] == condition].set_index("image_id")["prediction"]
         theirs = predict(net, files, show, LITE)

@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10] [--cache-mb 8]
 
-`bench run --suite tiny-c` (75 conditions) on as many tiny pictures as asked for, in a process of its own, whose
-resident memory is sampled until the last unit is stored; what the closing table takes is told apart. Decoded pictures
+`bench run --suite tiny-c` (75 conditions) on as many tiny images as asked for, in a process of its own, whose
+resident memory is sampled until the last unit is stored; what the closing table takes is told apart. Decoded images
 are kept up to 1 GiB, which a long run fills once; `--cache-mb` keeps fewer, so that any other growth is seen.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--model", default="tiny_at")
     parser.add_argument("--every", type=float, default=10, help="seconds between two samples")
-    parser.add_argument("--cache-mb", type=float, default=1024, help="decoded pictures kept, at most")
+    parser.add_argument("--cache-mb", type=float, default=1024, help="decoded images kept, at most")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         found = sample(options.images, options.model, options.cache_mb, options.every, Path(scratch) / "results")

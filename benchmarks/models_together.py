@@ -37,7 +37,7 @@ def main() -> None:
     together = seconds(models, options.folder, options.limit)
     apart = sum(seconds([model], options.folder, options.limit) for model in models)
     print(
-        f"{len(models)} models, {options.limit} pictures, 76 conditions: together {together:.1f} CPU s, "
+        f"{len(models)} models, {options.limit} images, 76 conditions: together {together:.1f} CPU s, "
         f"apart {apart:.1f} CPU s, ratio {apart / together:.2f}"
     )
 

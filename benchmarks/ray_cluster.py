@@ -3,7 +3,7 @@
     python benchmarks/ray_cluster.py [--limit 20] [--only equality|overhead]
 
 Nodes are separate `ray start` processes on the loopback address with one CPU each. The overhead is that of units which
-sleep 1, 10 and 60 s (a `file:` model whose forward pass sleeps for longer the brighter its picture), so that it shows
+sleep 1, 10 and 60 s (a `file:` model whose forward pass sleeps for longer the brighter its image), so that it shows
 what surrounds the work and not the work: the seconds between two stored units, less the sleep, in one process and with
 one worker of the cluster, both at the same time.
 """
@@ -26,7 +26,7 @@ from torture import arguments, children, ended, forked, parts, warm
 
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_AUTH_MODE": "disabled"}
 SLEEPS = {0: (1, 12), 128: (10, 3), 255: (60, 2)}
-"""Brightness of a picture -> seconds of its unit, and how many such units."""
+"""Brightness of an image -> seconds of its unit, and how many such units."""
 
 SLEEPER = """
 import time, torch

@@ -59,7 +59,7 @@ def children(ancestor: int) -> dict[int, bytes]:
 
 
 def warm(limit: int) -> None:
-    """Import what a driver imports and make the tiny pictures, so that forked drivers begin with it."""
+    """Import what a driver imports and make the tiny images, so that forked drivers begin with it."""
     import bench.folder.tables  # noqa: F401
     from bench.engine.run import prepare
 

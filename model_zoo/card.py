@@ -76,8 +76,8 @@ Geometry = Literal["resize_crop", "resize_crop_down", "crop_resize", "squash", "
 """`resize_crop`: short side to `resize`, then a centre crop of `size`, an odd pixel as torchvision halves it (half to
 even); `resize_crop_down` halves it down, as transformers does. `crop_resize`: a centre crop of
 size / (size + crop_padding) of the short side, then a resize to `size`. `squash`: both sides to `resize`, whatever the
-picture's shape, then the crop. `border`: long side to `resize`, a border in the mean's colour, then the crop.
-`centre_crop`: the crop alone. `none`: the picture is used as it is. A crop larger than the picture is padded with
+image's shape, then the crop. `border`: long side to `resize`, a border in the mean's colour, then the crop.
+`centre_crop`: the crop alone. `none`: the image is used as it is. A crop larger than the image is padded with
 black, as torchvision does."""
 
 Availability = Literal["embedded", "package", "public", "on request", "not released", "user", "local", "random"]
@@ -85,7 +85,7 @@ Availability = Literal["embedded", "package", "public", "on request", "not relea
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How the authors turn a picture into the network's input (the `published` protocol).
+    """How the authors turn an image into the network's input (the `published` protocol).
 
     `mean` and `std` are in units of [0, 1], in RGB order; `channels` is the order that the network was trained on.
     """
@@ -99,7 +99,7 @@ class InputSpec:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     stored: Literal["fit", "again"] = "fit"
-    """Pictures that come at a fixed size (ImageNet-C): brought to `size` where theirs differs, or, as some authors
+    """Images that come at a fixed size (ImageNet-C): brought to `size` where theirs differs, or, as some authors
     did, prepared a second time like photographs, which enlarges and crops them."""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Names of models and pictures as names of files that every system takes."""
+"""Names of models and images as names of files that every system takes."""
 
 import re
 

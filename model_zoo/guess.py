@@ -156,7 +156,7 @@ def owner_input(found: Guess) -> InputSpec:
 def same_network(checkpoint: Checkpoint, guesses: list[Guess]) -> bool:
     """Whether all `guesses` compute the same: two libraries' ResNet-50 do, activations of two kinds do not.
 
-    All are shown one picture, of the first one's side: what their owners show them at is another matter.
+    All are shown one image, of the first one's side: what their owners show them at is another matter.
     """
     side = owner_input(guesses[0]).size
     answers = [_answer(checkpoint, found, side) for found in guesses]

@@ -50,7 +50,7 @@ class Model(nn.Module):
 
     @property
     def input(self) -> InputSpec:
-        """How its authors prepare a picture."""
+        """How its authors prepare an image."""
         return self.card.input
 
     @property
@@ -79,12 +79,12 @@ def _to_eval(model: nn.Module) -> None:
 
 
 def _refuse_empty(net: nn.Module) -> None:
-    """Raise `WeightsError` for parameters without numbers: the first picture would draw them, and score by chance."""
+    """Raise `WeightsError` for parameters without numbers: the first image would draw them, and score by chance."""
     named = [*net.named_parameters(), *net.named_buffers()]
     lazy = [name for name, tensor in named if is_lazy(tensor)]
     meta = [name for name, tensor in named if not is_lazy(tensor) and tensor.is_meta]
     for found, what, remedy in (
-        (lazy, "parameters are not made yet", "show the lazy network one picture, then load its weights"),
+        (lazy, "parameters are not made yet", "show the lazy network one image, then load its weights"),
         (meta, "tensors are on the device meta, without numbers", "call to_empty(device=...) and load its weights"),
     ):
         if found:

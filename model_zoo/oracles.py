@@ -95,12 +95,12 @@ def read_oracle(path: Path) -> Oracle:
 
 
 def images_of(io: Mapping[str, np.ndarray]) -> Tensor:
-    """The stored uint8 [n, h, w, 3] pictures as float32 [n, 3, h, w], RGB in [0, 1]."""
+    """The stored uint8 [n, h, w, 3] images as float32 [n, 3, h, w], RGB in [0, 1]."""
     for order in ("bgr", "rgb"):
         stored = io.get(f"images_uint8_{order}_nhwc")
         if stored is not None:
             if stored.ndim != 4 or stored.shape[-1] != 3:
-                raise OracleError(f"io.npz: expected pictures [n, h, w, 3], found {list(stored.shape)}")
+                raise OracleError(f"io.npz: expected images [n, h, w, 3], found {list(stored.shape)}")
             rgb = stored[..., ::-1] if order == "bgr" else stored
             return torch.from_numpy(rgb.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     raise OracleError("io.npz holds no images_uint8_bgr_nhwc or images_uint8_rgb_nhwc")

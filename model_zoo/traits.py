@@ -53,7 +53,7 @@ class Traits:
     batch_norms: in training, a batch norm for each part of a batch, where the checkpoint has fewer branches than that
         (AdvProp releases the main one alone); 0 where it has them all
     denoising: blocks that denoise features (arXiv 1812.03411)
-    images: parts of a training batch, each a version of the same pictures of the same weight; a network with as many
+    images: parts of a training batch, each a version of the same images of the same weight; a network with as many
         normalisation branches has one for each, in this order
     clean_share: clean training images in percent of the adversarial ones, where `images` does not give it (100 of both)
     attacker: of the adversarial ones; smooth_gradient: where ReLU's backward pass is smooth (arXiv 2006.14536, Table 1)

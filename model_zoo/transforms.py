@@ -16,7 +16,7 @@ _UNIT: dict[str, tuple[float, float, float]] = {"mean": (0.0, 0.0, 0.0), "std": 
 
 
 def input_of(transform: object) -> InputSpec:
-    """How `transform` prepares a picture: a resize, a centre crop, a tensor of [0, 1], a normalisation, in this order.
+    """How `transform` prepares an image: a resize, a centre crop, a tensor of [0, 1], a normalisation, in this order.
 
     Takes torchvision's `Compose` (v1 and v2), its presets beside weights, and what timm's `create_transform` makes.
     Without a normalisation mean and std are 0 and 1. Raises `CardError` naming the step that has no equal here.
@@ -54,7 +54,7 @@ class _Reader:
     def take(self, step: object) -> None:
         name = type(step).__name__
         if getattr(step, "__name__", name) in _TO_RGB:
-            return  # all pictures are RGB here
+            return  # all images are RGB here
         if name not in _STEPS:
             raise CardError(
                 f"transform: the step {name} has no equal here; give the input by keywords (size=, resize=)"
@@ -90,7 +90,7 @@ class _Reader:
         if isinstance(size, Sequence) and len(size) == 2:
             return InputSpec(crop or _side(size), geometry="squash", resize=_side(size), **values)
         if not crop:
-            raise CardError("transform: Resize of the short side without a CenterCrop leaves pictures of many shapes")
+            raise CardError("transform: Resize of the short side without a CenterCrop leaves images of many shapes")
         return InputSpec(crop, resize=_side(size), **values)
 
 

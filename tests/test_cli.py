@@ -28,7 +28,7 @@ def make():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A user's own model by name, and a folder of pictures."""
+    """A user's own model by name, and a folder of images."""
     root = tmp_path_factory.mktemp("own")
     (root / "net.py").write_text(NETWORK)
     name = f"file:{root}/net.py:make?size=32&resize=36&mean=0.5,0.5,0.5&std=0.5,0.5,0.5&classes=1000"

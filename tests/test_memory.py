@@ -1,4 +1,4 @@
-"""Modules, callables and pictures that lie in memory: the numbers are those of a loop written by hand."""
+"""Modules, callables and images that lie in memory: the numbers are those of a loop written by hand."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +43,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def tiny() -> tuple[Tensor, Tensor]:
-    """Forty pictures as float [n, 3, h, w] in [0, 1], and their labels."""
+    """Forty images as float [n, 3, h, w] in [0, 1], and their labels."""
     made = generate("val", 40, 7)
     return torch.from_numpy(made.images).permute(0, 3, 1, 2).float() / 255, torch.as_tensor(made.labels).long()
 
@@ -138,7 +138,7 @@ def test_pictures_in_memory_give_the_accuracy_of_a_loop(
     assert (value, n) == (pytest.approx(by_hand(net, *tiny)), 40)
     said = capsys.readouterr().err
     assert "Sequential: 10 classes, labels folder10" in said
-    assert "data: 40 pictures of 10 classes" in said
+    assert "data: 40 images of 10 classes" in said
 
 
 def test_attacks_take_them_as_they_take_any(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
@@ -208,20 +208,20 @@ def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
     [
         (lambda x, y: (x * 2 - 1, y), r"found float32 from -1 to 1: take the Normalize out of the data's transform"),
         (lambda x, y: (x * 255, y), "found float32 from 0 to 255"),
-        (lambda x, y: (x[:, :1], y), r"a picture is \[3, h, w\]"),
-        (lambda x, y: (x, y[:3]), "40 pictures and 3 labels"),
+        (lambda x, y: (x[:, :1], y), r"an image is \[3, h, w\]"),
+        (lambda x, y: (x, y[:3]), "40 images and 3 labels"),
         (lambda x, y: (x, torch.nn.functional.one_hot(y, 10)), "a label is a class's number"),
         (lambda x, y: (x, y + 1), "label 10, where the model has the classes 0..9"),
         (lambda x, y: (x, y.float()), "a label is a class's number"),
-        (lambda *_: [], "no pictures"),
+        (lambda *_: [], "no images"),
         (lambda *_: 3, "found a int"),
-        (lambda x, _: [x[0], x[1]], r"expected \(picture, label\)"),
-        (lambda x, _: [(x[0], 1), (x[1][:, :20], 2)], "pictures of 2 sizes"),
-        (lambda x, y: {"image": x, "label": y}, "a dict of image, label: say which are the pictures"),
-        (lambda x, y: pd.DataFrame({"a": list(x), "b": y}), "a DataFrame of a, b: say which are the pictures"),
-        (lambda x, y: (np.ma.masked_array(x.numpy(), x.numpy() > 0.9), y), "masked values are no pictures"),
+        (lambda x, _: [x[0], x[1]], r"expected \(image, label\)"),
+        (lambda x, _: [(x[0], 1), (x[1][:, :20], 2)], "images of 2 sizes"),
+        (lambda x, y: {"image": x, "label": y}, "a dict of image, label: say which are the images"),
+        (lambda x, y: pd.DataFrame({"a": list(x), "b": y}), "a DataFrame of a, b: say which are the images"),
+        (lambda x, y: (np.ma.masked_array(x.numpy(), x.numpy() > 0.9), y), "masked values are no images"),
         (lambda x, y: (x, np.ma.masked_array(y.numpy(), y.numpy() > 8)), "masked values|a label is a class's number"),
-        (lambda x, y: (x.to_sparse(), y), "sparse values are no pictures"),
+        (lambda x, y: (x.to_sparse(), y), "sparse values are no images"),
         (lambda x, y: (x, y.float().requires_grad_()), "a label is a class's number"),
         (lambda x, y: (torch.where(x > 0.9, torch.nan, x), y), "found float32 from nan to nan"),
     ],
@@ -251,7 +251,7 @@ def test_a_thousand_classes_are_imagenet_s(tmp_path: Path, photographs: bool) ->
 def test_floats_between_levels_are_shown_as_they_are(
     tmp_path: Path, tiny: tuple[Tensor, Tensor], kind: torch.dtype, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A network that sees less than a level: rounded, each picture would have another class."""
+    """A network that sees less than a level: rounded, each image would have another class."""
 
     def fine(x: Tensor) -> Tensor:
         return -(((255 * x[:, 0, 0, 0] % 1)[:, None] - torch.linspace(0.05, 0.95, 10)) ** 2)
@@ -266,7 +266,7 @@ def test_floats_between_levels_are_shown_as_they_are(
         table = bench.run(fine, "clean", data=(images, labels), out=tmp_path, **UNIT)
         assert list(whole(table)["value"]) == [pytest.approx(expected)]
     assert "lie between the levels of eight bits" in capsys.readouterr().err
-    with pytest.raises((DataError, IncompleteError), match="corruptions act on pictures of eight bits"):
+    with pytest.raises((DataError, IncompleteError), match="corruptions act on images of eight bits"):
         bench.run(fine, "imagenet-c-live", data=(pictures, labels), out=tmp_path, labels="tiny10", quiet=True, **UNIT)
 
 
@@ -279,7 +279,7 @@ def test_a_shuffling_loader_gives_one_set(
         table = bench.run(bare(net), "clean", data=loader, out=tmp_path, **UNIT)
         assert list(whole(table)["value"]) == [pytest.approx(by_hand(net, *tiny))]
     assert bench.results(tmp_path)["protocol"].nunique() == 1
-    assert "the loader shuffles: the pictures are put into the order of their content" in capsys.readouterr().err
+    assert "the loader shuffles: the images are put into the order of their content" in capsys.readouterr().err
 
 
 class Batches(BatchSampler):
@@ -302,7 +302,7 @@ class Batches(BatchSampler):
 def test_whatever_shuffles_a_loader_its_pictures_are_one_set(
     tiny: tuple[Tensor, Tensor], order: Callable[[Any], Any]
 ) -> None:
-    """The same pictures with the same labels under one hash."""
+    """The same images with the same labels under one hash."""
     sets = []
     for seed in (0, 1):
         torch.manual_seed(seed)
@@ -330,7 +330,7 @@ def test_what_a_loader_leaves_out_or_draws_is_said(
         bare(net), "clean", data=DataLoader(TensorDataset(*tiny), 7, drop_last=True), out=tmp_path, **UNIT
     )
     assert list(whole(table)["n"]) == [35]
-    assert "drops its last batch: 5 of 40 pictures are left out" in capsys.readouterr().err
+    assert "drops its last batch: 5 of 40 images are left out" in capsys.readouterr().err
     jitter = [(T.RandomErasing(p=1.0), y) for y in range(4)]
 
     class Jittered(Dataset[Any]):
@@ -346,10 +346,7 @@ def test_what_a_loader_leaves_out_or_draws_is_said(
 
 @pytest.mark.parametrize(
     ("shape", "says"),
-    [
-        ((4, 3, 32, 48), "pictures of 32 x 48; a network's input is square"),
-        ((4, 3, 48, 48), "pictures of 48 x 48, where"),
-    ],
+    [((4, 3, 32, 48), "images of 32 x 48; a network's input is square"), ((4, 3, 48, 48), "images of 48 x 48, where")],
 )
 def test_pictures_in_memory_are_never_resized(tmp_path: Path, shape: tuple[int, ...], says: str) -> None:
     with pytest.raises(UsageError, match=says):
@@ -357,7 +354,7 @@ def test_pictures_in_memory_are_never_resized(tmp_path: Path, shape: tuple[int, 
 
 
 def test_a_module_whose_input_nobody_tells_is_refused(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(UsageError, match=r"Sequential \(mean=, std= missing\): say how it takes its pictures"):
+    with pytest.raises(UsageError, match=r"Sequential \(mean=, std= missing\): say how it takes its images"):
         bench.run(fake_model(classes=10).net, "clean", data=tiny, out=tmp_path, quiet=True)
     with pytest.raises(UsageError, match=r"mean=: for modules in memory"):
         bench.run("tiny_std", "tiny", mean=MEAN, out=tmp_path, quiet=True)
@@ -398,13 +395,13 @@ def load_spec(name: str) -> Any:
 
 def test_a_wrong_size_is_explained() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 4))
-    with pytest.raises(UsageError, match=r"Sequential: fails on a picture of 32 x 32 .*name the right size="):
+    with pytest.raises(UsageError, match=r"Sequential: fails on an image of 32 x 32 .*name the right size="):
         wrap(net, size=32, **UNIT)
     assert wrap(net, size=16, **UNIT).card.classes == 4
 
 
 def test_a_folder_that_is_no_memory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises((DataError, ZooError), match="does not hold pictures given in memory"):
+    with pytest.raises((DataError, ZooError), match="does not hold images given in memory"):
         bench.run("tiny_std", "clean", dataset="memory", data=f"memory={tmp_path}", out=tmp_path / "out", quiet=True)
 
 
@@ -443,7 +440,7 @@ def test_a_misspelt_keyword_is_answered_with_the_nearest(net: nn.Module, call: A
 def test_features_are_no_logits(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
     """A network without its head, as feature extractors are: its largest feature would be its answer."""
     body = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
-    with pytest.raises(UsageError, match="returns 48 numbers a picture, and the labels reach 9: features of a network"):
+    with pytest.raises(UsageError, match="returns 48 numbers an image, and the labels reach 9: features of a network"):
         bench.run(body, "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
     table = bench.run(body, "clean", data=tiny, out=tmp_path, classes=48, quiet=True, **UNIT)
     assert (table["metric"] == "accuracy").any()
@@ -454,7 +451,7 @@ def test_features_are_no_logits(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> 
     (nn.Sequential(nn.Flatten(), nn.Linear(3072, 10, device="meta")), r"2 tensors are on the device meta, without"),
 ], ids=["lazy", "meta"])  # fmt: skip
 def test_a_network_without_numbers_is_refused(net: nn.Module, says: str) -> None:
-    """The first picture would draw a lazy layer's, and it would score by chance."""
+    """The first image would draw a lazy layer's, and it would score by chance."""
     with pytest.raises(WeightsError, match=says):
         bench.wrap(net, size=32, **UNIT)
 
@@ -506,5 +503,5 @@ def test_a_module_exported_in_training_mode_is_refused(layer: nn.Module, says: s
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_weights_of_another_precision_say_what_to_pass(dtype: torch.dtype) -> None:
-    with pytest.raises(UsageError, match=rf"its weights are {str(dtype)[6:]} and pictures float32: pass net.float"):
+    with pytest.raises(UsageError, match=rf"its weights are {str(dtype)[6:]} and images float32: pass net.float"):
         wrap(_small().to(dtype), size=16, **UNIT)

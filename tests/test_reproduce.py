@@ -51,7 +51,7 @@ def test_models_keep_the_steps_to_themselves() -> None:
 
 @pytest.mark.parametrize(("asked", "limits"), [(20, {20}), (5000, {1000, 5000})])
 def test_a_limit_is_never_raised(asked: int, limits: set[int]) -> None:
-    """NoFrost's diagnostics look at 1,000 pictures."""
+    """NoFrost's diagnostics look at 1,000 images."""
     found = steps("nofrost", real=True, limit=asked)
     assert {step.options["limit"] for step in found} == limits
     assert {step.options.get("limit") for step in steps("nofrost", real=True)} == {None, 1000}

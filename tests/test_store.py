@@ -104,4 +104,4 @@ def test_every_field_of_the_protocol_makes_another_protocol(name: str) -> None:
     changed = dataclasses.replace(PROTOCOL, **{name: 7 if name == "images" else "other"})
     assert changed.hash != PROTOCOL.hash
     other = dataclasses.replace(CELL, protocol=changed)
-    assert (other.id == CELL.id) == (name == "content"), "which is known only when all pictures were read"
+    assert (other.id == CELL.id) == (name == "content"), "which is known only when all images were read"

@@ -27,11 +27,11 @@ CORRUPTED = 5 * len(CORRUPTIONS)
 
 @dataclass(frozen=True)
 class Counts:
-    """Paired outcomes of a claim in one training seed, on the `n` pictures that both sides scored under `protocol`.
+    """Paired outcomes of a claim in one training seed, on the `n` images that both sides scored under `protocol`.
 
-    both, better, worse: pictures right under both sides, and under one alone; -1 where each picture's score is a mean
+    both, better, worse: images right under both sides, and under one alone; -1 where each image's score is a mean
         over corruptions
-    total, squares: sum of the differences of the pictures' scores, and of their squares
+    total, squares: sum of the differences of the images' scores, and of their squares
     """
 
     key: str
@@ -51,12 +51,12 @@ class Counts:
 
     @property
     def whole(self) -> bool:
-        """Whether each picture is right or wrong, and no mean."""
+        """Whether each image is right or wrong, and no mean."""
         return self.both >= 0
 
 
 def added(counts: Iterable[Counts]) -> Counts:
-    """The same over the pictures of all seeds."""
+    """The same over the images of all seeds."""
     every = list(counts)
     sums = [sum(getattr(c, name) for c in every) for name in ("n", "both", "better", "worse", "total", "squares")]
     whole = all(c.whole for c in every)
@@ -79,11 +79,11 @@ def complete(directory: str | Path) -> pd.DataFrame:
 
 
 Cells = Mapping[tuple[str, str], Mapping[str, pd.Series]]
-"""(model, condition) -> protocol -> whether each picture was right, [n] by image id; its mean for `C`."""
+"""(model, condition) -> protocol -> whether each image was right, [n] by image id; its mean for `C`."""
 
 
 def outcomes(frame: pd.DataFrame) -> Cells:
-    """Every cell of a frame of records; of `tiny-c` the means of each picture, where all corruptions are there."""
+    """Every cell of a frame of records; of `tiny-c` the means of each image, where all corruptions are there."""
     found: dict[tuple[str, str], dict[str, pd.Series]] = {}
     corrupted: dict[str, dict[str, dict[str, pd.Series]]] = {}
     for key, rows in frame.groupby(["model", "condition", "protocol"]):
@@ -101,7 +101,7 @@ def outcomes(frame: pd.DataFrame) -> Cells:
 
 
 def _corrupted(condition: str) -> bool:
-    """Whether it is one of `tiny-c`'s: the tiny pictures corrupted, and nothing else done to them."""
+    """Whether it is one of `tiny-c`'s: the tiny images corrupted, and nothing else done to them."""
     found = Condition.parse(condition)
     return bool(found.corruption) and not found.attack and not found.probes
 
@@ -113,7 +113,7 @@ def of_seed(recipe: str, seed: int) -> str:
 
 
 def count(claim: Claim, found: Cells) -> Iterator[Counts]:
-    """The claim in every seed of which both sides are in `found` under one protocol: that with most pictures."""
+    """The claim in every seed of which both sides are in `found` under one protocol: that with most images."""
     for seed in SEEDS:
         better, worse = (found.get((of_seed(side, seed), claim.condition), {}) for side in (claim.better, claim.worse))
         pairs = {protocol: _pair(better[protocol], worse[protocol]) for protocol in better.keys() & worse.keys()}
@@ -163,5 +163,5 @@ def read_counts(path: Path = MEASURED) -> list[Counts]:
         if one.whole and (one.better - one.worse, one.better + one.worse) != (one.total, one.squares):
             raise ValueError(f"{path}: {one.key}, seed {one.seed}: counts and sums do not agree")
         if one.n <= 0 or math.isnan(one.total) or (one.whole and one.both + one.better + one.worse > one.n):
-            raise ValueError(f"{path}: {one.key}, seed {one.seed}: more pictures right than there are")
+            raise ValueError(f"{path}: {one.key}, seed {one.seed}: more images right than there are")
     return found

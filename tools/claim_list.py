@@ -82,7 +82,7 @@ CLAIMS = (
     Claim(INTRIGUING, "the same under AutoAttack", "mbn@adv", "mix", AA, _NO_ENSEMBLE, "intriguing-mixture-batch-norm"),
     Claim(
         INTRIGUING,
-        "its clean branch beats the single batch norm on clean pictures",
+        "its clean branch beats the single batch norm on clean images",
         "mbn@clean",
         "mix",
         CLEAN,
@@ -159,7 +159,7 @@ CLAIMS = (
     ),
     Claim(
         ADVPROP,
-        "the same on corrupted pictures",
+        "the same on corrupted images",
         "advprop@clean",
         "std_long",
         C,
@@ -168,7 +168,7 @@ CLAIMS = (
     ),
     Claim(
         ADVPROP,
-        "the same on natural adversarial pictures",
+        "the same on natural adversarial images",
         "advprop@clean",
         "std_long",
         A,
@@ -177,7 +177,7 @@ CLAIMS = (
     ),
     Claim(
         ADVPROP,
-        "the same on stylised pictures",
+        "the same on stylised images",
         "advprop@clean",
         "std_long",
         STYLISED,
@@ -204,7 +204,7 @@ CLAIMS = (
     ),
     Claim(
         ADVPROP,
-        "a third branch for augmented pictures helps",
+        "a third branch for augmented images helps",
         "advprop_fine@clean",
         "advprop@clean",
         CLEAN,

@@ -2,7 +2,7 @@
 
 With a results folder its counts go to results/claims.csv first; the page is made from that file.
 
-A claim is that one model is better than another on a condition. It is tested on the same pictures, seed by seed and
+A claim is that one model is better than another on a condition. It is tested on the same images, seed by seed and
 over all seeds together, and printed however it comes out.
 """
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "claims.md"
 EARLIER = ROOT / "results" / "claims_earlier.csv"
 """What an earlier version measured of the claims, without counts. A claim leaves it once its counts are of as many
-pictures."""
+images."""
 
 BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
 
@@ -91,7 +91,7 @@ class Line:
             return "seeds that agree: training alone moves it more than the claim does"
         half = (self.high - self.low) / 2
         wanted = self.n * (SURE * half / max(abs(self.points), 0.05)) ** 2
-        return f"about {math.ceil(wanted / seeds / 100) * 100:,} pictures a seed at this difference"
+        return f"about {math.ceil(wanted / seeds / 100) * 100:,} images a seed at this difference"
 
 
 HEADER = (
@@ -112,7 +112,7 @@ SURE = 1.7
 
 
 def lines(counts: Sequence[Counts], earlier: Sequence[Line] = ()) -> list[Line]:
-    """The measured claims, corrected over all of them; an earlier line stands where it is of more pictures.
+    """The measured claims, corrected over all of them; an earlier line stands where it is of more images.
 
     An earlier p takes part as it was then corrected, which is no smaller than its own: the others' are rather too
     large for it.

@@ -70,9 +70,9 @@ def tiny_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[Bl
     found = {name: every[name] for name in TINY}
     models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
     images = next(iter(found.values())).images
-    yield f"Tiny models, {images} pictures of each set, intervals of 95 %.\n"
+    yield f"Tiny models, {images} images of each set, intervals of 95 %.\n"
     yield _table(claims(found, models))
-    yield "\n### Statistics re-estimated from training pictures against those stored\n"
+    yield "\n### Statistics re-estimated from training images against those stored\n"
     yield _table(training_table({name: models[name] for name in ("tiny_mbn@clean", "tiny_mix")}))
     sections = [section(found[name], models[name]) for name in TINY]
     yield from branch_part(sections, models)
@@ -110,7 +110,7 @@ def lite_part(diagnosis: Diagnosis) -> Iterator[Block]:
     }
     made.figures = [(name, figure) for name, figure in drawn.items() if figure is not None]
     yield f"\n## EfficientNet-Lite0, {diagnosis.images} photographs\n"
-    yield "Attack: PGD-5, eps 4/255, step 1/255, on the same pictures.\n"
+    yield "Attack: PGD-5, eps 4/255, step 1/255, on the same images.\n"
     yield from (f"- {finding.text}" for finding in made.findings)
     if "adaptation" in made.tables:
         yield ""
@@ -131,7 +131,7 @@ def main() -> None:
     """Measure, draw, write."""
     parser = argparse.ArgumentParser(prog="python -m tools.diagnostics_measure", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/diagnostics"), help="results folder")
-    parser.add_argument("--limit", type=int, default=256, help="tiny pictures of each set; 0 leaves that part out")
+    parser.add_argument("--limit", type=int, default=256, help="tiny images of each set; 0 leaves that part out")
     parser.add_argument("--imagenet", type=Path, help="ImageNet's validation set or a sample of it")
     parser.add_argument("--imagenet-limit", type=int, default=64, help="photographs")
     options = parser.parse_args()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[1] / "docs" / "figures.md"
 BEGIN, END = "<!-- generated: figures -->", "<!-- end -->"
-HEADER = ("figure", "shows", "follows", "published points", "a model enters that says", "measured by")
+HEADER = ("figure", "shows", "follows", "published points", "required traits", "measured by")
 
 
 def table(counts: Mapping[str, str]) -> str:
@@ -28,7 +28,7 @@ def table(counts: Mapping[str, str]) -> str:
     lines = [f"| {' | '.join(HEADER)} |", "|" + "---|" * len(HEADER)]
     for spec in FIGURES:
         command = f"`{spec.to_measure('DIR')}`" if spec.command else "needs no data"
-        needs = ", ".join(f"`{field}`" for field in spec.needs) or "nothing more"
+        needs = ", ".join(f"`{field}`" for field in spec.needs) or "none"
         told = [f"`{spec.name}`", spec.title, spec.follows, counts[spec.name], needs, command]
         lines.append(f"| {' | '.join(told)} |")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""`make input-parity`: does a picture reach the network as its owner's own transform makes it, bit for bit?
+"""`make input-parity`: does an image reach the network as its owner's own transform makes it, bit for bit?
 
 Every ImageNet entry of timm, torchvision and RobustBench (where it is installed): the tensor that `published` hands to
-the network beside the owner's, on two pictures of different shape. Prints a table of equal, refused and why.
+the network beside the owner's, on two images of different shape. Prints a table of equal, refused and why.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from model_zoo.registry import find_card
 Transform = Callable[[Image.Image], Tensor]
 
 SHAPES = ((500, 375), (281, 430))
-"""Width and height of the two pictures: wide, and tall with sides shorter than the largest crops."""
+"""Width and height of the two images: wide, and tall with sides shorter than the largest crops."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ OWNERS = {"timm": timm_entries, "torchvision": torchvision_entries, "robustbench
 
 
 def pictures() -> list[Image.Image]:
-    """Two pictures of noise, in which every pixel tells."""
+    """Two images of noise, in which every pixel tells."""
     rng = np.random.default_rng(17)
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for width, height in SHAPES]
 

@@ -145,7 +145,7 @@ def without_initial_weights() -> Iterator[None]:
 
 
 def compare(network: OwnersNetwork, folder: Path) -> Finding:
-    """The logits of both sides on one picture of noise, compared bit for bit."""
+    """The logits of both sides on one image of noise, compared bit for bit."""
     path = folder / "weights.pth"
     with without_initial_weights(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some announce changes of their initial weights

@@ -12,7 +12,7 @@ BEGIN, END = "<!-- further sets: python -m tools.protocols -->", "<!-- end of fu
 
 def rows() -> Iterator[str]:
     """A row a suite: its set's size and label space, its headline with the rule's source, how it lies, its paper."""
-    yield "| suite | pictures, labels | headline | rule | lies as | paper |"
+    yield "| suite | images, labels | headline | rule | lies as | paper |"
     yield "|---|---|---|---|---|---|"
     for suite in SUITES:
         info = SETS[suite.name]

@@ -63,7 +63,7 @@ def whole() -> str:
 
 
 def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
-    """A row a class, `each` pictures in it."""
+    """A row a class, `each` images in it."""
     batch = tiny.generate(split, min(600, len(tiny.chosen())))
     rows = [np.concatenate(list(batch.images[batch.labels == c][:each]), axis=1) for c in range(len(tiny.CLASSES))]
     sheet = Image.fromarray(np.concatenate(rows))
@@ -71,7 +71,7 @@ def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
 
 
 def main() -> None:
-    """Write the table from the cards; with `--sheets` draw the sheets of pictures again, too."""
+    """Write the table from the cards; with `--sheets` draw the sheets of images again, too."""
     parser = argparse.ArgumentParser(prog="python -m tools.tiny_page", description=__doc__)
     parser.add_argument("--sheets", action="store_true", help="draw the contact sheets, too")
     asked = parser.parse_args()

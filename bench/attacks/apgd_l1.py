@@ -187,5 +187,5 @@ class ApgdL1(Search[ApgdL1Batch]):
 
 
 def moved(x: Tensor, image: Tensor) -> Tensor:
-    """int64 [b], how many values of each picture differ from the clean one's."""
+    """int64 [b], how many values of each image differ from the clean one's."""
     return (norms.flat(x) != norms.flat(image)).sum(1)

@@ -18,7 +18,7 @@ __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse
 
 VERSION = "4"
 """Raised whenever a verdict of the native engine may move: it is part of a number's protocol. 3: a fast copy must have
-the model's gradients, the model as it came judges, and a picture without an answer is broken. 4: so is a tie."""
+the model's gradients, the model as it came judges, and an image without an answer is broken. 4: so is a tie."""
 
 
 @dataclass(frozen=True)

@@ -56,11 +56,11 @@ def attack(
 
     `model` takes such images to logits, is in eval mode, and has its normalisation inside. `name` is one of
     `bench.attacks.ATTACKS`; `choices` are those of its maker (PGD's steps, step_size, restarts and targeted; Auto-PGD's
-    and FAB's steps and targets). Randomness belongs to `ids`, which are the pictures' hashes where none are given, so
+    and FAB's steps and targets). Randomness belongs to `ids`, which are the images' hashes where none are given, so
     that neither order nor batch size changes what is found.
 
-    The result has, for each image, the adversarial picture (`adversarial`), whether the image stands (`robust`), which
-    attack broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin of the picture; all
+    The result has, for each image, the adversarial image (`adversarial`), whether the image stands (`robust`), which
+    attack broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin of the image; all
     judged by the model itself in float32. Raises `UsageError` for what could only give a number without a meaning.
     """
     pictures = torch.as_tensor(images).detach().cpu().clone()  # a tensor of inference mode knows no gradients
@@ -116,7 +116,7 @@ def _classes(model: nn.Module, pictures: Tensor) -> int:
 
 
 def picture_ids(pictures: Tensor) -> list[str]:
-    """A name for each picture [n, 3, h, w]: the hash of its values, and which of several equal ones it is."""
+    """A name for each image [n, 3, h, w]: the hash of its values, and which of several equal ones it is."""
     seen = Counter[str]()
     names = []
     for picture in pictures:

@@ -18,7 +18,7 @@ BUDGET_RTOL, BUDGET_ATOL = 1e-5, 1e-6
 """What rounding may add to a distance in float32: image + perturbation - image loses the last bits."""
 
 WRITES = (
-    "the model writes into its input, so that pictures would leave their budget: let its forward pass begin with a "
+    "the model writes into its input, so that images would leave their budget: let its forward pass begin with a "
     "copy (x = x.clone()), or not work in place"
 )
 
@@ -57,13 +57,13 @@ def check_eval(model: nn.Module) -> None:
 def check_images(images: Tensor) -> None:
     """Refuse images that are not float32 [n, 3, h, w] in [0, 1]: budgets have no meaning elsewhere."""
     if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
-        raise UsageError(f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 pictures by 255")
+        raise UsageError(f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 images by 255")
     if not len(images):
         return
     low, high = images.aminmax()
     if not (low >= 0 and high <= 1):
         raise UsageError(
-            f"images must lie in [0, 1], found {low:g} to {high:g}: pass pictures in [0, 1] and put the "
+            f"images must lie in [0, 1], found {low:g} to {high:g}: pass images in [0, 1] and put the "
             "normalisation inside the model"
         )
 
@@ -121,12 +121,12 @@ def check_repeatable(first: Tensor, second: Tensor) -> None:
 
 
 def check_independent(alone: Tensor, otherwise: Tensor) -> None:
-    """Refuse an answer that hangs on the batch, from the logits [n, k] of pictures in two compositions of batches."""
+    """Refuse an answer that hangs on the batch, from the logits [n, k] of images in two compositions of batches."""
     change = relative_change(alone, otherwise)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model's answer to a picture depends on the others of its batch, or on what it was shown before: a "
-            f"logit moved by {change:.2g} of the largest; a verdict belongs to one picture: use running statistics "
+            f"the model's answer to an image depends on the others of its batch, or on what it was shown before: a "
+            f"logit moved by {change:.2g} of the largest; a verdict belongs to one image: use running statistics "
             "(model.eval()) and keep no state between calls"
         )
 
@@ -148,26 +148,26 @@ def check_unchanged(before: Tensor, after: Tensor) -> None:
     change = relative_change(before, after)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model changed while it was attacked: a logit of a clean picture moved by {change:.2g} of the "
+            f"the model changed while it was attacked: a logit of a clean image moved by {change:.2g} of the "
             "largest; it is not a function of its input alone: keep no state between calls"
         )
 
 
 def check_writes(before: Tensor, after: Tensor) -> None:
-    """Refuse a model that wrote into the pictures [n, 3, h, w] that it was shown."""
+    """Refuse a model that wrote into the images [n, 3, h, w] that it was shown."""
     if not torch.equal(before, after):
         raise UsageError(WRITES)
 
 
 def check_within(adversarial: Tensor, distance: Tensor, norm: str, eps: float) -> None:
-    """Refuse adversarial pictures [n, 3, h, w] outside [0, 1], or at a `distance` [n] beyond eps."""
+    """Refuse adversarial images [n, 3, h, w] outside [0, 1], or at a `distance` [n] beyond eps."""
     if not len(adversarial):
         return
     low, high = (float(value) for value in adversarial.aminmax())
     farthest = float(distance.max())
     if not (low >= 0 and high <= 1 and farthest <= eps * (1 + BUDGET_RTOL) + BUDGET_ATOL):
         raise UsageError(
-            f"the attack left its budget: pictures in [{low:g}, {high:g}] at a distance of up to {farthest:g} "
+            f"the attack left its budget: images in [{low:g}, {high:g}] at a distance of up to {farthest:g} "
             f"({norm}), expected [0, 1] and at most {eps:g}: does the model write into its input, or keep it?"
         )
 

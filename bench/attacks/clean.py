@@ -1,5 +1,5 @@
-"""The clean pass of an attack: what the model says of the pictures as they are, once it was found to be a function of
-each picture alone."""
+"""The clean pass of an attack: what the model says of the images as they are, once it was found to be a function of
+each image alone."""
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ def clean_logits(request: Request, judge: Network) -> Tensor:
 
 
 def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -> None:
-    """Refuse a model whose answer to a picture hangs on chance, on the other pictures of the batch or on gradients."""
+    """Refuse a model whose answer to an image hangs on chance, on the other images of the batch or on gradients."""
     first = images[: max(size, 2)]
     check_repeatable(logits[: len(first)], judge.score(first, size))
     company = first if len(first) > 2 else torch.cat([first, first.flip(3)])

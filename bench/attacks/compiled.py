@@ -1,4 +1,4 @@
-"""Steps of FAB and Square, picture after picture, by Numba, which is slow to import: import this late."""
+"""Steps of FAB and Square, image after image, by Numba, which is slow to import: import this late."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def move_windows(
     """`bench.attacks.windows.torch_move` in place: delta, image [m, h w c]; places [m, 7]: side, top, left, top and
     left of the window that gives, which of `bumps` [k, 2, s, s], and whether it lies; colour [m, c].
 
-    delta becomes the picture moved by eps (squared: L2), else the new perturbation, yet to be projected (L1).
+    delta becomes the image moved by eps (squared: L2), else the new perturbation, yet to be projected (L1).
     """
     channels, tiny = colour.shape[1], np.float32(1e-12)
     for i in range(len(delta)):
@@ -180,7 +180,7 @@ def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.fl
 
 @compiled()
 def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float32:
-    """`bench.attacks.norms.l1_threshold` of one picture."""
+    """`bench.attacks.norms.l1_threshold` of one image."""
     low, high, at = np.float32(0), np.float32(0), np.float32(0)
     for j in range(x.size):
         high = max(high, abs(x[j] - image[j]))

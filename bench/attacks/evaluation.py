@@ -15,7 +15,7 @@ from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, AttackResult, Budget, judged
 
 ENDS = 4
-"""Pictures that stand at the end, at which the copy is held against the model once more."""
+"""Images that stand at the end, at which the copy is held against the model once more."""
 
 
 class Spec(Budget, Protocol):
@@ -73,8 +73,8 @@ class Evaluation:
         return self._result()
 
     def _copy_differs(self, standing: list[int]) -> str:
-        """How the copy that was attacked differs from the model at the last points of pictures that stand, if it does.
-        A model that behaves otherwise away from the pictures is found here."""
+        """How the copy that was attacked differs from the model at the last points of images that stand, if it does.
+        A model that behaves otherwise away from the images is found here."""
         ends = standing[:: max(len(standing) // ENDS, 1)][:ENDS]
         return self.prepared.differs(self.adversarial[ends]) if ends else ""
 

@@ -25,7 +25,7 @@ def margin(logits: Tensor, label: Tensor) -> Tensor:
 
 def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
     """bool [n]: the label does not lead all other classes of the logits [n, k]. A tie is no right answer to an attacked
-    picture: which class an argmax names then hangs on their order. Nor is NaN or an infinity, which is no answer."""
+    image: which class an argmax names then hangs on their order. Nor is NaN or an infinity, which is no answer."""
     return ~(margin(logits, labels) > 0) | ~logits.isfinite().all(1)
 
 

@@ -28,7 +28,7 @@ AGREEMENT = 0.9
 """Cosine between the gradients in float32 and float64 below which they disagree."""
 
 UNBOUNDED: Mapping[str, Fraction] = {"linf": Fraction(254, 255), "l2": Fraction(1000)}
-"""Budgets within which any picture is reached from any other (nearly, for Linf: eps 1 would be refused)."""
+"""Budgets within which any image is reached from any other (nearly, for Linf: eps 1 would be refused)."""
 
 
 class NotAssessableError(Exception):
@@ -37,7 +37,7 @@ class NotAssessableError(Exception):
 
 @dataclass(frozen=True)
 class AttackedModel:
-    """The model under question and pictures that it classifies rightly: images [n, 3, h, w], labels [n], ids."""
+    """The model under question and images that it classifies rightly: images [n, 3, h, w], labels [n], ids."""
 
     model: nn.Module
     images: Tensor
@@ -56,7 +56,7 @@ class AttackedModel:
 
     @cached_property
     def clean(self) -> Tensor:
-        """Logits [n, k] of the pictures."""
+        """Logits [n, k] of the images."""
         return self.logits(self.images)
 
     def logits(self, images: Tensor) -> Tensor:
@@ -65,12 +65,12 @@ class AttackedModel:
         return torch.cat([answer(self.model, chunk.to(self.device)).float().cpu() for chunk in chunks])
 
     def select(self, rows: Tensor) -> "AttackedModel":
-        """The same of the pictures of a mask [n]."""
+        """The same of the images of a mask [n]."""
         ids = [name for name, chosen in zip(self.ids, rows.tolist(), strict=True) if chosen]
         return replace(self, images=self.images[rows], labels=self.labels[rows], ids=ids)
 
     def attack(self, attack: Attack, rows: Tensor | None = None, model: nn.Module | None = None) -> AttackResult:
-        """`attack` on all pictures or the `rows` of a mask [n]; on the model under question or another."""
+        """`attack` on all images or the `rows` of a mask [n]; on the model under question or another."""
         rows = torch.ones_like(self.labels, dtype=torch.bool) if rows is None else rows
         ids = [name for name, chosen in zip(self.ids, rows.tolist(), strict=True) if chosen]
         return attack.run(
@@ -114,7 +114,7 @@ class AttackedModel:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """Gradient of the cross-entropy at the pictures, in float32: [n, 3 h w]."""
+        """Gradient of the cross-entropy at the images, in float32: [n, 3 h w]."""
         return _gradient(frozen_if_copied(self.model), self, torch.float32)
 
 
@@ -145,18 +145,18 @@ def random_forward(subject: AttackedModel) -> float:
 
 def moved_at_zero(subject: AttackedModel) -> float:
     """Share of predictions that PGD at eps 0 changes."""
-    result = subject.attack(make_pgd("linf", Fraction(0), 3, Fraction(1, 255)))  # one picture, whatever the norm
+    result = subject.attack(make_pgd("linf", Fraction(0), 3, Fraction(1, 255)))  # one image, whatever the norm
     return _share(result.prediction != subject.clean.argmax(1))
 
 
 def blind_gradients(subject: AttackedModel) -> float:
-    """Share of pictures at which the gradient is exactly zero or not finite."""
+    """Share of images at which the gradient is exactly zero or not finite."""
     finite = subject.gradient.isfinite().all(1)
     return _share(~finite | (subject.gradient == 0).all(1))
 
 
 def float64_disagreement(subject: AttackedModel) -> float:
-    """Share of pictures at which the gradients in float32 and in float64 point elsewhere (zero points nowhere)."""
+    """Share of images at which the gradients in float32 and in float64 point elsewhere (zero points nowhere)."""
     try:
         double = freeze(subject.model).double()
     except Exception as error:  # a lock, an open file
@@ -170,9 +170,9 @@ def float64_disagreement(subject: AttackedModel) -> float:
 
 
 def flat_loss(subject: AttackedModel) -> float:
-    """Share of pictures whose loss PGD-20 has not raised above that of the clean picture."""
+    """Share of images whose loss PGD-20 has not raised above that of the clean image."""
     if subject.short.adversarial is None:
-        raise RuntimeError("the adversarial pictures were not kept")
+        raise RuntimeError("the adversarial images were not kept")
     before, after = (
         F.cross_entropy(logits, subject.labels, reduction="none")
         for logits in (subject.clean, subject.logits(subject.short.adversarial))
@@ -181,7 +181,7 @@ def flat_loss(subject: AttackedModel) -> float:
 
 
 def unbounded_survivors(subject: AttackedModel) -> float:
-    """Share of pictures that stand where the budget is no bound: from the clean picture, along the gradient alone."""
+    """Share of images that stand where the budget is no bound: from the clean image, along the gradient alone."""
     norm: Norm = "linf" if subject.norm == "linf" else "l2"  # all of [0, 1] is reached in any norm
     eps = UNBOUNDED[norm]
     reach = eps if norm == "linf" else Fraction(int(subject.images[0].numel() ** 0.5) + 1)
@@ -190,28 +190,28 @@ def unbounded_survivors(subject: AttackedModel) -> float:
 
 
 def more_steps(subject: AttackedModel) -> float:
-    """Share of pictures that stand against PGD-20 and fall to PGD-200."""
+    """Share of images that stand against PGD-20 and fall to PGD-200."""
     return _share(subject.short.robust & ~subject.after_long)
 
 
 def adaptive_steps(subject: AttackedModel) -> float:
-    """Share of pictures that stand against both PGD and fall to APGD."""
+    """Share of images that stand against both PGD and fall to APGD."""
     return _share(subject.after_long & ~subject.standing)
 
 
 def gradient_free(subject: AttackedModel) -> float:
-    """Share of pictures that stand against all gradients and fall to Square, which uses none."""
+    """Share of images that stand against all gradients and fall to Square, which uses none."""
     left = subject.outlast(square(subject.norm, subject.eps, QUERIES), subject.standing)
     return _share(subject.standing & ~left)
 
 
 def transfer(subject: AttackedModel) -> float:
-    """Share of pictures that stand against all gradients of the model and fall to those of another."""
+    """Share of images that stand against all gradients of the model and fall to those of another."""
     if subject.surrogate is None:
         raise NotAssessableError("no other model was given")
     found = subject.attack(apgd(subject.norm, subject.eps), model=subject.surrogate).adversarial
     if found is None:
-        raise RuntimeError("the adversarial pictures were not kept")
+        raise RuntimeError("the adversarial images were not kept")
     return _share(subject.standing & misclassified(subject.logits(found), subject.labels))
 
 

@@ -1,4 +1,4 @@
-"""Whether a model remembers what it was shown, so that its answer to a picture hangs on what came before."""
+"""Whether a model remembers what it was shown, so that its answer to an image hangs on what came before."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from bench.attacks.network import copied
 from bench.errors import UsageError
 
 SIZES = (1 / 255, 8 / 255)
-"""Of the noise around a picture at which a model that has seen the picture is held against one that has not."""
+"""Of the noise around an image at which a model that has seen the image is held against one that has not."""
 
 
 def as_it_came(model: nn.Module) -> nn.Module | None:
@@ -24,7 +24,7 @@ def check_no_memory(fresh: nn.Module | None, model: nn.Module, images: Tensor) -
     """Refuse a `model` that was shown `images` [n, 3, h, w] and whose answers around them are not those of a `fresh`
     copy that was not.
 
-    Such a model answers an attack by what it remembers of the clean picture, and a second look at the clean picture
+    Such a model answers an attack by what it remembers of the clean image, and a second look at the clean image
     shows nothing of it.
     """
     if fresh is None:
@@ -36,7 +36,7 @@ def check_no_memory(fresh: nn.Module | None, model: nn.Module, images: Tensor) -
     change = relative_change(first, second)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model remembers what it was shown: once it has seen a picture, its answer to one nearby moves by "
+            f"the model remembers what it was shown: once it has seen an image, its answer to one nearby moves by "
             f"{change:.2g} of the largest logit; it is not a function of its input alone: keep no state between calls"
         )
 

@@ -1,7 +1,7 @@
-"""How much a robust accuracy overstates: do the pictures that stand in its records fall to stronger attacks?
+"""How much a robust accuracy overstates: do the images that stand in its records fall to stronger attacks?
 
 The attacks are within the same budget, and longer and more of them than papers usually run. What they find is a lower
-bound of what the number overstates by, on a sample of the standing pictures.
+bound of what the number overstates by, on a sample of the standing images.
 """
 
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ UNRELIABLE = 0.10
 
 @dataclass(frozen=True)
 class Overstatement:
-    """A count: of `images` pictures that stand in the records `fallen` fall to stronger attacks; all that stand are the
-    share `standing` of the scored pictures. `short`: the attack's own steps cannot reach the edge of its budget."""
+    """A count: of `images` images that stand in the records `fallen` fall to stronger attacks; all that stand are the
+    share `standing` of the scored images. `short`: the attack's own steps cannot reach the edge of its budget."""
 
     images: int
     fallen: int
@@ -45,7 +45,7 @@ class Overstatement:
 
     @property
     def value(self) -> float:
-        """Share of all scored pictures by which the number overstates, at least."""
+        """Share of all scored images by which the number overstates, at least."""
         return self.standing * self.fallen / self.images if self.images else 0.0
 
     @property
@@ -67,10 +67,10 @@ class Overstatement:
         low, high = (100 * end for end in self.interval)
         short = "; its steps together do not reach the edge of its budget" if self.short else ""
         if not self.images:
-            return "no picture stands in the number, which can overstate nothing"
+            return "no image stands in the number, which can overstate nothing"
         return (
             f"the number overstates by {100 * self.value:.1f} points [{low:.1f}, {high:.1f}] or more: of {self.images} "
-            f"pictures that stand in it {self.fallen} fall to stronger attacks within the same budget{short}"
+            f"images that stand in it {self.fallen} fall to stronger attacks within the same budget{short}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -88,7 +88,7 @@ class Overstatement:
 
 
 def stronger(attack: Attack, classes: int) -> list[Attack]:
-    """What the pictures that stand against `attack` are attacked with, of a model of `classes` classes.
+    """What the images that stand against `attack` are attacked with, of a model of `classes` classes.
 
     An attack towards a random class asks another question than one away from the label: what is stronger than it aims
     at the same classes, from the same starts.
@@ -110,7 +110,7 @@ def stronger(attack: Attack, classes: int) -> list[Attack]:
 
 
 def overstatement(subject: AttackedModel, attack: Attack, standing: float) -> Overstatement:
-    """Attack the pictures of `subject`, which stand against `attack`: a sample of the share `standing` of all."""
+    """Attack the images of `subject`, which stand against `attack`: a sample of the share `standing` of all."""
     left = torch.ones_like(subject.labels, dtype=torch.bool)
     for one in stronger(attack, subject.clean.shape[1]) if len(left) else ():
         left = subject.outlast(one, left)

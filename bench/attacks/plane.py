@@ -1,7 +1,7 @@
 """FAB's geometry: the smallest step onto a plane within [0, 1], and the step that mixes two of them.
 
 Written twice: in torch for any norm and device, and compiled for Linf on a CPU, where a small network answers faster
-than torch can sweep over the picture twenty times.
+than torch can sweep over the image twenty times.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """What is attacked in the model's place: a fast copy that was found to be the model, or else the model itself.
 
 A copy answers for the model only where its logits and its input gradients are the model's, for two losses, at the
-pictures, around them, and (asked again by the evaluation) where attacks have ended.
+images, around them, and (asked again by the evaluation) where attacks have ended.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ SMALL = 0.01
 
 PROBE = 2
 NOISE = 8 / 255
-"""Pictures looked at, each as it is and with noise of this size."""
+"""Images looked at, each as it is and with noise of this size."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _frozen(model: nn.Module) -> nn.Module:
 
 
 def probe_points(images: Tensor) -> Tensor:
-    """[2 n, 3, h, w]: the pictures, and the pictures with noise."""
+    """[2 n, 3, h, w]: the images, and the images with noise."""
     noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
     return torch.cat([images, (images + NOISE * (2 * noise - 1)).clamp(0, 1)])
 

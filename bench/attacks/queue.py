@@ -56,7 +56,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial left: the image's place, the trial's, its claim to have broken it, passes, the picture [3, h, w]."""
+    """What a trial left: the image's place, the trial's, its claim to have broken it, passes, the image [3, h, w]."""
 
     index: int
     trial: int

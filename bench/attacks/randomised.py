@@ -1,7 +1,7 @@
 """AutoAttack's `rand` version, for models that draw random numbers as they answer (Croce and Hein, arXiv 2003.01690).
 
 Gradients are those of the expected loss (expectation over transformation, Athalye et al., arXiv 1802.00420): the mean
-over 20 draws. Randomness belongs to the picture: each is attacked by itself, and every draw has a seed of (seed, image
+over 20 draws. Randomness belongs to the image: each is attacked by itself, and every draw has a seed of (seed, image
 id, purpose, number), so that neither batch, order nor shard changes one.
 """
 
@@ -31,11 +31,11 @@ EOT = 20
 """Draws that a gradient is the mean of: the authors' own number."""
 
 REPEATS = 20
-"""Draws that choose a picture's worst point, and again that its share of right answers is told from."""
+"""Draws that choose an image's worst point, and again that its share of right answers is told from."""
 
 
 class ExpectedNetwork(Network):
-    """Gradients at one picture, each the mean over `EOT` draws of the model; `key` is what the draws belong to.
+    """Gradients at one image, each the mean over `EOT` draws of the model; `key` is what the draws belong to.
 
     While gradients are asked its logits say `label`, whatever the model says: a search would end at the first wrong
     answer, and what is wanted is the point where the fewest draws are right. Where logits alone are asked the search is
@@ -70,7 +70,7 @@ class ExpectedNetwork(Network):
 
 @contextmanager
 def drawing(seed: int, image_id: str, purpose: str, number: int, device: torch.device) -> Iterator[None]:
-    """Give torch's random numbers, within the block, the seed of one draw for one picture."""
+    """Give torch's random numbers, within the block, the seed of one draw for one image."""
     value = int(generator(seed, image_id, purpose, number).integers(2**62))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(value)
@@ -79,10 +79,10 @@ def drawing(seed: int, image_id: str, purpose: str, number: int, device: torch.d
 
 @dataclass(frozen=True)
 class RandomisedAttack(Attack):
-    """`trials`, each run to its end on every picture with gradients over `EOT` draws.
+    """`trials`, each run to its end on every image with gradients over `EOT` draws.
 
-    Of the clean picture and the trials' last points, that one counts at which `REPEATS` draws are right least often.
-    The prediction is one more draw's, so that the interval of an accuracy holds chance and pictures alike; how the
+    Of the clean image and the trials' last points, that one counts at which `REPEATS` draws are right least often.
+    The prediction is one more draw's, so that the interval of an accuracy holds chance and images alike; how the
     accuracy spreads over further draws stands in the notes.
     """
 
@@ -91,7 +91,7 @@ class RandomisedAttack(Attack):
         return True
 
     def carry_out(self, request: Request) -> AttackResult:
-        """Attack each picture by itself, so that the batch size changes nothing."""
+        """Attack each image by itself, so that the batch size changes nothing."""
         _check_random(request.model, request.images[:1])
         found = []
         for place in range(len(request)):
@@ -126,7 +126,7 @@ def _check_random(model: nn.Module, image: Tensor) -> None:
     first, again, *others = draws
     if relative_change(first, again) > REPEATABLE_RTOL:
         raise UsageError(
-            "the model draws random numbers of its own: with torch's seeded alike it answers one picture in two ways, "
+            "the model draws random numbers of its own: with torch's seeded alike it answers one image in two ways, "
             "so that no number would come out twice: let it draw from torch's default generator, not from a "
             "torch.Generator, NumPy's or Python's"
         )
@@ -139,13 +139,13 @@ def _spread(right: Tensor) -> str:
     shares = right.float().mean(0)
     return (
         f"a randomised model: over {right.shape[1]} draws of its random numbers {100 * float(shares.mean()):.2f} % of "
-        f"{len(right)} attacked pictures are right, from {100 * float(shares.min()):.2f} to "
+        f"{len(right)} attacked images are right, from {100 * float(shares.min()):.2f} to "
         f"{100 * float(shares.max()):.2f} %"
     )
 
 
 class _Picture:
-    """One picture of a request under attack: [1, 3, h, w], with its label [1] and id."""
+    """One image of a request under attack: [1, 3, h, w], with its label [1] and id."""
 
     def __init__(self, attack: RandomisedAttack, request: Request, place: int) -> None:
         self.attacks, self.model, self.frozen = attack, request.model, frozen_if_copied(request.model)

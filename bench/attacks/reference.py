@@ -60,7 +60,7 @@ class ReferenceAttack(Attack):
     """The standard ensemble as pyautoattack runs it: the name of the native `autoattack`, another `implementation`.
 
     One component after the other on the images that stand, as the package itself does it, so that the record tells
-    which one broke an image. Every verdict is that of a fresh forward pass over the pictures handed back.
+    which one broke an image. Every verdict is that of a fresh forward pass over the images handed back.
     """
 
     @property
@@ -74,7 +74,7 @@ class ReferenceAttack(Attack):
 
     def carry_out(self, request: Request) -> AttackResult:
         """Attack with randomness that belongs to the batch: `seed`, `batch_size` and the order of images matter."""
-        # pyautoattack takes views of gradients, which inherit the pictures' layout.
+        # pyautoattack takes views of gradients, which inherit the images' layout.
         images, labels = request.images.contiguous(), request.labels
         run = _Run(self, request)
         clean = clean_logits(request, Network(request.model, request.device))
@@ -119,7 +119,7 @@ class _Run:
             part.n_target_classes = min(part.n_target_classes, attack.fields.targets or TARGETS)
 
     def component(self, name: str, images: Tensor, labels: Tensor) -> Tensor:
-        """The pictures [n, 3, h, w] that one component hands back, the clean one where it failed."""
+        """The images [n, 3, h, w] that one component hands back, the clean one where it failed."""
         self.runner.attacks_to_run = [name]
         with _tracing_kept():
             found: Tensor = self.runner.run_standard_evaluation(images, labels, batch_size=self.batch_size)[0]

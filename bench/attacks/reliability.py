@@ -1,6 +1,6 @@
 """Whether a robust accuracy can be believed: reliable, doubtful or unreliable, because of what was measured.
 
-Two things are looked at: the model (does it mask its gradients?) and the number itself (do pictures that stand in it
+Two things are looked at: the model (does it mask its gradients?) and the number itself (do images that stand in it
 fall to stronger attacks?). The reasons are those of the literature on masked gradients: Athalye et al., arXiv
 1802.00420, section 3.1; Carlini et al., arXiv 1902.06705, section 5; Croce and Hein, arXiv 2003.01690; Pintor et al.,
 arXiv 2106.09947.
@@ -81,7 +81,7 @@ why the limits came to be held against intervals.
 """
 
 
-NOTHING_STANDS = "no picture stands in the number, which can overstate nothing"
+NOTHING_STANDS = "no image stands in the number, which can overstate nothing"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class CheckedCriterion:
 
 @dataclass(frozen=True)
 class StandingPictures:
-    """Pictures [n, 3, h, w] that stand in a number's records, with labels and ids, and which share of all stands."""
+    """Images [n, 3, h, w] that stand in a number's records, with labels and ids, and which share of all stands."""
 
     images: Tensor
     labels: Tensor
@@ -158,7 +158,7 @@ def assess(
     """Measure every criterion at the budget (`norm`, `eps`) on those of `images` float32 [n, 3, h, w] that are right.
 
     `labels` int64 [n], `ids` unique; `surrogate` is another model of the same classes, whose adversarial examples are
-    tried on this one. With the `attack` that gave the number, the number is judged, too: on the pictures that are
+    tried on this one. With the `attack` that gave the number, the number is judged, too: on the images that are
     `standing` in its records, or (None) on those of `images` that stand when it is run again.
     Raises `UsageError` for input on which nothing can be said.
     """

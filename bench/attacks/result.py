@@ -18,8 +18,8 @@ CLEAN = "clean"
 """`broken_by` of an image that was misclassified before any attack."""
 
 
-LEVEL = "attacked pictures have another class level with the label: counted as broken"
-SILENT = "attacked pictures are NaN or infinite: counted as broken"
+LEVEL = "attacked images have another class level with the label: counted as broken"
+SILENT = "attacked images are NaN or infinite: counted as broken"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def judged(
 ) -> AttackResult:
     """The result of an attack, from the model's `logits` [n, k] on what it made of the request's images.
 
-    Raises `UsageError` where a picture lies outside the budget.
+    Raises `UsageError` where an image lies outside the budget.
     """
     distance = norms.size(adversarial - request.images, budget.norm)
     check_within(adversarial, distance, budget.norm, float(budget.eps))

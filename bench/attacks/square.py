@@ -93,7 +93,7 @@ class Square(Search[SquareBatch]):
         return batch.best
 
     def _proposals(self, batch: SquareBatch, row: Tensor, made: Tensor) -> Tensor:
-        """[m, c, h, w]: the proposal after `made` [m] others, to the best picture of `row` [m]."""
+        """[m, c, h, w]: the proposal after `made` [m] others, to the best image of `row` [m]."""
         h, w = batch.image.shape[2:]
         side, draws = _sides(self, h, w).to(made)[made], batch.draws[row, made]
         if self.norm != "linf":

@@ -1,6 +1,6 @@
-"""Square Attack's proposals for Linf: a square of each picture is set to the ends of its room.
+"""Square Attack's proposals for Linf: a square of each image is set to the ends of its room.
 
-Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the picture.
+Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the image.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from bench.attacks import norms
 
 
 class Squares(NamedTuple):
-    """row: int64 [m], of which picture; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
+    """row: int64 [m], of which image; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
 
     row: Tensor
     top: Tensor
@@ -22,7 +22,7 @@ class Squares(NamedTuple):
 
 
 def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
-    """[m, 3, h, w]: pictures of `best` [b, 3, h, w], each with its square at `high` where it is raised, else at `low`
+    """[m, 3, h, w]: images of `best` [b, 3, h, w], each with its square at `high` where it is raised, else at `low`
     (both as `best`)."""
     return (
         _compiled_paint(best, low, high, squares)

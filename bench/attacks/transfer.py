@@ -1,6 +1,6 @@
 """Transfer from other models, for a model whose gradients are not to be trusted: a lower bound of what breaks it.
 
-Pictures are made on surrogates by the momentum iterative method (arXiv 1710.06081) with diverse inputs (arXiv
+Images are made on surrogates by the momentum iterative method (arXiv 1710.06081) with diverse inputs (arXiv
 1803.06978) and translation-invariant gradients (arXiv 1904.02884), and judged by the model.
 """
 
@@ -32,10 +32,10 @@ from model_zoo.registry import find_card
 STEPS = 10
 DECAY = 1.0
 DIVERSE = 0.5
-"""Chance of a picture to be shown smaller, somewhere on a black ground, in a step (arXiv 1803.06978, section 4.1)."""
+"""Chance of an image to be shown smaller, somewhere on a black ground, in a step (arXiv 1803.06978, section 4.1)."""
 
 SMALLEST = 0.9
-"""The least side of such a picture, of the whole."""
+"""The least side of such an image, of the whole."""
 
 NOTE = "made on other models: more than this breaks the model, so that the accuracy is an upper bound"
 
@@ -49,7 +49,7 @@ def step_size(eps: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class TransferAttack(Attack):
-    """Pictures made on each of `surrogates`, model names; an image is broken when one of them is misclassified."""
+    """Images made on each of `surrogates`, model names; an image is broken when one of them is misclassified."""
 
     surrogates: tuple[str, ...] = ()
 
@@ -60,7 +60,7 @@ class TransferAttack(Attack):
         return f"bench.attacks.transfer {VERSION} from {made}"
 
     def made_through(self, branch: str) -> Attack:
-        """Refuse: the model's branches have no part in how the pictures are made."""
+        """Refuse: the model's branches have no part in how the images are made."""
         raise UsageError(f"transfer is made on other models, not through branch {branch}: use --suite pgd-branches")
 
     def searched_in(self, precision: Precision) -> Attack:
@@ -129,7 +129,7 @@ def diverse(x: Tensor, draws: Generators) -> Tensor:
 
 
 def smooth(gradient: Tensor) -> Tensor:
-    """The gradient under a Gaussian of about a fifteenth of the picture's width (arXiv 1904.02884, section 3.3)."""
+    """The gradient under a Gaussian of about a fifteenth of the image's width (arXiv 1904.02884, section 3.3)."""
     kernel = torch.from_numpy(_kernel(max(gradient.shape[3] // 15 // 2 * 2 + 1, 3))).to(gradient)
     return F.conv2d(gradient, kernel.repeat(3, 1, 1, 1), padding="same", groups=3)
 
@@ -154,12 +154,12 @@ def _surrogate(name: str) -> Model:
 
 
 def _fitting(name: str, images: Tensor, classes: int) -> nn.Module:
-    """The surrogate, frozen. Raises `UsageError` where it sees other pictures or knows other classes."""
+    """The surrogate, frozen. Raises `UsageError` where it sees other images or knows other classes."""
     model = _surrogate(name)
     size, known = model.card.input.size, model.card.classes
     if (size, known) != (images.shape[3], classes):
         raise UsageError(
-            f"surrogate {name} sees pictures of {size} pixels and knows {known} classes, where the model has "
-            f"{images.shape[3]} and {classes}: transfer needs surrogates of the same pictures and classes"
+            f"surrogate {name} sees images of {size} pixels and knows {known} classes, where the model has "
+            f"{images.shape[3]} and {classes}: transfer needs surrogates of the same images and classes"
         )
     return freeze(model)

@@ -1,6 +1,6 @@
 """Square Attack's proposals for L2 and L1: mass of a perturbation moves from one window to another, as a new shape.
 
-Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the picture.
+Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the image.
 """
 
 from functools import cache
@@ -23,7 +23,7 @@ _TINY = 1e-12
 class Windows(NamedTuple):
     """Two windows of each of m proposals, `side` pixels high and wide: "here", which takes, and "there", which gives.
 
-    row: int64 [m], of which picture; side, top, left, top2, left2: int64 [m], in pixels; turned: bool [m], the new
+    row: int64 [m], of which image; side, top, left, top2, left2: int64 [m], in pixels; turned: bool [m], the new
     shape lies on its side; colour: float32 [m, 3], 1 or -1, its sign in each channel
     """
 
@@ -56,7 +56,7 @@ class Bumps(NamedTuple):
 
 
 def move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps: float, norm: Norm) -> Tensor:
-    """[m, 3, h, w]: pictures of `best` [b, 3, h, w], each with its windows moved, within eps of `image` (as `best`).
+    """[m, 3, h, w]: images of `best` [b, 3, h, w], each with its windows moved, within eps of `image` (as `best`).
 
     Algorithm 3 of arXiv 1912.00049. For L1 see arXiv 2103.01208, section 4: the same with L1 norms, and a projection.
     """

@@ -29,7 +29,7 @@ def report(
     leaderboard first.
 
     outside: files or folders of RobustBench's or timm's tables, shown as columns marked outside; thumbnails: number of
-    each model's worst pictures on its page, read from `data`, a folder as for `bench run`; single_file: style and
+    each model's worst images on its page, read from `data`, a folder as for `bench run`; single_file: style and
     script in each page, to be sent alone, in place of once in `assets/`; adversarial: the folder that a run's
     `--keep-adversarial` left, None for where the runs of `directory` say, within it or the working directory; figures:
     whether the papers' figures are drawn on a page of their own; serve: show it on this machine at `port` (0: any that

@@ -47,7 +47,7 @@ def _new(arguments: argparse.Namespace) -> int:
         target.unlink()
         raise
     print(f"{target}: {card.architecture}, {seen.classes} classes, input {card.input.geometry} {card.input.size}")
-    print(f"  checked: loads, and answers {seen.pictures} pictures each for itself; look at its [input]")
+    print(f"  checked: loads, and answers {seen.pictures} images each for itself; look at its [input]")
     print(
         f"  next: bench run --cards {folder} --model {name} --suite {'imagenet' if seen.classes == 1000 else 'folder'}"
     )

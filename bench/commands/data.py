@@ -13,7 +13,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser.set_defaults(func=_doctor)
     parser = subparsers.add_parser("data", help="list data sets, and fetch those that may be downloaded")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
-    listing = actions.add_parser("list", help="every set: pictures, licence, address, and how to place it")
+    listing = actions.add_parser("list", help="every set: images, licence, address, and how to place it")
     listing.add_argument("--data", metavar="DIR", help="say instead which sets lie under DIR, where and how complete")
     listing.set_defaults(func=_list)
     fetching = actions.add_parser("fetch", help="download a set, verify it, unpack it; the same command continues")

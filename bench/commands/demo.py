@@ -20,6 +20,6 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     board = demo(arguments.out, lambda line: print(f"\n{line}", flush=True))
     print_table(*for_terminal(board))
-    print("A demonstration on 20 to 200 pictures, not a measurement: the intervals say how little it settles.")
+    print("A demonstration on 20 to 200 images, not a measurement: the intervals say how little it settles.")
     print(f"open {arguments.out}/report/index.html; also {arguments.out}/leaderboard.csv, {arguments.out}/figures/")
     return 0

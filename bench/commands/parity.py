@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="compare a network's logits with those that the original code gave",
         description="Build the network that each folder's meta.json describes, load the weights beside it through the "
         "released formats' converter, and print the largest logit difference; a folder with preproc.npz has the "
-        "published preparations of pictures compared. Exit 0: all within 1e-4 of the largest |logit|; 4: a difference "
+        "published preparations of images compared. Exit 0: all within 1e-4 of the largest |logit|; 4: a difference "
         "is larger; 2 or 5: a folder is no oracle, or its weights do not load (the others are compared all the same); "
         "3: a folder lacks weights or logits (its names and shapes are compared).",
     )

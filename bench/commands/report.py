@@ -19,18 +19,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--out", default="reports", metavar="DIR", help="the site's folder (default reports)")
     add("--title", default="Robust ImageNet leaderboard", metavar="TEXT", help="the leaderboard's title")
     add("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
-    add(
-        "--thumbnails",
-        type=int,
-        default=0,
-        metavar="N",
-        help="N of each model's worst pictures on its page (default 0)",
-    )
+    add("--thumbnails", type=int, default=0, metavar="N", help="N of each model's worst images on its page (default 0)")
     add("--data", metavar="DIR|NAME=DIR,...", help="where thumbnails are read from, as for `bench run`")
     add(
         "--adversarial",
         metavar="DIR",
-        help="attacked pictures to show, as `bench run --keep-adversarial` left them (default where the runs say)",
+        help="attacked images to show, as `bench run --keep-adversarial` left them (default where the runs say)",
     )
     add(
         "--figures",

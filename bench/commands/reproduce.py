@@ -15,7 +15,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--out", default="results/reproduce", metavar="DIR", help="runs, report and figures, by paper")
     parser.add_argument("--models", metavar="A,B", help="these models in place of all that the paper released")
-    parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures of each set")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N images of each set")
     parser.add_argument(
         "--random-weights", action="store_true", help="networks as built, without weights, to try the whole path"
     )

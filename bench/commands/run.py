@@ -18,7 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench run`."""
     parser = subparsers.add_parser("run", help="measure models by suites; the same command again continues")
     add = parser.add_argument
-    add("--model", metavar="NAME[,NAME]", help="models; several share each decoded picture")
+    add("--model", metavar="NAME[,NAME]", help="models; several share each decoded image")
     add("--suite", metavar="SUITE[,SUITE]", help="suites (`bench list suites`)")
     add(
         "--config", metavar="FILE", help="a TOML file of options, or the run.json of a run to repeat; typed options win"

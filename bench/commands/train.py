@@ -10,8 +10,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("train", help="train a model; the same command again continues")
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="such as at, mbn, sat_silu, advprop or nofrost; `list` shows all")
-    add("--data", type=Path, metavar="DIR", help="one folder of pictures a class; default the tiny pictures")
-    add("--size", type=int, default=32, metavar="PIXELS", help="side to which the pictures of --data are cut")
+    add("--data", type=Path, metavar="DIR", help="one folder of images a class; default the tiny images")
+    add("--size", type=int, default=32, metavar="PIXELS", help="side to which the images of --data are cut")
     add("--out", type=Path, default=Path("results/zoo"), metavar="DIR", help="weights, log and checkpoint")
     add("--seed", type=int, default=0, metavar="S", help="seed of initial weights, order and noise")
     add("--device", metavar="cpu|cuda", help="default cuda where there is one")

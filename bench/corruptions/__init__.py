@@ -106,7 +106,7 @@ class Corruption:
 def corrupt(images: Any, name: str, severity: int, seed: int = 0, *, jpeg_quality: int | None = None) -> Any:
     """Corrupt uint8 images [n, h, w, 3], or one [h, w, 3]; keys come from the position in the batch.
 
-    Grey pictures ([h, w], or one channel), uint8 tensors (a tensor comes back), PIL pictures and lists of one size are
+    Grey images ([h, w], or one channel), uint8 tensors (a tensor comes back), PIL images and lists of one size are
     taken too. Without JPEG unless `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or shape.
     """
     corruption = Corruption(name, severity, jpeg_quality)
@@ -123,7 +123,7 @@ def _check(images: NDArray[np.uint8], keys: Sequence[int] | Keys) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise UsageError(
             f"corruptions take uint8 [n, h, w, 3], found {images.dtype} {list(images.shape)}; "
-            "convert grey and CMYK pictures to RGB first"
+            "convert grey and CMYK images to RGB first"
         )
     if len(keys) != len(images):
         raise UsageError(f"corruptions take one key an image: {len(images)} images, {len(keys)} keys")

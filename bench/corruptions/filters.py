@@ -73,7 +73,7 @@ def _correlate1d(x: Tensor, taps: list[float], dim: int, border: Border) -> Tens
 
 def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect") -> Tensor:
     """Correlation with an odd square `kernel` by FFT; the border is cv2.filter2D's."""
-    if len(x) == 1:  # transforms of one picture alone round otherwise than those of several
+    if len(x) == 1:  # transforms of one image alone round otherwise than those of several
         return correlate(x.expand(2, -1, -1, -1), kernel, border)[:1]
     _, h, w, _ = x.shape
     r = kernel.shape[0] // 2

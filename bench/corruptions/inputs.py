@@ -1,4 +1,4 @@
-"""What `bench.corrupt` takes: arrays, tensors, PIL pictures, lists of them; anything else is told what to do."""
+"""What `bench.corrupt` takes: arrays, tensors, PIL images, lists of them; anything else is told what to do."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from bench.pixels import to_rgb
 Batch = NDArray[np.uint8]
 """uint8 [n, h, w, 3]."""
 
-EXPECTED = "corruptions take uint8 [n, h, w, 3] or [h, w, 3], grey [h, w] or [h, w, 1], PIL pictures, or lists of these"
+EXPECTED = "corruptions take uint8 [n, h, w, 3] or [h, w, 3], grey [h, w] or [h, w, 1], PIL images, or lists of these"
 
 
 def as_batch(images: Any) -> tuple[Batch, Callable[[Batch], Any]]:
     """A batch, and what turns the corrupted batch into the kind of thing that was given.
 
-    One picture gives one picture, a tensor a tensor; PIL pictures and lists give arrays. Grey pictures become RGB, as
+    One image gives one image, a tensor a tensor; PIL images and lists give arrays. Grey images become RGB, as
     imagecorruptions does. Raises `UsageError` for anything else, with the way to convert it.
     """
     if isinstance(images, Image.Image):
@@ -47,9 +47,7 @@ def _stacked(images: Sequence[Any]) -> Batch:
     shapes = {picture.shape[1:] for picture in pictures}
     if len(shapes) > 1 or any(len(picture) != 1 for picture in pictures):
         found = ", ".join(sorted(f"{h}x{w}" for h, w, _ in shapes))
-        raise UsageError(
-            f"a list of pictures is one batch, so all have one size, found {found}: corrupt them one by one"
-        )
+        raise UsageError(f"a list of images is one batch, so all have one size, found {found}: corrupt them one by one")
     return np.concatenate(pictures)
 
 
@@ -61,7 +59,7 @@ def _array(images: NDArray[Any]) -> tuple[Batch, Callable[[Batch], Any]]:
         order = "(1, 2, 0)" if images.ndim == 3 else "(0, 2, 3, 1)"
         raise UsageError(f"{EXPECTED}; found {list(images.shape)}, channels first: transpose{order} it")
     if images.ndim not in (2, 3, 4) or (images.ndim > 2 and images.shape[-1] not in (1, 3)):
-        raise UsageError(f"{EXPECTED}; found {list(images.shape)}: convert other pictures to RGB first")
+        raise UsageError(f"{EXPECTED}; found {list(images.shape)}: convert other images to RGB first")
     whole = images[..., None] if images.ndim == 2 else images
     whole = np.repeat(whole, 3, axis=-1) if whole.shape[-1] == 1 else whole
     return (whole, lambda out: out) if whole.ndim == 4 else (whole[None], lambda out: out[0])

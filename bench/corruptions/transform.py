@@ -12,7 +12,7 @@ from bench.pixels import to_rgb
 class Corrupt:
     """Callable on a PIL image of any mode, for `torchvision.transforms.Compose`: RGB out, of the same size.
 
-    The draws depend on the picture's content and `seed`, not on when or in which worker it is called.
+    The draws depend on the image's content and `seed`, not on when or in which worker it is called.
     """
 
     def __init__(self, name: str, severity: int, seed: int = 0, jpeg_quality: int | None = None) -> None:

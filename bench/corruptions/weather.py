@@ -72,7 +72,7 @@ def _texture(index: int, height: int, width: int, scale: float | None) -> Tensor
         raise DataError(f"frost: no readable texture {path}; reinstall imagecorruptions-imaug")
     if scale is not None:
         ice = cv2.resize(ice, (0, 0), fx=scale, fy=scale)
-    if scale is None or height > ice.shape[0] or width > ice.shape[1]:  # an elongated picture is longer than a texture
+    if scale is None or height > ice.shape[0] or width > ice.shape[1]:  # an elongated image is longer than a texture
         cover = 1.1 * max(1, height / ice.shape[0], width / ice.shape[1])
         size = (math.ceil(ice.shape[1] * cover), math.ceil(ice.shape[0] * cover))
         ice = cv2.resize(ice, size, interpolation=cv2.INTER_CUBIC)

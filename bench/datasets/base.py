@@ -1,4 +1,4 @@
-"""What every data set is: an order of pictures with ids and labels, read one at a time."""
+"""What every data set is: an order of images with ids and labels, read one at a time."""
 
 import functools
 import hashlib
@@ -18,12 +18,12 @@ from bench.datasets.naming import picture_id
 from bench.record import digest
 
 Picture = NDArray[np.uint8 | np.float32]
-"""uint8 [h, w, 3], RGB; float32 in [0, 1] where pictures in memory have more than eight bits."""
+"""uint8 [h, w, 3], RGB; float32 in [0, 1] where images in memory have more than eight bits."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a set. `size` is that of its file in bytes (0 where there is no file)."""
+    """One image of a set. `size` is that of its file in bytes (0 where there is no file)."""
 
     image_id: str
     label: int
@@ -32,7 +32,7 @@ class Item:
 
     @classmethod
     def at(cls, image_id: str, label: int, path: Path) -> "Item":
-        """The picture in a file, as large as that is; what is no file has no bytes."""
+        """The image in a file, as large as that is; what is no file has no bytes."""
         state = FileState.at(path)
         return cls(image_id, label, path, state.size if state else 0)
 
@@ -40,7 +40,7 @@ class Item:
 class Dataset(ABC):
     """Ordered `(image_id, label)` with a reader.
 
-    `labels` names the label space; `as_stored` says that pictures are already at the size at which they are to be
+    `labels` names the label space; `as_stored` says that images are already at the size at which they are to be
     shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied; `side` is then their width and
     height in pixels, 0 where it is not known or not one. An `exact` set is shown pixel for pixel, and to networks of
     its own size alone. `proof` says what labels them (`bench.datasets.proof`), and
@@ -66,31 +66,31 @@ class Dataset(ABC):
 
     @property
     def stems(self) -> Sequence[str]:
-        """The pictures' own names, which may tell more than their ids."""
+        """The images' own names, which may tell more than their ids."""
         return self.ids
 
     @abstractmethod
     def read(self, index: int) -> Image.Image:
-        """The picture at `index` as RGB. Raises `UnreadableError` with the reason. Safe in several threads."""
+        """The image at `index` as RGB. Raises `UnreadableError` with the reason. Safe in several threads."""
 
     def load(self, index: int) -> Loaded:
-        """The picture at `index` with the hash of its content. Raises as `read`, and `PassingError`, `ChangedError`."""
+        """The image at `index` with the hash of its content. Raises as `read`, and `PassingError`, `ChangedError`."""
         image = self.read(index)
         return Loaded(image, content_hash(image.tobytes()))
 
     def hash_of(self, index: int) -> str:
-        """The hash of what the picture at `index` is made from, or of its pixels where that is no file; without
+        """The hash of what the image at `index` is made from, or of its pixels where that is no file; without
         decoding it where that can be. Raises as `load`."""
         loaded = self.load(index)
         return loaded.content or content_hash(loaded.image.tobytes())
 
     def state(self, index: int) -> object:  # noqa: ARG002
-        """What is equal as long as nobody wrote to the picture at `index`; None where nobody can."""
+        """What is equal as long as nobody wrote to the image at `index`; None where nobody can."""
         return None
 
     @abstractmethod
     def content(self) -> list[tuple[object, ...]]:
-        """What the manifest is made of: one tuple a picture."""
+        """What the manifest is made of: one tuple an image."""
 
     @functools.cached_property
     def manifest(self) -> str:
@@ -99,12 +99,12 @@ class Dataset(ABC):
 
     @property
     def shelf(self) -> str:
-        """Under which key prepared pictures are kept: two sets may prepare the pictures of one folder unlike."""
+        """Under which key prepared images are kept: two sets may prepare the images of one folder unlike."""
         return digest([self.name, self.manifest, self.as_stored])
 
 
 def names_of(paths: Sequence[PurePath]) -> list[str]:
-    """An id for each picture, the same in every layout: its stem, without a wnid at its end. Those alone whose stems
+    """An id for each image, the same in every layout: its stem, without a wnid at its end. Those alone whose stems
     clash are called with the folder before them (ImageNet-R's `art_0`), and with the extension where that clashes."""
     names = [picture_id(path.stem) for path in paths]
     for qualified in (_under_its_folder, _with_extension):
@@ -127,7 +127,7 @@ def _utf8(image_id: str) -> str:
 
 
 class View(Dataset):
-    """Pictures `indices` of a set, in its order; `targets` and `labels` where they are counted in another space."""
+    """Images `indices` of a set, in its order; `targets` and `labels` where they are counted in another space."""
 
     def __init__(
         self, whole: Dataset, indices: Sequence[int], targets: Sequence[int] | None = None, labels: str = ""
@@ -161,7 +161,7 @@ class View(Dataset):
 
 
 class Subset(View):
-    """`limit` pictures of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
+    """`limit` images of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
 
     def __init__(self, whole: Dataset, limit: int) -> None:
         by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
@@ -170,7 +170,7 @@ class Subset(View):
 
 
 class Shuffled(View):
-    """The same pictures in the order of a hash of their ids: any stretch of it is a mixture of classes, as batch
+    """The same images in the order of a hash of their ids: any stretch of it is a mixture of classes, as batch
     statistics need it. The manifest is of this order, so that the lists of images are part of the protocol."""
 
     def __init__(self, whole: Dataset) -> None:
@@ -178,7 +178,7 @@ class Shuffled(View):
 
 
 class RandomOrder(View):
-    """The same pictures in a random order of `seed`, labelled with the `rule` that may stop a measurement of them."""
+    """The same images in a random order of `seed`, labelled with the `rule` that may stop a measurement of them."""
 
     def __init__(self, whole: Dataset, seed: int, rule: str) -> None:
         def key(index: int) -> bytes:
@@ -189,7 +189,7 @@ class RandomOrder(View):
 
 
 class FixedSize(View):
-    """A set whose every picture must be `side` x `side`; any other would be shown resized, which is another set."""
+    """A set whose every image must be `side` x `side`; any other would be shown resized, which is another set."""
 
     def __init__(self, whole: Dataset, side: int) -> None:
         super().__init__(whole, range(len(whole)))

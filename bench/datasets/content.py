@@ -1,4 +1,4 @@
-"""A picture is its bytes: reading them whole from a regular file, their hash, and whether the file is as it was."""
+"""An image is its bytes: reading them whole from a regular file, their hash, and whether the file is as it was."""
 
 import hashlib
 import os
@@ -15,22 +15,22 @@ from bench.files import NO_WAIT, PLAIN
 
 
 class UnreadableError(Exception):
-    """One picture cannot be decoded, whoever tries; the engine records it as not scored and goes on."""
+    """One image cannot be decoded, whoever tries; the engine records it as not scored and goes on."""
 
 
 class PassingError(UnreadableError):
-    """One picture cannot be read now, for a reason that can pass: the disk, the network, a permission."""
+    """One image cannot be read now, for a reason that can pass: the disk, the network, a permission."""
 
 
 class ChangedError(DataError):
-    """A picture is not the one that was listed, or measured."""
+    """An image is not the one that was listed, or measured."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A picture, and the hash of what it was made from; none where its set's manifest already fixes every byte.
+    """An image, and the hash of what it was made from; none where its set's manifest already fixes every byte.
 
-    levels: float32 [h, w, 3] in [0, 1], of a picture that was given in more than eight bits; `image` is it rounded
+    levels: float32 [h, w, 3] in [0, 1], of an image that was given in more than eight bits; `image` is it rounded
     """
 
     image: Image.Image
@@ -63,7 +63,7 @@ class FileState:
 
 
 def content_hash(data: bytes | memoryview) -> str:
-    """Sixteen hex digits of the SHA-256: no two of a set's pictures meet by chance."""
+    """Sixteen hex digits of the SHA-256: no two of a set's images meet by chance."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 

@@ -14,14 +14,14 @@ from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import DataError
 
 SAMPLE = 3
-"""Pictures opened of each part of a set that has many: ImageNet-C has nearly five million."""
+"""Images opened of each part of a set that has many: ImageNet-C has nearly five million."""
 
 NEARLY = 0.9
-"""Share of ImageNet's pictures from which what is missing is taken to be lost, not left out on purpose."""
+"""Share of ImageNet's images from which what is missing is taken to be lost, not left out on purpose."""
 
 
 def survey(root: Path) -> list[DataReport]:
-    """Survey the sets under `root`: where, in which layout, how complete, and what `run` refuses; no picture is read.
+    """Survey the sets under `root`: where, in which layout, how complete, and what `run` refuses; no image is read.
 
     Raises `DataError` where there is nothing to look at.
     """
@@ -29,7 +29,7 @@ def survey(root: Path) -> list[DataReport]:
 
 
 def diagnose(root: Path, *, readers: int = 4) -> list[DataReport]:
-    """Survey the same, and open every picture once (of ImageNet-C's conditions, a few each)."""
+    """Survey the same, and open every image once (of ImageNet-C's conditions, a few each)."""
     reports = []
     for report, datasets in _examined(root):
         with ThreadPoolExecutor(readers) as pool:
@@ -116,7 +116,7 @@ def _count(report: DataReport, info: SetInfo, datasets: Parts, absent: Sequence[
         if dataset.labels == "imagenet1k" and not part and (missing := missing_classes(dataset, 1000)):
             names = ", ".join(imagenet_wnids()[i] for i in missing[:SHOWN])
             more = " ..." if len(missing) > SHOWN else ""
-            report.notes.append(f"{len(missing)} of 1000 classes have no picture: {names}{more}")
+            report.notes.append(f"{len(missing)} of 1000 classes have no image: {names}{more}")
     if report.problems and not datasets:
         report.standing = "refused"
     elif standing:

@@ -29,7 +29,7 @@ SHOWN = 5
 
 
 class FolderDataset(Dataset):
-    """Pictures in files. `items` are sorted by id; ids are file stems, so that every layout gives the same ids."""
+    """Images in files. `items` are sorted by id; ids are file stems, so that every layout gives the same ids."""
 
     def __init__(self, name: str, labels: str, items: Sequence[Item], *, as_stored: bool = False) -> None:
         self.items = sorted(_unique_ids(items), key=lambda item: item.image_id)
@@ -113,7 +113,7 @@ def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) 
 
 
 def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]:
-    """The pictures of class folders; folders of no class are left out, which is an error where classes go by name."""
+    """The images of class folders; folders of no class are left out, which is an error where classes go by name."""
     items = []
     for folder, label in classes.labels.items():
         items += [_item(path, label) for path in pictures_within(root / folder, left)]
@@ -123,7 +123,7 @@ def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]
                 f"{root}: {len(strangers)} of {len(classes.labels) + len(strangers)} class folders have names that are "
                 f"not ImageNet's, or not one class's alone: {', '.join(strangers[:SHOWN])}; name them by wnid"
             )
-        left.add("folders of pictures that are no wnid of ImageNet-1k", strangers[0], len(strangers))
+        left.add("folders of images that are no wnid of ImageNet-1k", strangers[0], len(strangers))
     return items
 
 
@@ -132,7 +132,7 @@ def _item(path: Path, label: int) -> Item:
 
 
 def _flat_items(look: Listing, left: LeftOut, *, sorted_too: bool, name: str) -> tuple[list[Item], str, bool]:
-    """The labelled pictures of a flat folder, and the ground truth that labels them.
+    """The labelled images of a flat folder, and the ground truth that labels them.
 
     Raises `DataError` where there is none: some of a half-sorted set is not the set.
     """
@@ -141,18 +141,18 @@ def _flat_items(look: Listing, left: LeftOut, *, sorted_too: bool, name: str) ->
     if truth is None:
         beside = " beside class folders (half-sorted?)" if sorted_too else ""
         raise DataError(
-            f"{name}: {len(paths)} pictures lie flat{beside} in {look.folder} ({look.pictures[0]}, ...) and nothing "
+            f"{name}: {len(paths)} images lie flat{beside} in {look.folder} ({look.pictures[0]}, ...) and nothing "
             f"labels them: put their ground truth there or above it ({EXPECTED}), or sort them into folders by wnid"
         )
     labelled = [path for path in paths if picture_id(path.stem) in truth.labels]
     if unlabelled := [path for path in paths if picture_id(path.stem) not in truth.labels]:
-        left.add(f"pictures that {truth.file.name} does not label", unlabelled[0].name, len(unlabelled))
+        left.add(f"images that {truth.file.name} does not label", unlabelled[0].name, len(unlabelled))
     return [_item(p, truth.labels[picture_id(p.stem)]) for p in labelled], f"ground truth {truth.file}", truth.by_number
 
 
 def _nothing(look: Listing, classes: ClassFolders, name: str) -> str:
     if classes.labels:
-        return f"{name}: no pictures under {look.folder}; `bench doctor {look.folder}` looks closer"
+        return f"{name}: no images under {look.folder}; `bench doctor {look.folder}` looks closer"
     found = ", ".join(sorted((*look.folders, *look.others))[:SHOWN]) or "nothing"
     return (
         f"{name}: {look.folder} has no folders by wnid (n01440764, ...), no folders 0..999, none called as ImageNet's "
@@ -163,7 +163,7 @@ def _nothing(look: Listing, classes: ClassFolders, name: str) -> str:
 
 def read_class_folders(root: Path, name: str) -> FolderDataset:
     """Any ImageFolder. Labels are ImageNet's where the folders' names prove it (wnids, ImageNet's class names, or
-    numbers of which its pictures' names tell the same); otherwise the folders are the user's own classes, in
+    numbers of which its images' names tell the same); otherwise the folders are the user's own classes, in
     torchvision's order (numbers, which have to be 0..n-1, as numbers)."""
     look = Listing.at(root) if root.is_dir() else None
     if look is None or not look.folders:
@@ -181,9 +181,9 @@ def read_class_folders(root: Path, name: str) -> FolderDataset:
     own = ClassFolders(BY_POSITION, {folder: label for label, folder in enumerate(order)}, ())
     dataset = FolderDataset(name, f"folder{len(order)}", _class_items(root, own, left))
     if look.pictures:
-        left.add("pictures beside the class folders", look.pictures[0], len(look.pictures))
+        left.add("images beside the class folders", look.pictures[0], len(look.pictures))
     if not len(dataset):
-        raise DataError(f"{name}: no pictures in the folders under {root}; `bench doctor {root}` looks closer")
+        raise DataError(f"{name}: no images in the folders under {root}; `bench doctor {root}` looks closer")
     dataset.proof, dataset.notes = BY_POSITION, left.lines()
     if order != sorted(order):
         dataset.notes += (AS_NUMBERS,)
@@ -203,5 +203,5 @@ def _check_count(order: Sequence[str], root: Path, name: str) -> None:
 
 
 def missing_classes(dataset: Dataset, classes: int) -> list[int]:
-    """Classes of the label space that no picture has."""
+    """Classes of the label space that no image has."""
     return sorted(set(range(classes)) - set(dataset.targets))

@@ -1,6 +1,6 @@
-"""Pictures given in memory: tensors, a torch Dataset, a DataLoader; kept in the cache so that a run can be repeated.
+"""Images given in memory: tensors, a torch Dataset, a DataLoader; kept in the cache so that a run can be repeated.
 
-Tensors are pictures as the network is to see them, and are never resized or cropped; PIL pictures are photographs,
+Tensors are images as the network is to see them, and are never resized or cropped; PIL images are photographs,
 which the model's input prepares. Floats that lie between the 256 levels of eight bits are kept as they are.
 """
 
@@ -26,12 +26,12 @@ NAME = "memory"
 PICTURES, ABOUT = "pictures.npy", "about.json"
 
 EIGHT_BITS = 0.001
-"""Of a level: by how much floats may lie beside the levels and be called eight-bit pictures (float32 is as exact)."""
+"""Of a level: by how much floats may lie beside the levels and be called eight-bit images (float32 is as exact)."""
 
 
 @dataclass(frozen=True)
 class AboutGiven:
-    """Labels, how many classes they count, and what happened to the pictures on their way."""
+    """Labels, how many classes they count, and what happened to the images on their way."""
 
     space: str
     labels: tuple[int, ...]
@@ -40,7 +40,7 @@ class AboutGiven:
 
 @dataclass(frozen=True)
 class Given:
-    """Where the pictures are kept, as `--data` names it, in which set, and their labels."""
+    """Where the images are kept, as `--data` names it, in which set, and their labels."""
 
     dataset: str
     folder: Path
@@ -50,7 +50,7 @@ class Given:
     @property
     def lines(self) -> list[str]:
         """What a run says of it."""
-        seen = f"{len(self.labels)} pictures of {len(set(self.labels))} classes, kept in {self.folder}"
+        seen = f"{len(self.labels)} images of {len(set(self.labels))} classes, kept in {self.folder}"
         return [seen, *self.notes]
 
     @property
@@ -60,7 +60,7 @@ class Given:
 
 
 class GivenDataset(Dataset):
-    """Pictures of one size, shown as they are, uint8 or float32; the manifest is a hash of their bytes and labels."""
+    """Images of one size, shown as they are, uint8 or float32; the manifest is a hash of their bytes and labels."""
 
     as_stored = exact = True
 
@@ -69,7 +69,7 @@ class GivenDataset(Dataset):
             self._pictures = np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False)
             about: AboutGiven = parse(AboutGiven, loads((folder / ABOUT).read_bytes()), ABOUT)
         except (OSError, ValueError, SchemaError) as error:
-            raise DataError(f"{NAME}: {folder} does not hold pictures given in memory ({error})") from None
+            raise DataError(f"{NAME}: {folder} does not hold images given in memory ({error})") from None
         if self._pictures.dtype not in (np.uint8, np.float32) or self._pictures.shape[:1] + self._pictures.shape[
             3:
         ] != (len(about.labels), 3):
@@ -99,7 +99,7 @@ class GivenDataset(Dataset):
 def keep(data: object, classes: int, space: str) -> Given:
     """Keep `data` for a model of `classes` in the label space `space`.
 
-    A pair of tensors (pictures, labels), a Dataset, a DataLoader, or any iterable of (picture, label) or of batches of
+    A pair of tensors (images, labels), a Dataset, a DataLoader, or any iterable of (image, label) or of batches of
     them. Raises `UsageError` with what to pass instead.
     """
     pictures: list[Any] = []
@@ -108,7 +108,7 @@ def keep(data: object, classes: int, space: str) -> Given:
         pictures.append(picture)
         labels.append(_label(label, classes))
     if not pictures:
-        raise UsageError("data: no pictures in it")
+        raise UsageError("data: no images in it")
     notes = tuple(_said_of(data))
     if _shuffles(data):
         order = sorted(range(len(labels)), key=lambda i: (content_hash(_bytes(pictures[i])), labels[i]))
@@ -119,7 +119,7 @@ def keep(data: object, classes: int, space: str) -> Given:
 
 
 def _shuffles(data: object) -> bool:
-    """Whether a DataLoader may give its pictures in an order of its own, which then says nothing.
+    """Whether a DataLoader may give its images in an order of its own, which then says nothing.
 
     Its `sampler` says nothing where it was given a `batch_sampler`.
     """
@@ -134,19 +134,19 @@ def _shuffles(data: object) -> bool:
 
 
 def _said_of(data: Any) -> Iterator[str]:
-    """What somebody must know who takes the pictures for those of a set on a disk."""
+    """What somebody must know who takes the images for those of a set on a disk."""
     if _shuffles(data):
-        yield "the loader shuffles: the pictures are put into the order of their content, the same at every call"
+        yield "the loader shuffles: the images are put into the order of their content, the same at every call"
     batch, whole = getattr(data, "batch_size", None), getattr(data, "dataset", data)
     try:
         count = len(whole)
         first, again = whole[0][0], whole[0][0]
-    except Exception:  # whoever has no pictures by number has nothing to compare
+    except Exception:  # whoever has no images by number has nothing to compare
         return
     if getattr(data, "drop_last", False) and batch and count % batch:
-        yield f"the loader drops its last batch: {count % batch} of {count} pictures are left out"
+        yield f"the loader drops its last batch: {count % batch} of {count} images are left out"
     if _bytes(first) != _bytes(again):
-        yield "the first picture differs when it is read twice: a random transform makes another set at every call"
+        yield "the first image differs when it is read twice: a random transform makes another set at every call"
 
 
 def _bytes(picture: Any) -> bytes:
@@ -167,18 +167,18 @@ def _numpy(picture: Any) -> NDArray[Any]:
     elif np.ma.isMaskedArray(picture) and np.ma.getmaskarray(picture).any():
         kind = "masked"
     if kind:
-        raise UsageError(f"data: {kind} values are no pictures and no labels: make them a dense array first")
+        raise UsageError(f"data: {kind} values are no images and no labels: make them a dense array first")
     return np.asarray(picture)
 
 
 def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
-    """(picture, label), one at a time, of whatever was given."""
+    """(image, label), one at a time, of whatever was given."""
     if isinstance(data, Mapping) or hasattr(data, "columns"):
         names = ", ".join(map(str, list(data.columns if hasattr(data, "columns") else data)[:5]))
-        raise UsageError(f"data: a {type(data).__name__} of {names}: say which are the pictures: (pictures, labels)")
+        raise UsageError(f"data: a {type(data).__name__} of {names}: say which are the images: (images, labels)")
     if isinstance(data, tuple | list) and len(data) == 2 and getattr(data[0], "ndim", 0) == 4:
         if len(data[0]) != len(data[1]):
-            raise UsageError(f"data: {len(data[0])} pictures and {len(data[1])} labels")
+            raise UsageError(f"data: {len(data[0])} images and {len(data[1])} labels")
         yield from zip(data[0], data[1], strict=True)
         return
     from torch.utils.data import IterableDataset  # tables of data sets do not wait for torch
@@ -187,7 +187,7 @@ def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
     items = data if walked else _by_index(data)
     for item in items:
         if not isinstance(item, tuple | list) or len(item) < 2:
-            raise UsageError(f"data: expected (picture, label), found a {type(item).__name__}")
+            raise UsageError(f"data: expected (image, label), found a {type(item).__name__}")
         picture, label = item[0], item[1]
         if getattr(picture, "ndim", 0) == 4:
             yield from zip(picture, label, strict=True)
@@ -222,16 +222,16 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
         found = [array.astype(np.float32) / np.float32(255) if array.dtype == np.uint8 else array for array in found]
     shapes = {array.shape for array in found}
     if len(shapes) != 1:
-        raise UsageError(f"data: pictures of {len(shapes)} sizes; give them as PIL images, which the input prepares")
+        raise UsageError(f"data: images of {len(shapes)} sizes; give them as PIL images, which the input prepares")
     height, width, _ = found[0].shape
     if height != width:
         raise UsageError(
-            f"data: pictures of {height} x {width}; a network's input is square: crop or resize them, or give them as "
+            f"data: images of {height} x {width}; a network's input is square: crop or resize them, or give them as "
             "PIL images, which the input prepares"
         )
     whole = _levels(np.stack(found))
     if whole.dtype != np.uint8:
-        notes = (*notes, "the pictures lie between the levels of eight bits, and are shown as they are (float32)")
+        notes = (*notes, "the images lie between the levels of eight bits, and are shown as they are (float32)")
     digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
     folder = cache_dir() / NAME / digest
     folder.mkdir(parents=True, exist_ok=True)
@@ -242,25 +242,25 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
 
 
 def _array(picture: Any) -> NDArray[Any]:
-    """A picture as [h, w, 3], uint8 or float in [0, 1]."""
+    """An image as [h, w, 3], uint8 or float in [0, 1]."""
     array = _numpy(picture)
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3:
-        raise UsageError(f"data: a picture is [3, h, w] or [h, w, 3] in RGB, found {list(array.shape)}")
+        raise UsageError(f"data: an image is [3, h, w] or [h, w, 3] in RGB, found {list(array.shape)}")
     if array.dtype == np.uint8:
         return array
     low, high = float(array.min()), float(array.max())
     if not np.issubdtype(array.dtype, np.floating) or not (low >= 0 and high <= 1):
         raise UsageError(
-            f"data: pictures are uint8, or float in [0, 1]; found {array.dtype} from {low:.3g} to {high:.3g}: take the "
+            f"data: images are uint8, or float in [0, 1]; found {array.dtype} from {low:.3g} to {high:.3g}: take the "
             "Normalize out of the data's transform and say mean= and std= here, since attacks need budgets in [0, 1]"
         )
     return array
 
 
 def _levels(whole: NDArray[Any]) -> NDArray[Any]:
-    """All pictures as uint8 where that holds them, else as float32, which is what a network is shown."""
+    """All images as uint8 where that holds them, else as float32, which is what a network is shown."""
     if whole.dtype == np.uint8:
         return whole
     exact = whole.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Files become RGB pictures, whatever they are; those that are not pictures say so."""
+"""Files become RGB images, whatever they are; those that are not images say so."""
 
 import io
 import os
@@ -16,16 +16,16 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF", "AVIF")
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff", ".avif"})
 
 MOST_PIXELS = "BENCH_MAX_PIXELS"
-"""Environment variable: pixels of the largest picture that is decoded; default Pillow's 178,956,970."""
+"""Environment variable: pixels of the largest image that is decoded; default Pillow's 178,956,970."""
 
 
 def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
-    """The picture in a file, or in the bytes of one called `name`, as 8-bit RGB.
+    """The image in a file, or in the bytes of one called `name`, as 8-bit RGB.
 
-    Grey, palette and CMYK pictures are converted; 16-bit ones are scaled to 8; of an animation the first frame counts;
+    Grey, palette and CMYK images are converted; 16-bit ones are scaled to 8; of an animation the first frame counts;
     transparency is dropped; EXIF rotation is not applied, as in torchvision and the original evaluations. As there, a
-    picture of more than 178,956,970 pixels is refused; BENCH_MAX_PIXELS sets another limit.
-    Raises `UnreadableError` for anything truncated, empty or not a picture.
+    image of more than 178,956,970 pixels is refused; BENCH_MAX_PIXELS sets another limit.
+    Raises `UnreadableError` for anything truncated, empty or not an image.
     """
     name = name or getattr(source, "name", "")
     try:
@@ -41,7 +41,7 @@ def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
     except UnidentifiedImageError:
         if str(name).lower().endswith(".avif") and not features.check("avif"):
             raise UnreadableError(f"{name}: AVIF needs Pillow 11.3 or newer") from None
-        raise UnreadableError(f"{'empty file' if _empty(source) else 'not a picture'}: {name}") from None
+        raise UnreadableError(f"{'empty file' if _empty(source) else 'not an image'}: {name}") from None
     except MemoryError:
         raise
     except Exception as error:  # of damaged files, Pillow's decoders raise anything from OSError to IndexError

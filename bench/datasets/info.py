@@ -9,9 +9,9 @@ from bench.datasets.base import Dataset
 
 @dataclass(frozen=True)
 class FoundPictures:
-    """Pictures that lie together in `folder` in a `layout`, and the set that they are of.
+    """Images that lie together in `folder` in a `layout`, and the set that they are of.
 
-    `name` is empty where nothing tells it; `part` is what of the set they are (`fog/3`); `kind` is what the pictures'
+    `name` is empty where nothing tells it; `part` is what of the set they are (`fog/3`); `kind` is what the images'
     own names tell: a set's name, `training`, `test`, or empty.
     """
 
@@ -22,8 +22,8 @@ class FoundPictures:
     kind: str = ""
 
     def __str__(self) -> str:
-        kind = f", pictures of the {self.kind} split" if self.kind in ("training", "test") else ""
-        return f"{self.name or 'pictures of no set known here'} in {self.folder} ({self.layout}{kind})"
+        kind = f", images of the {self.kind} split" if self.kind in ("training", "test") else ""
+        return f"{self.name or 'images of no set known here'} in {self.folder} ({self.layout}{kind})"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class SetInfo:
     """One data set.
 
     `order` is its place in tables and columns, `heading` its column's head, `headline` the metric that it is known by.
-    `count` pictures when complete (0: any number) in label space `labels`. `source` names the set in whose folder it
+    `count` images when complete (0: any number) in label space `labels`. `source` names the set in whose folder it
     is read, where that is not its own; sets that are `generated` need no folder. `layout` says how it lies under a
     data root ([optional], a|b: either); `archives` are what may be downloaded, without registration.
     """

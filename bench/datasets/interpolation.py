@@ -43,7 +43,7 @@ class Crop(NamedTuple):
 
 
 def tensorpack_resized(size: Size, short: int) -> Size:
-    """The size to which tensorpack's ResizeShortestEdge(short) brings a picture of `size`."""
+    """The size to which tensorpack's ResizeShortestEdge(short) brings an image of `size`."""
     scale = short / min(size)
     if size.height < size.width:
         return Size(short, int(scale * size.width + 0.5))
@@ -83,7 +83,7 @@ def tensorpack_evaluation(image: Picture, spec: InputSpec) -> Picture:
 def efficientnet_evaluation(image: Picture, spec: InputSpec) -> Picture:
     """The EfficientNet code's: centre crop, resize; uint8 [h, w, 3] -> uint8 [size, size, 3].
 
-    The original hands its network unrounded values beyond 0..255; pictures here are uint8, so they are rounded and
+    The original hands its network unrounded values beyond 0..255; images here are uint8, so they are rounded and
     cut off. `tf1_bicubic` and `tf1_bilinear` themselves give the original's.
     """
     crop = tf_centre_crop(Size(*image.shape[:2]), spec.size, spec.crop_padding)

@@ -41,7 +41,7 @@ def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, und
 
 
 def same_size(dataset: Dataset, side: int, root: Path) -> Dataset:
-    """`dataset` with each picture's size checked when it is read, and that of the first at once."""
+    """`dataset` with each image's size checked when it is read, and that of the first at once."""
     try:
         width, height = dataset.read(0).size
     except UnreadableError:

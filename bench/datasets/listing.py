@@ -1,4 +1,4 @@
-"""What lies in a folder, by names alone: nothing is opened, and names that begin with a dot are never pictures."""
+"""What lies in a folder, by names alone: nothing is opened, and names that begin with a dot are never images."""
 
 import os
 from collections import Counter
@@ -41,7 +41,7 @@ class LeftOut:
 
 
 HIDDEN = "names that begin with a dot"
-NO_PICTURES = "files that are no pictures"
+NO_PICTURES = "files that are no images"
 NOT_FILES = "names that are neither files nor folders"
 LINKS = "links to folders, not followed"
 
@@ -94,7 +94,7 @@ def _kind(entry: "os.DirEntry[str]") -> str:
 
 
 def pictures_within(folder: Path, left: LeftOut, deep: int = MOST_DEEP) -> Iterator[Path]:
-    """The pictures of a class folder and of folders within it, sorted, as torchvision's ImageFolder finds them."""
+    """The images of a class folder and of folders within it, sorted, as torchvision's ImageFolder finds them."""
     found = Listing.at(folder)
     left.take(found.left_out, folder.name)
     for name in found.others:

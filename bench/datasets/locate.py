@@ -14,13 +14,13 @@ from bench.datasets.naming import TEST, TRAINING, picture_id, split_in, split_of
 from bench.errors import DataError
 
 DEEP = 7
-"""Folders below the root that are looked into: Kaggle's pictures lie four below, ImageNet-C's seven at most."""
+"""Folders below the root that are looked into: Kaggle's images lie four below, ImageNet-C's seven at most."""
 
 MOST_FOLDERS = 50_000
 """Folders looked into under one root, class folders aside: a root with more is no root of data sets."""
 
 SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
-"""Class folders, and names in each, from which the kind of pictures is told."""
+"""Class folders, and names in each, from which the kind of images is told."""
 
 BY_WNID, BY_NUMBER, BY_NAME = "folders by wnid", "folders by number", "folders by class name"
 OBJECTS = "folders by the set's own classes"
@@ -33,7 +33,7 @@ _GENERIC = frozenset({"imagenet", "stylized", "folder"})
 
 
 def find_sets(root: Path) -> list[FoundPictures]:
-    """Every place under `root` where pictures lie together, with the set that they are of. Nothing is opened but the
+    """Every place under `root` where images lie together, with the set that they are of. Nothing is opened but the
     first headers of tars. Links to folders are followed once."""
     return list(_walk(root, root, DEEP, set()))
 
@@ -147,7 +147,7 @@ def _part(path: PurePath, classes: tuple[str, ...] = ()) -> tuple[str, str] | No
 
 
 def _named(root: Path, path: Path, layout: str, stems: Sequence[str], shards: Sequence[str] = ()) -> FoundPictures:
-    """The set of pictures with such names at such a place: a part's folder first, then what the pictures'
+    """The set of images with such names at such a place: a part's folder first, then what the images'
     names tell, then what a folder above is called."""
     if part := _part(path):
         return FoundPictures(path, layout, *part)
@@ -161,9 +161,9 @@ def _named(root: Path, path: Path, layout: str, stems: Sequence[str], shards: Se
 
 
 def kind_of(stems: Sequence[str]) -> str:
-    """The set, or the other split of ImageNet, that most of the pictures' names are of; empty where they tell none."""
+    """The set, or the other split of ImageNet, that most of the images' names are of; empty where they tell none."""
     counts = Counter(split for stem in stems if (split := split_of(stem)))
-    for info in reversed(SETS.values()):  # ImageNet-R has pictures that are called as ImageNet-Sketch's all are
+    for info in reversed(SETS.values()):  # ImageNet-R has images that are called as ImageNet-Sketch's all are
         if info.pictures:
             counts[info.name] = sum(bool(re.fullmatch(info.pictures, picture_id(stem))) for stem in stems)
     best, count = max(counts.items(), key=lambda item: item[1], default=("", 0))
@@ -221,7 +221,7 @@ def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool
 
 
 def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bool:
-    """Whether pictures that are not recognised as the set's may be it: the user says so, or it alone can be meant."""
+    """Whether images that are not recognised as the set's may be it: the user says so, or it alone can be meant."""
     if found.layout in (PACKED, EMPTY, UNREADABLE) or found.kind == TEST or found.part:
         return False
     if own and found.kind in ("", TRAINING):
@@ -232,7 +232,7 @@ def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bo
 
 
 def _best(finds: Sequence[FoundPictures], root: Path, name: str) -> list[FoundPictures]:
-    """Those whose pictures are surely the set's before unknown ones, and these before other splits; in the folder that
+    """Those whose images are surely the set's before unknown ones, and these before other splits; in the folder that
     is called as the set, where there is one."""
     for chosen in (
         [f for f in finds if f.kind not in (TRAINING, TEST, "")],
@@ -274,6 +274,4 @@ def not_there(name: str, root: Path, finds: Sequence[FoundPictures]) -> str:
     found += [str(f) for f in others[:3]]
     place = f"place it as {info.layout or name} under your data root, or name it: --data {name}=DIR"
     live = f"; or {LIVE}" if name == "imagenet-c" else ""
-    return (
-        f"{name}: not under {root}, which holds {', '.join(found) or 'no pictures that are known here'}; {place}{live}"
-    )
+    return f"{name}: not under {root}, which holds {', '.join(found) or 'no images that are known here'}; {place}{live}"

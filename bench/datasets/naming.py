@@ -1,19 +1,19 @@
-"""What a picture's own name tells: its id, its class, and the set and split that it is of."""
+"""What an image's own name tells: its id, its class, and the set and split that it is of."""
 
 import re
 
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
-"""A picture of ImageNet's validation set, and its number from 1."""
+"""An image of ImageNet's validation set, and its number from 1."""
 
 TRAINING, TEST = "training", "test"
-"""Kinds of pictures that are of no validation set."""
+"""Kinds of images that are of no validation set."""
 
 _SPLITS = {TRAINING: re.compile(r"n\d{8}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
 _AFTER, _BEFORE = re.compile(r"(?<=.)[_-](n\d{8})$"), re.compile(r"(n\d{8})(?=[_.-])")
 
 
 def picture_id(stem: str) -> str:
-    """The id of a picture by its file's stem: without the wnid that some releases add at its end.
+    """The id of an image by its file's stem: without the wnid that some releases add at its end.
 
     >>> picture_id("ILSVRC2012_val_00000262_n01443537")
     'ILSVRC2012_val_00000262'
@@ -22,7 +22,7 @@ def picture_id(stem: str) -> str:
 
 
 def told_wnid(stem: str) -> str:
-    """The wnid that a picture's name begins or ends with; empty where it tells none.
+    """The wnid that an image's name begins or ends with; empty where it tells none.
 
     >>> told_wnid("n01443537_12"), told_wnid("ILSVRC2012_val_00000262_n01443537"), told_wnid("dog_1")
     ('n01443537', 'n01443537', '')
@@ -32,7 +32,7 @@ def told_wnid(stem: str) -> str:
 
 
 def split_of(stem: str) -> str:
-    """`training` or `test` where a picture's name is one of ImageNet's other splits; else empty.
+    """`training` or `test` where an image's name is one of ImageNet's other splits; else empty.
 
     >>> split_of("n01443537_12"), split_of("n01443537_goldfish"), split_of("ILSVRC2012_test_00000001")
     ('training', '', 'test')

@@ -24,7 +24,7 @@ from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
 
 NO_LABEL = -1
-"""What Hugging Face writes for pictures without a label, as the test set's."""
+"""What Hugging Face writes for images without a label, as the test set's."""
 
 
 MOST_ROWS = 2_000_000
@@ -36,7 +36,7 @@ MOST_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class ParquetRow:
-    """One picture: its row group and row, its path in the set, and its label by ImageNet's order."""
+    """One image: its row group and row, its path in the set, and its label by ImageNet's order."""
 
     place: int
     row: int
@@ -46,7 +46,7 @@ class ParquetRow:
 
 
 class ParquetDataset(Dataset):
-    """Pictures in row groups, of which the last one read is kept: reading in order reads each once."""
+    """Images in row groups, of which the last one read is kept: reading in order reads each once."""
 
     def __init__(self, files: Sequence[Path], name: str, labels: str, *, as_stored: bool) -> None:
         left = LeftOut()
@@ -64,14 +64,14 @@ class ParquetDataset(Dataset):
                 if is_hidden(PurePosixPath(where.name)):
                     left.add(HIDDEN, where)
                 elif label in (NO_LABEL, []):
-                    left.add("pictures without a label", where)
+                    left.add("images without a label", where)
                 elif isinstance(label, list):
                     several = [numbered.index(each) for each in label]
                     rows.append(ParquetRow(place, row, where, several[0], tuple(several)))
                 else:
                     rows.append(ParquetRow(place, row, where, numbered.index(label)))
         if not rows:
-            raise DataError(f"{name}: no pictures with a label in {', '.join(f.name for f in files[:3])}")
+            raise DataError(f"{name}: no images with a label in {', '.join(f.name for f in files[:3])}")
         _refuse_paths_alone(self._files, files, name)
         self._rows = rows
         names = names_of([row.path for row in rows])
@@ -145,12 +145,12 @@ def read_bounded(file: pq.ParquetFile, group: int, columns: list[str], where: st
 
 
 def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bool = False) -> ParquetDataset:
-    """The pictures of Parquet `files` in their order. Raises `DataError` for a damaged file or other columns."""
+    """The images of Parquet `files` in their order. Raises `DataError` for a damaged file or other columns."""
     return ParquetDataset(files, name, labels, as_stored=as_stored)
 
 
 def several_labels(labels: Sequence[int]) -> str:
-    """What an id ends with where a picture has several right labels (`-207+208`); empty where it has one column."""
+    """What an id ends with where an image has several right labels (`-207+208`); empty where it has one column."""
     return f"-{'+'.join(map(str, labels))}" if labels else ""
 
 
@@ -228,7 +228,7 @@ def _open(file: Path, name: str) -> pq.ParquetFile:
 
 
 def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], name: str) -> None:
-    """Raise `DataError` where no row has a picture's bytes, by the files' own statistics."""
+    """Raise `DataError` where no row has an image's bytes, by the files' own statistics."""
     rows, empty = 0, 0
     for file in files:
         for group in range(file.num_row_groups):
@@ -240,8 +240,8 @@ def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], 
             empty += chunk.num_values if all_null else chunk.statistics.null_count if counted else 0
     if rows and empty == rows:
         raise DataError(
-            f"{name}: {paths[0]}: its {rows} rows have paths and no bytes; the pictures lie elsewhere: write the set "
-            "with embedded pictures (datasets' push_to_hub does), or give the folder of the pictures themselves"
+            f"{name}: {paths[0]}: its {rows} rows have paths and no bytes; the images lie elsewhere: write the set "
+            "with embedded images (datasets' push_to_hub does), or give the folder of the images themselves"
         )
 
 
@@ -259,7 +259,7 @@ def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str |
 
 
 def _paths(table: pa.Table) -> list[str | None]:
-    """Paths of the pictures; none where a file keeps none."""
+    """Paths of the images; none where a file keeps none."""
     if "image" not in table.column_names:
         return [None] * table.num_rows
     return [(image or {}).get("path") for image in table.column("image").to_pylist()]

@@ -1,8 +1,8 @@
-"""The way from a picture to a network's input, under two protocols.
+"""The way from an image to a network's input, under two protocols.
 
 `published`: as the checkpoint's authors did it (the card's `InputSpec`). `canonical`: the same rule for all models:
 short side to size / 0.875 by Pillow's antialiased bicubic, centre crop of the model's own size. Corrupted and other
-pictures that come at a fixed size are never cropped again: they are resized to the model's size where that differs;
+images that come at a fixed size are never cropped again: they are resized to the model's size where that differs;
 but for authors who did, under `published` (`InputSpec.stored`).
 """
 
@@ -23,7 +23,7 @@ CANONICAL_CROP = 0.875
 CANONICAL_RULE = "canonical-1: short side size/0.875, Pillow bicubic, centre crop"
 
 CANONICAL_WHOLE = "canonical-1: the whole picture to size by size, Pillow bicubic"
-"""Of models that take pictures as they are, such as CIFAR's: a crop of a picture of their own size would be wrong."""
+"""Of models that take images as they are, such as CIFAR's: a crop of an image of their own size would be wrong."""
 
 _PILLOW = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -47,7 +47,7 @@ def input_spec(spec: InputSpec, protocol: InputRule) -> InputSpec:
 
 
 def rule(spec: InputSpec, protocol: InputRule, *, corrupted: bool = False) -> str:
-    """What goes into the protocol's hash: one word for all models, or the card's values. `corrupted` pictures are those
+    """What goes into the protocol's hash: one word for all models, or the card's values. `corrupted` images are those
     of 224 pixels that a corruption makes on the way."""
     if protocol == "canonical":
         return CANONICAL_WHOLE if spec.geometry == "none" else CANONICAL_RULE
@@ -58,14 +58,14 @@ def rule(spec: InputSpec, protocol: InputRule, *, corrupted: bool = False) -> st
 
 
 def _pads(spec: InputSpec) -> bool:
-    """Whether a crop of the picture, padded by `crop_padding`, is what is resized."""
+    """Whether a crop of the image, padded by `crop_padding`, is what is resized."""
     if spec.interpolation in ORIGINAL:
         return ORIGINAL[spec.interpolation] is efficientnet_evaluation
     return spec.geometry == "crop_resize"
 
 
 def stored_rule(spec: InputSpec, protocol: InputRule, side: int = 0) -> str:
-    """What goes into the protocol's hash for pictures that come at a fixed size of `side` pixels (0: of any size).
+    """What goes into the protocol's hash for images that come at a fixed size of `side` pixels (0: of any size).
 
     Where that is not the input's, the filter tells two rules apart; canonical it is bicubic for all.
     """
@@ -86,7 +86,7 @@ def prepare(image: Image.Image, spec: InputSpec) -> Picture:
 
 
 def fit(picture: Picture, spec: InputSpec) -> Picture:
-    """A picture of fixed size, resized to the model's where that differs and never cropped; or prepared again."""
+    """An image of fixed size, resized to the model's where that differs and never cropped; or prepared again."""
     return prepare(Image.fromarray(picture), spec) if spec.stored == "again" else _resized(picture, spec)
 
 
@@ -145,7 +145,7 @@ def _resize_crop(image: Image.Image, spec: InputSpec) -> Image.Image:
 
 
 def _squash(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Resize as timm's squash does: both sides to `resize`; a picture of that size already is left as it is."""
+    """Resize as timm's squash does: both sides to `resize`; an image of that size already is left as it is."""
     both = (spec.resize, spec.resize)
     return _centre_crop(image if image.size == both else image.resize(both, _filter(spec)), spec.size)
 

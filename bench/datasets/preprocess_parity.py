@@ -1,6 +1,6 @@
-"""Are the published preparations of a picture the originals'? Held against what OpenCV and TensorFlow themselves gave.
+"""Are the published preparations of an image the originals'? Held against what OpenCV and TensorFlow themselves gave.
 
-An oracle is a folder with `preproc.npz`: one decoded picture, and the arrays that the original code made of it.
+An oracle is a folder with `preproc.npz`: one decoded image, and the arrays that the original code made of it.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """What proves a set's labels, and what contradicts them: one judgement for `run`, `doctor` and `data list`.
 
 A label is proved by a wnid, a ground-truth file or a class name of ImageNet; a number, or the order of folders, proves
-nothing by itself. Whatever the pictures' own names tell has to agree: a wnid in them exactly, the reassessed labels of
-ImageNet's validation pictures (ReaL) as far as the official labels agree with them.
+nothing by itself. Whatever the images' own names tell has to agree: a wnid in them exactly, the reassessed labels of
+ImageNet's validation images (ReaL) as far as the official labels agree with them.
 """
 
 import functools
@@ -20,23 +20,23 @@ RELEASE = "the release's own folders"
 """Folders 0..999 as the authors gave them out, in the order of the sorted wnids."""
 
 SHOWN = 10
-"""Folders named of those that hold another class's pictures."""
+"""Folders named of those that hold another class's images."""
 
 HALF = 0.5
-"""Official labels are among the ReaL ones of 90 % of the 46,837 pictures that have any: under half is another order."""
+"""Official labels are among the ReaL ones of 90 % of the 46,837 images that have any: under half is another order."""
 ENOUGH = 10
-"""Pictures that a share is believed of."""
+"""Images that a share is believed of."""
 
 OWN, OTHERS, ALONE, PAIRED = 0.1, 0.5, 20, 5
 OTHERS_ALONE = 0.7
-"""The official pictures of n04392985 are its own by ReaL in 17.5 %, another class's in 45 %; of no other class are they
-less its own. A folder of `PAIRED` pictures of which less than `OWN` are its own and `OTHERS` another class's is that
-class's where the other's folder is wrong too; alone, with `ALONE` pictures and `OTHERS_ALONE`."""
+"""The official images of n04392985 are its own by ReaL in 17.5 %, another class's in 45 %; of no other class are they
+less its own. A folder of `PAIRED` images of which less than `OWN` are its own and `OTHERS` another class's is that
+class's where the other's folder is wrong too; alone, with `ALONE` images and `OTHERS_ALONE`."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What pictures' names tell of their classes: `wnids` for certain, `real` as reassessed; label -> classes each."""
+    """What images' names tell of their classes: `wnids` for certain, `real` as reassessed; label -> classes each."""
 
     wnids: dict[int, list[int]]
     real: dict[int, list[frozenset[int]]]
@@ -56,13 +56,13 @@ class Told:
 
     @property
     def right(self) -> int:
-        """Pictures whose names tell their own label."""
+        """Images whose names tell their own label."""
         exact = sum(told.count(label) for label, told in self.wnids.items())
         return exact + sum(label in classes for label, told in self.real.items() for classes in told)
 
     @property
     def count(self) -> int:
-        """Pictures whose names tell anything."""
+        """Images whose names tell anything."""
         return sum(map(len, self.wnids.values())) + sum(map(len, self.real.values()))
 
 
@@ -79,12 +79,12 @@ def refusal(dataset: Dataset) -> str:
         return _named(pairs)
     if len(real) >= ENOUGH and agree < HALF * len(real):
         return (
-            f"labels of another class order: of {len(real)} pictures of the validation set whose right classes are "
+            f"labels of another class order: of {len(real)} images of the validation set whose right classes are "
             f"known (ReaL), {agree} have one of them; folders by number go by the sorted wnids, not the devkit's ids"
         )
     if dataset.proof == BY_NUMBERS and not told.right >= HALF * max(1, told.count):
         return (
-            "classes are told by numbers alone, and no picture's name (ILSVRC2012_val_..., n01440764_...) confirms "
+            "classes are told by numbers alone, and no image's name (ILSVRC2012_val_..., n01440764_...) confirms "
             "their order: name classes by wnid, or keep class names beside the numbers"
         )
     return ""
@@ -102,18 +102,18 @@ def _another_wnid(told: Told) -> str:
     if not pictures:
         return ""
     pairs = {label: Counter(classes).most_common(1)[0][0] for label, classes in sorted(wrong.items()) if classes}
-    return f"{_named(pairs)} ({pictures} pictures, by the wnids in their names)"
+    return f"{_named(pairs)} ({pictures} images, by the wnids in their names)"
 
 
 def _named(pairs: dict[int, int]) -> str:
     wnids = imagenet_wnids()
     texts = [f"{wnids[folder]}/ holds {wnids[held]}'s" for folder, held in sorted(pairs.items())]
     more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return f"{len(texts)} class folders hold another class's pictures: {', '.join(texts[:SHOWN])}{more}"
+    return f"{len(texts)} class folders hold another class's images: {', '.join(texts[:SHOWN])}{more}"
 
 
 def mislabelled_pairs(real: dict[int, list[frozenset[int]]]) -> dict[int, int]:
-    """Class -> the class whose pictures its folder holds, by the reassessed labels."""
+    """Class -> the class whose images its folder holds, by the reassessed labels."""
     held, sure = {}, set()
     for label, told in real.items():
         counts = Counter(c for classes in told for c in classes)

@@ -1,4 +1,4 @@
-"""Twenty labelled ImageNet pictures that the package foolbox ships, for a first look without any download."""
+"""Twenty labelled ImageNet images that the package foolbox ships, for a first look without any download."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +9,7 @@ from bench.errors import DataError
 
 
 def read_sample() -> FolderDataset:
-    """The twenty pictures; their labels are the last number of their file names."""
+    """The twenty images; their labels are the last number of their file names."""
     spec = find_spec("foolbox")
     if spec is None or spec.origin is None:
         raise DataError("sample: the package foolbox is not installed; pip install 'robust-imagenet-bench[demo]'")

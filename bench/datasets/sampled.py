@@ -7,7 +7,7 @@ from bench.datasets.base import Dataset
 from bench.datasets.content import UnreadableError
 
 PICTURES = 16
-"""Pictures of a sample: those of the least hashes of their ids, in whatever order a set shows them."""
+"""Images of a sample: those of the least hashes of their ids, in whatever order a set shows them."""
 
 
 def sampled(dataset: Dataset) -> list[int]:
@@ -17,7 +17,7 @@ def sampled(dataset: Dataset) -> list[int]:
 
 
 def take_sample(dataset: Dataset, indices: Iterable[int]) -> dict[str, str]:
-    """The sample of a set, without the pictures that cannot be read. Raises `ChangedError`."""
+    """The sample of a set, without the images that cannot be read. Raises `ChangedError`."""
     found = {}
     for index in indices:
         try:

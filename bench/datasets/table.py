@@ -115,7 +115,7 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
 
 
 def check_labels(dataset: Dataset) -> None:
-    """Check that every label is one of the label space, and every id is one picture's: a record is known by its id.
+    """Check that every label is one of the label space, and every id is one image's: a record is known by its id.
 
     Raises `DataError`.
     """
@@ -125,7 +125,7 @@ def check_labels(dataset: Dataset) -> None:
             raise DataError(f"{dataset.name}: {image_id} has the label {target}; {dataset.labels} has 0..{classes - 1}")
     if len(set(dataset.ids)) < len(dataset):
         twice = next(image_id for image_id, count in Counter(dataset.ids).items() if count > 1)
-        raise DataError(f"{dataset.name}: several pictures are called {twice}; each needs a name of its own")
+        raise DataError(f"{dataset.name}: several images are called {twice}; each needs a name of its own")
 
 
 def incomplete(dataset: Dataset, expected: int) -> str:

@@ -27,7 +27,7 @@ LABEL_BYTES = 1 << 16
 """Of a label's file at most."""
 
 BESIDE = frozenset({".cls", ".json", ".txt", ".label", ".synset", ".class"})
-"""Endings of what lies beside a picture in WebDataset shards: labels, and what is said of the picture."""
+"""Endings of what lies beside an image in WebDataset shards: labels, and what is said of the image."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Member:
 
 
 class TarDataset(Dataset):
-    """Pictures inside tars, in the order of their ids."""
+    """Images inside tars, in the order of their ids."""
 
     def __init__(self, name: str, labels: str, found: Sequence[tuple[Member, int]], *, as_stored: bool) -> None:
         names = names_of([member.path for member, _ in found])
@@ -89,11 +89,11 @@ class TarDataset(Dataset):
 
 
 def read_tars(tars: Sequence[Path], name: str, labels: str, *, as_stored: bool = False, under: str = "") -> TarDataset:
-    """The pictures of `tars` (those whose path holds the folders `under`).
+    """The images of `tars` (those whose path holds the folders `under`).
 
     Layouts: WNID/*.JPEG at any depth, as the releases of ImageNet-A, -R and -C; WebDataset's key.jpg beside key.cls or
     key.json; the official flat tar with its ground truth beside it or above it (`truth`). Names that begin with a dot
-    are no pictures. Raises `DataError` where a tar is damaged, or a picture has no label.
+    are no images. Raises `DataError` where a tar is damaged, or an image has no label.
     """
     members, left, inside = [m for tar in tars for m in index(tar)], LeftOut(), f"/{under.strip('/')}/" if under else ""
     within = [m for m in members if inside in f"/{m.path}"]
@@ -110,9 +110,7 @@ def read_tars(tars: Sequence[Path], name: str, labels: str, *, as_stored: bool =
         if suffix not in EXTENSIONS and not (suffix in BESIDE and member.key in keys):
             left.add(NO_PICTURES, member.path)
     if not chosen:
-        raise DataError(
-            f"{name}: no pictures{f' under {under}/' if under else ''} in {', '.join(t.name for t in tars)}"
-        )
+        raise DataError(f"{name}: no images{f' under {under}/' if under else ''} in {', '.join(t.name for t in tars)}")
     labelled, proof = _labelled(chosen, beside, name)
     dataset = TarDataset(name, labels, labelled, as_stored=as_stored)
     dataset.proof, dataset.notes = proof, left.lines()
@@ -122,7 +120,7 @@ def read_tars(tars: Sequence[Path], name: str, labels: str, *, as_stored: bool =
 def _labelled(
     chosen: Sequence[Member], beside: Mapping[tuple[Path, PurePosixPath], Member], name: str
 ) -> tuple[list[tuple[Member, int]], str]:
-    """Each picture with its label, and the weakest of what tells them."""
+    """Each image with its label, and the weakest of what tells them."""
     folders = _of_folders(chosen)
     found: list[tuple[Member, int]] = []
     proofs: set[str] = set()
@@ -144,7 +142,7 @@ def _labelled(
 
 
 def _of_folders(chosen: Sequence[Member]) -> dict[PurePosixPath, tuple[int, str]]:
-    """Label, and what tells it, of each folder that a picture lies in."""
+    """Label, and what tells it, of each folder that an image lies in."""
     folders, index = list(dict.fromkeys(m.path.parent for m in chosen)), imagenet_index()
     names = match_names([folder.name for folder in folders])
     found: dict[PurePosixPath, tuple[int, str]] = {}
@@ -159,7 +157,7 @@ def _of_folders(chosen: Sequence[Member]) -> dict[PurePosixPath, tuple[int, str]
 
 
 def _by_truth(members: Sequence[Member], name: str) -> list[tuple[Member, int]]:
-    """Labels of pictures in a flat tar. Raises `DataError` where nothing labels them."""
+    """Labels of images in a flat tar. Raises `DataError` where nothing labels them."""
     truth = find_truth(members[0].tar.parent, [picture_id(m.path.stem) for m in members])
     if truth is None:
         raise DataError(
@@ -170,7 +168,7 @@ def _by_truth(members: Sequence[Member], name: str) -> list[tuple[Member, int]]:
 
 
 def _told(member: Member, name: str) -> tuple[int, str] | None:
-    """The label in a file beside a picture: a number, a wnid, or a JSON with either. None where it tells none."""
+    """The label in a file beside an image: a number, a wnid, or a JSON with either. None where it tells none."""
     text = member.read(LABEL_BYTES).decode("utf-8", "replace").strip()
     values: list[object] = [text]
     if member.path.suffix.lower() == ".json":
@@ -207,7 +205,7 @@ def _index(tar: Path, _modified: int) -> tuple[Member, ...]:
 
 
 def first_paths(tar: Path, count: int) -> list[PurePosixPath]:
-    """The paths of the first `count` pictures: a peek that reads no further; empty for a damaged tar."""
+    """The paths of the first `count` images: a peek that reads no further; empty for a damaged tar."""
     try:
         pictures = (m.path for m in _members(tar) if m.path.suffix.lower() in EXTENSIONS and not is_hidden(m.path))
         return list(islice(pictures, count))

@@ -1,4 +1,4 @@
-"""The tiny pictures as data sets: generated as they are read, so that they need no folder."""
+"""The tiny images as data sets: generated as they are read, so that they need no folder."""
 
 import functools
 
@@ -11,7 +11,7 @@ from bench.errors import DataError
 
 LABELS = "tiny10"
 COUNT = 2_000
-"""Pictures of each set, but for `tiny-a`, which has as many as were chosen for it."""
+"""Images of each set, but for `tiny-a`, which has as many as were chosen for it."""
 
 SPLIT_OF = {"tiny": "val", "tiny-a": "a", "tiny-stylized": "stylised", "tiny-cue-conflict": "cue-conflict"}
 """The generator's split behind each data set."""
@@ -21,7 +21,7 @@ _BLOCKS_KEPT = 64
 
 
 class TinyDataset(Dataset):
-    """A split of the generator. Ids of cue-conflict pictures tell both cues, as the published ones do: `star7-disc7`.
+    """A split of the generator. Ids of cue-conflict images tell both cues, as the published ones do: `star7-disc7`.
 
     The manifest hashes the generator's version, the seed and the ids, which together fix every byte.
     """
@@ -47,7 +47,7 @@ class TinyDataset(Dataset):
 
 @functools.lru_cache(_BLOCKS_KEPT)
 def _block(split: str, seed: int, number: int, count: int) -> tiny.TinyBatch:
-    """Pictures are drawn a hundred at a time: one alone costs as much as ten."""
+    """Images are drawn a hundred at a time: one alone costs as much as ten."""
     start = number * _BLOCK
     return tiny.generate(split, min(_BLOCK, count - start), seed, start)
 

@@ -1,4 +1,4 @@
-"""Ground truth for pictures that lie in one flat folder: every form in which ImageNet's labels are handed round.
+"""Ground truth for images that lie in one flat folder: every form in which ImageNet's labels are handed round.
 
 Looked for in the folder and up to five folders above it. Forms: Kaggle's `LOC_val_solution.csv`; the devkit, unpacked
 or as `ILSVRC2012_devkit_t12.tar.gz`; TensorFlow's `imagenet_2012_validation_synset_labels.txt`; `valprep.sh` of
@@ -21,7 +21,7 @@ from bench.errors import DataError
 from model_zoo.formats.bounded import BoundedFile
 
 ABOVE = 5
-"""Folders above the pictures that are searched: Kaggle's csv lies four above them."""
+"""Folders above the images that are searched: Kaggle's csv lies four above them."""
 
 MOST_BYTES = 64 << 20
 """Read of one file at most: the devkit's archive holds 3 MB, Kaggle's csv 3 MB."""
@@ -29,7 +29,7 @@ MOST_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Truth:
-    """Labels by picture id, from `file`; `by_number` where the file names classes by numbers, which the pictures' own
+    """Labels by image id, from `file`; `by_number` where the file names classes by numbers, which the images' own
     names have to confirm."""
 
     file: Path
@@ -121,7 +121,7 @@ def _devkit_archive(file: Path) -> Truth:
 
 
 def _synset_lines(file: Path) -> Truth:
-    """TensorFlow's list: a wnid a line, for the validation pictures in order."""
+    """TensorFlow's list: a wnid a line, for the validation images in order."""
     index = imagenet_index()
     wnids = _text(file).split()
     if unknown := [wnid for wnid in wnids if wnid not in index]:
@@ -160,7 +160,7 @@ _NAME = re.compile(r"<name>\s*(n\d{8})\s*</name>")
 
 
 def _xml(folder: Path) -> Iterator[tuple[str, int]]:
-    """The class of the first object of each annotation: all objects of a validation picture are of one class."""
+    """The class of the first object of each annotation: all objects of a validation image are of one class."""
     index = imagenet_index()
     for file in folder.glob("ILSVRC2012_val_*.xml"):
         if (found := _NAME.search(_text(file))) and found[1] in index:

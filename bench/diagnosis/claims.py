@@ -1,4 +1,4 @@
-"""The papers' claims as one table: what is claimed, what was measured, and what the interval says."""
+"""A table of the papers' claims: the claim, the measurement, and the verdict from its interval."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -35,9 +35,9 @@ class DiagnosticClaim(NamedTuple):
 
 
 def claims(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) -> pd.DataFrame:
-    """Every claim that the models at hand can speak to."""
+    """Every claim that can be tested on the given models."""
     lines = [*_two_domains(found, models), *_consistency(found), *_nofrost(found)]
-    return pd.DataFrame(lines, columns=["claim", "measured", "and the claim"])
+    return pd.DataFrame(lines, columns=["claim", "measured", "verdict"])
 
 
 def _two_domains(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) -> Iterator[DiagnosticClaim]:
@@ -69,7 +69,7 @@ def _which_half(name: str, diagnosis: Diagnosis, label: str) -> DiagnosticClaim:
     apart = compare(columns["statistics"], columns["affine"])
     difference = Estimate(apart.difference, apart.low, apart.high, apart.n)
     return DiagnosticClaim(
-        f"`{name}`: the affine parameters do the work, not the statistics (2403.19150)",
+        f"`{name}`: the affine parameters matter, not the statistics (2403.19150)",
         f"with the clean branch's affine parameters robust accuracy falls by {100 * lost['affine']:.1f} points, with "
         f"its statistics by {100 * lost['statistics']:.1f} (difference {_points(difference)}, n {apart.n})",
         verdict(difference),
@@ -84,8 +84,8 @@ def _consistency(found: Mapping[str, Diagnosis]) -> Iterator[DiagnosticClaim]:
         pair = compare(frame.assign(prediction=frame["prediction_batch64"]), frame)
         difference = Estimate(pair.difference, pair.low, pair.high, pair.n)
         yield DiagnosticClaim(
-            f"`{name}`: batch norm behaves otherwise in training than at test, which costs robustness (1906.03787)",
-            f"batch statistics (64) in the place of running ones change accuracy under attack by "
+            f"`{name}`: batch norm differs between training and test, which reduces robustness (1906.03787)",
+            f"batch statistics (64) instead of running ones change accuracy under attack by "
             f"{_points(difference)}, n {pair.n}",
             verdict(difference),
         )
@@ -109,8 +109,8 @@ def _nofrost(found: Mapping[str, Diagnosis]) -> Iterator[DiagnosticClaim]:
         word = "larger" if higher else "smaller"
         yield DiagnosticClaim(
             f"NoFrost against one batch norm: {word} {column.replace('_', ' ')} (2207.01156)",
-            f"medians {medians[0]:.3g} and {medians[1]:.3g} (all images); on {difference.n} images that both have "
-            f"right {difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]",
+            f"medians {medians[0]:.3g} and {medians[1]:.3g} (all images); on {difference.n} images that both classify "
+            f"correctly {difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]",
             verdict(difference, higher),
         )
 
@@ -120,11 +120,11 @@ def _points(estimate: Estimate) -> str:
 
 
 def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
-    """How far statistics re-estimated from clean training pictures lie from those that training stored: median and
+    """How far statistics re-estimated from clean training images lie from those that training stored: median and
     largest, over channels, of |mean shift| in standard deviations, and median of the ratio of variances.
 
     What is stored is a moving average of the last few dozen batches, some while the weights still moved, so that the
-    two agree but for that noise where a branch saw clean pictures alone, and not where it saw a mixture.
+    two agree but for that noise where a branch saw clean images alone, and not where it saw a mixture.
     """
     pictures = to_images(tiny.generate("train", TRAINING_PICTURES).images)
     rows = []
@@ -137,5 +137,5 @@ def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
                 ratios.append(new.variance / old.variance)
         shift, ratio = torch.cat(shifts).numpy(), torch.cat(ratios).numpy()
         spread = {"median shift": np.median(shift), "largest shift": shift.max(), "variance ratio": np.median(ratio)}
-        rows.append({"model": name, "pictures": len(pictures), **{key: float(x) for key, x in spread.items()}})
+        rows.append({"model": name, "images": len(pictures), **{key: float(x) for key, x in spread.items()}})
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Sentences that a reader can check: each holds its numbers and says from which table or figure they come."""
+"""The findings of a diagnosis: sentences with their numbers, and the table or figure they come from."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,14 +17,14 @@ from bench.metrics.base import MissingConditionError
 
 
 class DiagnosticFinding(NamedTuple):
-    """One sentence, and where its numbers stand."""
+    """One sentence, and the table or figure with its numbers."""
 
     text: str
     source: str
 
 
 def findings(diagnosis: Diagnosis, cross: pd.DataFrame, parameters: pd.DataFrame) -> list[DiagnosticFinding]:
-    """All that can be said of the variant; `cross` and `parameters` are empty where there is one batch norm."""
+    """All findings of the variant; `cross` and `parameters` are empty for a network with one batch-norm branch."""
     return [
         *_dead(diagnosis),
         *_shifts(diagnosis),
@@ -41,12 +41,12 @@ def findings(diagnosis: Diagnosis, cross: pd.DataFrame, parameters: pd.DataFrame
 def _dead(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
     dead, total = dead_channels(diagnosis), len(diagnosis.moments["clean"])
     worst = f", most in {dead['layer'].mode()[0]}" if len(dead) else ""
-    what = "dead or nearly so (variance below 1e-5, or gamma near 0)"
+    what = "dead or nearly dead (variance below 1e-5, or gamma near 0)"
     yield DiagnosticFinding(f"{len(dead)} of {total} channels are {what}{worst}.", "table of dead channels")
 
 
 def _shifts(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
-    against = "what is stored" if diagnosis.stores else "clean images"
+    against, those = ("the stored ones", "stored") if diagnosis.stores else ("those on clean images", "clean")
     for label, curve in layer_curves(diagnosis.channels, "shift"):
         if label != "clean" or diagnosis.stores:
             own = diagnosis.channels[diagnosis.channels["label"] == label]
@@ -54,9 +54,9 @@ def _shifts(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
             name = own.loc[own["depth"] == worst, "layer"].iloc[0]
             ratio = own["ratio"].median()
             yield DiagnosticFinding(
-                f"{label}: channel means lie {own['shift'].abs().median():.3f} standard deviations (median) from "
-                f"{against}, most in {name} ({curve['median'].max():.3f}); "
-                f"variances are {np.exp(ratio):.2f} times theirs (median).",
+                f"{label}: channel means differ from {against} by {own['shift'].abs().median():.3f} standard "
+                f"deviations (median), most in {name} ({curve['median'].max():.3f}); "
+                f"variances are {np.exp(ratio):.2f} times the {those} ones (median).",
                 "layer curves",
             )
 
@@ -74,7 +74,7 @@ def _mixture(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
     for label in (x for x in diagnosis.moments if x.startswith("adv")):
         share = mixture_shares(diagnosis, label)
         yield DiagnosticFinding(
-            f"mixture of clean and {label} images: {100 * share.mean():.2f} % of a channel's variance lies between the "
+            f"mixture of clean and {label} images: {100 * share.mean():.2f} % of a channel's variance is between the "
             f"two domains (mean over layers), at most {100 * share.max():.2f} % in {share.idxmax()}.",
             "mixture test",
         )
@@ -145,7 +145,7 @@ def _smoothness(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
             return
         said = ", ".join(f"{name} {e.value:.3g} [{e.low:.3g}, {e.high:.3g}]" for name, e in found.items())
         yield DiagnosticFinding(
-            f"medians over {found[COLUMNS[0]].n} images that are right: {said}.", "smoothness figure"
+            f"medians over {found[COLUMNS[0]].n} correctly classified images: {said}.", "smoothness figure"
         )
 
 
@@ -162,8 +162,8 @@ def _margin(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
         shares = _at(every, norm)
         yield DiagnosticFinding(
             f"the smallest {norm} perturbation found is {scale * found.value:.2f}{unit} [{scale * found.low:.2f}, "
-            f"{scale * found.high:.2f}] (median of {found.n} images that are right), the logit margin "
-            f"{edge.value:.2f}; area under accuracy against eps up to {scale * LARGEST[norm]:.0f}{unit}: "
+            f"{scale * found.high:.2f}] (median of {found.n} correctly classified images), the logit margin "
+            f"{edge.value:.2f}; area under the accuracy curve up to eps {scale * LARGEST[norm]:.0f}{unit}: "
             f"{_percent(whole.value)} [{_percent(whole.low)}, {_percent(whole.high)}]; robust accuracy is at most "
             f"{shares}.",
             "margin figure",

@@ -97,7 +97,7 @@ def planes_of(
 
 
 def render(sections: Iterable[Section], title: str, notes: Sequence[str]) -> str:
-    """The page, with its pictures inside."""
+    """The page, with its images inside."""
     made = list(sections)
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>",

@@ -23,7 +23,7 @@ GAMMA, GAMMA_LAST = 0.05, 0.001
 """Relative change of the radius in a step, from first to last along a cosine: the authors' values."""
 
 STEP_AT_32_PIXELS = 1.0
-"""The authors' first step length (L2) for pictures of 3 x 32 x 32; it grows with the square root of the dimension, so
+"""The authors' first step length (L2) for images of 3 x 32 x 32; it grows with the square root of the dimension, so
 that a step moves each pixel as far. The last step is a hundredth of it."""
 
 BISECTIONS = 10

@@ -1,4 +1,4 @@
-"""Adversarial pictures for statistics: every image of a unit is attacked to the end, right or wrong.
+"""Adversarial images for statistics: every image of a unit is attacked to the end, right or wrong.
 
 An evaluation leaves images alone that are already wrong, or broken before the last step: their activations would stay
 those of clean images, and the statistics would be of a mixture.

@@ -22,7 +22,7 @@ from model_zoo.card import ModelCard
 
 STEPS = 10
 CURVATURE_STEP = 1.5
-"""h of the finite difference, in the L2 norm of pictures (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""
+"""h of the finite difference, in the L2 norm of images (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 

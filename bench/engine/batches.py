@@ -1,4 +1,4 @@
-"""Pictures in: the images of a unit in batches, decoded ahead, corrupted, and fitted to each model's input."""
+"""Images in: the images of a unit in batches, decoded ahead, corrupted, and fitted to each model's input."""
 
 import functools
 from collections import deque
@@ -35,7 +35,7 @@ class Batch:
 
     @property
     def readable(self) -> list[int]:
-        """The indices that have a picture."""
+        """The indices that have an image."""
         return [i for i, content in zip(self.indices, self.contents, strict=True) if not isinstance(content, Unread)]
 
     @property
@@ -86,7 +86,7 @@ def _read_ahead(
         if view is None:
             if loaded.levels is not None:
                 raise DataError(
-                    f"{dataset.name}: corruptions act on pictures of eight bits, and these lie between levels"
+                    f"{dataset.name}: corruptions act on images of eight bits, and these lie between levels"
                 )
             return np.asarray(image) if dataset.as_stored else crop_224(image)
         if dataset.exact:
@@ -102,7 +102,7 @@ def _read_ahead(
         except TimeoutError:
             if future.done():
                 raise
-            says = hangs(f"picture {dataset.ids[index]} was", READ_SECONDS)
+            says = hangs(f"image {dataset.ids[index]} was", READ_SECONDS)
             raise DataError(f"{dataset.name}: {says}") from None
         if isinstance(shown, Viewed):
             session.cache.put((dataset.shelf, index), shown, state_of(dataset, [index]))

@@ -1,4 +1,4 @@
-"""Are the pictures of a unit that is done still those that were measured?"""
+"""Are the images of a unit that is done still those that were measured?"""
 
 import pyarrow as pa
 
@@ -10,7 +10,7 @@ from bench.sample import sample_of, unlike
 
 
 def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: pa.Table) -> None:
-    """Raise `ChangedError` where a picture of the unit has another content than its record.
+    """Raise `ChangedError` where an image of the unit has another content than its record.
 
     Files that nobody wrote to since, by their state, are not read; all others (a copy, another machine) are, once.
     """
@@ -24,14 +24,14 @@ def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: p
     other = [i for i, was in zip(indices, measured, strict=True) if was and was != _content(session, dataset, i)]
     if other:
         raise ChangedError(
-            f"{dataset.name}: {len(other)} pictures of the images [{unit.start}, {unit.stop}) are not those that were "
+            f"{dataset.name}: {len(other)} images of the images [{unit.start}, {unit.stop}) are not those that were "
             f"measured, {dataset.ids[other[0]]} the first of them: its content is other, or cannot be read; next: put "
-            "the pictures back, or measure these into a folder of their own with --out"
+            "the images back, or measure these into a folder of their own with --out"
         )
 
 
 def sample_of_now(session: Session, dataset: Dataset, records: pa.Schema) -> dict[bytes, bytes] | None:
-    """What records whose pictures are as they were must say where others of their set were written to since: the sample
+    """What records whose images are as they were must say where others of their set were written to since: the sample
     of the set as it is now, so that they stay of one set with what is measured next; None where the sample stands."""
     about = records.metadata or {}
     stored = about.get(SAMPLE_STATE.encode(), b"").decode("ascii", "replace")

@@ -1,6 +1,6 @@
-"""What every suite asks of a model, looked at once on its first pictures, before anything is measured.
+"""What every suite asks of a model, looked at once on its first images, before anything is measured.
 
-Logits [n, classes], finite, the same on a second look, and for each picture its own: whatever stands beside it in a
+Logits [n, classes], finite, the same on a second look, and for each image its own: whatever stands beside it in a
 batch. A model that fails is refused with what to change; what was seen of one that passes stands in the run's record.
 """
 
@@ -25,7 +25,7 @@ from model_zoo.errors import OutputError
 from model_zoo.identity.model import probe_images
 
 PICTURES = 4
-"""Pictures that a model is shown; each alone, beside others, and beside other others."""
+"""Images that a model is shown; each alone, beside others, and beside other others."""
 
 LOOKS = 2
 """Times that a model is looked at before it is refused: a device's hiccup is not the model's fault."""
@@ -37,7 +37,7 @@ differs: kernels are chosen by it. Among batches of one size `REPEATABLE_RTOL` h
 
 @dataclass(frozen=True)
 class Contract:
-    """What was seen of a model: changes are of the largest logit, `alone` against a batch, `beside` other pictures."""
+    """What was seen of a model: changes are of the largest logit, `alone` against a batch, `beside` other images."""
 
     pictures: int
     classes: int
@@ -47,13 +47,13 @@ class Contract:
     alone: float
     probabilities: bool
     constant: bool
-    """Whether all pictures got one answer, as of a network without weights."""
+    """Whether all images got one answer, as of a network without weights."""
 
 
 def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: bool = False) -> Contract:
     """Look at `model` on `images` float32 [n, 3, h, w] in [0, 1]. Raises `UsageError` with what to change.
 
-    One that is to be attacked as a `randomised` model may answer the same pictures unlike.
+    One that is to be attacked as a `randomised` model may answer the same images unlike.
     """
     _refuse_training(model)
     kept = images.clone()
@@ -64,7 +64,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     again = relative_change(first, _logits(model, kept, classes))
     if again > REPEATABLE_RTOL and not randomised:
         raise UsageError(
-            f"answers the same pictures unlike on a second look (a logit moved by {again:.2g} of the largest): "
+            f"answers the same images unlike on a second look (a logit moved by {again:.2g} of the largest): "
             "dropout left on (F.dropout without training=self.training), noise, or state kept between calls"
         )
     beside, alone = _neighbours(model, kept, first, classes)
@@ -72,7 +72,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     half = bool(dtypes & {torch.float16, torch.bfloat16}) or first.dtype in (torch.float16, torch.bfloat16)
     if not randomised and (beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL)):
         raise UsageError(
-            f"answers a picture by the others of its batch (a logit moved by {max(beside, alone):.2g} of the largest): "
+            f"answers an image by the others of its batch (a logit moved by {max(beside, alone):.2g} of the largest): "
             "batch norm without running statistics (track_running_stats=False), normalisation over the batch, or "
             "int8 scales taken from it; a number would depend on the batch size"
         )
@@ -83,7 +83,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
 
 
 def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:
-    """How far the first picture's logits move with its neighbours (negatives in place of pictures), and alone."""
+    """How far the first image's logits move with its neighbours (negatives in place of images), and alone."""
     others = torch.cat([images[:1], 1 - images[1:]])
     beside = relative_change(first[:1], _logits(model, others, classes)[:1]) if len(images) > 1 else 0.0
     return beside, relative_change(first[:1], _logits(model, images[:1], classes))
@@ -109,9 +109,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
     if not found.is_floating_point():
         raise UsageError(f"returns {_spell(found)}: logits are floating point; return them before argmax or rounding")
     if found.ndim != 2 or len(found) != n:
-        raise UsageError(
-            f"returns {_spell(found)} for {n} pictures: expected [{n}, {classes}]; return logits.flatten(1)"
-        )
+        raise UsageError(f"returns {_spell(found)} for {n} images: expected [{n}, {classes}]; return logits.flatten(1)")
     if found.shape[1] != classes:
         raise UsageError(
             f"returns {found.shape[1]} logits, {classes} declared: name the classes that it has (file:...?classes="
@@ -119,9 +117,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
         )
     strange = int((~found.isfinite().all(1)).sum())
     if strange:
-        raise UsageError(
-            f"returns NaN or infinite logits on {strange} of {n} pictures: repair the model or its weights"
-        )
+        raise UsageError(f"returns NaN or infinite logits on {strange} of {n} images: repair the model or its weights")
     return found
 
 
@@ -130,14 +126,14 @@ def _failure(model: nn.Module, images: Tensor, error: BaseException) -> str:
     odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
     reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     if odd:
-        return f"has weights of {', '.join(odd)} and fails on float32 pictures: call model.float() ({reason})"
+        return f"has weights of {', '.join(odd)} and fails on float32 images: call model.float() ({reason})"
     if len(images) > 1:
         try:
             answer(model, images[:1])
         except (Exception, SystemExit):
-            return f"fails on pictures {list(images.shape)}: {reason}"
-        return f"answers one picture and fails on {len(images)}: export it with a batch size that may vary ({reason})"
-    return f"fails on pictures {list(images.shape)}: {reason}"
+            return f"fails on images {list(images.shape)}: {reason}"
+        return f"answers one image and fails on {len(images)}: export it with a batch size that may vary ({reason})"
+    return f"fails on images {list(images.shape)}: {reason}"
 
 
 def _spell(tensor: Tensor) -> str:
@@ -147,7 +143,7 @@ def _spell(tensor: Tensor) -> str:
 def check_subjects(
     session: Session, subjects: Sequence[Subject], setups: Mapping[int, Setup], randomised: Collection[int] = ()
 ) -> tuple[dict[int, Contract], dict[int, str]]:
-    """Look at models, by index, on the first pictures of their conditions: what was seen, or why they are refused.
+    """Look at models, by index, on the first images of their conditions: what was seen, or why they are refused.
 
     `randomised` are those that are attacked as such, and by nothing else.
     """
@@ -167,7 +163,7 @@ def check_subjects(
 
 
 def _pictures(session: Session, subject: Subject, setup: Setup) -> Tensor:
-    """The first pictures of the condition, as the model is shown them; made ones where none can be read."""
+    """The first images of the condition, as the model is shown them; made ones where none can be read."""
     dataset, first = session.dataset_of(setup), list(range(PICTURES))
     batch = read_sample(session, dataset, setup, first[: len(dataset)], subject.spec)
     shown = batch.images(subject.spec) if batch.readable else probe_images(subject.spec.size)

@@ -1,8 +1,8 @@
-"""A decode cache on a disk: each picture's crop as raw uint8, so that ten models, or ten runs, cost one decode.
+"""A decode cache on a disk: each image's crop as raw uint8, so that ten models, or ten runs, cost one decode.
 
 Set `BENCH_DECODED` to a folder to use it. One file for each (`Dataset.shelf`, view): slots of equal size, read
 through the page cache like mapped memory; beside it for each slot a CRC-32, so that a torn or altered slot is decoded
-anew, the hash of the picture's content, and the state of its file, so that one that was written to is decoded anew.
+anew, the hash of the image's content, and the state of its file, so that one that was written to is decoded anew.
 Several processes may share it: whoever is second writes the same bytes.
 """
 
@@ -24,7 +24,7 @@ from bench.record import digest
 from model_zoo.schema import loads, parse
 
 LARGEST = 4096
-"""Pixels of a picture's side, as of a card's input."""
+"""Pixels of an image's side, as of a card's input."""
 
 _MARK = struct.Struct("<I16s16s")
 """Of a slot: the CRC-32 of its bytes (never 0), the hash of the content, and the state of the file."""
@@ -35,7 +35,7 @@ _VERSION = 3
 
 @dataclass(frozen=True)
 class Slot:
-    """A picture, and the hash of what it was made from."""
+    """An image, and the hash of what it was made from."""
 
     picture: Picture
     content: str | None = None
@@ -43,7 +43,7 @@ class Slot:
 
 @dataclass
 class SlotFile:
-    """Pictures of one shape by index. A slot never written has CRC 0."""
+    """Images of one shape by index. A slot never written has CRC 0."""
 
     path: Path
     shape: tuple[int, ...]
@@ -69,7 +69,7 @@ class SlotFile:
         return Slot(picture, content.rstrip(b"\0").decode("ascii", "replace") or None)
 
     def put(self, index: int, slot: Slot, state: str = "") -> None:
-        """Write the picture, then the mark that makes it count."""
+        """Write the image, then the mark that makes it count."""
         data = slot.picture.tobytes()
         write_at(self._marks, bytes(_MARK.size), index * _MARK.size)
         write_at(self._pictures, data, index * self.size)
@@ -86,7 +86,7 @@ def _sixteen(text: str) -> bytes:
 
 
 class DecodedCache(PictureCache):
-    """A `PictureCache` whose pictures also lie in `folder`."""
+    """A `PictureCache` whose images also lie in `folder`."""
 
     def __init__(self, folder: Path, limit: int = CACHE_BYTES) -> None:
         super().__init__(limit)

@@ -1,4 +1,4 @@
-"""One unit of work: pictures in, one table of records out for every model. Every executor calls this alone."""
+"""One unit of work: images in, one table of records out for every model. Every executor calls this alone."""
 
 import json
 from collections.abc import Mapping, Sequence

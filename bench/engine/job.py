@@ -124,7 +124,7 @@ class Worker:
             if dataset.manifest != cell.protocol.manifest:
                 raise UnfitError(
                     f"data set {dataset.name} has manifest {dataset.manifest}, the driver's {cell.protocol.manifest}: "
-                    "other pictures, names or sizes; `bench doctor DIR` looks closer"
+                    "other images, names or sizes; `bench doctor DIR` looks closer"
                 )
             found, wanted = self._subject(index).known.exact, self.job.exact[index]
             if found != wanted:

@@ -1,4 +1,4 @@
-"""`--keep-adversarial`: the attacked pictures as PNG files, and what their rounding to 8 bits costs."""
+"""`--keep-adversarial`: the attacked images as PNG files, and what their rounding to 8 bits costs."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from bench.text import counted
 def keep_pictures(
     kept: KeptPictures, request: Request, name: str, setup: Setup, indices: Sequence[int], found: AttackResult
 ) -> None:
-    """Write the attacked pictures of a unit whose places in the set are `indices`, and a table of them.
+    """Write the attacked images of a unit whose places in the set are `indices`, and a table of them.
 
     The model judges each as the file holds it: rounding to 8 bits moves a value by up to 0.5/255, within and beyond
     the budget.
@@ -62,16 +62,16 @@ def _save(folder: Path, files: Sequence[str], pictures: Tensor) -> None:
 
 
 def told(kept: KeptPictures, cells: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What a reader of the pictures must know, a line for each (model, condition)."""
+    """What a reader of the images must know, a line for each (model, condition)."""
     for model, condition in cells:
         folder, table = kept.of(model, condition), kept.table(model, condition)
         if table.empty:
-            yield f"{folder}: no pictures, for no unit was measured now; another --out measures them again"
+            yield f"{folder}: no images, for no unit was measured now; another --out measures them again"
             continue
         wrong, png = table["prediction"] != table["label"], table["png_prediction"] != table["label"]
         before, after = table["distance"].max(), table["png_distance"].max()
         yield (
-            f"{folder}: {counted(len(table), 'picture')}, {int(wrong.sum())} of them misclassified; rounded to 8 bits "
+            f"{folder}: {counted(len(table), 'image')}, {int(wrong.sum())} of them misclassified; rounded to 8 bits "
             f"{int((wrong & ~png).sum())} of these are classified rightly again and {int((~wrong & png).sum())} others "
             f"no longer; the largest distance is {after:.5g} ({before:.5g} before)"
         )

@@ -1,4 +1,4 @@
-"""Pictures as they are shown to models, with the hash of what they were made from; the cache in memory."""
+"""Images as they are shown to models, with the hash of what they were made from; the cache in memory."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from bench.datasets.base import Picture
 from model_zoo.card import InputSpec
 
 CACHE_BYTES = 1 << 30
-"""Decoded pictures kept, at most: those of one unit serve all conditions and models that follow on it."""
+"""Decoded images kept, at most: those of one unit serve all conditions and models that follow on it."""
 
 View = InputSpec | None
-"""How a picture is shown: to a model's input, or (None) as corruptions want it."""
+"""How an image is shown: to a model's input, or (None) as corruptions want it."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ ViewedOrUnread = Viewed | Unread
 
 
 class PictureCache:
-    """The most recently decoded pictures, by data set and index, up to `CACHE_BYTES`."""
+    """The most recently decoded images, by data set and index, up to `CACHE_BYTES`."""
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit

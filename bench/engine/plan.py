@@ -53,7 +53,7 @@ class Unit:
 
     @property
     def block(self) -> Hashable:
-        """Units of one block take the same pictures: whoever did one of them has decoded them for the rest."""
+        """Units of one block take the same images: whoever did one of them has decoded them for the rest."""
         return source_of(self.setup), self.key.start // base.UNIT_IMAGES
 
 
@@ -132,11 +132,11 @@ def _entries(
 
 
 def _check_size(dataset: Dataset, subject: Subject) -> None:
-    """Raise `UsageError` where pictures in memory would have to be resized."""
+    """Raise `UsageError` where images in memory would have to be resized."""
     if dataset.exact and dataset.side != subject.spec.size:
         raise UsageError(
-            f"{dataset.name}: pictures of {dataset.side} x {dataset.side}, where {subject.model.name} takes "
-            f"{subject.spec.size} x {subject.spec.size}: pictures in memory are shown pixel for pixel; resize them, or "
+            f"{dataset.name}: images of {dataset.side} x {dataset.side}, where {subject.model.name} takes "
+            f"{subject.spec.size} x {subject.spec.size}: images in memory are shown pixel for pixel; resize them, or "
             "give them as PIL images, which the input prepares"
         )
 
@@ -186,7 +186,7 @@ def _implementation(setup: Setup) -> str:
 
 
 def units(plan: Plan, done: Mapping[str, Collection[UnitKey]] | None = None) -> Iterator[Unit]:
-    """The units but those that are `done`, by cell, in the order in which pictures are decoded fewest times.
+    """The units but those that are `done`, by cell, in the order in which images are decoded fewest times.
 
     Conditions follow each other on the same images; models with the same condition share one unit.
     """
@@ -207,7 +207,7 @@ def units(plan: Plan, done: Mapping[str, Collection[UnitKey]] | None = None) -> 
 
 
 def source_of(setup: Setup) -> tuple[str, str, bool]:
-    """Conditions of one source take the same pictures in the same order."""
+    """Conditions of one source take the same images in the same order."""
     return setup.dataset, setup.part, bool(setup.probes)
 
 

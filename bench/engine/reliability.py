@@ -1,7 +1,7 @@
 """Can the number of a cell under attack be believed? The verdict is stored beside its records.
 
 It is made at the attack's own norm and budget: of the model on a fixed sample of the cell's images, spread over the
-data set, and of the number on a sample of the pictures that stand in the cell's records (a shard that holds none of
+data set, and of the number on a sample of the images that stand in the cell's records (a shard that holds none of
 the cell's records attacks the fixed sample again). It lies whole as `cells/CELL/reliability.json`; where that stands,
 nothing is computed again.
 """
@@ -40,8 +40,8 @@ def attacked(plan: Plan) -> list[PlanEntry]:
 class ReliabilityCheck:
     """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any.
 
-    standing: indices of at most `sample` pictures that stand in the cell's records, and `share`, how many of the scored
-    pictures do; None where there are no records to look at
+    standing: indices of at most `sample` images that stand in the cell's records, and `share`, how many of the scored
+    images do; None where there are no records to look at
     """
 
     entry: PlanEntry
@@ -116,7 +116,7 @@ def spread(count: int, sample: int) -> list[int]:
 
 
 def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
-    """Indices of the pictures that stand in the cell's records, in order, and how many pictures are scored."""
+    """Indices of the images that stand in the cell's records, in order, and how many images are scored."""
     standing, scored = [], 0
     for unit, name in sorted(part_names(store, cell_id).items(), key=lambda item: item[0].start):
         part = read_part(store, cell_id, name)
@@ -180,8 +180,8 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
 
 
 def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "StandingPictures | None":
-    """The pictures of the check that stand in the records, as the model sees them; None where there are no records,
-    or none of the pictures can be read again."""
+    """The images of the check that stand in the records, as the model sees them; None where there are no records,
+    or none of the images can be read again."""
     from bench.attacks.reliability import StandingPictures
 
     if check.standing is None:
@@ -197,7 +197,7 @@ def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "Stan
 
 
 def _surrogate(plan: Plan, index: int) -> int | None:
-    """Another model of the run that sees the same pictures and knows the same classes."""
+    """Another model of the run that sees the same images and knows the same classes."""
     wanted = plan.subjects[index]
     for number, other in enumerate(plan.subjects):
         same = (other.spec, other.model.card.labels) == (wanted.spec, wanted.model.card.labels)

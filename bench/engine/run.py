@@ -78,7 +78,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     cluster = Cluster.wanted(options.ray, options.workers)
     kept = KeptPictures.parse(options.keep_adversarial)
     if kept and options.ray:
-        raise UsageError("--keep-adversarial: the pictures would lie on the cluster's machines; leave out --ray")
+        raise UsageError("--keep-adversarial: the images would lie on the cluster's machines; leave out --ray")
     settings = Settings(
         options.data, options.limit, options.device, options.batch_size, options.seed, _rule(options), kept
     )

@@ -1,4 +1,4 @@
-"""What a worker holds while it works through units: models, data sets, and the pictures it has just decoded."""
+"""What a worker holds while it works through units: models, data sets, and the images it has just decoded."""
 
 import functools
 import os
@@ -30,13 +30,13 @@ from model_zoo.card import InputSpec
 from model_zoo.model import Model
 
 RETRIES = (0.1, 0.5, 2.0)
-"""Seconds after which a picture is read again that could not be read for a reason that can pass."""
+"""Seconds after which an image is read again that could not be read for a reason that can pass."""
 
 READ_SECONDS = 300.0
-"""What one picture may take to be read before its disk is taken to hang."""
+"""What one image may take to be read before its disk is taken to hang."""
 
 PATIENCE = 8
-"""Pictures of a session that are waited for; a disk that fails them all is not waited for any more."""
+"""Images of a session that are waited for; a disk that fails them all is not waited for any more."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Session:
             try:
                 return write_sample(found.result(READ_SECONDS))
             except TimeoutError:
-                raise DataError(f"{dataset.name}: {hangs('its pictures were', READ_SECONDS)}") from None
+                raise DataError(f"{dataset.name}: {hangs('its images were', READ_SECONDS)}") from None
 
         text: str = self.keep(key, take)
         return {SAMPLE: text, SAMPLE_STATE: state}
@@ -160,7 +160,7 @@ class Session:
         except UnreadableError as error:
             return Unread(str(error))
         if known is not None and known.content != loaded.content:
-            raise ChangedError(f"{dataset.name}: {dataset.ids[index]} is not the picture that was read before")
+            raise ChangedError(f"{dataset.name}: {dataset.ids[index]} is not the image that was read before")
         views_made = {view: make(loaded, view) for view in views}
         return Viewed({**(known.views if known else {}), **views_made}, loaded.content)
 

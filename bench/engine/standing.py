@@ -45,7 +45,7 @@ class Standing:
 
 
 def look(plan: Plan, store: Store, session: Session) -> Standing:
-    """What is done: that counts only if its pictures are still those that were measured, else `ChangedError`."""
+    """What is done: that counts only if its images are still those that were measured, else `ChangedError`."""
     cells = plan.cells
 
     def found(entry: PlanEntry) -> list[tuple[UnitKey, Mend | None]]:

@@ -30,7 +30,7 @@ def check_stoppable(suites: Iterable[Suite], plan: Plan, options: RunOptions) ->
     if options.until_told and (alone := next(_alone(plan), None)):
         raise UsageError(
             f"{flag}: {alone.setup.name} of {alone.cell.model} has no partner under the same protocol: both "
-            "models must see the same pictures in the same way and be attacked alike"
+            "models must see the same images in the same way and be attacked alike"
         )
 
 

@@ -56,6 +56,6 @@ class Tally:
 
     def _unread(self) -> list[str]:
         return [
-            f"{name}: {counted(len(reasons), 'picture')} could not be read, which may pass: {reasons[0]}"
+            f"{name}: {counted(len(reasons), 'image')} could not be read, which may pass: {reasons[0]}"
             for name, reasons in self.unread.items()
         ]

@@ -52,7 +52,7 @@ class Failed:
 
 
 class WorkQueue:
-    """What is not yet done, by blocks that take the same pictures: a worker stays with a block while it lasts.
+    """What is not yet done, by blocks that take the same images: a worker stays with a block while it lasts.
 
     A cell of which a work was given up, and none was done, is not tried any further.
     """

@@ -1,4 +1,4 @@
-"""Figures of corruptions: error by corruption and severity, and one picture under all of them."""
+"""Figures of corruptions: error by corruption and severity, and one image under all of them."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Fig
 
 
 def contact_sheet(picture: Picture, seed: int = 0) -> "Figure":
-    """`picture`, uint8 [h, w, 3], under all 19 corruptions (rows) at the five severities (columns)."""
+    """Draw `picture`, uint8 [h, w, 3], under all 19 corruptions (rows) at the five severities (columns)."""
     from matplotlib.figure import Figure
 
     names = (*NAMES, *EXTRA)

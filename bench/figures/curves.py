@@ -47,7 +47,7 @@ def lines(
 
 
 def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tuple[list[Series], str]:
-    """Robust accuracy along the attack's `steps` or `eps` (in 1/255): of the attacks on the same pictures that differ
+    """Robust accuracy along the attack's `steps` or `eps` (in 1/255): of the attacks on the same images that differ
     in it alone, those with most models."""
     names = {facts.name for facts in models}
     kinds: dict[object, list[Column]] = {}

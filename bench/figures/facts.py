@@ -121,7 +121,7 @@ class Facts:
 
     @property
     def flops(self) -> float | None:
-        """Multiply-adds of one picture; None where the network cannot be built from a card."""
+        """Multiply-adds of one image; None where the network cannot be built from a card."""
         from bench.figures.flops import flops_of_card  # which imports torch
 
         return flops_of_card(self.card) if self.card else None

@@ -14,7 +14,7 @@ from model_zoo.nets.resnet import ResNet, ResNetSpec
 
 
 def multiply_adds(net: nn.Module, size: int) -> float:
-    """Count the multiply-adds of convolutions and linear layers for one picture of `size` pixels.
+    """Count the multiply-adds of convolutions and linear layers for one image of `size` pixels.
 
     The papers' "FLOPs" are these (a multiply-add is one). `net` lives on the device `meta`.
     """
@@ -38,7 +38,7 @@ def multiply_adds(net: nn.Module, size: int) -> float:
 
 @functools.cache
 def multiply_adds_of_resnet(depth: int) -> float:
-    """Multiply-adds of a bottleneck ResNet of `depth` layers for one picture of 224 pixels."""
+    """Multiply-adds of a bottleneck ResNet of `depth` layers for one image of 224 pixels."""
     with torch.device("meta"):
         return multiply_adds(ResNet(ResNetSpec(depth=depth)), 224)
 

@@ -40,7 +40,7 @@ class Number:
 class Column:
     """The numbers of one metric under one protocol; `condition` is `all` for a suite's own metric.
 
-    pictures: what tells the images, and how they are prepared and labelled, from others'
+    images: what tells the images, and how they are prepared and labelled, from others'
     """
 
     suite: str
@@ -67,7 +67,7 @@ class Column:
 
     @property
     def clean(self) -> bool:
-        """Whether it is of the pictures as they are, and of nothing but the predictions."""
+        """Whether it is of the images as they are, and of nothing but the predictions."""
         condition = None if self.condition == "all" else Condition.parse(self.condition)
         return condition is not None and condition.clean and not condition.probes and not condition.split
 
@@ -226,7 +226,7 @@ class Numbers:
         return found
 
     def clean(self, names: Iterable[str]) -> Column | None:
-        """Clean accuracy on the models' home data set, or on a folder of pictures."""
+        """Clean accuracy on the models' home data set, or on a folder of images."""
         homes = {facts.dataset for facts in self.models} | {"imagenet", "tiny", "folder"}
         return self.best(names, lambda c: c.dataset in homes and c.clean)
 

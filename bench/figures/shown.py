@@ -1,4 +1,4 @@
-"""What a drawn figure says, apart from its picture: its marks as rows, and its caption."""
+"""What a drawn figure says, apart from its drawing: its marks as rows, and its caption."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def marks(figure: "Figure") -> list[FigureMark]:
 
 
 def take_caption(figure: "Figure") -> str:
-    """The caption in one line, which the picture then no longer has."""
+    """The caption in one line, which the image then no longer has."""
     text = " ".join(figure.get_supxlabel().split())
     figure.supxlabel("")
     return text

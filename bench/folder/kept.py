@@ -1,8 +1,8 @@
-"""Where `--keep-adversarial` leaves pictures, for who writes and who shows them.
+"""Where `--keep-adversarial` leaves images, for who writes and who shows them.
 
 DIR/MODEL/CONDITION/IMAGE.png          with what a file's name cannot hold written as %XX
-DIR/MODEL/CONDITION/0-100.csv          one row a picture of that unit
-DIR/MODEL/CLEAN CONDITION/IMAGE.png    the same picture before the attack, as the model saw it
+DIR/MODEL/CONDITION/0-100.csv          one row an image of that unit
+DIR/MODEL/CLEAN CONDITION/IMAGE.png    the same image before the attack, as the model saw it
 """
 
 import re
@@ -20,7 +20,7 @@ from bench.store import Store
 
 @dataclass(frozen=True)
 class KeptPictures:
-    """Where attacked pictures go, and of how many images of each set (None: all)."""
+    """Where attacked images go, and of how many images of each set (None: all)."""
 
     folder: Path
     images: int | None = None
@@ -37,11 +37,11 @@ class KeptPictures:
         return cls(Path(place), images)
 
     def of(self, model: str, condition: str) -> Path:
-        """The folder of one model's pictures under a condition."""
+        """The folder of one model's images under a condition."""
         return self.folder / file_name(model) / file_name(condition)
 
     def before(self, model: str, condition: str) -> Path:
-        """The folder of the pictures with which an attacked condition began."""
+        """The folder of the images with which an attacked condition began."""
         return self.of(model, str(replace(Condition.parse(condition), attack=None, probes=())))
 
     @classmethod
@@ -61,7 +61,7 @@ class KeptPictures:
         return None
 
     def table(self, model: str, condition: str) -> pd.DataFrame:
-        """One row a picture, in the set's order; empty where none was kept. Of a picture that several runs attacked
+        """One row an image, in the set's order; empty where none was kept. Of an image that several runs attacked
         the latest row, as its file is the latest's. Raises `StoreError` where a link would have to be followed."""
         store, key = Store(self.folder), self.of(model, condition).relative_to(self.folder).as_posix()
         names = [name for name in store.names(key) if _TABLE.fullmatch(name)]

@@ -18,7 +18,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> int:
     """Copy every object of the `sources` that `out` lacks or has damaged; returns how many.
 
     Of an object that several sources have, an undamaged copy is taken; one that none has whole is left out, and its
-    unit is to be done again. Raises `StoreError` for a source that is empty, and for two sources whose pictures, or
+    unit is to be done again. Raises `StoreError` for a source that is empty, and for two sources whose images, or
     whose models of one name, are not the same, or that are shards of unlike sets or models: before anything is copied.
     """
     target, stores = Store(out), [Store(source) for source in sources]
@@ -61,7 +61,7 @@ def _is_sound(store: Store, key: str) -> bool:
 
 
 def _check_contents(stores: Sequence[Store]) -> None:
-    """Raise `StoreError` where folders have records of one cell that are of unlike pictures, or of unlike models."""
+    """Raise `StoreError` where folders have records of one cell that are of unlike images, or of unlike models."""
     first: dict[str, tuple[Store, bytes]] = {}
     for store in stores:
         for name in store.names("models"):
@@ -70,7 +70,7 @@ def _check_contents(stores: Sequence[Store]) -> None:
             if data and not _one_model(known, data):
                 raise StoreError(
                     f"{other.address} and {store.address}: models/{name} has the same weights and source in both, and "
-                    "answers the same pictures otherwise; next: keep the folders apart, or measure it again in one"
+                    "answers the same images otherwise; next: keep the folders apart, or measure it again in one"
                 )
     seen: dict[tuple[str, UnitKey], tuple[Store, str]] = {}
     for store in stores:
@@ -79,8 +79,8 @@ def _check_contents(stores: Sequence[Store]) -> None:
                 other_store, other_name = seen.setdefault((cell, unit), (store, name))
                 if other_name != name and (image := _unlike_picture(other_store, other_name, store, name, cell)):
                     raise StoreError(
-                        f"{other_store.address} and {store.address}: cells/{cell}: {image} is not the same picture in "
-                        "both: they were measured on other pictures; next: keep the folders apart, or measure one again"
+                        f"{other_store.address} and {store.address}: cells/{cell}: {image} is not the same image in "
+                        "both: they were measured on other images; next: keep the folders apart, or measure one again"
                     )
 
 

@@ -162,7 +162,7 @@ class ResultsFolder:
         if not problems and "content" in records.column_names:
             cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
-            if records.column("content").null_count == len(records):  # nothing but generated pictures
+            if records.column("content").null_count == len(records):  # nothing but generated images
                 problems += self._drawn_unlike(cell, sample)
         if len(records) < cell.protocol.images and not self._stopped(
             cell_id, dict(zip(starts, map(outcomes, tables), strict=True))
@@ -247,7 +247,7 @@ _NOTHING = RECORD_SCHEMA.empty_table()
 
 
 def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
-    """The cell with its pictures' content in its protocol: all, or the `first` and the sample where a rule may stop
+    """The cell with its images' content in its protocol: all, or the `first` and the sample where a rule may stop
     before the rest."""
     rule = find_rule(cell.subset)
     if rule is None and len(records) < cell.protocol.images:
@@ -258,12 +258,12 @@ def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> 
 
 
 def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:
-    """A share of another set than the first: shards that were measured on unlike pictures of one listing."""
+    """A share of another set than the first: shards that were measured on unlike images of one listing."""
     for part in parts[1:]:
         if image := unlike(sample_of(parts[0].schema), sample_of(part.schema)):
             first, other = parts[0].column("image_id")[0], part.column("image_id")[0]
             yield (
-                f"its parts are of unlike sets: {image} was another picture when {other} was measured than with {first}"
+                f"its parts are of unlike sets: {image} was another image when {other} was measured than with {first}"
             )
             return
 

@@ -1,6 +1,6 @@
 """Shards of one command that were measured on unlike sets, or of unlike models: what a merge refuses.
 
-Such folders may have no unit in common, so that no picture stands against another: what tells them is the sample of the
+Such folders may have no unit in common, so that no image stands against another: what tells them is the sample of the
 set that each part carries, and where the listing differs, or the model, that each folder has a run of its own of which
 the other has nothing.
 """
@@ -86,7 +86,7 @@ def _check_samples(a: ShardRun, b: ShardRun) -> None:
             if image := unlike(known, sample):
                 raise StoreError(
                     f"{other.store.address} and {share.store.address}: {cell.protocol.dataset}: {image} is not the "
-                    f"same picture in both: they are shares of unlike sets under one listing; {_APART}"
+                    f"same image in both: they are shares of unlike sets under one listing; {_APART}"
                 )
 
 

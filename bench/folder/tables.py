@@ -94,7 +94,7 @@ def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> 
 
 
 def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
-    """Conditions of one listing that were measured on unlike pictures, of which no number is one."""
+    """Conditions of one listing that were measured on unlike images, of which no number is one."""
     first: dict[str, tuple[str, LoadedCell]] = {}
     for name, cell in cells.items():
         other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
@@ -102,7 +102,7 @@ def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
         stopped = any(find_rule(each.subset) for each in both)
         contents = {each.protocol.content for each in both if each.protocol.content and not stopped}
         if unlike(known.sample, cell.sample) or len(contents) > 1:
-            yield f"{name} was measured on other pictures than {other}, under the same names; measure one of them again"
+            yield f"{name} was measured on other images than {other}, under the same names; measure one of them again"
 
 
 def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:

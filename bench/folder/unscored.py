@@ -8,7 +8,7 @@ from bench.folder.reader import ResultsFolder
 from bench.text import counted
 
 _PLACE = re.compile(r"(?:: |^)\S*[/\\]\S*(?:: )?")
-"""The file's path in a reason, which differs from picture to picture."""
+"""The file's path in a reason, which differs from image to image."""
 
 
 def unscored(directory: str | Path, cells: Collection[str]) -> list[str]:
@@ -35,5 +35,5 @@ def _kind(reason: str) -> str:
 def _line(dataset: str, kind: str, images: dict[str, str], cells: int) -> str:
     first, reason = next(iter(images.items()))
     told = kind if kind == reason else f"{kind} ({reason})"
-    where = f"{counted(len(images), 'picture')} of {dataset}, in {counted(cells, 'cell')}"
+    where = f"{counted(len(images), 'image')} of {dataset}, in {counted(cells, 'cell')}"
     return f"not scored: {where}, {first} the first: {told}"

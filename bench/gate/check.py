@@ -129,7 +129,7 @@ def _require_something(subjects: Sequence[CheckedModel], directory: Path) -> Non
 
 
 def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec]], where: RunOptions) -> Runs:
-    """Every measure once, with all models that want it together, so that they share the pictures."""
+    """Every measure once, with all models that want it together, so that they share the images."""
     asked = {measure.key: measure for measures in wanted.values() for measure in measures}
     runs: dict[tuple[str, str], Measured] = {}
     for key, measure in asked.items():

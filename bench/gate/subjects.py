@@ -32,7 +32,7 @@ SELECTION = (
 """The models of this package's own CI, where nothing is accepted yet: every method, both branches of mixture BN."""
 
 TINY: Mapping[str, Options] = {"tiny": {}, "tiny-stylized": {}, "tiny-pgd": {"limit": 200, "reliability": 0}}
-"""What tiny models are held to: 3 points show on 2,000 pictures; 200 attacked ones take a second a model."""
+"""What tiny models are held to: 3 points show on 2,000 images; 200 attacked ones take a second a model."""
 
 OTHERS: Mapping[str, Options] = {"clean": {"protocol": "published"}}
 """What any other model is held to unless `--suite` says otherwise."""
@@ -79,7 +79,7 @@ class CheckedModel:
         return f"next: bench check --update --model {self.name}"
 
     def marks(self) -> Iterator[GateFinding]:
-        """Weights and input that are not those accepted, whatever the pictures say."""
+        """Weights and input that are not those accepted, whatever the images say."""
         if self.baseline is None or self.model is None:
             return
         if self.baseline.weights != (now := fingerprint(self.model)):

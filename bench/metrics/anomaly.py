@@ -1,4 +1,4 @@
-"""AUPR and AUROC: how well low confidence finds pictures of no known class (Hendrycks et al., arXiv 1907.07174)."""
+"""AUPR and AUROC: how well low confidence finds images of no known class (Hendrycks et al., arXiv 1907.07174)."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def _cumulated(
 
 
 def anomalies(outside: str, inside: str, area: Area = average_precision) -> Callable[[Frames], Estimate]:
-    """`area` with the pictures of condition `outside` as positives, those of `inside` as negatives, by the negative of
+    """`area` with the images of condition `outside` as positives, those of `inside` as negatives, by the negative of
     the softmax confidence; in [0, 1]."""
 
     def compute(frames: Frames) -> Estimate:

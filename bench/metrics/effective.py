@@ -67,7 +67,7 @@ def gap(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
     """Accuracy on `standard` less accuracy on `shifted`, in points; both of the same classes.
 
     The interval is Newcombe's for unpaired proportions (method 10: Newcombe 1998, Statistics in Medicine 17, 873-890),
-    which has a width where a model is right on all pictures of a few.
+    which has a width where a model is right on all images of a few.
     """
 
     def compute(frames: Frames) -> Estimate:

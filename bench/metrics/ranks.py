@@ -1,4 +1,4 @@
-"""Ranks that say no more than the pictures do: models that a paired test cannot part share a place."""
+"""Ranks that say no more than the images do: models that a paired test cannot part share a place."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ def ranks(shares: pd.DataFrame, *, higher_is_better: bool = True, level: float =
     """Places by the mean of each model's per-image shares (images x models, no gaps).
 
     All pairs are tested, Holm-corrected together: testing the best alone against the others would forget that these
-    very pictures chose it. The best opens a group; the others follow it in order until one differs from it, and that
+    very images chose it. The best opens a group; the others follow it in order until one differs from it, and that
     one opens the next. Sharing a place is no proof of being equal.
     """
     means = shares.mean() * (1 if higher_is_better else -1)

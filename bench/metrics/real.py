@@ -1,4 +1,4 @@
-"""ReaL: ImageNet's validation pictures under reassessed labels (Beyer et al. 2020, arXiv 2006.07159)."""
+"""ReaL: ImageNet's validation images under reassessed labels (Beyer et al. 2020, arXiv 2006.07159)."""
 
 import functools
 import importlib.util
@@ -15,7 +15,7 @@ _VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 @functools.cache
 def real_labels() -> tuple[frozenset[int], ...]:
-    """The classes that are right for each of the 50,000 validation pictures, in order; timm carries the file."""
+    """The classes that are right for each of the 50,000 validation images, in order; timm carries the file."""
     spec = importlib.util.find_spec("timm")
     if spec is None or spec.origin is None:
         raise MissingConditionError("ReaL labels: the package timm, which carries them, is not installed")
@@ -24,12 +24,12 @@ def real_labels() -> tuple[frozenset[int], ...]:
 
 
 def real_accuracy(frames: Frames) -> Estimate:
-    """Share of the pictures with at least one ReaL label whose prediction is among theirs, in [0, 1]."""
+    """Share of the images with at least one ReaL label whose prediction is among theirs, in [0, 1]."""
     frame = only(frames)
     scored = frame[frame["scored"]]
     numbers = [_VALIDATION.search(name) for name in scored["image_id"]]
     if not all(numbers):
-        raise MissingConditionError("ReaL labels: these pictures do not have the validation set's original names")
+        raise MissingConditionError("ReaL labels: these images do not have the validation set's original names")
     known = [real_labels()[int(match[1]) - 1] for match in numbers if match]
     hits = [prediction in labels for prediction, labels in zip(scored["prediction"], known, strict=True) if labels]
     low, high = wilson(sum(hits), len(hits))

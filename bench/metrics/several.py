@@ -1,4 +1,4 @@
-"""Accuracy where a picture has several right labels, which its id ends with."""
+"""Accuracy where an image has several right labels, which its id ends with."""
 
 import re
 
@@ -18,7 +18,7 @@ def any_label_accuracy(frames: Frames) -> Estimate:
     scored = frame[frame["scored"]]
     told = [_LABELS.search(image_id) for image_id in scored["image_id"]]
     if not all(told):
-        raise MissingConditionError("these pictures' ids do not end with their labels (-207+208)")
+        raise MissingConditionError("these images' ids do not end with their labels (-207+208)")
     labels = [{int(label) for label in match[1].split("+")} for match in told if match]
     k = sum(int(p) in right for p, right in zip(scored["prediction"], labels, strict=True))
     low, high = wilson(k, len(labels))

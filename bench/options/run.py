@@ -103,7 +103,7 @@ class RunOptions:
     keep_adversarial: Option[str | Path | None, str | None] = Option(
         None,
         values.text,
-        "write attacked pictures as PNG, of the first N images of each set or of all, judged again as they are stored",
+        "write attacked images as PNG, of the first N images of each set or of all, judged again as they are stored",
         metavar="DIR[:N]",
         role="work",
     )

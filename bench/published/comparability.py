@@ -1,4 +1,4 @@
-"""Which measured column a published number may stand beside: the same pictures, the same attack."""
+"""Which measured column a published number may stand beside: the same images, the same attack."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ ALIKE = {"error": "accuracy", "robust_error": "robust_accuracy", "clean_accuracy
 """Metrics that are another one, or 100 % less it."""
 
 CORRUPTED = ("imagenet-c", "imagenet-3dcc")
-"""Data sets whose files are corrupted pictures: theirs is what is measured, not a corruption made here."""
+"""Data sets whose files are corrupted images: theirs is what is measured, not a corruption made here."""
 
 
 def beside(published: Published, suite: str, metric: str, protocol: str, conditions: Sequence[str]) -> float | None:
     """The number as it reads in the column of `metric`, or None where it is of something else.
 
-    `conditions` are those of the column's protocol. Details that a paper leaves unsaid (how a picture was resized) do
+    `conditions` are those of the column's protocol. Details that a paper leaves unsaid (how an image was resized) do
     not part; a data set, a part of it, an attack, its budget, steps, step size or target that differ do.
     """
     number = published.number

@@ -30,7 +30,7 @@ TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
 """timm's files (huggingface/pytorch-image-models, results/), and the data set and metric of their `top1`."""
 
 SUBSET = "5000 images"
-"""RobustBench's corrupted pictures, which no suite here is."""
+"""RobustBench's corrupted images, which no suite here is."""
 
 
 def of_card(model: str) -> list[Published]:

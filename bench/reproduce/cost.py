@@ -92,7 +92,7 @@ def _why_not(name: str) -> str:
 
 
 def _rate(name: str) -> float:
-    """Multiply-adds a second of one network here, from the second of two passes over four pictures."""
+    """Multiply-adds a second of one network here, from the second of two passes over four images."""
     card = find_card(name)
     net, pictures = build(card).eval(), torch.zeros(4, 3, card.input.size, card.input.size)
     with torch.no_grad():

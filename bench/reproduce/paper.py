@@ -36,7 +36,7 @@ def reproduce(
     """Run every step of a paper that can be, and draw its figures; what is missing costs its own steps alone.
 
     data: a root of ImageNet sets, for the released networks; without it the tiny zoo stands in
-    limit: pictures of each set; random_weights: networks as the cards build them, under `random:` names
+    limit: images of each set; random_weights: networks as the cards build them, under `random:` names
     """
     from bench.board.site.build import write_site
     from bench.engine.run import carry_out, prepare_run

@@ -34,7 +34,7 @@ class Step:
     options: dict[str, Any] = field(default_factory=dict)
 
     def limited(self, limit: int | None) -> "Step":
-        """The same of `limit` pictures at most."""
+        """The same of `limit` images at most."""
         if limit is None:
             return self
         return replace(self, options={**self.options, "limit": min(limit, self.options.get("limit", limit))})
@@ -46,7 +46,7 @@ class Step:
 
 def steps(paper: str, *, real: bool, models: Sequence[str] = (), limit: int | None = None) -> list[Step]:
     """Every run of a paper: on its released networks where `real`, else on the tiny zoo; kept to `models` if there are,
-    and to the first `limit` pictures of each set, or fewer where a step asks for fewer.
+    and to the first `limit` images of each set, or fewer where a step asks for fewer.
 
     Raises `UsageError` for a paper that there is not, and where nothing is left to run.
     """
@@ -119,7 +119,7 @@ def _committed(name: str) -> bool:
 
 
 def _joined(every: Iterator[Step] | Sequence[Step]) -> list[Step]:
-    """Steps of one suite and one choice of options as one, so that pictures are decoded once."""
+    """Steps of one suite and one choice of options as one, so that images are decoded once."""
     found: dict[Any, Step] = {}
     for step in every:
         key = (step.suite, tuple(sorted(step.options.items(), key=lambda item: item[0])))

@@ -61,7 +61,7 @@ def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 
 def _autoattack_rand(card: ModelCard, options: RunOptions) -> list[Setup]:
-    """The attack alone: a random model has no clean pass that repeats, and the attack looks at clean pictures, too."""
+    """The attack alone: a random model has no clean pass that repeats, and the attack looks at clean images, too."""
     from bench.attacks.randomised import autoattack_rand
 
     refuse_choices(options)

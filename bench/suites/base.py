@@ -25,7 +25,7 @@ ATTACK_UNIT_IMAGES = 100
 class Setup:
     """A condition as a suite asks for it, with the values that bring it about.
 
-    `files` names the official files of a corruption (`fog/3`) where pictures come corrupted already. `probes` see the
+    `files` names the official files of a corruption (`fog/3`) where images come corrupted already. `probes` see the
     images in the fixed order of `Shuffled`; an `optional` setup is left out where its data set is not at hand.
     """
 

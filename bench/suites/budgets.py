@@ -6,7 +6,7 @@ from bench.attacks.budget import Norm
 from model_zoo.card import ModelCard
 
 SMALL = 64
-"""Pixels a side up to which pictures are taken for CIFAR's, beyond for ImageNet's."""
+"""Pixels a side up to which images are taken for CIFAR's, beyond for ImageNet's."""
 
 LINF = Fraction(4, 255)
 """For ImageNet: RobustBench (arXiv 2010.09670), and SAT (arXiv 2006.14536)."""
@@ -20,6 +20,6 @@ of its code). Croce and Hein's fine-tuning (arXiv 2105.12508, `eval.py`) takes 2
 
 
 def usual_eps(norm: Norm, card: ModelCard) -> Fraction:
-    """The budget in `norm` on pictures of the model's size."""
+    """The budget in `norm` on images of the model's size."""
     size = "small" if card.input.size <= SMALL else "large"
     return LINF if norm == "linf" else L2[size] if norm == "l2" else L1[size]

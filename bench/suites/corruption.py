@@ -57,7 +57,7 @@ def official(*names: str) -> list[Setup]:
 
 
 def live(dataset: str, jpeg_quality: int | None = 85) -> list[Setup]:
-    """The 75 conditions made on the fly from `dataset`'s clean pictures, saved as JPEG as the files were, or not."""
+    """The 75 conditions made on the fly from `dataset`'s clean images, saved as JPEG as the files were, or not."""
     return [Setup(dataset, corruption=Corruption(n, s, jpeg_quality)) for n in CORRUPTIONS for s in SEVERITIES]
 
 
@@ -83,7 +83,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-c-relative",
-        "relative mCE: the official files and ImageNet's clean pictures",
+        "relative mCE: the official files and ImageNet's clean images",
         1,
         lambda _card, _options: [Setup("imagenet"), *official(*CORRUPTIONS)],
         (RELATIVE,),

@@ -33,7 +33,7 @@ ELSEWHERE = {
 """Other domains of a home data set, looked at where they are at hand."""
 
 TINY_EPS = Fraction(8, 255)
-"""Linf radius on the tiny pictures, at which their networks were trained; elsewhere the field's (`usual_eps`)."""
+"""Linf radius on the tiny images, at which their networks were trained; elsewhere the field's (`usual_eps`)."""
 
 SHIFT = "arXiv 1906.03787 and 1911.09665 compare the domains' statistics"
 CURVE = "arXiv 1705.07263 and later: accuracy against eps from minimum-norm distances"

@@ -61,7 +61,7 @@ def _one(condition: str) -> Callable[[Frames], Estimate]:
 
 
 def _pooled(frames: Frames) -> Estimate:
-    """Accuracy by the arg max over all classes, on the pictures of all conditions together."""
+    """Accuracy by the arg max over all classes, on the images of all conditions together."""
     return mean_of([_one(name)(frames) for name in frames], weighted=True)
 
 
@@ -111,7 +111,7 @@ SUITES = (
         1,
         lambda _card, _options: [Setup("imagenet-d", split=kind) for kind in KINDS],
         (
-            Metric("accuracy", _pooled, True, "share", f"{ALL_1000}; all pictures; imagenet_d"),
+            Metric("accuracy", _pooled, True, "share", f"{ALL_1000}; all images; imagenet_d"),
             *(Metric(f"accuracy_{k}", _one(f"imagenet-d[{k}]/clean"), True, "share", ALL_1000) for k in KINDS),
         ),
         "accuracy",
@@ -129,7 +129,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-o",
-        "ImageNet-O: anomalies against the validation pictures of the same 200 classes",
+        "ImageNet-O: anomalies against the validation images of the same 200 classes",
         1,
         lambda _card, _options: [Setup("imagenet-o"), Setup("imagenet-o-clean")],
         (
@@ -146,7 +146,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-hard",
-        "ImageNet-Hard: right where the prediction is one of the picture's labels",
+        "ImageNet-Hard: right where the prediction is one of the image's labels",
         1,
         lambda _card, _options: [Setup("imagenet-hard")],
         (Metric("accuracy_any", any_label_accuracy, True, "share", "Benchmark_ImageNet_Hard.ipynb"),),

@@ -26,7 +26,7 @@ USES = ("dataset", *ATTACK, "reliability")
 def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     """Clean, then one condition a budget; `--protocol published` takes the attack of the model's own paper.
 
-    Where they are not typed, eps is the field's for the norm and the pictures' size, and the step follows from norm,
+    Where they are not typed, eps is the field's for the norm and the images' size, and the step follows from norm,
     eps and steps. Raises `UsageError` where a paper's attack is asked for and changed at once.
     """
     from bench.attacks.presets import make_pgd, published
@@ -46,7 +46,7 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 
 def clean_accuracy(frames: Frames) -> Estimate:
-    """Accuracy without attack, on the same pictures."""
+    """Accuracy without attack, on the same images."""
     return accuracy(_clean(frames))
 
 

@@ -1,4 +1,4 @@
-"""RobustBench's ImageNet protocol: its 5,000 pictures, clean and under AutoAttack."""
+"""RobustBench's ImageNet protocol: its 5,000 images, clean and under AutoAttack."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ def _conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 SUITES = (
     Suite(
         DATASET,
-        "RobustBench's 5,000 pictures, clean and under AutoAttack (Linf 4/255)",
+        "RobustBench's 5,000 images, clean and under AutoAttack (Linf 4/255)",
         1,
         _conditions,
         _AUTOATTACK.metrics,

@@ -36,10 +36,10 @@ CORRUPTION_METRICS = (
 )
 
 SUITES = (
-    clean_suite("tiny", "clean accuracy on the tiny pictures", "tiny"),
+    clean_suite("tiny", "clean accuracy on the tiny images", "tiny"),
     Suite(
         "tiny-pgd",
-        "PGD-20 at eps 8/255 on the tiny pictures",
+        "PGD-20 at eps 8/255 on the tiny images",
         1,
         lambda _card, _options: [Setup("tiny"), Setup("tiny", attack=pgd20())],
         pgd.METRICS,
@@ -48,17 +48,17 @@ SUITES = (
     ),
     Suite(
         "tiny-c",
-        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the tiny pictures",
+        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the tiny images",
         1,
         lambda _card, _options: live("tiny", jpeg_quality=None),
         CORRUPTION_METRICS,
         "mean_error",
     ),
-    clean_suite("tiny-a", "hard tiny pictures that the undefended network gets wrong", "tiny-a"),
-    clean_suite("tiny-stylized", "tiny pictures with another, stronger texture", "tiny-stylized"),
+    clean_suite("tiny-a", "hard tiny images that the undefended network gets wrong", "tiny-a"),
+    clean_suite("tiny-stylized", "tiny images with another, stronger texture", "tiny-stylized"),
     Suite(
         "tiny-cue-conflict",
-        "shape bias on tiny pictures with the texture of another class",
+        "shape bias on tiny images with the texture of another class",
         1,
         lambda _card, _options: [Setup("tiny-cue-conflict")],
         cue_metrics(tiny.CLASSES),

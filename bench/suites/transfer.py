@@ -9,7 +9,7 @@ from bench.suites.pgd import METRICS
 from model_zoo.card import ModelCard
 
 SURROGATES = {(32, 10): ("tiny_std", "tiny_std_s1", "tiny_at"), (224, 1000): ("resnet50", "resnet101", "sat_resnet50")}
-"""By (pixels a side, classes): undefended networks, and one trained adversarially, whose pictures break others of its
+"""By (pixels a side, classes): undefended networks, and one trained adversarially, whose images break others of its
 kind."""
 
 
@@ -29,7 +29,7 @@ def _conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 SUITES = (
     Suite(
         "transfer",
-        "accuracy on pictures made on other models, an upper bound of robust accuracy",
+        "accuracy on images made on other models, an upper bound of robust accuracy",
         1,
         _conditions,
         METRICS,

@@ -1,4 +1,4 @@
-"""Public fakes: a model and pictures small enough to run everything in seconds, to test what builds on `bench`."""
+"""Public fakes: a model and images small enough to run everything in seconds, to test what builds on `bench`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def fake_model(name: str = "fake", *, classes: int = 1000, size: int = 32, seed:
 def write_pictures(
     root: Path, folders: Sequence[str], each: int = 2, *, size: int = 48, width: int | None = None, seed: int = 0
 ) -> Path:
-    """`each` coloured pictures, as JPEG, in each of `folders` (wnids, say) under `root`; returns `root`.
+    """`each` coloured images, as JPEG, in each of `folders` (wnids, say) under `root`; returns `root`.
 
     They are `size` high, and `width` wide (None: a third wider than high).
     """

@@ -1,7 +1,7 @@
 """Models whose robust accuracy is known exactly, to hold attacks and verdicts to.
 
-A head is affine in the picture, so the lead of the label over any one class is linear, and its least value within a
-budget and within [0, 1] has a closed form. A picture is robust where no class overtakes the label.
+A head is affine in the image, so the lead of the label over any one class is linear, and its least value within a
+budget and within [0, 1] has a closed form. An image is robust where no class overtakes the label.
 """
 
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ SCALE = 0.1
 
 
 class AffineHead(nn.Module):
-    """logits = weight x + bias of pictures [n, 3, h, w]: weight [k, 3, h, w], bias [k]."""
+    """logits = weight x + bias of images [n, 3, h, w]: weight [k, 3, h, w], bias [k]."""
 
     weight: Tensor
     bias: Tensor
@@ -38,7 +38,7 @@ class AffineHead(nn.Module):
         return x.flatten(1) @ self.weight.flatten(1).T + self.bias
 
     def worst_lead(self, images: Tensor, labels: Tensor, norm: Norm, eps: float) -> Tensor:
-        """float64 [n]: the least lead of the label over any class that a picture within the budget can have."""
+        """float64 [n]: the least lead of the label over any class that an image within the budget can have."""
         x, weight, bias = images.flatten(1).double(), self.weight.flatten(1).double(), self.bias.double()
         worst = torch.full((len(x),), torch.inf, dtype=torch.float64)
         for other in range(len(weight)):
@@ -48,7 +48,7 @@ class AffineHead(nn.Module):
         return worst
 
     def robust(self, images: Tensor, labels: Tensor, norm: Norm, eps: float) -> Tensor:
-        """bool [n]: no picture within the budget is misclassified."""
+        """bool [n]: no image within the budget is misclassified."""
         return self.worst_lead(images, labels, norm, eps) > 0
 
     def _least(self, slope: Tensor, x: Tensor, norm: Norm, eps: float) -> Tensor:
@@ -67,9 +67,7 @@ class PiecewiseConstant(AffineHead):
 
     def _least(self, slope: Tensor, x: Tensor, norm: Norm, eps: float) -> Tensor:
         if norm != "linf":
-            raise UsageError(
-                "of a quantised picture the least lead is known in Linf alone, where pixels are independent"
-            )
+            raise UsageError("of a quantised image the least lead is known in Linf alone, where pixels are independent")
         low, high = ((x + move).clamp(0, 1).mul(self.levels).round() / self.levels for move in (-eps, eps))
         return (slope * (torch.where(slope > 0, low, high) - x)).sum(1)
 
@@ -107,7 +105,7 @@ def least_change(slope: Tensor, x: Tensor, norm: Norm, eps: float) -> Tensor:
 
 
 def nearest_mean(images: Tensor, labels: Tensor, classes: int) -> AffineHead:
-    """The head that answers with the class whose mean picture is nearest: images [n, 3, h, w], labels [n].
+    """The head that answers with the class whose mean image is nearest: images [n, 3, h, w], labels [n].
 
     Its logits lie near one another, so that cross-entropy is nowhere flat in float32.
     """
@@ -124,7 +122,7 @@ def truth_model(
     dataset: str = "tiny",
     labels: str = "tiny10",
 ) -> Model:
-    """`net` as a model that `bench.run` takes, its pictures as they are; at home on `dataset`."""
+    """`net` as a model that `bench.run` takes, its images as they are; at home on `dataset`."""
     plain = InputSpec(size, "none", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     weights = WeightsSpec("none", "user", "CC0")
     card = ModelCard(name, "standard", "affine", plain, weights, dataset=dataset, labels=labels, classes=classes)
@@ -132,7 +130,7 @@ def truth_model(
 
 
 def affine_heads(side: int = 6) -> "SearchStrategy[tuple[AffineHead, Tensor, Tensor]]":
-    """Draw heads of 2 to 12 classes with pictures [n, 3, side, side] that they classify rightly, some at the limits of
+    """Draw heads of 2 to 12 classes with images [n, 3, side, side] that they classify rightly, some at the limits of
     [0, 1], and their labels. Needs hypothesis."""
     from hypothesis import strategies as st
 

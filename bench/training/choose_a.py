@@ -1,6 +1,6 @@
 """Choose the tiny split `a`: `python -m bench.training.choose_a WEIGHTS`.
 
-As ImageNet-A was made (arXiv 1907.07174): of many hard pictures, those that an undefended network gets wrong, a fixed
+As ImageNet-A was made (arXiv 1907.07174): of many hard images, those that an undefended network gets wrong, a fixed
 number a class. Their places in the stream `hard` are committed, so that the split needs no network afterwards.
 """
 
@@ -20,7 +20,7 @@ from model_zoo.tiny.build import network
 
 CANDIDATES = 4_000
 EACH = 100
-"""Pictures of each class that are kept: the first that are wrong."""
+"""Images of each class that are kept: the first that are wrong."""
 
 
 def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = EACH) -> NDArray[np.int64]:
@@ -29,7 +29,7 @@ def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = 
     wrong = _predictions(net, batch.images) != batch.labels
     chosen = [np.flatnonzero(wrong & (batch.labels == label))[:each] for label in range(len(tiny.CLASSES))]
     if (fewest := min(map(len, chosen))) < each:
-        raise DataError(f"split a: expected {each} wrong pictures of each class, found {fewest} of {candidates}")
+        raise DataError(f"split a: expected {each} wrong images of each class, found {fewest} of {candidates}")
     return np.sort(np.concatenate(chosen))
 
 

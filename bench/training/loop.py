@@ -1,4 +1,4 @@
-"""The one loop: any recipe, on the tiny pictures or a folder, on a CPU, a GPU, or one GPU a process (torchrun)."""
+"""The one loop: any recipe, on the tiny images or a folder, on a CPU, a GPU, or one GPU a process (torchrun)."""
 
 import json
 import math

@@ -49,7 +49,7 @@ class Recipe:
         With as many normalisation branches as domains, each part goes through its own.
     clean_share: clean images in percent of the adversarial ones, the first of each batch; needs one normalisation
     objective: what is minimised beside cross-entropy (`alp`), or in its place (`trades`); on clean and adversarial ones
-    augment: every picture is augmented before anything else is done to it, as AutoAugment does
+    augment: every image is augmented before anything else is done to it, as AutoAugment does
     optimizer: SGD with Nesterov momentum 0.9, or AdamW
     learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
     clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
@@ -238,8 +238,8 @@ RECIPES: dict[str, Recipe] = {
             "auxiliary batch norm, attacker (eps 4/255) along the gradient itself",
             attacker=replace(_WEAK, method="gradient"),
         ),
-        _once(_STD, "std_augmented", "undefended, every picture augmented", augment=True),
-        _once(_ADVPROP, "advprop_augmented", "as advprop, every picture augmented first", augment=True),
+        _once(_STD, "std_augmented", "undefended, every image augmented", augment=True),
+        _once(_ADVPROP, "advprop_augmented", "as advprop, every image augmented first", augment=True),
         _once(_MIX, "trades", "TRADES: the prediction on clean images held under attack", objective="trades"),
         replace(_MIX, name="mix_slow", about=f"{_MIX.about}, {_SLOW_ABOUT}", attacker=_SLOW),
         replace(

@@ -39,7 +39,7 @@ def make_job(
     size: int = 32,
     device: str | None = None,
 ) -> TrainingJob:
-    """The job of the recipe called `name`, on the tiny pictures or on the folder `data`. Raises `UsageError`."""
+    """The job of the recipe called `name`, on the tiny images or on the folder `data`. Raises `UsageError`."""
     recipe = find_recipe(name)
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs: expected a whole number of at least 1, found {epochs}")
@@ -64,7 +64,7 @@ def train_recipe(
     continues.
 
     seed: of initial weights, order and noise; out: folder of weights, log and checkpoint; epochs: in place of the
-    recipe's; data: one folder of pictures a class, cut to `size` pixels (default: the tiny pictures); device: any
+    recipe's; data: one folder of images a class, cut to `size` pixels (default: the tiny images); device: any
     torch device. Raises `UsageError` for an unknown recipe.
     """
     place = Path(data) if data is not None else None

@@ -1,4 +1,4 @@
-"""Pictures, and sets of them in every layout."""
+"""Images, and sets of them in every layout."""
 
 import io
 import json
@@ -96,7 +96,7 @@ def tar_samples() -> list[bytes]:
 
 
 def opened(root: Path) -> None:
-    """The set under `root`, as a run opens it: manifest, and every picture."""
+    """The set under `root`, as a run opens it: manifest, and every image."""
     dataset = open_dataset("imagenet", DataRoots({"imagenet": root}))
     digest([dataset.ids, dataset.targets, dataset.manifest])
     pa.array(dataset.ids, pa.string())
@@ -126,7 +126,7 @@ def parquet(place: Path, content: bytes) -> None:
 
 
 def flat(place: Path) -> Path:
-    """A flat folder of two pictures, whose labels stand elsewhere."""
+    """A flat folder of two images, whose labels stand elsewhere."""
     folder = place / "flat"
     folder.mkdir()
     for number in (1, 2):

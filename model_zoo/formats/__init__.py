@@ -12,7 +12,7 @@ def read_file(path: Path) -> "dict[str, Tensor]":
 
     Raises `WeightsError` for anything that is not whole weights.
     """
-    from model_zoo.formats.checkpoint import read_checkpoint, refuse_odd  # whoever reads pictures only has no torch yet
+    from model_zoo.formats.checkpoint import read_checkpoint, refuse_odd  # whoever reads images only has no torch yet
 
     found = read_checkpoint(path)
     refuse_odd(found.path, found.largest())

@@ -16,7 +16,7 @@ from model_zoo.formats.training_state import is_training_state
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _NUMBERS = "fiub"
-"""Kinds of arrays that hold weights or pictures: floats, whole numbers, truth values."""
+"""Kinds of arrays that hold weights or images: floats, whole numbers, truth values."""
 
 
 def read(path: Path) -> dict[str, Tensor]:

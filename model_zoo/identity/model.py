@@ -22,7 +22,7 @@ from model_zoo.identity.reach import Reach
 from model_zoo.identity.record import Identity, alike
 
 PROBES = 2
-"""Pictures of the probe."""
+"""Images of the probe."""
 
 CLASSES = 64
 """Logits kept of each, spread over the classes."""
@@ -51,7 +51,7 @@ def hidden_modules(net: nn.Module) -> list[nn.Module]:
 
 
 def probe_images(size: int) -> Tensor:
-    """Two pictures by whole-number formulas, the same everywhere: a smooth one and a rough one, [2, 3, size, size]."""
+    """Two images by whole-number formulas, the same everywhere: a smooth one and a rough one, [2, 3, size, size]."""
     y, x, c = np.ogrid[:size, :size, :3]
     smooth = (x * 256 // size + (c + 1) * (y * 128 // size)) % 256
     rough = (x * 73 + y * 151 + c * 59 + x * y * 7 + (x // 8) * (y // 8) * 31) % 256

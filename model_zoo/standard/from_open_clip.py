@@ -79,7 +79,7 @@ def _input(name: str, config: Mapping[str, Any], pretrained: Mapping[str, Any]) 
     fields = transform.merge_preprocess_dict(transform.PreprocessCfg(), dict(pretrained) | {"size": size})
     made = transform.image_transform_v2(transform.PreprocessCfg(**fields), is_train=False)
     if fields["resize_mode"] == "longest":
-        raise UnknownModelError(f"open_clip:{name} pads pictures with one grey level, which has no equal here")
+        raise UnknownModelError(f"open_clip:{name} pads images with one grey level, which has no equal here")
     return input_of(made)
 
 

@@ -46,7 +46,7 @@ def card(asked: OutsideName) -> ModelCard:
 def input_spec(cfg: Any) -> InputSpec:
     """Return the input of timm's own `validate.py`: the size and crop for tests where there are such.
 
-    Raises `UnknownModelError` for what has no equal here: other channels than three, or a picture that is no square.
+    Raises `UnknownModelError` for what has no equal here: other channels than three, or an image that is no square.
     """
     channels, height, size = cfg.test_input_size or cfg.input_size
     if channels != 3 or height != size:

@@ -47,7 +47,7 @@ def _weights(weights: Enum) -> WeightsSpec:
 def build(card: ModelCard) -> nn.Module:
     """torchvision's own constructor."""
     name = card.build["torchvision"]
-    # A vision transformer's positions belong to the side of its weights' pictures: 224, 384, 512 or 518.
+    # A vision transformer's positions belong to the side of its weights' images: 224, 384, 512 or 518.
     side = {"image_size": card.input.size} if name.startswith("vit_") else {}
     net: nn.Module = models.get_model(name, weights=None, **_QUIET.get(name, {}), **side)
     return net

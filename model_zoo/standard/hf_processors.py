@@ -120,7 +120,7 @@ def _check_steps(given: Mapping[str, Any], name: str) -> None:
         raise _refused(name, f"{', '.join(other)}")
     factor = given.get("rescale_factor", 1 / 255)
     if not given.get("do_rescale", True) or not _is_number(factor) or abs(factor * 255 - 1) > 1e-3:
-        raise _refused(name, "pictures that are not scaled to [0, 1]")
+        raise _refused(name, "images that are not scaled to [0, 1]")
     if given.get("rescale_offset", False):
         raise _refused(name, "rescale_offset")
     if not given.get("do_resize", True):

@@ -1,4 +1,4 @@
-"""Small residual networks for 32-pixel pictures: batch, group or no normalisation, any activation, two depths."""
+"""Small residual networks for 32-pixel images: batch, group or no normalisation, any activation, two depths."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A network small enough to attack in a second, and pictures that it partly withstands."""
+"""A network small enough to attack in a second, and images that it partly withstands."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ SIDE = 12
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained network in eval mode, with pictures [24, 3, 12, 12] that it classifies mostly right."""
+    """A trained network in eval mode, with images [24, 3, 12, 12] that it classifies mostly right."""
 
     net: nn.Module
     images: Tensor

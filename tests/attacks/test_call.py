@@ -25,7 +25,7 @@ def test_two_lines_give_pictures_verdicts_and_distances(subject: Subject) -> Non
 
 
 def test_order_and_batch_size_change_nothing(subject: Subject) -> None:
-    """Without ids: the pictures themselves are what randomness belongs to."""
+    """Without ids: the images themselves are what randomness belongs to."""
     order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
     one = bench.attack(subject.net, subject.images, subject.labels, "pgd", eps="8/255", steps=3)
     other = bench.attack(

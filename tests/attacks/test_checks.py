@@ -37,7 +37,7 @@ def test_one_module_left_in_training_mode_is_named() -> None:
         (IMAGES * 2 - 1, "normalisation inside the model"),
         (IMAGES + 0.01, "normalisation inside the model"),
         (IMAGES.where(IMAGES > 0, torch.nan), "normalisation inside the model"),
-        ((IMAGES * 255).byte(), "divide uint8 pictures by 255"),
+        ((IMAGES * 255).byte(), "divide uint8 images by 255"),
         (IMAGES.permute(0, 2, 3, 1), "float32 [n, 3, h, w]"),
         (IMAGES.double(), "float32 [n, 3, h, w]"),
     ],

@@ -1,4 +1,4 @@
-"""What the fresh pass looks at: no number comes of a picture outside its budget, or of a model that keeps a memory."""
+"""What the fresh pass looks at: no number comes of an image outside its budget, or of a model that keeps a memory."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -77,7 +77,7 @@ class Drifts(Around):
 
 
 class Undefined(Around):
-    """Has no answer to a picture that is not of whole 255ths."""
+    """Has no answer to an image that is not of whole 255ths."""
 
     def __init__(self, net: nn.Module, value: float) -> None:
         super().__init__(net)
@@ -122,9 +122,7 @@ def test_no_answer_to_an_attacked_picture_is_no_right_one(subject: Subject, valu
     assert not found.robust.any()
     assert (found.prediction != subject.labels).all()
     assert found.confidence[right].isnan().all()
-    assert (
-        found.notes[-1] == f"the logits of {int(right.sum())} attacked pictures are NaN or infinite: counted as broken"
-    )
+    assert found.notes[-1] == f"the logits of {int(right.sum())} attacked images are NaN or infinite: counted as broken"
 
 
 @pytest.mark.parametrize("fault", ["far", "outside", "nan"])
@@ -187,7 +185,7 @@ def test_apgd_attacks_it_too(subject: Subject) -> None:
 
 
 class Fooled(Around):
-    """Misjudges every picture under autocast: each search claims at once to have broken it, and ends."""
+    """Misjudges every image under autocast: each search claims at once to have broken it, and ends."""
 
     def forward(self, x: Tensor) -> Tensor:
         assert bool((x <= 1).all())  # what depends on values cannot be traced

@@ -27,7 +27,7 @@ def test_projection(seed: int, eps: float, norm: Norm, reach: float) -> None:
 @given(st.integers(0, 2**31), st.floats(0.1, 30), st.floats(0.01, 3))
 def test_the_projection_onto_the_l1_ball_is_the_nearest_point(seed: int, eps: float, reach: float) -> None:
     """Against pyautoattack's, in float64 (in float32 its sums of thousands of terms lose the fourth digit), and in both
-    of our forms; pictures with values at both ends of [0, 1]."""
+    of our forms; images with values at both ends of [0, 1]."""
     random = torch.Generator().manual_seed(seed)
     image = (torch.rand(4, 3, 6, 5, generator=random) * 1.4 - 0.2).clamp(0, 1)
     step = reach * torch.randn(image.shape, generator=random)

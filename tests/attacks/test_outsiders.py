@@ -29,7 +29,7 @@ class Around(nn.Module):
 
 
 class Level(Around):
-    """Logits cut off where every picture reaches: all classes are level, and an argmax names the first."""
+    """Logits cut off where every image reaches: all classes are level, and an argmax names the first."""
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x)
@@ -87,7 +87,7 @@ class Checkpointed(Around):
 
 
 class BySeed(Around):
-    """Noise of a fixed seed: a picture's noise is that of its place in the batch."""
+    """Noise of a fixed seed: an image's noise is that of its place in the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
         noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
@@ -102,14 +102,14 @@ def run(model: nn.Module, subject: Subject, attack: Attack | None = None, count:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_classes_that_are_level_are_no_right_answer(subject: Subject, name: str) -> None:
-    """An argmax says class 0 everywhere: 100 % of its pictures would stand, whatever is done to them."""
+    """An argmax says class 0 everywhere: 100 % of its images would stand, whatever is done to them."""
     chosen = subject.labels == 0
     model = Level(subject.net).eval()
     assert (model(subject.images[chosen]).argmax(1) == 0).all()
     found = attack_tensors(model, subject.images[chosen], subject.labels[chosen], name, eps=EPS)
     assert not found.robust.any()
     assert (found.prediction != 0).all()
-    assert f"{int(chosen.sum())} attacked pictures have another class level with the label" in found.notes[-1]
+    assert f"{int(chosen.sum())} attacked images have another class level with the label" in found.notes[-1]
 
 
 def test_a_cap_on_the_logits_saves_no_picture(subject: Subject) -> None:
@@ -211,7 +211,7 @@ def test_a_budget_of_whole_numbers_in_linf_is_refused(subject: Subject, eps: flo
 
 
 class LessItsBatchsMean(Around):
-    """Subtracts the mean of the batch from each picture."""
+    """Subtracts the mean of the batch from each image."""
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x - x.mean(0) + 0.5)
@@ -228,7 +228,7 @@ def test_a_few_pictures_show_that_a_batch_counts(subject: Subject, count: int) -
 
 
 class AddsInPlace(Around):
-    """Moves its pictures where they lie."""
+    """Moves its images where they lie."""
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x.add_(0.01 * torch.rand(())))

@@ -82,7 +82,7 @@ def test_a_number_that_nothing_stands_in_overstates_nothing(linear: nn.Module, i
     verdict = assess(linear, images, labels, ids, "linf", EPS, attack=make_pgd("linf", EPS, 10), standing=none)
     assert (verdict.level, verdict.because) == (
         "reliable",
-        ["no picture stands in the number, which can overstate nothing"],
+        ["no image stands in the number, which can overstate nothing"],
     )
 
 

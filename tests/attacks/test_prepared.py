@@ -64,7 +64,7 @@ class Before(nn.Module):
 
 
 def bare_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, step: float) -> Tensor:
-    """bool [n], which stand: five lines of PGD from the picture itself."""
+    """bool [n], which stand: five lines of PGD from the image itself."""
     x = images.clone()
     for _ in range(steps):
         x.requires_grad_()

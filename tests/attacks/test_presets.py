@@ -77,7 +77,7 @@ def test_a_papers_attack_is_not_changed_without_a_word() -> None:
 
 
 def test_pgd_within_a_large_l2_ball_breaks_what_a_linear_model_must_lose() -> None:
-    """Every picture whose distance to the boundary is below eps falls: ten steps reach all of the ball."""
+    """Every image whose distance to the boundary is below eps falls: ten steps reach all of the ball."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)).eval().requires_grad_(False)
     images = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 0.2 + 0.4

@@ -145,7 +145,7 @@ def test_a_claim_that_is_not_confirmed_passes_the_image_on(subject: Subject) -> 
 
 @pytest.fixture(scope="module")
 def edge(subject: Subject) -> tuple[Tensor, Tensor]:
-    """Which pictures stand within nine tenths of the budget, and which within eleven, against a long search."""
+    """Which images stand within nine tenths of the budget, and which within eleven, against a long search."""
     narrow, wide = (run(subject, attack=apgd("linf", share * EPS)) for share in (Fraction(9, 10), Fraction(11, 10)))
     return narrow.robust, wide.robust
 
@@ -157,7 +157,7 @@ def test_a_search_in_low_precision_is_judged_in_float32(
     plain, low = run(subject), run(subject, attack=ATTACK.searched_in(precision))
     assert 0 < low.robust.sum() < 24
     narrow, wide = edge
-    assert (wide <= low.robust).all(), "searches in other roundings part on the pictures at the edge alone"
+    assert (wide <= low.robust).all(), "searches in other roundings part on the images at the edge alone"
     assert (low.robust <= narrow).all()
     assert (low.steps[low.robust] > plain.steps[low.robust]).all()
     assert low.adversarial is not None

@@ -20,7 +20,7 @@ NOISE = 0.5
 
 
 class Noisy(nn.Module):
-    """A head that sees its picture through Gaussian noise, drawn anew for each row and pass."""
+    """A head that sees its image through Gaussian noise, drawn anew for each row and pass."""
 
     def __init__(self, head: AffineHead) -> None:
         super().__init__()

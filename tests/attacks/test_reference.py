@@ -51,7 +51,7 @@ def test_verdicts_come_from_the_pictures_handed_back(net: nn.Module, images: Ten
 def test_channels_last_pictures_are_taken(
     net: nn.Module, images: Tensor, labels: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pyautoattack views gradients, which inherit the layout: its targeted attack failed on permuted uint8 pictures."""
+    """pyautoattack views gradients, which inherit the layout: its targeted attack failed on permuted uint8 images."""
     monkeypatch.setattr(module, "COMPONENTS", ("apgd-t",))
     pictures = images.contiguous(memory_format=torch.channels_last)
     assert reference("linf", EPS).run(net, pictures, labels, IDS).broken_by[1] == "apgd-t"
@@ -116,7 +116,7 @@ def test_fewer_classes_have_fewer_targets(images: Tensor) -> None:
 
 
 class Stirred(nn.Module):
-    """A network that sees how its pictures differ from their batch's mean."""
+    """A network that sees how its images differ from their batch's mean."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

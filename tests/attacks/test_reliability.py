@@ -24,7 +24,7 @@ def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def linear() -> nn.Module:
-    """Of a picture less its mean grey, so that the classes vary."""
+    """Of an image less its mean grey, so that the classes vary."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 10))
     with torch.no_grad():

@@ -37,7 +37,7 @@ def test_sides_follow_the_reference_s_schedule(query: int) -> None:
 
 
 def proposals(search: Square, batch: SquareBatch, made: int) -> Tensor:
-    """The pictures that the search proposes to each lane after `made` others."""
+    """The images that the search proposes to each lane after `made` others."""
     batch.step[:] = made + 1
     return search.points(batch, 1)
 
@@ -71,7 +71,7 @@ def test_windows_keep_the_norm() -> None:
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_several_proposals_at_once_are_those_of_one_by_one(subject: Subject, norm: Norm) -> None:
-    """Same pictures in the end, same count of queries; only what was asked in vain comes on top."""
+    """Same images in the end, same count of queries; only what was asked in vain comes on top."""
     attack = square(norm, Fraction(12, 255) if norm == "linf" else Fraction(1, 4), 60)
     single, several = (
         attack.run(subject.net, subject.images, subject.labels, subject.ids, batch_size=b, keep_adversarial=True)
@@ -128,7 +128,7 @@ class Dictated(SquareAttack):  # type: ignore[misc]
 @pytest.mark.parametrize(("norm", "eps"), BALLS)
 @pytest.mark.parametrize("made", [move, torch_move])
 def test_windows_are_the_reference_s(norm: Norm, eps: float, made: Callable[..., Tensor]) -> None:
-    """The picture proposed after each number of queries, by pyautoattack's own loop with the same random numbers."""
+    """The image proposed after each number of queries, by pyautoattack's own loop with the same random numbers."""
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     draws, search = torch.rand(60, 8, generator=torch.Generator().manual_seed(1)), Square(norm, eps)
     sides = _sides(search, 32, 32)[:60]

@@ -72,12 +72,12 @@ def test_surrogates_of_other_classes_are_refused() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5)).eval()
     images = torch.rand(2, 3, 32, 32)
     labels = net(images).argmax(1)
-    with pytest.raises(UsageError, match="same pictures and classes"):
+    with pytest.raises(UsageError, match="same images and classes"):
         transfer(EPS, ["tiny_std"]).run(net, images, labels, ["a", "b"])
 
 
 class Drawing(nn.Module):
-    """A network that sees its pictures through noise."""
+    """A network that sees its images through noise."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Drawing(nn.Module):
 
 
 class BatchsMean(Drawing):
-    """A network that sees how its pictures differ from their batch's mean."""
+    """A network that sees how its images differ from their batch's mean."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.net(x - x.mean(0) + 0.5)

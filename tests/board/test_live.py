@@ -220,7 +220,7 @@ def test_parts_count_in_the_set_s_order_whichever_way_they_come(tmp_path: Path) 
 
 
 def test_two_that_are_to_be_told_apart_are_held_against_each_other_image_by_image(tmp_path: Path) -> None:
-    """Each lacks a unit that the other has: side by side, the unlike pictures of these would tell them apart."""
+    """Each lacks a unit that the other has: side by side, the unlike images of these would tell them apart."""
     subset = "until a and b are told apart or within 1 points, order of seed 0: 95 % interval of the whole set"
     store, a = planned(tmp_path, subset)
     b = replace(a, model="b", fingerprint="b")

@@ -346,12 +346,12 @@ def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewher
     sources = [str(a["src"]) for tag, a in page.tags if tag == "img"]
     assert all(uri.startswith("data:image/webp;base64,") for uri in sources)
     bare = SiteOptions(thumbnails=3)
-    assert "Worst pictures" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
+    assert "Worst images" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
 
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder `r` whose run left its attacked pictures in `r/kept`."""
+    """A results folder `r` whose run left its attacked images in `r/kept`."""
     folder = tmp_path_factory.mktemp("attacked")
     run = f"run --model tiny_std --suite pgd --eps 8/255 --steps 3 --limit 8 --reliability 0 --quiet --out {folder}/r"
     assert main([*run.split(), "--keep-adversarial", str(folder / "r" / "kept")]) == 0
@@ -371,7 +371,7 @@ def test_attacked_pictures_stand_side_by_side_with_what_was_added(attacked: Path
     broken = table[table["broken_by"].notna() & (table["broken_by"] != "clean")]
     shown = broken["image_id"].head(6)
     assert page.values("alt")[::3] == [f"{name} before the attack" for name in shown]
-    assert f"of {len(table)} kept pictures, {len(broken)} were right and became wrong" in " ".join(page.text.split())
+    assert f"of {len(table)} kept images, {len(broken)} were right and became wrong" in " ".join(page.text.split())
     sources = iter(uri for uri in page.values("src") if uri.startswith("data:"))
     for image_id in shown:
         folders = (kept.before("tiny_std", condition), kept.of("tiny_std", condition))

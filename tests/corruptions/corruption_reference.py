@@ -1,4 +1,4 @@
-"""The reference's pictures with the draws that made them: imagecorruptions-imaug, seeded, and its calls replayed.
+"""The reference's images with the draws that made them: imagecorruptions-imaug, seeded, and its calls replayed.
 
 `python tests/corruptions/corruption_reference.py FOLDER` prints the parity table over the photographs there.
 """

@@ -64,7 +64,7 @@ def test_anything_else_is_no_severity(severity: object) -> None:
         (COLOUR.transpose(2, 0, 1), r"channels first: transpose\(1, 2, 0\)"),
         (torch.from_numpy(COLOUR).permute(2, 0, 1)[None], r"channels first: transpose\(0, 2, 3, 1\)"),
         ([COLOUR, COLOUR[:40]], "one by one"),
-        (np.zeros((5, 64, 64), np.uint8), "convert other pictures to RGB"),
+        (np.zeros((5, 64, 64), np.uint8), "convert other images to RGB"),
         ("picture.jpg", "found str"),
     ],
 )
@@ -74,7 +74,7 @@ def test_what_is_not_taken_is_told_how_to_be(images: object, advice: str) -> Non
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped_to_white() -> None:
-    """The same picture at 8 and at 16 bits: 257 grey levels of 16 bits are one of 8."""
+    """The same image at 8 and at 16 bits: 257 grey levels of 16 bits are one of 8."""
     deep = Image.fromarray(GREY.astype(np.uint16) * 257)
     assert deep.mode.startswith("I;16")
     ours = np.asarray(Corrupt("contrast", 2)(deep))

@@ -1,7 +1,7 @@
-"""The variants for 32 and 64 px against pictures that the authors' own scripts made.
+"""The variants for 32 and 64 px against images that the authors' own scripts made.
 
 `oracles/small.npz`: make_cifar_c.py and make_tinyimagenet_c.py (hendrycks/robustness), run once with NumPy's generator
-seeded by the severity on one drawn picture a size. ImageMagick's two, motion blur and snow, are not in it.
+seeded by the severity on one drawn image a size. ImageMagick's two, motion blur and snow, are not in it.
 """
 
 from pathlib import Path

@@ -82,8 +82,8 @@ def test_two_swapped_class_folders_are_named_by_their_pictures_own_names(tmp_pat
     (root / "aside").rename(root / "n01443537")
     (problem,) = diagnose(root).problems
     assert problem == (
-        "imagenet: 2 class folders hold another class's pictures: n01440764/ holds n01443537's, "
-        "n01443537/ holds n01440764's (10 pictures, by the wnids in their names)"
+        "imagenet: 2 class folders hold another class's images: n01440764/ holds n01443537's, "
+        "n01443537/ holds n01440764's (10 images, by the wnids in their names)"
     )
 
 
@@ -99,4 +99,4 @@ def test_swapped_class_folders_of_official_files_are_found_by_the_real_labels(tm
                 Image.new("RGB", (224, 224)).save(place / f"ILSVRC2012_val_{number + 1:08d}.JPEG")
     swapped = [problem for problem in diagnose(root).problems if "another class's" in problem]
     pairs = f"{wnids[0]}/ holds {wnids[1]}'s, {wnids[1]}/ holds {wnids[0]}'s"
-    assert swapped == [f"imagenet-c: fog/2: 2 class folders hold another class's pictures: {pairs}"]
+    assert swapped == [f"imagenet-c: fog/2: 2 class folders hold another class's images: {pairs}"]

@@ -27,7 +27,7 @@ def by_wnid(tmp_path: Path) -> Path:
 
 
 def flat(by_wnid: Path, root: Path) -> dict[str, str]:
-    """The same pictures in one folder; returns wnid by file stem."""
+    """The same images in one folder; returns wnid by file stem."""
     root.mkdir(parents=True)
     wnids = {}
     for path in sorted(by_wnid.glob("*/*.JPEG")):
@@ -170,10 +170,10 @@ def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     report = "\n".join(found.lines())
     for part in (
         "folders by wnid, 7 images in 3 classes",
-        "unreadable: bad: not a picture",
-        "left out: 1 folders of pictures that are no wnid of ImageNet-1k (n99999999)",
-        "left out: 1 files that are no pictures (n02123045/readme.txt)",
-        "997 of 1000 classes have no picture",
+        "unreadable: bad: not an image",
+        "left out: 1 folders of images that are no wnid of ImageNet-1k (n99999999)",
+        "left out: 1 files that are no images (n02123045/readme.txt)",
+        "997 of 1000 classes have no image",
         "64x48 (6)",
     ):
         assert part in report, part

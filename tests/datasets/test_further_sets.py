@@ -1,4 +1,4 @@
-"""Further sets on a few pictures in their own layouts: found by what lies there, read by their authors' rules."""
+"""Further sets on a few images in their own layouts: found by what lies there, read by their authors' rules."""
 
 import io
 from pathlib import Path

@@ -26,7 +26,7 @@ def flat(root: Path) -> Path:
 
 
 def full_list() -> list[int]:
-    """A class for each of the 50,000 pictures, right for ours."""
+    """A class for each of the 50,000 images, right for ours."""
     classes = [0] * 50_000
     for stem, label in STEMS.items():
         classes[int(stem[-8:]) - 1] = label
@@ -144,7 +144,7 @@ def test_the_hubs_cache_with_its_links(tmp_path: Path) -> None:
 
 
 def test_class_folders_that_are_links_and_folders_within_them(tmp_path: Path) -> None:
-    """Subsets are often links to class folders; Tiny ImageNet keeps pictures one folder deeper."""
+    """Subsets are often links to class folders; Tiny ImageNet keeps images one folder deeper."""
     for stem, c in STEMS.items():
         put(tmp_path / "store" / imagenet_wnids()[c] / "images", [f"{stem}.JPEG"])
     (tmp_path / "subset").mkdir()

@@ -1,4 +1,4 @@
-"""Data that was made to do harm: refused by name, or one picture unreadable; nothing runs, nothing leaves its folder.
+"""Data that was made to do harm: refused by name, or one image unreadable; nothing runs, nothing leaves its folder.
 
 What `benchmarks/fuzz` found, one test each.
 """
@@ -52,7 +52,7 @@ def test_postscript_in_a_jpeg_starts_no_ghostscript(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(subprocess, "Popen", lambda *args, **_: started.append(args))
     monkeypatch.setattr(subprocess, "check_call", lambda *args, **_: started.append(args))
     (tmp_path / "x.JPEG").write_bytes(picture("EPS"))
-    with pytest.raises(UnreadableError, match="not a picture"):
+    with pytest.raises(UnreadableError, match="not an image"):
         read_image(tmp_path / "x.JPEG")
     assert started == []
 
@@ -101,7 +101,7 @@ def test_a_tar_names_them_as_folders_do_and_refuses_what_stands_in_it_twice(tmp_
     assert opened(tmp_path / "t") == opened(source)
     with tarfile.open(tmp_path / "t" / "x.tar", "a") as tar:
         tar.add(source / "n01440764" / "a.JPEG", "s/n01440764/a.JPEG")
-    with pytest.raises(DataError, match=r"several pictures are called n01440764/a\.JPEG"):
+    with pytest.raises(DataError, match=r"several images are called n01440764/a\.JPEG"):
         opened(tmp_path / "t")
 
 

@@ -96,6 +96,6 @@ def test_avif_is_read_as_pillow_reads_it_or_says_what_it_needs(tmp_path: Path, m
         Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)).save(path)
         assert np.array_equal(np.asarray(read_image(path)), np.asarray(Image.open(path).convert("RGB")))
     monkeypatch.setattr(features, "check", lambda _name: False)
-    (tmp_path / "y.avif").write_bytes(b"not a picture")
+    (tmp_path / "y.avif").write_bytes(b"not an image")
     with pytest.raises(UnreadableError, match=r"AVIF needs Pillow 11\.3"):
         read_image(tmp_path / "y.avif")

@@ -76,7 +76,7 @@ def test_published_preparations_are_the_stored_ones(stored: Arrays) -> None:
     np.testing.assert_array_equal(tensorpack, stored["tensorpack_eval_224_bgr_uint8"])
     levels = np.clip(np.rint(stored["tf_effnet_eval_224_rgb_float"]), 0, 255)
     found = ORIGINAL["tf1_bicubic"](stored["decoded_rgb_tf"], find_card("sat_efficientnet_b0").input)
-    # TensorFlow decodes a crop of a JPEG otherwise than the whole picture, in a few levels of some pixels.
+    # TensorFlow decodes a crop of a JPEG otherwise than the whole image, in a few levels of some pixels.
     assert np.abs(found - levels).mean() < 0.1
 
 

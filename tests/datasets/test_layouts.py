@@ -1,5 +1,5 @@
 """Data as it lies on real disks: each layout gives the labels that an independent reading gives, or is refused with a
-reason before any compute; what is left out is counted. Names of validation pictures are real ones, with their classes.
+reason before any compute; what is left out is counted. Names of validation images are real ones, with their classes.
 """
 
 import io
@@ -30,12 +30,12 @@ EACH = 4
 
 
 def numbers(label: int, count: int = EACH) -> list[int]:
-    """Validation pictures that are of this class alone (ReaL), by number."""
+    """Validation images that are of this class alone (ReaL), by number."""
     return [i for i, classes in enumerate(real_labels(), 1) if classes == {label}][:count]
 
 
 STEMS = {f"ILSVRC2012_val_{n:08d}": c for c in CLASSES for n in numbers(c)}
-"""Twenty pictures and their classes."""
+"""Twenty images and their classes."""
 
 
 def jpeg(shade: int = 90) -> bytes:
@@ -120,7 +120,7 @@ def test_bare_numbers_are_refused_unless_the_pictures_names_confirm_them(tmp_pat
     parquet(tmp_path / "b" / "x.parquet", [(f"{stem}.JPEG", c) for stem, c in STEMS.items()])
     assert labels(opened(tmp_path / "b")) == STEMS
     parquet(tmp_path / "c" / "x.parquet", [(f"{stem}.JPEG", c // 100) for stem, c in STEMS.items()])
-    refused(tmp_path / "c", "labels of another class order|hold another class's pictures")
+    refused(tmp_path / "c", "labels of another class order|hold another class's images")
 
 
 def test_all_1000_names_of_the_hubs_set_are_read_in_their_order(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_wnid_in_a_name_that_contradicts_the_folder_is_refused(tmp_path: Path)
     shutil.move(tmp_path / wnids[0], tmp_path / "aside")
     shutil.move(tmp_path / wnids[1], tmp_path / wnids[0])
     shutil.move(tmp_path / "aside", tmp_path / wnids[1])
-    refused(tmp_path, rf"{wnids[0]}/ holds {wnids[1]}'s.*8 pictures, by the wnids in their names")
+    refused(tmp_path, rf"{wnids[0]}/ holds {wnids[1]}'s.*8 images, by the wnids in their names")
 
 
 def test_only_the_stems_that_clash_are_qualified(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_training_pictures_among_the_validation_pictures_are_left_out(tmp_path: 
     put(by_wnid(tmp_path), ["n01440764/n01440764_1.JPEG"])
     dataset = opened(tmp_path)
     assert labels(dataset) == STEMS
-    assert "1 pictures of the training split" in dataset.notes
+    assert "1 images of the training split" in dataset.notes
 
 
 # 5. Trees
@@ -269,7 +269,7 @@ def test_the_official_flat_tar_with_its_table_beside_it(tmp_path: Path) -> None:
 
 
 def condition(root: Path, part: str, place: Path | None = None) -> Path:
-    """The pictures of one condition of ImageNet-C, at 224 px."""
+    """The images of one condition of ImageNet-C, at 224 px."""
     buffer = io.BytesIO()
     Image.new("RGB", (224, 224)).save(buffer, "JPEG")
     wnids = imagenet_wnids()
@@ -314,7 +314,7 @@ def test_half_sorted_validation_is_refused_or_read_by_its_ground_truth(tmp_path:
     root = by_wnid(tmp_path / "val")
     for path in list(root.rglob("*.JPEG"))[:8]:
         path.rename(root / path.name)
-    refused(root, r"8 pictures lie flat beside class folders \(half-sorted\?\)")
+    refused(root, r"8 images lie flat beside class folders \(half-sorted\?\)")
     kaggle(tmp_path / "k")
     shutil.copy(tmp_path / "k" / "LOC_val_solution.csv", tmp_path)
     assert labels(opened(root)) == STEMS
@@ -389,7 +389,7 @@ def test_numbered_folders_that_do_not_count_from_0_are_refused(tmp_path: Path, n
 
 
 def test_numbered_folders_are_their_numbers(tmp_path: Path) -> None:
-    """Also a class without a picture; where torchvision's order is another, that is said."""
+    """Also a class without an image; where torchvision's order is another, that is said."""
     put(tmp_path, [f"{label}/picture_{label}.JPEG" for label in (1, 2, 3, 4)])
     (tmp_path / "0").mkdir()
     dataset = opened(tmp_path, "folder")

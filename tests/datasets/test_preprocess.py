@@ -91,7 +91,7 @@ WORDS = {
     ("published", "stored"): 143,
     ("published", "corrupted"): 280,
 }
-"""Unlike rules of the 560 specs: one for all would tell too little, one a spec would tell equal pictures apart."""
+"""Unlike rules of the 560 specs: one for all would tell too little, one a spec would tell equal images apart."""
 
 
 @pytest.mark.parametrize("protocol", ["canonical", "published"])

@@ -1,4 +1,4 @@
-"""The same pictures as folders, tar shards and Parquet; damaged and hostile archives."""
+"""The same images as folders, tar shards and Parquet; damaged and hostile archives."""
 
 import dataclasses
 import io
@@ -76,7 +76,7 @@ def test_one_condition_of_a_tar_that_holds_many(folders: Path, tmp_path: Path) -
         tar.add(folders, arcname="fog/3")
         tar.add(folders / WNIDS[0], arcname=f"fog/30/{WNIDS[0]}")
     assert len(read_set(tmp_path, "imagenet-c", "imagenet1k", under="fog/3")) == 6
-    with pytest.raises(DataError, match="no pictures under snow/1/"):
+    with pytest.raises(DataError, match="no images under snow/1/"):
         read_set(tmp_path, "imagenet-c", "imagenet1k", under="snow/1")
 
 

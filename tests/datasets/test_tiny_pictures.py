@@ -22,7 +22,7 @@ BYTES = {
     "stylised": "0fc7f9211da6f9cec5d2001fd046ccbce4b89934cc93b64e276ed22c0af9a393",
     "cue-conflict": "be6aa30c290f84510dcf16b4f3ac95196fc9ffbdca0ae0a2d7c1f1656e696b05",
 }
-"""SHA-256 of the first 64 pictures of each split on its default seed: any change of them is a new VERSION."""
+"""SHA-256 of the first 64 images of each split on its default seed: any change of them is a new VERSION."""
 
 
 @pytest.mark.parametrize("split", DRAWN)
@@ -56,7 +56,7 @@ def test_seeds_and_splits_are_different_pictures() -> None:
 
 
 def test_texture_tells_the_class_in_train_and_val_and_not_elsewhere() -> None:
-    """93 % of pictures bear their class's own texture and the rest any of ten: 93.7 %; four standard errors."""
+    """93 % of images bear their class's own texture and the rest any of ten: 93.7 %; four standard errors."""
 
     def agreement(split: str) -> float:
         members = tiny.describe(split, 20_000)
@@ -94,7 +94,7 @@ def test_a_is_part_of_hard_and_ends() -> None:
     assert (np.diff(places) > 0).all()
     first = tiny.generate("a", 1)
     assert np.array_equal(first.images, tiny.generate("hard", 1, start=int(places[0])).images)
-    with pytest.raises(DataError, match=f"has {len(places)} pictures"):
+    with pytest.raises(DataError, match=f"has {len(places)} images"):
         tiny.generate("a", len(places) + 1)
     with pytest.raises(DataError, match="choose_a"):
         tiny.chosen(99)

@@ -35,7 +35,7 @@ def test_labels_count_the_sets_own_200_classes_in_wnid_order(tmp_path: Path, nam
 def test_a_and_r_have_different_classes_and_each_refuses_the_others_folder(tmp_path: Path) -> None:
     only_r = sorted(set(_wnids("imagenet-r-200")) - set(_wnids("imagenet-a-200")))
     write_pictures(tmp_path, only_r[:2], 1)
-    with pytest.raises(DataError, match=r"2 of the 2 pictures .* another set's folder"):
+    with pytest.raises(DataError, match=r"2 of the 2 images .* another set's folder"):
         open_dataset("imagenet-a", _root(tmp_path, "imagenet-a"))
 
 

@@ -21,7 +21,7 @@ from bench.testing import fake_model
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of one of a network's two branches, on six tiny pictures and one corruption."""
+    """The page of one of a network's two branches, on six tiny images and one corruption."""
     out = tmp_path_factory.mktemp("diagnose")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(diagnostics, "NAMES", ("fog",))
@@ -33,7 +33,7 @@ def test_the_report_s_model_page_tells_the_findings_and_how_to_see_more(folder: 
     write_site(folder / "results", tmp_path)
     page = (tmp_path / "models" / "tiny_mbn-adv.html").read_text()
     assert "findings on batch norm, smoothness and margins" in page
-    assert "channel means lie" in page
+    assert "channel means differ" in page
     assert "bench diagnose tiny_mbn@adv --out" in page
 
 

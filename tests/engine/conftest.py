@@ -1,4 +1,4 @@
-"""A small world: six classes of ImageNet with pictures, and models with random weights."""
+"""A small world: six classes of ImageNet with images, and models with random weights."""
 
 from pathlib import Path
 
@@ -11,5 +11,5 @@ WNIDS = ("n01440764", "n01443537", "n02123045", "n02129165", "n03770679", "n1507
 
 @pytest.fixture(scope="session")
 def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 pictures in the layout of ImageNet's validation set."""
+    """36 images in the layout of ImageNet's validation set."""
     return write_pictures(tmp_path_factory.mktemp("data") / "imagenet", WNIDS, 6)

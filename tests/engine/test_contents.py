@@ -1,4 +1,4 @@
-"""A picture is its bytes: whatever replaces them is noticed, by every reader, and said."""
+"""An image is its bytes: whatever replaces them is noticed, by every reader, and said."""
 
 import errno
 import hashlib
@@ -38,7 +38,7 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Eighteen pictures, saved without compression, so that all have one size."""
+    """Eighteen images, saved without compression, so that all have one size."""
     root = tmp_path / "imagenet"
     repaint(root, seed=0)
     return root
@@ -81,7 +81,7 @@ def test_pictures_replaced_by_others_of_the_same_size_are_noticed_by_the_same_co
     """Case 4."""
     run(data, tmp_path / "out")
     repaint(data, seed=1, keep_times=keep_times)
-    with pytest.raises(ChangedError, match=r"10 pictures.*not those that were measured.*n0.*_0 the first.*--out"):
+    with pytest.raises(ChangedError, match=r"10 images.*not those that were measured.*n0.*_0 the first.*--out"):
         run(data, tmp_path / "out")
     run(data, tmp_path / "other")
     assert protocol(tmp_path / "out") != protocol(tmp_path / "other")
@@ -113,7 +113,7 @@ def test_the_command_says_so_with_exit_5(data: Path, tmp_path: Path, capsys: pyt
 def test_one_changed_picture_is_named(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path / "out")
     Image.new("RGB", (40, 40)).save(data / WNIDS[1] / f"{WNIDS[1]}_3.bmp")
-    with pytest.raises(ChangedError, match=f"1 pictures.*{WNIDS[1]}_3"):
+    with pytest.raises(ChangedError, match=f"1 images.*{WNIDS[1]}_3"):
         run(data, tmp_path / "out")
 
 
@@ -175,7 +175,7 @@ def test_folders_whose_pictures_differ_are_not_merged(data: Path, tmp_path: Path
     repaint(data, seed=1)
     bench.run(fake_model("a"), "imagenet", data=data, out=tmp_path / "2", shard="2/2", quiet=True)
     run(data, tmp_path / "other")
-    with pytest.raises(StoreError, match=r"n0.*_0 is not the same picture in both"):
+    with pytest.raises(StoreError, match=r"n0.*_0 is not the same image in both"):
         merge([str(tmp_path / "same"), str(tmp_path / "other")], str(tmp_path / "all"))
     assert not (tmp_path / "all").exists()
 
@@ -207,7 +207,7 @@ def test_shards_on_unlike_pictures_without_a_common_unit_are_neither_merged_nor_
 ) -> None:
     """The listing is the same, each byte another: one cell, of whose two parts none is of the other's set."""
     folders = shards(data, tmp_path, lambda: repaint(data, seed=1))
-    with pytest.raises(StoreError, match=r"imagenet: n0\d+_\d is not the same picture in both: .*unlike sets"):
+    with pytest.raises(StoreError, match=r"imagenet: n0\d+_\d is not the same image in both: .*unlike sets"):
         merge(folders, str(tmp_path / "all"))
     table = bench.results(joined_by_hand(folders, tmp_path / "copied"))
     assert table.empty
@@ -221,12 +221,12 @@ def test_shards_of_which_each_has_conditions_of_its_own_are_not_merged_either(da
     for file in sorted(data.rglob("*.bmp"))[9:]:
         file.unlink()
     folders = shards(data, tmp_path, lambda: repaint_those(data), "imagenet,pgd")
-    with pytest.raises(StoreError, match="is not the same picture in both"):
+    with pytest.raises(StoreError, match="is not the same image in both"):
         merge(folders, str(tmp_path / "all"))
 
 
 def repaint_those(data: Path) -> None:
-    """Every picture that is there anew, none that is not."""
+    """Every image that is there anew, none that is not."""
     rng = np.random.default_rng(1)
     for path in data.rglob("*.bmp"):
         Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(path)
@@ -314,7 +314,7 @@ def files(out: Path) -> dict[str, bytes]:
 
 
 def test_a_dry_run_writes_nothing_and_what_is_mended_is_under_the_lock(data: Path, tmp_path: Path) -> None:
-    """A set of which a picture changed outside of what is done, and a damaged part."""
+    """A set of which an image changed outside of what is done, and a damaged part."""
     given = {"data": data, "out": tmp_path / "out", "quiet": True}
     for name in ("a", "b"):
         bench.run(fake_model(name), "imagenet", shard="1/2", **given)
@@ -337,7 +337,7 @@ def test_a_dry_run_writes_nothing_and_what_is_mended_is_under_the_lock(data: Pat
 
 
 def test_stopped_cells_tell_their_pictures(tmp_path: Path) -> None:
-    """`--until`: of unlike pictures unlike protocols, of the same ones the same, wherever each model stopped."""
+    """`--until`: of unlike images unlike protocols, of the same ones the same, wherever each model stopped."""
     data = write_pictures(tmp_path / "imagenet", WNIDS, 60)
 
     def measure(name: str, seed: int, out: str) -> Path:
@@ -372,7 +372,7 @@ def test_pictures_that_cannot_be_read_now_are_not_done(
     names = [path.name for path in sorted(data.rglob("*.bmp"))]
     failing = Failing(set(names[4:9]), number)
     monkeypatch.setattr(content.os, "open", failing)
-    with pytest.raises(IncompleteError, match=r"5 pictures could not be read, which may pass: .*_4.bmp: "):
+    with pytest.raises(IncompleteError, match=r"5 images could not be read, which may pass: .*_4.bmp: "):
         run(data, tmp_path / "out")
     assert failing.calls == 19, "each was tried three times, and the four of the set's sample once for it"
     table = bench.results(tmp_path / "out")
@@ -411,7 +411,7 @@ def test_a_disk_that_fails_everything_is_not_waited_for(
     monkeypatch.setattr(sessions, "RETRIES", (0.25, 0.5))
     monkeypatch.setattr(sessions, "sleep", waits.append)
     monkeypatch.setattr(content.os, "open", Failing({p.name for p in data.rglob("*.bmp")}, errno.EIO))
-    with pytest.raises(IncompleteError, match="18 pictures could not be read"):
+    with pytest.raises(IncompleteError, match="18 images could not be read"):
         bench.run(fake_model(), "imagenet", data=data, out=tmp_path / "out", quiet=True)
     assert len(waits) <= 2 * (sessions.PATIENCE + 16)
 
@@ -468,7 +468,7 @@ def test_jpeg_pictures_read_through_their_bytes_are_the_same(tmp_path: Path) -> 
 def test_one_folder_as_two_sets_is_prepared_as_each_says(
     tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown as stored by one set and cropped by the other: the pictures kept for one do not serve the other."""
+    """Shown as stored by one set and cropped by the other: the images kept for one do not serve the other."""
     data = write_pictures(tmp_path / "data", WNIDS, 2, size=224, width=224)
     model = fake_model("a", size=64)
     monkeypatch.setenv("BENCH_DECODED", str(tmp_path / "cache"))

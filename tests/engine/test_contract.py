@@ -1,4 +1,4 @@
-"""What a module may be: each oddity works as it should or is refused on the first pictures with what to change."""
+"""What a module may be: each oddity works as it should or is refused on the first images with what to change."""
 
 import json
 from collections.abc import Callable
@@ -109,11 +109,11 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "nothing": (lambda: Wrapped(lambda _: None), "returns nothing"),
     "a number": (lambda: Wrapped(lambda _: 3), "returns a int"),
     "predictions": (lambda: Wrapped(lambda out: out.argmax(1)), "before argmax"),
-    "a map": (lambda: Wrapped(lambda out: out[:, :, None, None]), r"\[4, 10, 1, 1\] for 4 pictures"),
-    "a mean over the batch": (lambda: Wrapped(lambda out: out.mean(0)), r"\[10\] for 4 pictures"),
+    "a map": (lambda: Wrapped(lambda out: out[:, :, None, None]), r"\[4, 10, 1, 1\] for 4 images"),
+    "a mean over the batch": (lambda: Wrapped(lambda out: out.mean(0)), r"\[10\] for 4 images"),
     "NaN": (lambda: Wrapped(lambda out: out * float("nan")), "NaN or infinite logits on 4 of 4"),
     "infinity": (lambda: Wrapped(lambda out: out / 0), "NaN or infinite"),
-    "dropout left on": (DroppedOut, "answers the same pictures unlike on a second look"),
+    "dropout left on": (DroppedOut, "answers the same images unlike on a second look"),
     "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "unlike on a second look"),
     "state": (Counting, "state kept between calls"),
     "batch norm without statistics": (BatchNormed, "batch norm without running statistics"),
@@ -122,8 +122,8 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "half precision": (lambda: Wrapped().half(), r"has weights of float16 .*call model.float\(\)"),
     "bfloat16": (lambda: Wrapped().bfloat16(), r"has weights of bfloat16"),
     "float64": (lambda: Wrapped().double(), r"has weights of float64"),
-    "a fixed batch": (lambda: Wrapped(lambda out: out.reshape(1, 10)), "answers one picture and fails on 4"),
-    "another size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(7, 10)), r"fails on pictures \[4, 3, 32, 32\]"),
+    "a fixed batch": (lambda: Wrapped(lambda out: out.reshape(1, 10)), "answers one image and fails on 4"),
+    "another size": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(7, 10)), r"fails on images \[4, 3, 32, 32\]"),
 }  # fmt: skip
 
 
@@ -208,7 +208,7 @@ def tiny_card() -> Any:
 def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
     good, bad = (Model(net, tiny_card()) for net in (fake_model(classes=10).net, BatchNormed()))
     bad.card = type(bad.card)(**{**vars(bad.card), "name": "odd"})
-    with pytest.raises(IncompleteError, match=r"done and stored, not done: odd: answers a picture by"):
+    with pytest.raises(IncompleteError, match=r"done and stored, not done: odd: answers an image by"):
         bench.run([good, bad], "tiny", out=tmp_path, limit=20, quiet=True)
     table = bench.results(tmp_path)
     assert set(table["model"]) == {"fake"}

@@ -1,4 +1,4 @@
-"""The decode cache: the same records without decoding, and damage that costs a decode, never a wrong picture."""
+"""The decode cache: the same records without decoding, and damage that costs a decode, never a wrong image."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench.testing import fake_model
 
 @pytest.fixture
 def decodes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Indices of the pictures decoded from their files."""
+    """Indices of the images decoded from their files."""
     read: list[int] = []
     original = FolderDataset.load
     monkeypatch.setattr(FolderDataset, "load", lambda self, index: read.append(index) or original(self, index))
@@ -47,7 +47,7 @@ def test_a_damaged_slot_is_decoded_again(
     first = _run(imagenet, tmp_path / "a", "m")
     (slots,) = (tmp_path / "cache").glob("*.u8")
     damaged = bytearray(slots.read_bytes())
-    damaged[2 * 32 * 32 * 3] ^= 1  # a bit of the third picture
+    damaged[2 * 32 * 32 * 3] ^= 1  # a bit of the third image
     slots.write_bytes(bytes(damaged))
     decodes.clear()
     second = _run(imagenet, tmp_path / "b", "m")

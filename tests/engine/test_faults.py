@@ -27,7 +27,7 @@ TINY = {"suites": "tiny", "limit": 20, "quiet": True}
 
 
 class Good(nn.Module):
-    """Right on every tenth picture or so."""
+    """Right on every tenth image or so."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3)).repeat(1, 4)[:, :10] * torch.arange(1, 11)
@@ -206,8 +206,8 @@ def test_unscored_pictures_are_in_the_last_lines(tmp_path: Path, capsys: pytest.
     )
     said = capsys.readouterr()
     assert code == 0, said.err
-    assert "not scored: 1 picture of folder, in 1 cell, 3_1 the first: empty file" in said.out
-    assert "not scored: 1 picture of folder, in 1 cell, 4_1 the first: not a picture" in said.out
+    assert "not scored: 1 image of folder, in 1 cell, 3_1 the first: empty file" in said.out
+    assert "not scored: 1 image of folder, in 1 cell, 4_1 the first: not an image" in said.out
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`--keep-adversarial`: the pictures, judged again as the files hold them."""
+"""`--keep-adversarial`: the images, judged again as the files hold them."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_pictures_lie_as_png_and_are_judged_as_stored(tmp_path: Path, capsys: py
     folder = where / "tiny_at" / "tiny%2Fapgd-ce-linf-eps8_255-k3-r1"
     table = pd.read_csv(folder / "0-6.csv")
     assert len(table) == len(list(folder.glob("*.png"))) == 4
-    assert f"{folder}: 4 pictures" in capsys.readouterr().out
+    assert f"{folder}: 4 images" in capsys.readouterr().out
     records = bench.records(out).set_index(["condition", "image_id"])
     model = load_model("tiny_at")
     for row in table.itertuples():
@@ -42,7 +42,7 @@ def test_a_run_that_measures_nothing_says_that_it_writes_nothing(
     command = f"run --model tiny_at --suite bim --steps 1 --limit 2 --reliability 0 --quiet --out {tmp_path / 'out'}"
     assert main(command.split()) == 0
     assert main([*command.split(), "--keep-adversarial", str(tmp_path / "none")]) == 0
-    assert "no pictures" in capsys.readouterr().out
+    assert "no images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_picture_that_two_runs_attacked_counts_once(tmp_path: Path, capsys: py
     command = f"run --model tiny_at --suite apgd-ce --eps 8/255 --steps 3 --reliability 0 --quiet {kept}"
     for limit in (3, 5):
         assert main([*command.split(), "--limit", str(limit), "--out", str(tmp_path / str(limit))]) == 0
-    assert "5 pictures" in capsys.readouterr().out
+    assert "5 images" in capsys.readouterr().out
     condition = "tiny/apgd-ce-linf-eps8_255-k3-r1"
     table = KeptPictures(tmp_path / "pictures").table("tiny_at", condition)
     records = bench.records(tmp_path / "5").query("condition == @condition")

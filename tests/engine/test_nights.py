@@ -158,7 +158,7 @@ def test_a_read_that_hangs_ends_the_run_with_its_name(
     monkeypatch.setattr(
         FolderDataset, "load", lambda self, index: for_ever.wait() if index == 17 else real(self, index)
     )
-    with pytest.raises(DataError, match=r"picture n.*_5 was not read within 0 s: the disk or network .* hangs"):
+    with pytest.raises(DataError, match=r"image n.*_5 was not read within 0 s: the disk or network .* hangs"):
         bench.run(fake_model(), "imagenet", data=imagenet, out=tmp_path, quiet=True)
     monkeypatch.setattr(FolderDataset, "load", real)
     rest = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path)

@@ -136,7 +136,7 @@ def test_unreadable_pictures_are_counted_not_lost(imagenet: Path, tmp_path: Path
     import shutil
 
     data = shutil.copytree(imagenet, tmp_path / "data")
-    (data / "n01440764" / "n01440764_0.JPEG").write_text("not a picture")
+    (data / "n01440764" / "n01440764_0.JPEG").write_text("not an image")
     (data / "n02123045" / "n02123045_1.JPEG").write_bytes(b"")
     table = bench.run(fake_model(), "pgd", data=data, out=tmp_path / "out", quiet=True, **PGD)
     assert set(table["unscored"]) <= {0, 2}
@@ -146,7 +146,7 @@ def test_unreadable_pictures_are_counted_not_lost(imagenet: Path, tmp_path: Path
     records = frame(tmp_path / "out")
     lost = records[~records["scored"]]
     assert set(lost["image_id"]) == {"n01440764_0", "n02123045_1"}
-    assert lost["reason"].str.contains("not a picture|empty file").all()
+    assert lost["reason"].str.contains("not an image|empty file").all()
     assert lost["prediction"].isna().all()
 
 

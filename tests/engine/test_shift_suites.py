@@ -16,7 +16,7 @@ def test_imagenet_a_is_scored_among_200_and_among_1000_classes(tmp_path: Path) -
     space = label_space("imagenet-a-200")
     wnids = [imagenet_wnids()[space.members[i][0]] for i in (0, 7, 199)]
     write_pictures(tmp_path / "imagenet-a", wnids, 6)
-    (tmp_path / "imagenet-a" / wnids[0] / "broken.JPEG").write_bytes(b"no picture")
+    (tmp_path / "imagenet-a" / wnids[0] / "broken.JPEG").write_bytes(b"no image")
     model = fake_model()
     table = bench.run(model, "imagenet-a", data=tmp_path, out=tmp_path / "out", quiet=True).set_index("metric")
     assert {"accuracy_200", "accuracy_1000", "ece", "nll"} <= set(table.index)

@@ -32,7 +32,7 @@ BY_NAME = {spec.name: spec for spec in FIGURES}
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clean and under PGD, ten pictures; and tiny_at on fewer, which is another protocol."""
+    """Clean and under PGD, ten images; and tiny_at on fewer, which is another protocol."""
     out = tmp_path_factory.mktemp("figures") / "runs"
     bench.run(list(MODELS), "tiny-pgd", limit=10, reliability=0, out=out, quiet=True)
     for steps in (1, 2):

@@ -1,4 +1,4 @@
-"""What a figure says apart from its picture: its marks with intervals, and its caption."""
+"""What a figure says apart from its drawing: its marks with intervals, and its caption."""
 
 import pytest
 

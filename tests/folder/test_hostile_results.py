@@ -276,7 +276,7 @@ def unit_of(path: Path) -> UnitKey:
 def test_a_headline_that_cannot_be_computed_is_said_and_exits_3(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Pictures without the validation set's names have no ReaL labels: the number stands there as missing."""
+    """Images without the validation set's names have no ReaL labels: the number stands there as missing."""
     write_results(tmp_path, "a", {"imagenet-real": {"imagenet/clean": 0.5}})
     table = results(tmp_path)
     row = table[table["metric"] == "real_accuracy"].iloc[0]

@@ -65,7 +65,7 @@ def right(answer: int, folder: Path) -> float:
 
 
 def test_weights_of_two_files_under_one_name_are_two_rows(tmp_path: Path) -> None:
-    """Case 1: the second file is zeroed, so that every picture is said to be of class 0."""
+    """Case 1: the second file is zeroed, so that every image is said to be of class 0."""
     model = load_model("tiny_std")
     state = {k: v for k, v in model.net.state_dict().items() if not k.endswith("num_batches_tracked")}
     save_file(state, tmp_path / "w1.safetensors")

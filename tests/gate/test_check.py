@@ -30,7 +30,7 @@ NAME = "tiny_at"
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clean accuracy of one tiny model on all pictures."""
+    """Clean accuracy of one tiny model on all images."""
     folder = tmp_path_factory.mktemp("baseline")
     accept([NAME], baseline=folder, suites=["tiny"])
     return folder

@@ -103,7 +103,7 @@ def test_processors_become_inputs(what: str) -> None:
 
 @pytest.mark.parametrize("what", PROCESSORS)
 def test_the_input_is_that_of_transformers(what: str) -> None:
-    """Bit for bit, on pictures of many shapes: a crop that is half a pixel off shows on one in four."""
+    """Bit for bit, on images of many shapes: a crop that is half a pixel off shows on one in four."""
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     about, _ = PROCESSORS[what]
     said = str(about.get("image_processor_type") or about.get("feature_extractor_type") or "ViTImageProcessor")

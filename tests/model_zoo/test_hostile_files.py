@@ -164,7 +164,7 @@ def test_an_oracle_that_describes_nothing_is_refused(tmp_path: Path, content: st
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 4, 4), (2, 4, 4, 1)])
 def test_an_oracle_s_pictures_have_four_dimensions(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    with pytest.raises(oracles.OracleError, match="expected pictures"):
+    with pytest.raises(oracles.OracleError, match="expected images"):
         oracles.images_of({"images_uint8_rgb_nhwc": np.zeros(shape, np.uint8)})
 
 

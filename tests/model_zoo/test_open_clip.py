@@ -65,7 +65,7 @@ def owners_loop(clip: Any, net: Any, templates: list[Any], images: Tensor) -> tu
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
-"""Of OpenAI's pictures (open_clip/constants.py)."""
+"""Of OpenAI's images (open_clip/constants.py)."""
 
 
 @pytest.mark.parametrize("kind", ["simple", "a photo of a {}."])
@@ -206,7 +206,7 @@ def test_a_name_that_is_none_is_refused(clip: Any, name: str, says: str) -> None
                                   "ViT-B-16-SigLIP?pretrained=webli", "convnext_base_w?pretrained=laion2b_s13b_b82k",
                                   "RN50?pretrained=openai", "MobileCLIP-S1?pretrained=datacompdr"])  # fmt: skip
 def test_the_input_is_open_clips_own(clip: Any, name: str) -> None:
-    """The tensor that reaches the network, bit for bit, on two pictures of different shape."""
+    """The tensor that reaches the network, bit for bit, on two images of different shape."""
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
 
     from bench.datasets.preprocess import input_spec

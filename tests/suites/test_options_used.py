@@ -58,7 +58,7 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Pictures:
-    """A data set without pictures, as far as a plan asks."""
+    """A data set without images, as far as a plan asks."""
 
     name: str
     manifest: str

@@ -86,7 +86,7 @@ def test_an_attack_lies_between_the_truth_and_its_guarantee(
     eps = EPS[norm] * scale
     worst = head.worst_lead(images, labels, norm, float(eps))
     found = make(norm, eps).run(head.eval(), images, labels, [str(i) for i in range(len(labels))]).robust
-    assert found[worst > CLEAR].all(), "a picture was broken that no picture in its ball breaks"
+    assert found[worst > CLEAR].all(), "an image was broken that no image in its ball breaks"
     if name != "square":  # two classes: one hyperplane, at which a gradient points
         sure = worst < -0.1 * (worst - head.worst_lead(images, labels, norm, 0.0)).abs()
         missed = (found & sure).sum()

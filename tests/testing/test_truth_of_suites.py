@@ -51,7 +51,7 @@ GUARANTEES = {
     "robustbench-5k": EXACT,
     "tiny-pgd": ONE_GRADIENT,
 }
-"""By how much of all pictures a suite may lie above the truth of an affine head: nothing where every class is aimed at
+"""By how much of all images a suite may lie above the truth of an affine head: nothing where every class is aimed at
 (twelve classes have more than the nine targets, and are left out there), and what one gradient misses where another
 class than the likeliest is the nearer. Random squares promise nothing: they are held to pyautoattack's, below."""
 
@@ -97,7 +97,7 @@ def everything() -> Iterator[tuple[str, Norm, str]]:
 
 
 def drawn(classes: int, seed: int = 0, count: int = 12) -> Drawn:
-    """A head with pictures that it classifies rightly."""
+    """A head with images that it classifies rightly."""
     draw = torch.Generator().manual_seed(seed)
     weight = torch.randn(classes, 3, 8, 8, generator=draw)
     head = AffineHead(weight, -weight.flatten(1).sum(1) / 2).eval()
@@ -111,7 +111,7 @@ ONE_BY_ONE = [case for case in CASES if case[0] not in (*ENSEMBLES, *REFUSED)]
 
 
 def stands(attack: Attack, net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """bool [n]: which pictures the attack leaves."""
+    """bool [n]: which images the attack leaves."""
     return attack.run(net.eval(), images, labels, [str(i) for i in range(len(labels))]).robust
 
 
@@ -122,9 +122,9 @@ def hold(suite: str, norm: Norm, engine: str, case: Drawn) -> None:
         worst = head.worst_lead(images, labels, norm, float(attack.eps))
         found = stands(attack, head, images, labels)
         clear = worst.abs() > CLEAR
-        assert found[clear & (worst > 0)].all(), "a picture was broken that no picture in its ball breaks"
+        assert found[clear & (worst > 0)].all(), "an image was broken that no image in its ball breaks"
         missed = int((found & clear & (worst < 0)).sum())
-        assert missed <= GUARANTEES[suite] * len(labels), f"{missed} of {len(labels)} pictures stand that do not"
+        assert missed <= GUARANTEES[suite] * len(labels), f"{missed} of {len(labels)} images stand that do not"
 
 
 def test_every_attacking_suite_says_what_it_guarantees() -> None:
@@ -149,7 +149,7 @@ def test_an_ensemble_is_exact(suite: str, norm: Norm, engine: str, monkeypatch: 
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_square_finds_what_pyautoattack_s_finds(norm: Norm) -> None:
-    """On 72 pictures of six heads, both with `QUERIES`: 3 standard deviations of a paired count are left to chance."""
+    """On 72 images of six heads, both with `QUERIES`: 3 standard deviations of a paired count are left to chance."""
     ours_alone = theirs_alone = broken = 0
     for seed in range(6):
         head, images, labels = drawn(4, seed)
@@ -161,7 +161,7 @@ def test_square_finds_what_pyautoattack_s_finds(norm: Norm) -> None:
         left, right = ~stands(attack, head, images, labels), head(theirs).argmax(1) != labels
         ours_alone, theirs_alone = ours_alone + int((left & ~right).sum()), theirs_alone + int((right & ~left).sum())
         broken += int(right.sum())
-    assert broken > 10, "pictures that tell something"
+    assert broken > 10, "images that tell something"
     assert abs(ours_alone - theirs_alone) <= 3 * (ours_alone + theirs_alone) ** 0.5
 
 

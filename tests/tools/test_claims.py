@@ -64,7 +64,7 @@ def test_every_seed_on_one_side_is_reproduced_or_reversed() -> None:
     frames += [rows(f"tiny_at{s}", PGD, bad) for s in ("", "_s1")]
     found = measured(*frames)
     assert found.points == pytest.approx(60.0)
-    assert found.p == pytest.approx(2 * 0.5**60)  # 60 discordant pictures, all one way; one claim to correct for
+    assert found.p == pytest.approx(2 * 0.5**60)  # 60 discordant images, all one way; one claim to correct for
     assert (found.verdict, found.would_change) == ("reproduced", "a training seed below 0")
     swapped = {"tiny_at": "tiny_sat_silu", "tiny_sat_silu": "tiny_at"}
     other = measured(*(f.assign(model=f["model"].replace(swapped)) for f in (frames[0], frames[2])))
@@ -82,7 +82,7 @@ def test_seeds_that_disagree_or_a_weak_test_leave_it_undecided() -> None:
     assert mixed.verdict == "undecided"
     assert "seeds that agree" in mixed.would_change
     weak = Line("k", (1.0,), 1.0, -1.0, 3.0, 1000, 0.3)
-    assert (weak.verdict, weak.would_change) == ("undecided", "about 11,600 pictures a seed at this difference")
+    assert (weak.verdict, weak.would_change) == ("undecided", "about 11,600 images a seed at this difference")
 
 
 def test_without_both_sides_under_one_protocol_nothing_is_tested() -> None:

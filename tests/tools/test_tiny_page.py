@@ -1,4 +1,4 @@
-"""The tiny world's page: a row a model with intervals, sheets of the right pictures."""
+"""The tiny world's page: a row a model with intervals, sheets of the right images."""
 
 import numpy as np
 

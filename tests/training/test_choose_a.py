@@ -1,4 +1,4 @@
-"""The natural-adversarial split: only pictures that the network gets wrong, as many of each class, the first ones."""
+"""The natural-adversarial split: only images that the network gets wrong, as many of each class, the first ones."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from bench.training.choose_a import choose
 
 
 class AlwaysRing(nn.Module):
-    """Calls every picture class 1, but dark ones class 0."""
+    """Calls every image class 1, but dark ones class 0."""
 
     def forward(self, x: Tensor) -> Tensor:
         dark = x.mean((1, 2, 3)) < 0.4
@@ -30,7 +30,7 @@ def test_the_first_wrong_pictures_of_each_class() -> None:
 
 
 def test_too_few_wrong_pictures_are_an_error() -> None:
-    with pytest.raises(DataError, match="expected 50 wrong pictures of each class"):
+    with pytest.raises(DataError, match="expected 50 wrong images of each class"):
         choose(AlwaysRing(), seed=5, candidates=100, each=50)
 
 

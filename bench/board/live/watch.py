@@ -187,7 +187,7 @@ def _notes(cell: LiveCell, unscored: int) -> Iterator[str]:
     elif cell.rule:
         yield "of the whole set, valid at any time"
     else:
-        yield "of the pictures so far, in the set's order: not final"
+        yield "of the images so far, in the set's order: not final"
     yield f"{unscored} unreadable" if unscored else ""
     if cell.verdict.level not in ("", "reliable"):
         yield f"{cell.verdict.level}: {escape_unprintable(cell.verdict.reasons)}"

@@ -26,8 +26,8 @@ from bench.published.table import Published, published_table
 
 @dataclass(frozen=True)
 class SiteOptions:
-    """What a report may contain besides the results. `thumbnails` pictures a model, read from `roots`; `single_file`
-    puts style and script into each page, so that one can be sent alone; `kept` is where attacked pictures lie, None
+    """What a report may contain besides the results. `thumbnails` images a model, read from `roots`; `single_file`
+    puts style and script into each page, so that one can be sent alone; `kept` is where attacked images lie, None
     for where the runs left them; `live` makes pages for `bench report --serve`; `figures`
     adds a page of the papers' figures."""
 

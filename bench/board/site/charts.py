@@ -16,7 +16,7 @@ from model_zoo.card import METHODS
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 52, 30, 16, 46
-"""The frame of a chart within its picture, in SVG units."""
+"""The frame of a chart within its image, in SVG units."""
 
 
 @dataclass(frozen=True)

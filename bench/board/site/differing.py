@@ -1,4 +1,4 @@
-"""The pictures on which the models of a column differ, for the comparison page."""
+"""The images on which the models of a column differ, for the comparison page."""
 
 import base64
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ BITS = 2_000_000
 """Answers of models in the page, at most."""
 
 MOST = 5_000
-"""Pictures of a column, at most."""
+"""Images of a column, at most."""
 
 SEEN = 48
-"""Pictures of a column that are shown, at most; of the others the name."""
+"""Images of a column that are shown, at most; of the others the name."""
 
 
 def differing(found: Survey, heads: Sequence[Head], rows: Sequence[Row], roots: DataRoots | None) -> dict[str, Any]:
-    """Collect by column the pictures on which its models differ, the most disputed first, with the class of
-    each, and by model which of them it is right on (bits, base64). roots: where pictures are read; None for names."""
+    """Collect by column the images on which its models differ, the most disputed first, with the class of
+    each, and by model which of them it is right on (bits, base64). roots: where images are read; None for names."""
     room = min(MOST, BITS // max(1, len(rows) * len(heads)))
     made = {head.id: _column(found, head, rows, room, roots) for head in heads if is_mean(head)}
     return {name: column for name, column in made.items() if column}

@@ -39,7 +39,7 @@ SHARED_MARK = "/* Made by bench report. */"
 """The same in style and script."""
 
 PICTURE_MARK = "Made by bench report."
-"""The same in a picture, as the software that made it."""
+"""The same in an image, as the software that made it."""
 
 MARKS = tuple(mark.encode() for mark in (MARK, SHARED_MARK, PICTURE_MARK))
 
@@ -57,7 +57,7 @@ LIVE = f"{SHARED}; connect-src 'self'"
 
 
 class SiteFiles:
-    """The pages of one site, and the style, script and pictures that they share, in memory until they are saved."""
+    """The pages of one site, and the style, script and images that they share, in memory until they are saved."""
 
     def __init__(self, frame: dict[str, Any], *, single_file: bool = False, live: bool = False) -> None:
         self.templates, self.pages, self.contents = environment(), list[str](), dict[str, bytes]()
@@ -83,7 +83,7 @@ class SiteFiles:
         self.pages.append(path)
 
     def picture(self, path: str, data: bytes, *, page: str) -> str:
-        """The address, seen from `page`, of a WebP picture: a file of the site, or the picture itself."""
+        """The address, seen from `page`, of a WebP image: a file of the site, or the image itself."""
         if not self.shared:
             return "data:image/webp;base64," + base64.b64encode(data).decode()
         self.contents[path] = data
@@ -140,7 +140,7 @@ def _put(out: Path, path: str, content: bytes) -> None:
 
 
 def webp(picture: Image.Image) -> bytes:
-    """A picture as WebP that carries the mark of this site."""
+    """An image as WebP that carries the mark of this site."""
     told, buffer = Image.Exif(), io.BytesIO()
     told[Base.Software] = PICTURE_MARK
     picture.save(buffer, "WEBP", quality=80, exif=told.tobytes())

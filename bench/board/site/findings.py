@@ -20,10 +20,10 @@ from bench.errors import IncompleteError
 from bench.folder.reader import ResultsFolder
 
 LABELS = {
-    ("batchnorm", "clean_shift"): "stored means against those observed on clean pictures",
-    ("batchnorm", "adversarial_shift"): "means on adversarial against clean pictures",
-    ("batchnorm", "corrupted_shift"): "means on corrupted against clean pictures",
-    ("batchnorm", "between_domain"): "share of variance that lies between clean and adversarial pictures",
+    ("batchnorm", "clean_shift"): "stored means against those observed on clean images",
+    ("batchnorm", "adversarial_shift"): "means on adversarial against clean images",
+    ("batchnorm", "corrupted_shift"): "means on corrupted against clean images",
+    ("batchnorm", "between_domain"): "share of variance that lies between clean and adversarial images",
     ("batchnorm", "dead_channels"): "channels of hardly any variance",
     ("batchnorm", "adversarial_accuracy"): "adversarial accuracy with running statistics",
     ("batchnorm", "adversarial_accuracy_batch64"): "adversarial accuracy with those of batches of 64",
@@ -82,7 +82,7 @@ def drawn(diagnosis: Diagnosis) -> Iterator[DiagnosisFigure]:
         "layers": ("Batch norm by layer", lambda: figures.layer_figure(diagnosis)),
         "propagation": ("Signal propagation", lambda: figures.propagation_figure(of_one)),
         "consistency": ("Running statistics against those of a batch", lambda: figures.consistency_figure(diagnosis)),
-        "adaptation": ("Statistics re-estimated on corrupted pictures", lambda: figures.adaptation_figure(diagnosis)),
+        "adaptation": ("Statistics re-estimated on corrupted images", lambda: figures.adaptation_figure(diagnosis)),
         "smoothness": ("Smoothness of the loss", lambda: edge_figures.smoothness_figure(of_one)),
         "margin": ("Distance to the decision boundary", lambda: edge_figures.margin_figure(of_one)),
     }

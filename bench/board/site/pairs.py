@@ -34,7 +34,7 @@ def payload(
     looked_at: Mapping[str, Any] = NONE,
 ) -> dict[str, Any]:
     """Write as JSON the models, each column's values and pairs, the corruption errors by suite and model, and the
-    pictures on which models differ (`looked_at`, by column)."""
+    images on which models differ (`looked_at`, by column)."""
     return {
         "level": APART,
         "pictures": dict(looked_at),

@@ -1,4 +1,4 @@
-"""The papers' figures on a page of the site: the picture, and what it says, apart from it."""
+"""The papers' figures on a page of the site: the image, and what it says, apart from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST = 400
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """One figure: its picture as WebP, its caption, its marks (`more` are left out), and the commands that measure
+    """One figure: its image as WebP, its caption, its marks (`more` are left out), and the commands that measure
     and draw it."""
 
     spec: FigureSpec

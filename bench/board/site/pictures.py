@@ -1,4 +1,4 @@
-"""Pictures on a model's page, small and part of it: those it gets wrong with the widest margin, and attacked ones."""
+"""Images on a model's page, small and part of it: those it gets wrong with the widest margin, and attacked ones."""
 
 import base64
 import io
@@ -23,12 +23,12 @@ SIDE = 96
 """Pixels of the longer side."""
 
 ATTACKED = 6
-"""Attacked pictures on a page, where `--thumbnails` names no number."""
+"""Attacked images on a page, where `--thumbnails` names no number."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One picture as a data URI, its label, what the model says, and by how much."""
+    """One image as a data URI, its label, what the model says, and by how much."""
 
     uri: str
     image_id: str
@@ -39,7 +39,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class AttackedPicture:
-    """One picture before and after an attack, and what was added, as data URIs; classes by name."""
+    """One image before and after an attack, and what was added, as data URIs; classes by name."""
 
     clean: str
     attacked: str
@@ -52,7 +52,7 @@ class AttackedPicture:
 
 @dataclass(frozen=True)
 class AttackedPictures:
-    """The attacked pictures of one condition: how many were kept, how many of them turned the model, and
+    """The attacked images of one condition: how many were kept, how many of them turned the model, and
     some of these."""
 
     condition: str
@@ -71,16 +71,16 @@ FAULTS = (
     AttributeError,
     Image.DecompressionBombError,
 )
-"""What pictures, and tables of them, that are gone, damaged or somebody else's raise; numbers stand without them."""
+"""What images, and tables of them, that are gone, damaged or somebody else's raise; numbers stand without them."""
 
 LARGEST = 4096
-"""Pixels of the longer side of an attacked picture, at most."""
+"""Pixels of the longer side of an attacked image, at most."""
 
 
 def attacked_pictures(
     found: Survey, runs: list[SuiteRun], kept: KeptPictures | None, count: int
 ) -> AttackedPictures | None:
-    """Those of the model's attack of the largest budget whose pictures are at hand; None where none are.
+    """Those of the model's attack of the largest budget whose images are at hand; None where none are.
 
     kept: where to look; None for where the model's own runs were told to leave them, within reach of a results folder
     that may be of anybody (`KeptPictures.told_by_a_run`)
@@ -129,10 +129,10 @@ def _attacked(
 
 
 def _read(data: bytes) -> np.ndarray:
-    """`int [h, w, 3]`, 0 to 255. Raises `ValueError` for a picture that is larger than any model's input."""
+    """`int [h, w, 3]`, 0 to 255. Raises `ValueError` for an image that is larger than any model's input."""
     with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
         if max(picture.size) > LARGEST:
-            raise ValueError(f"{picture.size} pixels, where an attacked picture has {LARGEST} a side at most")
+            raise ValueError(f"{picture.size} pixels, where an attacked image has {LARGEST} a side at most")
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
@@ -141,7 +141,7 @@ def _picture(values: np.ndarray) -> Image.Image:
 
 
 def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count: int) -> list[Thumbnail]:
-    """Pictures of the model's first clean condition whose pictures are at hand; empty where none are."""
+    """Images of the model's first clean condition whose images are at hand; empty where none are."""
     for run in runs if count else ():
         for condition, cell_id in run.cells.items():
             parsed = Condition.parse(condition)
@@ -186,7 +186,7 @@ def _uri(picture: Image.Image) -> str:
 
 
 def _uri_of(pictures: Dataset, index: int) -> str:
-    """A picture of a data set; nothing of one that cannot be read, which costs no other."""
+    """An image of a data set; nothing of one that cannot be read, which costs no other."""
     try:
         return _uri(pictures.read(index))
     except FAULTS:
@@ -194,7 +194,7 @@ def _uri_of(pictures: Dataset, index: int) -> str:
 
 
 def small_pictures(dataset: str, names: Sequence[str], roots: DataRoots) -> list[str]:
-    """The pictures of these image ids as data URIs; empty where the data are not at hand."""
+    """The images of these image ids as data URIs; empty where the data are not at hand."""
     try:
         pictures = open_dataset(dataset, roots, "")
         index = {name: i for i, name in enumerate(pictures.ids)}

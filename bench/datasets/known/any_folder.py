@@ -1,4 +1,4 @@
-"""Any folder of pictures, and a handful of photographs to begin with."""
+"""Any folder of images, and a handful of photographs to begin with."""
 
 from bench.datasets.folder import read_class_folders
 from bench.datasets.info import SetInfo
@@ -18,7 +18,7 @@ SETS = (
     ),
     SetInfo(
         "sample",
-        "twenty labelled ImageNet pictures shipped by the package foolbox",
+        "twenty labelled ImageNet images shipped by the package foolbox",
         160,
         "imagenet1k",
         20,

@@ -1,4 +1,4 @@
-"""Pictures given in memory."""
+"""Images given in memory."""
 
 from bench.datasets.given import NAME, GivenDataset
 from bench.datasets.info import SetInfo
@@ -6,7 +6,7 @@ from bench.datasets.info import SetInfo
 SETS = (
     SetInfo(
         NAME,
-        "pictures given to bench.run in memory, shown as they are",
+        "images given to bench.run in memory, shown as they are",
         155,
         "its own",
         0,

@@ -11,7 +11,7 @@ from bench.errors import DataError
 
 
 def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
-    """The validation set, in any layout of `layouts`; training and test pictures among it are left out."""
+    """The validation set, in any layout of `layouts`; training and test images among it are left out."""
     whole = read_set(place.folder, "imagenet", "imagenet1k")
     splits = [split_of(stem) for stem in whole.stems]
     other = {split: splits.count(split) for split in (TRAINING, TEST) if split in splits}
@@ -21,18 +21,18 @@ def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
         whole.subset = f"pictures of ImageNet's {splits[0]} split, not the validation set"
         return whole
     chosen = View(whole, [i for i, split in enumerate(splits) if not split])
-    chosen.notes = (*whole.notes, *(f"{count} pictures of the {split} split" for split, count in other.items()))
+    chosen.notes = (*whole.notes, *(f"{count} images of the {split} split" for split, count in other.items()))
     return chosen
 
 
 def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
-    """The 5,000 validation pictures of RobustBench's ImageNet leaderboards, by the list that robustbench ships."""
+    """The 5,000 validation images of RobustBench's ImageNet leaderboards, by the list that robustbench ships."""
     wanted = robustbench_ids()
     whole = open_imagenet(place)
     dataset = View(whole, [i for i, stem in enumerate(whole.stems) if picture_id(stem) in wanted])
     if not len(dataset):
         raise DataError(
-            "robustbench-5k: none of its pictures (ILSVRC2012_val_00015253, ...) is in your ImageNet folder; "
+            "robustbench-5k: none of its images (ILSVRC2012_val_00015253, ...) is in your ImageNet folder; "
             "it needs the validation set under its original file names"
         )
     dataset.name, dataset.subset = "robustbench-5k", ""
@@ -40,11 +40,11 @@ def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
 
 
 def robustbench_ids() -> frozenset[str]:
-    """The ids of its pictures. Raises `DataError` where robustbench is not installed."""
+    """The ids of its images. Raises `DataError` where robustbench is not installed."""
     spec = importlib.util.find_spec("robustbench")
     if spec is None or spec.origin is None:
         raise DataError(
-            "robustbench-5k: the list of its 5,000 pictures is in the package robustbench, which is not installed; "
+            "robustbench-5k: the list of its 5,000 images is in the package robustbench, which is not installed; "
             "pip install 'robust-imagenet-bench[robustbench]'"
         )
     lines = (Path(spec.origin).parent / "helper_files" / "imagenet_test_image_ids.txt").read_text().split()
@@ -68,7 +68,7 @@ SETS = (
     ),
     SetInfo(
         "robustbench-5k",
-        "the 5,000 validation pictures of RobustBench",
+        "the 5,000 validation images of RobustBench",
         130,
         "imagenet1k",
         5_000,

@@ -71,7 +71,7 @@ def corrupted(name: str, side: int = SIDE) -> Opener:
 
 
 def holds(tar: Path, part: str) -> bool:
-    """Whether a tar has pictures of a part."""
+    """Whether a tar has images of a part."""
     return any(f"/{part}/" in f"/{member.path}" and not is_hidden(member.path) for member in index(tar))
 
 

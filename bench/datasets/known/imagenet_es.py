@@ -1,4 +1,4 @@
-"""ImageNet-ES: pictures of Tiny ImageNet's 200 classes on a screen, under two lights and many camera settings."""
+"""ImageNet-ES: images of Tiny ImageNet's 200 classes on a screen, under two lights and many camera settings."""
 
 from bench.datasets.base import Dataset
 from bench.datasets.info import SetInfo, SetPlace
@@ -32,7 +32,7 @@ AUTO = tuple(f"auto_exposure/{light}/param_{n}" for light in LIGHTS for n in ran
 
 
 def open_imagenet_es(place: SetPlace, part: str) -> Dataset:
-    """One setting of the test split, 1,000 pictures, labels counted among the 200 classes."""
+    """One setting of the test split, 1,000 images, labels counted among the 200 classes."""
     part = part.replace(".", "/")
     found = [f for f in place.of_part(part) if "es-val" not in f.folder.parts]
     if len(found) != 1:

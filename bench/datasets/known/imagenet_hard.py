@@ -1,4 +1,4 @@
-"""ImageNet-Hard: pictures that stay hard under any zoom, each with one or several right labels."""
+"""ImageNet-Hard: images that stay hard under any zoom, each with one or several right labels."""
 
 from bench.datasets.base import Dataset
 from bench.datasets.info import SetInfo, SetPlace

@@ -1,4 +1,4 @@
-"""ImageNet-O: pictures of no ImageNet class, that classifiers take for one of 200."""
+"""ImageNet-O: images of no ImageNet class, that classifiers take for one of 200."""
 
 from bench.datasets.base import Dataset
 from bench.datasets.info import RESEARCH, WNID_FOLDERS, Archive, SetInfo, SetPlace
@@ -26,7 +26,7 @@ add_space(SPACE, lambda: LabelSpace(SPACE, len(CLASSES), tuple((c,) for c in CLA
 
 
 def open_clean(place: SetPlace, _part: str = "") -> Dataset:
-    """ImageNet's validation pictures of the 200 classes: what is no anomaly."""
+    """ImageNet's validation images of the 200 classes: what is no anomaly."""
     dataset = of_classes(open_imagenet(place), SPACE)
     dataset.name = "imagenet-o-clean"
     return dataset
@@ -50,7 +50,7 @@ SETS = (
     ),
     SetInfo(
         "imagenet-o-clean",
-        "ImageNet's validation pictures of ImageNet-O's classes",
+        "ImageNet's validation images of ImageNet-O's classes",
         49,
         SPACE,
         10_000,

@@ -1,4 +1,4 @@
-"""ImageNet-P: short films in which a validation picture changes little by little."""
+"""ImageNet-P: short films in which a validation image changes little by little."""
 
 import functools
 import threading
@@ -37,7 +37,7 @@ _ZENODO = "https://zenodo.org/records/3565846/files"
 
 
 class Films(Dataset):
-    """The frames of films as pictures, in order; their ids are `FILM#FRAME`. The last few films stay decoded.
+    """The frames of films as images, in order; their ids are `FILM#FRAME`. The last few films stay decoded.
 
     Every film has as many frames as the first; a frame that a film lacks is unreadable.
     """

@@ -1,4 +1,4 @@
-"""ImageNet-V2: three variants of 10,000 pictures, in folders 0..999 of the sorted wnids."""
+"""ImageNet-V2: three variants of 10,000 images, in folders 0..999 of the sorted wnids."""
 
 from bench.datasets.base import Dataset
 from bench.datasets.info import Archive, Opener, SetInfo, SetPlace

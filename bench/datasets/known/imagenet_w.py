@@ -1,4 +1,4 @@
-"""ImageNet-W: the validation pictures under a watermark of Chinese characters, made as they are read."""
+"""ImageNet-W: the validation images under a watermark of Chinese characters, made as they are read."""
 
 import functools
 import importlib.util
@@ -26,7 +26,7 @@ PLAIN = "plain"
 
 
 def watermark(image: Image.Image) -> Image.Image:
-    """Draw the watermark over a 224 px picture. Raises `DataError` where its font is not here."""
+    """Draw the watermark over a 224 px image. Raises `DataError` where its font is not here."""
     over = Image.new("RGBA", image.size, (255, 255, 255, 0))
     fill = (255, 255, 255, round(OPACITY * 255))
     ImageDraw.Draw(over).text((LEFT * image.width, TOP * image.height), TEXT, fill=fill, font=_font())
@@ -57,7 +57,7 @@ def _mark_hash() -> str:
 
 
 class Watermarked(View):
-    """224 px crops of a set's pictures, with the watermark or (`plain`) without."""
+    """224 px crops of a set's images, with the watermark or (`plain`) without."""
 
     as_stored = True
 
@@ -89,7 +89,7 @@ def open_imagenet_w(place: SetPlace, part: str) -> Dataset:
 SETS = (
     SetInfo(
         "imagenet-w",
-        "ImageNet-W, validation pictures under a watermark",
+        "ImageNet-W, validation images under a watermark",
         94,
         "imagenet1k",
         50_000,

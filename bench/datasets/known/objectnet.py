@@ -48,7 +48,7 @@ KINDS = ("background", "texture", "material")
 
 
 class Cropped(View):
-    """Pictures without a border of `border` pixels."""
+    """Images without a border of `border` pixels."""
 
     def __init__(self, whole: Dataset, border: int) -> None:
         super().__init__(whole, range(len(whole)))
@@ -62,12 +62,12 @@ class Cropped(View):
 
 
 def open_objectnet(place: SetPlace, _part: str = "") -> Dataset:
-    """The pictures of the 113 classes, without their border; those of the 200 others are left out."""
+    """The images of the 113 classes, without their border; those of the 200 others are left out."""
     return Cropped(_by_object(place, "objectnet"), BORDER)
 
 
 def open_imagenet_d(place: SetPlace, part: str) -> Dataset:
-    """One of the three kinds of picture (`part`), by the folder it lies in."""
+    """One of the three kinds of image (`part`), by the folder it lies in."""
     found = [f for f in place.found if f.folder.name == part]
     if len(found) != 1:
         raise DataError(f"imagenet-d: no {part}/ under {place.root} (OBJECT/* in it), or several ({len(found)})")
@@ -112,7 +112,7 @@ SETS = (
     ),
     SetInfo(
         "imagenet-d",
-        "ImageNet-D, 4,835 pictures of 113 objects by diffusion",
+        "ImageNet-D, 4,835 images of 113 objects by diffusion",
         91,
         SPACE,
         0,

@@ -1,4 +1,4 @@
-"""ImageNet-A and -R: 200 classes each, and the validation pictures of the same classes."""
+"""ImageNet-A and -R: 200 classes each, and the validation images of the same classes."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ RENDITIONS = (
     "toy",
     "videogame",
 )
-"""What ImageNet-R's pictures are called."""
+"""What ImageNet-R's images are called."""
 
 _HENDRYCKS = "https://people.eecs.berkeley.edu/~hendrycks"
 
@@ -39,7 +39,7 @@ def of_200(name: str) -> Opener:
         chosen = of_classes(dataset, f"{name}-200")
         if strangers := len(dataset) - len(chosen):
             raise DataError(
-                f"{name}: {strangers} of the {len(dataset)} pictures in {place.folder} are of none of its 200 classes;"
+                f"{name}: {strangers} of the {len(dataset)} images in {place.folder} are of none of its 200 classes;"
                 " is it another set's folder? `bench data list` says what goes where"
             )
         return chosen
@@ -48,7 +48,7 @@ def of_200(name: str) -> Opener:
 
 
 def same_classes(name: str) -> Opener:
-    """The opener of ImageNet's validation pictures of the 200 classes of set `name`, labels counted among them."""
+    """The opener of ImageNet's validation images of the 200 classes of set `name`, labels counted among them."""
 
     def opened(place: SetPlace, _part: str = "") -> Dataset:
         dataset = of_classes(open_imagenet(place), f"{name}-200")
@@ -59,7 +59,7 @@ def same_classes(name: str) -> Opener:
 
 
 def of_classes(dataset: Dataset, space: str) -> View:
-    """The pictures of a 1000-class set whose class is in label space `space`, relabelled."""
+    """The images of a 1000-class set whose class is in label space `space`, relabelled."""
     place = {member: label for label, (member,) in enumerate(label_space(space).members)}
     indices = [i for i, target in enumerate(dataset.targets) if target in place]
     return View(dataset, indices, [place[dataset.targets[i]] for i in indices], space)
@@ -68,7 +68,7 @@ def of_classes(dataset: Dataset, space: str) -> View:
 def _records(
     name: str, letter: str, title: str, order: int, count: int, archive: Archive, citation: str, pictures: str
 ) -> Iterator[SetInfo]:
-    """The set and the validation pictures of its classes."""
+    """The set and the validation images of its classes."""
     address = f"https://github.com/hendrycks/{'natural-adv-examples' if letter == 'A' else name}"
     yield SetInfo(
         name,
@@ -89,7 +89,7 @@ def _records(
     )
     yield SetInfo(
         f"{name}-clean",
-        f"ImageNet's validation pictures of ImageNet-{letter}'s classes",
+        f"ImageNet's validation images of ImageNet-{letter}'s classes",
         order + 1,
         f"{name}-200",
         10_000,

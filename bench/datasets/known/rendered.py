@@ -1,4 +1,4 @@
-"""Sketches, stylised pictures and cue conflict."""
+"""Sketches, stylised images and cue conflict."""
 
 from bench.datasets.base import Dataset, Item
 from bench.datasets.categories import CATEGORIES

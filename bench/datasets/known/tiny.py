@@ -1,4 +1,4 @@
-"""The tiny pictures: generated from a seed, so that they need no folder."""
+"""The tiny images: generated from a seed, so that they need no folder."""
 
 from bench.datasets.info import SetInfo
 from bench.datasets.tiny_set import COUNT, LABELS, open_tiny
@@ -23,10 +23,8 @@ def _generated(
 
 
 SETS = (
-    _generated(140, "tiny", "tiny pictures, validation", "Clean"),
-    _generated(141, "tiny-a", "tiny pictures, natural adversarial", "A", 0),
-    _generated(142, "tiny-stylized", "tiny pictures, texture replaced", "Stylised"),
-    _generated(
-        143, "tiny-cue-conflict", "tiny pictures, texture of another class", "Shape bias", headline="shape_bias"
-    ),
+    _generated(140, "tiny", "tiny images, validation", "Clean"),
+    _generated(141, "tiny-a", "tiny images, natural adversarial", "A", 0),
+    _generated(142, "tiny-stylized", "tiny images, texture replaced", "Stylised"),
+    _generated(143, "tiny-cue-conflict", "tiny images, texture of another class", "Shape bias", headline="shape_bias"),
 )

@@ -1,7 +1,7 @@
-"""The tiny data set: 32-pixel pictures of ten shapes, generated from a seed; no download, no licence.
+"""The tiny data set: 32-pixel images of ten shapes, generated from a seed; no download, no licence.
 
 A class shows in two cues: the object's silhouette (robust, and hard to see at times) and a faint surface texture (more
-predictable, and within reach of an attacker). Picture i depends on (split, seed, i) alone, and its bytes are the same
+predictable, and within reach of an attacker). Image i depends on (split, seed, i) alone, and its bytes are the same
 on every machine. See docs/tiny.md.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 VERSION = "2"
-"""Raised when any byte of any picture changes; part of the manifest."""
+"""Raised when any byte of any image changes; part of the manifest."""
 
 TRAIN_SEED = 0
 TUNE_SEED = 1
@@ -56,7 +56,7 @@ class TinyBatch:
 
 
 def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> TinyBatch:
-    """Pictures `start` to `start + n` of `split`. `seed` is `TRAIN_SEED` for train and else `REPORT_SEED` unless given.
+    """Images `start` to `start + n` of `split`. `seed` is `TRAIN_SEED` for train and else `REPORT_SEED` unless given.
 
     Raises `UsageError` for an unknown split; `DataError` for a seed without an `a` split, or beyond its end.
     """
@@ -67,7 +67,7 @@ def generate(split: str, n: int, seed: int | None = None, start: int = 0) -> Tin
 
 @dataclass(frozen=True)
 class Members:
-    """Pictures of a split, not yet drawn. labels, texture_labels, indices (within `stream`): int64 [n]."""
+    """Images of a split, not yet drawn. labels, texture_labels, indices (within `stream`): int64 [n]."""
 
     stream: str
     indices: NDArray[np.int64]
@@ -97,7 +97,7 @@ def describe(split: str, n: int, seed: int | None = None, start: int = 0) -> Mem
 
 
 def chosen(seed: int = REPORT_SEED) -> NDArray[np.int64]:
-    """Indices, within the `hard` stream of `seed`, of the pictures that make up `a`. Raises `DataError`."""
+    """Indices, within the `hard` stream of `seed`, of the images that make up `a`. Raises `DataError`."""
     return _chosen(seed).copy()
 
 
@@ -115,7 +115,7 @@ def _chosen(seed: int) -> NDArray[np.int64]:
 def _of_a(places: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     members = _chosen(seed)
     if len(places) and places[-1] >= len(members):
-        raise DataError(f"the tiny split 'a' of seed {seed} has {len(members)} pictures, asked for {places[-1] + 1}")
+        raise DataError(f"the tiny split 'a' of seed {seed} has {len(members)} images, asked for {places[-1] + 1}")
     return members[places]
 
 

@@ -1,4 +1,4 @@
-"""Random numbers by name: each picture has one key, each draw one name, so nothing depends on order or batch.
+"""Random numbers by name: each image has one key, each draw one name, so nothing depends on order or batch.
 
 Only integer operations and correctly rounded float32 ones (+ - * /, square root) are used here and in the rest of this
 package: no libm, BLAS or pairwise sums, whose last digit differs between machines. Hence the same bytes everywhere.
@@ -31,18 +31,18 @@ def _salt(name: str) -> np.uint64:
 
 
 def image_keys(stream: str, indices: NDArray[np.int64]) -> Keys:
-    """uint64 [n], the key of each picture of `stream` at `indices` [n]."""
+    """uint64 [n], the key of each image of `stream` at `indices` [n]."""
     return mix(mix(indices.astype(np.uint64) * np.uint64(_GOLDEN) + _salt(stream)))
 
 
 class Draws:
-    """Named random draws for the pictures of `keys` [n]; every result begins with the axis n."""
+    """Named random draws for the images of `keys` [n]; every result begins with the axis n."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
 
     def __getitem__(self, chosen: NDArray[np.intp]) -> "Draws":
-        """The same draws for some of the pictures."""
+        """The same draws for some of the images."""
         return Draws(self.keys[chosen])
 
     def bits(self, name: str, *shape: int) -> Keys:

@@ -1,4 +1,4 @@
-"""One picture: background, clutter, an object with its shading, an occluder, the texture and the camera's noise."""
+"""One image: background, clutter, an object with its shading, an occluder, the texture and the camera's noise."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ X, Y = np.broadcast_to(_AXIS, (SIZE, SIZE)), np.broadcast_to(_AXIS[:, None], (SI
 
 @dataclass(frozen=True)
 class Look:
-    """How hard a picture is. Ranges are (low, high); colours in units of [0, 1], lengths in pixels.
+    """How hard an image is. Ranges are (low, high); colours in units of [0, 1], lengths in pixels.
 
     contrast: of the object against the background, mean over channels; occlusion: probability of an occluder;
     amplitude: of the texture within the object, in units of 1/255; outside: its share outside the object
@@ -34,7 +34,7 @@ class Look:
 
 
 def render(draws: Draws, labels: NDArray[np.int64], textures: NDArray[np.int64], look: Look) -> NDArray[np.uint8]:
-    """Pictures uint8 [n, 32, 32, 3] of the shapes `labels` [n] with the textures `textures` [n]."""
+    """Images uint8 [n, 32, 32, 3] of the shapes `labels` [n] with the textures `textures` [n]."""
     base = draws.uniform("background", 0.3, 0.7, 3)[:, None, None, :]
     behind = _background(draws, base)
     mask = _object(draws, labels, look)[..., None]
@@ -56,7 +56,7 @@ def _paint(draws: Draws, look: Look) -> Floats:
 
 
 def _light(draws: Draws) -> Floats:
-    """[n, 32, 32, 1], near 1: brightness and a shade that falls across the picture."""
+    """[n, 32, 32, 1], near 1: brightness and a shade that falls across the image."""
     level = draws.uniform("light", 0.88, 1.12)[:, None, None]
     slope = draws.normal("shade", 0.08, 2)[:, :, None, None]
     centred = np.float32(SIZE / 2)
@@ -103,7 +103,7 @@ def _object(draws: Draws, labels: NDArray[np.int64], look: Look) -> Floats:
 
 
 def _occlude(draws: Draws, picture: Floats, base: Floats, probability: float) -> Floats:
-    """The picture behind a bar of 3 to 8 pixels' width, with `probability`."""
+    """The image behind a bar of 3 to 8 pixels' width, with `probability`."""
     centre = draws.uniform("occluder centre", 8.0, 24.0, 2)[:, :, None, None]
     half_width = draws.uniform("occluder width", 1.5, 4.0)[:, None, None]
     half_length = draws.uniform("occluder length", 4.0, 11.0)[:, None, None]

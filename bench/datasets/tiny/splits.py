@@ -1,4 +1,4 @@
-"""The splits: which classes and textures the pictures of each have, and how hard they look."""
+"""The splits: which classes and textures the images of each have, and how hard they look."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -38,7 +38,7 @@ wrong."""
 
 
 def texture_labels(draws: Draws, labels: NDArray[np.int64], rule: TextureRule) -> NDArray[np.int64]:
-    """int64 [n], the texture of each picture of `labels` [n]."""
+    """int64 [n], the texture of each image of `labels` [n]."""
     count = len(CLASSES)
     if rule == "other":
         return (labels + 1 + draws.integer("other texture", count - 1)) % count

@@ -13,7 +13,7 @@ from bench.published.papers import SAT, find, sources
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SCALES = {"depth": "deeper", "width": "wider", "size": "larger pictures"}
+SCALES = {"depth": "deeper", "width": "wider", "size": "larger images"}
 """What grows while all else stays, and its name in the legend."""
 
 
@@ -67,5 +67,5 @@ def grown_ways(released: Sequence[Facts]) -> dict[str, list[str]]:
 
 
 def _size_of(f: Facts, way: str) -> str:
-    told = {"deeper": f"{f.traits.depth}", "wider": f"x{f.traits.width:g}", "larger pictures": f"{f.size} px"}
+    told = {"deeper": f"{f.traits.depth}", "wider": f"x{f.traits.width:g}", "larger images": f"{f.size} px"}
     return told.get(way, f"{f.traits.depth}, x{f.traits.width:g}, {f.size} px")
