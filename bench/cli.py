@@ -1,4 +1,4 @@
-"""`bench`: parse, call the library, print. Errors become one message and an exit code."""
+"""The command `bench`: parse, call the library, print. An error becomes one message and an exit code."""
 
 import argparse
 import contextlib
@@ -21,38 +21,38 @@ DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distributi
 EPILOG = "exit codes: 0 complete, 2 usage, 3 incomplete, 4 regression found, 5 data or weights missing or not verified"
 BEGINNING = f"""{DESCRIPTION}
 
-  bench demo                                            everything once, without a download
-  bench list models|suites|attacks|datasets             what there is; bench show MODEL: one model's card
+  bench demo                                            run everything once, without a download
+  bench list models|suites|attacks|datasets             list them; bench show MODEL prints one model's card
   bench run --model NAME --suite SUITE --data DIR       measure; the same command again continues
-  bench results DIR                                     the numbers; also bench leaderboard, bench report
-  bench compare MODEL_A MODEL_B DIR                     two models, image by image
+  bench results DIR                                     print the numbers; also bench leaderboard, bench report
+  bench compare MODEL_A MODEL_B DIR                     compare two models, image by image
 
 `bench --help` shows every command, `bench COMMAND --help` its options."""
 INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
-"""128 and the signal's number, as shells have it: Ctrl-C, what schedulers send before they kill, a lost terminal."""
+"""Exit codes 128 + signal, as in shells: Ctrl-C (SIGINT), SIGTERM, SIGHUP."""
 
 
 class Termination(KeyboardInterrupt):
-    """SIGTERM, to be met as Ctrl-C is."""
+    """SIGTERM, handled like Ctrl-C."""
 
 
 class HangUp(KeyboardInterrupt):
-    """SIGHUP: the terminal is gone, and with it whoever could be told."""
+    """SIGHUP: the terminal was closed."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Suggests the nearest option or command where one is unknown; options are never abbreviated."""
+    """Argument parser that suggests the nearest option or command for an unknown one; options cannot be abbreviated."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
         self._negative_number_matcher = re.compile(r"-[\d.]")  # `--eps -1/255` is a wrong budget, not a missing one
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, and exit as for any wrong usage."""
+        """Print `message` in one line and exit with code 2."""
         self.exit(2, f"{self.prog}: {message}\n")
 
     def unknown_option(self, words: Sequence[str]) -> NoReturn:
-        """Name the first of `words`, which are left over, with the nearest known option."""
+        """Report the first of the unknown `words`, with the nearest known option."""
         option = next((word for word in words if word.startswith("-")), words[-1])
         known = [o for action in self._actions for o in action.option_strings]
         self.error(f"unknown option {option}{suggestion(option, known)}; `{self.prog} --help` shows all")
@@ -67,12 +67,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def _called(action: argparse.Action) -> str:
-    """The name of an argument, as it is typed."""
+    """Return the name of an argument as it is typed."""
     return "/".join(action.option_strings) or str(action.metavar or action.dest)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; each file of `bench.commands` adds its own part."""
+    """Build the parser; each file of `bench.commands` adds its command."""
     parser = Parser(prog="bench", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="store_true", help="print the version")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as stop:
         with contextlib.suppress(OSError):  # the terminal may be gone
-            said = f"\nbench {options.command}: stopped; finished units are kept, the same command continues"
+            said = f"\nbench {options.command}: stopped; finished units are stored, the same command continues"
             print(said, file=sys.stderr)
         return HUNG_UP if isinstance(stop, HangUp) else TERMINATED if isinstance(stop, Termination) else INTERRUPTED
 

@@ -8,8 +8,8 @@ from model_zoo.registry import cards
 _HEAD = """# Models
 
 Generated from the cards (`python -m tools.catalogue > docs/models.md`). `bench show MODEL` prints a whole card, with
-the protocol and source of every number. `torchvision:NAME`, `timm:NAME`, `robustbench:NAME` and `file:PATH.py:FACTORY` name
-[other models](../model_zoo/standard/README.md). Notes by subpackage: {rooms}.
+the protocol and source of every number. `torchvision:NAME`, `timm:NAME`, `robustbench:NAME` and `file:PATH.py:FACTORY`
+name [other models](../model_zoo/standard/README.md). Notes by subpackage: {rooms}.
 
 Reported numbers were published by others, not measured by this software. They were measured under the protocols in
 brackets and are not comparable between rows; `bench run` measures comparable ones.

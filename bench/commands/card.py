@@ -1,4 +1,4 @@
-"""`bench card new CHECKPOINT`: write a card for a checkpoint of one's own, and check it."""
+"""`bench card new CHECKPOINT`: write and check a card for your own checkpoint."""
 
 import argparse
 import re
@@ -10,14 +10,19 @@ from bench.errors import UsageError
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench card`."""
-    parser = subparsers.add_parser("card", help="write a card for a checkpoint of your own")
+    parser = subparsers.add_parser("card", help="write a card for your own checkpoint")
     actions = parser.add_subparsers(dest="action", required=True, metavar="new")
-    text = "write a card: architecture by names and shapes, hash, input as its owner has it; then load and check it"
+    text = "write a card (architecture from names and shapes, hash, the library's input), then load and check it"
     new = actions.add_parser("new", help=text, description=text)
-    new.add_argument("checkpoint", metavar="CHECKPOINT", help="a file or folder as --weights takes it")
-    new.add_argument("--cards", metavar="DIR", default="cards", help="the folder of cards (default cards)")
-    new.add_argument("--name", metavar="NAME", help="what the model is to be called (default: the file's name)")
-    new.add_argument("--architecture", metavar="timm:NAME|torchvision:NAME", default="", help="instead of a guess")
+    new.add_argument("checkpoint", metavar="CHECKPOINT", help="a file or folder, as for --weights")
+    new.add_argument("--cards", metavar="DIR", default="cards", help="folder of cards (default cards)")
+    new.add_argument("--name", metavar="NAME", help="name of the model (default: the file's name)")
+    new.add_argument(
+        "--architecture",
+        metavar="timm:NAME|torchvision:NAME",
+        default="",
+        help="use this architecture instead of guessing it",
+    )
     new.set_defaults(func=_new)
 
 
@@ -33,7 +38,7 @@ def _new(arguments: argparse.Namespace) -> int:
     name = arguments.name or re.sub(r"[^\w.-]+", "-", file.name.partition(":")[0].partition(".")[0]).strip("-.")
     target = folder / f"{name}.toml"
     if target.exists() or name in cards():
-        raise UsageError(f"there is a model {name!r} already; choose another name: --name NAME")
+        raise UsageError(f"a model {name!r} already exists; choose another name: --name NAME")
     folder.mkdir(parents=True, exist_ok=True)
     text = new_card(file, name, folder, arguments.architecture)
     target.write_text(text, encoding="utf-8")
@@ -47,7 +52,7 @@ def _new(arguments: argparse.Namespace) -> int:
         target.unlink()
         raise
     print(f"{target}: {card.architecture}, {seen.classes} classes, input {card.input.geometry} {card.input.size}")
-    print(f"  checked: loads, and answers {seen.pictures} images each for itself; look at its [input]")
+    print(f"  checked: it loads, and outputs for {seen.pictures} images do not depend on the batch; review its [input]")
     print(
         f"  next: bench run --cards {folder} --model {name} --suite {'imagenet' if seen.classes == 1000 else 'folder'}"
     )

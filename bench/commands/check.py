@@ -15,10 +15,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench check`."""
     parser = subparsers.add_parser("check", help="compare models with accepted results; exit 4 on a regression")
     add = parser.add_argument
-    add("--model", metavar="NAME[,NAME]", help="default: every model that has accepted numbers")
+    add("--model", metavar="NAME[,NAME]", help="models to check (default: all with accepted numbers)")
     add("--baseline", metavar="DIR", help="accepted numbers (default: results/baseline of this package)")
-    add("--update", action="store_true", help="measure and accept: these numbers are the ones to hold to from now on")
-    add("--suite", metavar="SUITE[,SUITE]", help="with --update: what to hold the models to")
+    add("--update", action="store_true", help="measure, and accept the new numbers")
+    add("--suite", metavar="SUITE[,SUITE]", help="with --update: suites to accept")
     add("--no-hashes", action="store_true", help="skip weight and input hashes; judge predictions only")
     add("--junit", metavar="FILE", help="write the findings as JUnit XML")
     add("--out", dest="keep", metavar="DIR", help="keep the measured records in this results folder")
@@ -39,7 +39,7 @@ def _check(arguments: argparse.Namespace) -> int:
             print(f"accepted: {path}")
         return 0
     if arguments.suite or "limit" in options:
-        raise UsageError("--suite and --limit choose what to accept: they go with --update")
+        raise UsageError("--suite and --limit choose what to accept: use them with --update")
     return _tell(check(models, hashes=not arguments.no_hashes, **options), arguments.junit)
 
 
@@ -56,8 +56,8 @@ def _tell(report: "Report", junit: str | None) -> int:
         Path(junit).write_bytes(to_junit(report.findings))
     counts = ", ".join(f"{len(report.of(status))} {status}" for status in Status if report.of(status))
     if report.regressed:
-        raise RegressionError(f"{counts}; after looking into it: bench check --update accepts what is there now")
+        raise RegressionError(f"{counts}; if this is intended: bench check --update accepts the new numbers")
     if report.of(Status.UNCHECKED):
-        raise MissingError(f"{counts}: not everything could be checked")
+        raise MissingError(f"{counts}: some checks could not be made")
     print(counts)
     return 0

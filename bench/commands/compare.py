@@ -1,4 +1,4 @@
-"""`bench compare`: models in pairs, from per-image records."""
+"""`bench compare`: compare models in pairs, from per-image records."""
 
 import argparse
 import itertools
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 HOW = (
-    "A-B in points, 95 % intervals; exact McNemar, for mCE the paired t-test and bootstrap; p, as the ranks have it, "
-    "by Holm over all pairs of the folder's models measured alike (so many `pairs`), corruptions together"
+    "A-B in points, 95 % intervals; exact McNemar test (mCE: paired t-test and bootstrap); p is Holm-corrected, as for "
+    "ranks, over all pairs of comparable models in the folder (column `pairs`), with corruptions together"
 )
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench compare`."""
     parser = subparsers.add_parser("compare", help="compare models in pairs, image by image")
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="two models, or more: then every pair of them")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="two models, or more to compare every pair")
     parser.add_argument("dir", metavar="DIR", help="a results folder")
-    parser.add_argument("--all", action="store_true", help="every pair of all models of the folder")
+    parser.add_argument("--all", action="store_true", help="compare every pair of models in the folder")
     parser.add_argument("--csv", metavar="FILE", help="write the table here")
-    parser.add_argument("--images", metavar="FILE", help="write the images on which exactly one is right, as CSV")
+    parser.add_argument(
+        "--images", metavar="FILE", help="write the images that exactly one model classifies correctly, as CSV"
+    )
     add_table_arguments(parser)
     parser.set_defaults(func=_compare)
 
@@ -52,7 +54,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _show(found: "Pairs", how: "HowShown") -> None:
-    """Say in a sentence how each pair stands, then a row a condition, then what was refused."""
+    """Print one sentence per pair, then one row per condition, then the refused pairs."""
     from bench.layout import TextColumn
     from bench.terminal import rows, show, wrapped
 
@@ -78,7 +80,7 @@ def _show(found: "Pairs", how: "HowShown") -> None:
 
 
 def _place(condition: str) -> tuple[Any, ...]:
-    """Clean first, then attacks by budget, then corruptions by name and severity, then mCE."""
+    """Return the sort key: clean, attacks by budget, corruptions by name and severity, mCE."""
     from bench.condition import Condition
 
     if condition == "mCE":
@@ -96,7 +98,7 @@ def _place(condition: str) -> tuple[Any, ...]:
 
 
 def _summary(ordered: list[dict[str, Any]]) -> list[str]:
-    """A sentence a pair."""
+    """Return one sentence per pair."""
     lines = []
     for (a, b), rows in itertools.groupby(ordered, key=lambda row: (row["a"], row["b"])):
         verdicts = [_verdict(row) for row in rows]
@@ -108,7 +110,7 @@ def _summary(ordered: list[dict[str, Any]]) -> list[str]:
 
 
 def _verdict(row: dict[str, Any]) -> str:
-    """`A` or `B`, whichever is better; empty where the test does not tell them apart. mCE is better where lower."""
+    """Return `A` or `B`, the better model, or an empty text if not significant. Lower mCE is better."""
     if not row["p_holm"] < LEVEL:
         return ""
     return "A" if (row["difference"] > 0) != (row["condition"] == "mCE") else "B"

@@ -11,7 +11,7 @@ fish: write it as ~/.config/fish/completions/bench.fish"""
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench completion`."""
     parser = subparsers.add_parser(
-        "completion", help="print what makes a shell complete commands, options and names", epilog=SETUP
+        "completion", help="print a shell's completion script for commands, options and names", epilog=SETUP
     )
     parser.add_argument("shell", choices=SHELLS)
     parser.set_defaults(func=_completion)

@@ -8,15 +8,17 @@ from typing import Any
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the commands."""
-    parser = subparsers.add_parser("doctor", help="check a data folder before any compute")
+    parser = subparsers.add_parser("doctor", help="check a data folder before a run")
     parser.add_argument("dir", metavar="DATA_DIR", help="a data set's folder")
     parser.set_defaults(func=_doctor)
     parser = subparsers.add_parser("data", help="list data sets, and fetch those that may be downloaded")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|fetch")
-    listing = actions.add_parser("list", help="every set: images, licence, address, and how to place it")
-    listing.add_argument("--data", metavar="DIR", help="say instead which sets lie under DIR, where and how complete")
+    listing = actions.add_parser("list", help="list every set with its images, licence, address and expected layout")
+    listing.add_argument(
+        "--data", metavar="DIR", help="list instead the sets found under DIR, with place and completeness"
+    )
     listing.set_defaults(func=_list)
-    fetching = actions.add_parser("fetch", help="download a set, verify it, unpack it; the same command continues")
+    fetching = actions.add_parser("fetch", help="download, verify and unpack a set; the same command continues")
     fetching.add_argument("set", metavar="SET")
     fetching.add_argument("--data", metavar="DIR", help="data root; default BENCH_DATA")
     fetching.set_defaults(func=_fetch)
@@ -70,6 +72,6 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
     root = arguments.data or os.environ.get("BENCH_DATA")
     if not root:
-        raise UsageError("bench data fetch: where to? Add --data DIR, or set BENCH_DATA to your data root")
+        raise UsageError("bench data fetch: no data root: add --data DIR, or set BENCH_DATA")
     print(f"{fetch(arguments.set, Path(root))} is ready; `bench doctor` looks at it")
     return 0

@@ -14,8 +14,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         "diagnose", help="write one page on a model: batch norm, smoothness, margins; the same command again continues"
     )
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a model; all its normalisation branches unless one is named (NAME@BRANCH)")
-    add("--out", dest="page", required=True, metavar="DIR", help="the page's folder; measurements go to its results/")
+    add("model", metavar="MODEL", help="a model with all its normalisation branches, or one branch (NAME@BRANCH)")
+    add("--out", dest="page", required=True, metavar="DIR", help="folder of the page; measurements go to its results/")
     add_arguments(parser, _OPTIONS, limit="images of each set (default 256)")
     parser.set_defaults(func=_diagnose)
 

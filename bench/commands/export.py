@@ -15,10 +15,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         "--to",
         required=True,
         choices=("hf-model-card", "datasets"),
-        help="hf-model-card: a file a model with its model-index block; datasets: a Parquet folder for load_dataset",
+        help="hf-model-card: one file per model with a model-index block; datasets: a Parquet folder for load_dataset",
     )
-    add("--out", required=True, metavar="DIR", help="the folder that is written")
-    add("--models", metavar="A,B", help="these models only")
+    add("--out", required=True, metavar="DIR", help="folder to write")
+    add("--models", metavar="A,B", help="export only these models")
     parser.set_defaults(func=_export)
 
 

@@ -11,13 +11,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         "figures", help="draw the papers' figures from a results folder, as PNG, SVG and PDF"
     )
     parser.add_argument("dir", metavar="DIR", help="a results folder")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the figures' folder")
-    parser.add_argument("--only", metavar="NAME[,NAME]", help="draw these figures only; `bench list figures` shows all")
-    parser.add_argument("--models", metavar="A,B", help="draw these models only, of any zoo (as in `bench run`)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the figures")
+    parser.add_argument("--only", metavar="NAME[,NAME]", help="draw only these figures; `bench list figures` shows all")
+    parser.add_argument("--models", metavar="A,B", help="draw only these models, of any zoo (as in `bench run`)")
     parser.add_argument(
         "--traits",
         metavar="FILE",
-        help="a TOML file that says what models without a card are: a table a model, fields as in a card's [traits]",
+        help="a TOML file with traits of models without a card: one table per model, fields as in a card's [traits]",
     )
     parser.set_defaults(func=_figures)
 

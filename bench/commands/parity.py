@@ -1,4 +1,4 @@
-"""`bench parity ORACLE_DIR...`: is a network of the zoo the one that its authors trained?"""
+"""`bench parity ORACLE_DIR...`: compare networks of the zoo with the original code."""
 
 import argparse
 from pathlib import Path
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
+    """Describe `bench parity`."""
     parser = subparsers.add_parser(
         "parity",
-        help="compare a network's logits with those that the original code gave",
-        description="Build the network that each folder's meta.json describes, load the weights beside it through the "
-        "released formats' converter, and print the largest logit difference; a folder with preproc.npz has the "
-        "published preparations of images compared. Exit 0: all within 1e-4 of the largest |logit|; 4: a difference "
-        "is larger; 2 or 5: a folder is no oracle, or its weights do not load (the others are compared all the same); "
-        "3: a folder lacks weights or logits (its names and shapes are compared).",
+        help="compare a network's logits with those of the original code",
+        description="Build the network that each folder's meta.json describes, load the weights beside it with the "
+        "released format's converter, and print the largest logit difference. For a folder with preproc.npz, compare "
+        "the published preprocessing. Exit 0: all differences within 1e-4 of the largest |logit|; 4: a difference is "
+        "larger; 2 or 5: a folder is not an oracle, or its weights do not load (the others are still compared); 3: a "
+        "folder lacks weights or logits (its names and shapes are compared).",
     )
     parser.add_argument("oracles", nargs="+", type=Path, metavar="ORACLE_DIR")
     parser.set_defaults(func=_parity)
 
 
-_WORSE_AND_WORSE = (0, 3, 2, 5, 4)
+_FROM_BEST = (0, 3, 2, 5, 4)
 
 
 def _parity(args: argparse.Namespace) -> int:
-    return max((_check(path) for path in args.oracles), key=_WORSE_AND_WORSE.index)
+    return max((_check(path) for path in args.oracles), key=_FROM_BEST.index)
 
 
 def _check(path: Path) -> int:

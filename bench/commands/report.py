@@ -16,29 +16,39 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("report", help="write an HTML site that opens from disk")
     add = parser.add_argument
     add("dir", metavar="DIR", help="a results folder")
-    add("--out", default="reports", metavar="DIR", help="the site's folder (default reports)")
-    add("--title", default="Robust ImageNet leaderboard", metavar="TEXT", help="the leaderboard's title")
+    add("--out", default="reports", metavar="DIR", help="folder of the site (default reports)")
+    add("--title", default="Robust ImageNet leaderboard", metavar="TEXT", help="title of the leaderboard")
     add("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
-    add("--thumbnails", type=int, default=0, metavar="N", help="N of each model's worst images on its page (default 0)")
-    add("--data", metavar="DIR|NAME=DIR,...", help="where thumbnails are read from, as for `bench run`")
+    add(
+        "--thumbnails",
+        type=int,
+        default=0,
+        metavar="N",
+        help="show each model's N worst images on its page (default 0)",
+    )
+    add("--data", metavar="DIR|NAME=DIR,...", help="read thumbnails from here, as for `bench run`")
     add(
         "--adversarial",
         metavar="DIR",
-        help="attacked images to show, as `bench run --keep-adversarial` left them (default where the runs say)",
+        help="attacked images written by `bench run --keep-adversarial` (default: the folder that the runs used)",
     )
     add(
         "--figures",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="a page of the papers' figures, with their data (default; they take some seconds)",
+        help="add a page of the papers' figures with their data (default; takes some seconds)",
     )
-    add("--single-file", action="store_true", help="style and script in each page, to send one alone")
+    add(
+        "--single-file",
+        action="store_true",
+        help="put style and script into each page, so that a page can be sent alone",
+    )
     add(
         "--serve",
         nargs="?",
         const=USUAL,
         metavar="PORT",
-        help="show the site on this machine while runs go on, with their progress, until Ctrl-C; writes no --out",
+        help="serve the site on this machine during runs, with their progress, until Ctrl-C; does not write --out",
     )
     parser.set_defaults(func=_report)
 

@@ -11,17 +11,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("paper", metavar="PAPER", help="intriguing, sat, advprop or nofrost")
     parser.add_argument(
-        "--data", metavar="DIR", help="a root of ImageNet sets: the released networks; without it, the tiny zoo"
+        "--data", metavar="DIR", help="root of ImageNet sets, to use the released networks (default: the tiny models)"
     )
     parser.add_argument("--out", default="results/reproduce", metavar="DIR", help="runs, report and figures, by paper")
-    parser.add_argument("--models", metavar="A,B", help="these models in place of all that the paper released")
+    parser.add_argument("--models", metavar="A,B", help="use these models instead of all that the paper released")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N images of each set")
-    parser.add_argument(
-        "--random-weights", action="store_true", help="networks as built, without weights, to try the whole path"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="what is missing and what it would cost; measure nothing"
-    )
+    parser.add_argument("--random-weights", action="store_true", help="use initial weights, to try the pipeline")
+    parser.add_argument("--dry-run", action="store_true", help="print what is missing and its cost; measure nothing")
     parser.set_defaults(func=_reproduce)
 
 

@@ -27,14 +27,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("dir", metavar="DIR", help="a results folder")
     for kind in ("csv", "markdown", "latex"):
         parser.add_argument(
-            f"--{kind}", metavar="FILE", nargs="?", const="-", help=f"write it as {kind}, here if named"
+            f"--{kind}", metavar="FILE", nargs="?", const="-", help=f"write it as {kind}, to FILE if given"
         )
     add_table_arguments(parser)
     parser.add_argument("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
     parser.set_defaults(func=_leaderboard)
     parser = subparsers.add_parser("merge", help="join results folders, such as those of shards")
     parser.add_argument("dirs", nargs="+", metavar="DIR", help="results folders")
-    parser.add_argument("--out", required=True, metavar="DIR", help="the results folder that receives all")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the joined results folder")
     parser.set_defaults(func=_merge)
 
 

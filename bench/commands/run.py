@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe `bench run`."""
-    parser = subparsers.add_parser("run", help="measure models by suites; the same command again continues")
+    parser = subparsers.add_parser("run", help="measure models with suites; the same command again continues")
     add = parser.add_argument
     add("--model", metavar="NAME[,NAME]", help="models; several share each decoded image")
     add("--suite", metavar="SUITE[,SUITE]", help="suites (`bench list suites`)")
     add(
-        "--config", metavar="FILE", help="a TOML file of options, or the run.json of a run to repeat; typed options win"
+        "--config",
+        metavar="FILE",
+        help="a TOML file of options, or the run.json of a run to repeat; options on the command line override it",
     )
     add_arguments(parser)
-    add("--dry-run", action="store_true", help="print the plan with an estimate of time and disk, measure nothing")
+    add("--dry-run", action="store_true", help="print the plan with an estimate of time and disk; measure nothing")
     parser.set_defaults(func=_run)
 
 

@@ -10,12 +10,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser = subparsers.add_parser("train", help="train a model; the same command again continues")
     add = parser.add_argument
     add("recipe", metavar="RECIPE", help="such as at, mbn, sat_silu, advprop or nofrost; `list` shows all")
-    add("--data", type=Path, metavar="DIR", help="one folder of images a class; default the tiny images")
-    add("--size", type=int, default=32, metavar="PIXELS", help="side to which the images of --data are cut")
-    add("--out", type=Path, default=Path("results/zoo"), metavar="DIR", help="weights, log and checkpoint")
+    add("--data", type=Path, metavar="DIR", help="training images, one folder per class (default: the tiny images)")
+    add("--size", type=int, default=32, metavar="PIXELS", help="crop the images of --data to this side length")
+    add("--out", type=Path, default=Path("results/zoo"), metavar="DIR", help="folder of weights, log and checkpoint")
     add("--seed", type=int, default=0, metavar="S", help="seed of initial weights, order and noise")
     add("--device", metavar="cpu|cuda", help="default cuda where there is one")
-    add("--epochs", type=int, metavar="N", help="in place of the recipe's")
+    add("--epochs", type=int, metavar="N", help="epochs, instead of the recipe's number")
     parser.set_defaults(func=_train)
 
 
@@ -36,5 +36,5 @@ def _train(arguments: argparse.Namespace) -> int:
         size=arguments.size,
         device=arguments.device,
     )
-    print(f"{weights} is trained; its log lies beside it")
+    print(f"{weights} is trained; its log is beside it")
     return 0

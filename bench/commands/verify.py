@@ -26,6 +26,6 @@ def _verify(arguments: argparse.Namespace) -> int:
     whole = f"{recount.whole} of {counted(recount.planned, 'cell')} whole"
     said = f"{whole}, {counted(recount.records, 'record')}, each image once{spare}"
     if recount.problems:
-        raise IncompleteError(f"{said}; next: repeat the run's command, which does what is missing and nothing else")
+        raise IncompleteError(f"{said}; next: repeat the run's command; only missing units run")
     print(said)
     return 0

@@ -19,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         action = actions.add_parser(name, help=help_text, description=help_text)
         action.add_argument("models", nargs="+", metavar="MODEL")
         action.set_defaults(func=_each, each=function)
-    action.add_argument("--weights", type=Path, metavar="FILE", help="convert this file, not the cache's")
+    action.add_argument("--weights", type=Path, metavar="FILE", help="convert this file instead of the cached one")
     action.add_argument("--out", type=Path, metavar="FILE", help="write here (default: MODEL.safetensors)")
 
 
@@ -72,8 +72,11 @@ def _show_progress(done: int, total: int) -> None:
 
 
 _ACTIONS: dict[str, tuple[str, Callable[["ModelCard", argparse.Namespace], None]]] = {
-    "fetch": ("bring the released files into the cache, held against their published hashes and their network", _fetch),
-    "verify": ("hold the files in the cache against their SHA-256, or that of their first use", _verify),
-    "where": ("say where the files belong and where they come from", _where),
-    "convert": ("write the weights as safetensors under the network's own names", _convert),
+    "fetch": (
+        "download the released files into the cache, and check them against published hashes and the network",
+        _fetch,
+    ),
+    "verify": ("check the files in the cache against their SHA-256, or that of their first use", _verify),
+    "where": ("print where the files must be put and where they come from", _where),
+    "convert": ("write the weights as safetensors with the network's parameter names", _convert),
 }

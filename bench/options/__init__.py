@@ -1,4 +1,4 @@
-"""Options of a run: what each is called, accepts, means and defaults to, said once in `RunOptions`.
+"""Options of a run. `RunOptions` defines each option's name, values, meaning and default.
 
 The arguments of `bench run`, the keywords of `bench.run`, what `run.json` keeps, what the gate repeats and the command
 that a page prints come from it. Adding an option: one field in `bench/options/run.py`.

@@ -1,4 +1,4 @@
-"""Options on a command line."""
+"""Options of a run on a command line."""
 
 import argparse
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from bench.options.run import OPTIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser, names: Iterable[str] = OPTIONS, **helps: str) -> None:
-    """Describe options to `parser`, as text; what is not typed is not in the namespace. `helps` replace their own."""
+    """Add options to `parser`, read as text and absent from the namespace if not given. `helps` replace help texts."""
     groups: dict[str, Any] = {"": parser}
     for name in names:
         option = OPTIONS[name]
@@ -23,5 +23,5 @@ def add_arguments(parser: argparse.ArgumentParser, names: Iterable[str] = OPTION
 
 
 def typed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options that were typed."""
+    """Return the options given on the command line."""
     return {name: value for name, value in vars(arguments).items() if name in OPTIONS}

@@ -1,4 +1,4 @@
-"""`Option`: a field of `RunOptions` that knows its help, its check and how it is typed."""
+"""`Option`: a field of `RunOptions` with its help text, check and command-line form."""
 
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, get_args
@@ -6,8 +6,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 from bench.errors import UsageError
 
 OptionRole = Literal["number", "file", "work"]
-"""`number`: part of what is measured, so that a page's command, and the gate, repeat it. `file`: that too, but it names
-a file of this machine. `work`: where and how fast the work is done; it changes no number."""
+"""`number`: affects the measured numbers, so the gate and a page's command repeat it. `file`: the same, and the value
+names a file on this machine. `work`: affects where and how fast a run executes, but no number."""
 OPTION_ROLES: tuple[OptionRole, ...] = get_args(OptionRole)
 
 ATTACKS = "attacks"
@@ -18,10 +18,10 @@ Kept = TypeVar("Kept", covariant=True)
 
 
 class Option(Generic[Given, Kept]):
-    """A data descriptor: `Given` is what may be passed, `Kept` what is read back.
+    """A data descriptor that accepts values of type `Given` and stores the type `Kept`.
 
-    `None` always stands for the default. `group` is the heading in `bench run --help`. An option `by_suite` is used
-    by the suites that say so, and refused where none of those named does.
+    `None` always means the default. `group` is the heading in `bench run --help`. An option `by_suite` is refused if
+    none of the suites of the run declares it.
     """
 
     def __init__(
@@ -56,16 +56,16 @@ class Option(Generic[Given, Kept]):
 
     @property
     def flag(self) -> str:
-        """The option on a command line: `--step-size`."""
+        """The option's command-line form: `--step-size`."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
     def is_switch(self) -> bool:
-        """Whether it is on or off and takes no value."""
+        """Whether the option is a switch without a value."""
         return self.read.__name__ == "flag"
 
     @property
     def description(self) -> str:
-        """The help with the default, where there is one to tell."""
+        """The help text with the default, if there is one."""
         told = self.default in (None, ()) or self.default is False or "default" in self.help
         return self.help if told else f"{self.help} (default {self.default})"

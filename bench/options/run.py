@@ -22,18 +22,18 @@ Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 def _one_of(kind: Any) -> Any:
-    """The reader of a Literal's words."""
+    """Return a reader that accepts the values of a Literal."""
     return values.choice(*get_args(kind))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunOptions:
-    """What a run was asked for besides its models and suites. Raises `UsageError` for a value that cannot be meant."""
+    """Options of a run, besides its models and suites. Raises `UsageError` for an invalid value."""
 
     dataset: Option[str | None, str | None] = Option(
         None,
         values.text,
-        "data set of the suites that run on any; default the model's home set",
+        "data set for suites that run on any; default the model's home set",
         metavar="NAME",
         by_suite=True,
     )
@@ -55,13 +55,13 @@ class RunOptions:
     until: Option[Number | None, Fraction | None] = Option(
         None,
         values.above_zero,
-        "stop a condition when its accuracy on the whole set is known to POINTS percentage points",
+        "stop a condition when its accuracy on the whole set is known to within POINTS percentage points",
         metavar="POINTS",
     )
     until_told: Option[str | Sequence[str] | None, tuple[str, ...]] = Option(
         (),
         values.pair,
-        "stop a condition when the two models of the run are told apart, or differ by less than --gap",
+        "stop a condition when the two models of the run differ significantly, or by less than --gap",
         metavar="A,B",
     )
     gap: Option[Number, Fraction] = Option(
@@ -71,19 +71,19 @@ class RunOptions:
     weights: Option[str | Path | None, str | None] = Option(
         None,
         values.text,
-        "the model's weights, in place of its card's; KEY chooses among several sets",
+        "the model's weights, instead of its card's; KEY selects one of several sets",
         metavar="FILE[:KEY]",
         role="file",
     )
     random_weights: Option[bool, bool] = Option(
         False,
         values.flag,
-        "initial weights from a fixed seed, to try a pipeline; named random:MODEL everywhere, on no leaderboard",
+        "use initial weights from a fixed seed, to try a pipeline; named random:MODEL and left out of leaderboards",
     )
     cards: Option[str | Path | None, str | None] = Option(
         None,
         values.text,
-        "a folder of cards of your own (also BENCH_CARDS; `bench card new` writes them)",
+        "folder of your own cards (also BENCH_CARDS; `bench card new` writes them)",
         metavar="DIR",
         role="file",
     )
@@ -103,35 +103,35 @@ class RunOptions:
     keep_adversarial: Option[str | Path | None, str | None] = Option(
         None,
         values.text,
-        "write attacked images as PNG, of the first N images of each set or of all, judged again as they are stored",
+        "write attacked images as PNG, for the first N images of each set or for all, and classify the files again",
         metavar="DIR[:N]",
         role="work",
     )
     workers: Option[int | None, int | None] = Option(
         None,
         values.whole(1),
-        "do the work in N processes of a local Ray, one a GPU where there are",
+        "run in N processes of a local Ray, one per GPU if there are GPUs",
         metavar="N",
         role="work",
     )
     ray: Option[str | None, str | None] = Option(
         None,
         values.text,
-        "do the work on this Ray cluster, in a process a GPU (or CPU), at most N",
+        "run on this Ray cluster, in one process per GPU (or CPU), at most --workers N",
         metavar="ADDRESS",
         role="work",
     )
     shard: Option[str | Shard | None, Shard | None] = Option(
         None,
         values.shard,
-        "every n-th unit from the i-th; join the folders with `bench merge`",
+        "run every n-th unit from the i-th; join the folders with `bench merge`",
         metavar="i/n",
         role="work",
     )
     log: Option[TrackerName | None, TrackerName | None] = Option(
         None,
         _one_of(TrackerName),
-        "send progress, tables and figures to this experiment tracker too",
+        "also send progress, tables and figures to this experiment tracker",
         choices=get_args(TrackerName),
         role="work",
     )
@@ -152,21 +152,25 @@ class RunOptions:
     )
     restarts: Option[int, int] = Option(1, values.whole(1), "random restarts", metavar="R", group=ATTACKS)
     targeted: Option[bool | None, bool | None] = Option(
-        None, values.flag, "towards a random other class, as in Feature Denoising", group=ATTACKS
+        None, values.flag, "attack towards a random other class, as in Feature Denoising", group=ATTACKS
     )
     attack_engine: Option[AttackEngine, AttackEngine] = Option(
-        "native", _one_of(AttackEngine), "reference: pyautoattack itself", choices=get_args(AttackEngine), group=ATTACKS
+        "native",
+        _one_of(AttackEngine),
+        "native: this package's attacks; reference: pyautoattack",
+        choices=get_args(AttackEngine),
+        group=ATTACKS,
     )
     precision: Option[Precision, Precision] = Option(
         "fp32",
         _one_of(Precision),
-        "what attacks see the model in; the model itself confirms in float32",
+        "precision of the model during attacks; results are confirmed in float32",
         choices=get_args(Precision),
     )
     reliability: Option[int, int] = Option(
         32,
         values.whole(0),
-        "images used to judge whether a robust accuracy can be believed; 0 leaves the verdict out",
+        "images used to check the reliability of a robust accuracy; 0 skips the verdict",
         metavar="N",
         group=ATTACKS,
     )
@@ -176,7 +180,7 @@ class RunOptions:
             if large := [n for n in found if self.norm == "linf" and n is not None and n >= 1]:
                 shown = f"{float(large[0]):g}"
                 raise UsageError(
-                    f"{OPTIONS[option].flag}: {shown} is outside [0, 1): it is in units of [0,1]: write {shown}/255"
+                    f"{OPTIONS[option].flag}: {shown} is outside [0, 1); it is in units of [0, 1]: write {shown}/255"
                 )
 
     def __repr__(self) -> str:
@@ -184,9 +188,9 @@ class RunOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any], where: str = "") -> "RunOptions":
-        """Options by name, as Python, a file or a command line gives them; `where` begins the message of an error.
+        """Make options from a mapping of names to values; `where` is the prefix of error messages.
 
-        Raises `UnknownOptionError` for a name that is none, with the nearest ones.
+        Raises `UnknownOptionError` for an unknown name, and suggests the nearest ones.
         """
         for name in given:
             if name not in OPTIONS:
@@ -195,15 +199,15 @@ class RunOptions:
         return cls(**given)
 
     def to_json(self) -> dict[str, Scalar]:
-        """Every option, as `of` reads it back."""
+        """Return every option in the form that `of` reads."""
         return {name: values.write(getattr(self, name)) for name in OPTIONS}
 
     def changed(self) -> dict[str, Scalar]:
-        """The options that are not at their default, as `of` reads them back."""
+        """Return the options that differ from their default, in the form that `of` reads."""
         return {name: found for name, found in self.to_json().items() if getattr(self, name) != OPTIONS[name].default}
 
     def words(self, names: Iterable[str] | None = None) -> list[str]:
-        """The command line of the options (or those among `names`) that are not at their default."""
+        """Return the command line of the options (or those in `names`) that differ from their default."""
         wanted, found = set(OPTIONS if names is None else names), list[str]()
         for name, value in self.changed().items():
             if name in wanted:
@@ -231,7 +235,7 @@ R = TypeVar("R")
 def _keywords(
     _make: Callable[P, RunOptions],
 ) -> Callable[[Callable[[A, B, RunOptions], R]], Callable[Concatenate[A, B, P], R]]:
-    """The decorator `keywords`, typed by the fields of the class that it is given."""
+    """Make the decorator `keywords`, typed by the fields of `_make`."""
 
     def decorate(function: Callable[[A, B, RunOptions], R]) -> Callable[Concatenate[A, B, P], R]:
         *own, _ = inspect.signature(function, eval_str=True).parameters.values()
@@ -250,7 +254,7 @@ def _keywords(
 
 
 keywords = _keywords(RunOptions)
-"""Decorator of a function of two arguments and `options`, which then takes the fields of `RunOptions` as keywords."""
+"""Decorator for a function of two arguments and `options`: it then takes the fields of `RunOptions` as keywords."""
 
 
 def _parameters() -> list[inspect.Parameter]:
@@ -264,5 +268,5 @@ def _parameters() -> list[inspect.Parameter]:
 
 
 def _manual(names: Iterable[str]) -> str:
-    """The part of a docstring that tells the keywords."""
+    """Return the part of a docstring that lists the keywords."""
     return "\n".join(["Keywords:", *(f"    {name}: {OPTIONS[name].description}." for name in names)])

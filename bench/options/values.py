@@ -1,6 +1,6 @@
-"""Values of options: each reader takes what is typed, what a file holds or what Python gives.
+"""Readers of option values from a command line, a file or Python.
 
-A reader raises `ValueError` with what was expected and what was found; `Option` adds the option's name.
+A reader raises `ValueError` with the expected and the found value; `Option` adds the option's name.
 """
 
 import math
@@ -16,15 +16,15 @@ from typing import Any
 from model_zoo.errors import suggestion
 
 Scalar = str | int | bool | None
-"""What JSON, TOML and a command line can hold of any option."""
+"""Type of an option's value in JSON, TOML and on a command line."""
 
 Number = str | float | Fraction
-"""A number as people give it: `"4/255"`, `0.03`, `8 / 255`, `Fraction(4, 255)`."""
+"""A number as users give it: `"4/255"`, `0.03`, `8 / 255`, `Fraction(4, 255)`."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Every `count`-th unit, beginning with number `index` (1-based): for machines that share nothing."""
+    """Every `count`-th unit from unit `index` (1-based), for machines that share nothing."""
 
     index: int
     count: int
@@ -34,7 +34,7 @@ class Shard:
 
 
 def text(value: Any) -> str:
-    """A name, path or address; not empty."""
+    """Read a name, path or address; not empty."""
     if isinstance(value, str | os.PathLike):
         found = os.fspath(value)
         if isinstance(found, str) and found.strip():
@@ -43,7 +43,7 @@ def text(value: Any) -> str:
 
 
 def flag(value: Any) -> bool:
-    """A truth value, also as the text that older results folders hold."""
+    """Read a truth value, also as the text stored in older results folders."""
     if isinstance(value, bool):
         return value
     if value in ("True", "true", "False", "false"):
@@ -52,7 +52,7 @@ def flag(value: Any) -> bool:
 
 
 def whole(least: int) -> Callable[[Any], int]:
-    """A whole number of at least `least`."""
+    """Make a reader of whole numbers of at least `least`."""
 
     def read(value: Any) -> int:
         try:
@@ -67,7 +67,7 @@ def whole(least: int) -> Callable[[Any], int]:
 
 
 def choice(*known: str) -> Callable[[Any], str]:
-    """One of some words."""
+    """Make a reader of one of the words `known`."""
 
     def read(value: Any) -> str:
         if value not in known:
@@ -78,20 +78,20 @@ def choice(*known: str) -> Callable[[Any], str]:
 
 
 def shard(value: Any) -> Shard:
-    """`2/3`."""
+    """Read a shard such as `2/3`."""
     try:
         index, count = (int(part) for part in str(value).split("/"))
     except ValueError:
         raise ValueError(f"expected i/n such as 2/3, found {value!r}") from None
     if not 1 <= index <= count:
-        raise ValueError(f"i must lie in 1..n, found {value!r}")
+        raise ValueError(f"i must be in 1..n, found {value!r}")
     return Shard(index, count)
 
 
 def fraction(value: Any) -> Fraction:
-    """`"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction of at least 0.
+    """Read `"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction of at least 0.
 
-    A float becomes the nearest fraction of a small denominator (8 / 255 comes back as 8/255).
+    A float becomes the nearest fraction with a small denominator (8 / 255 becomes 8/255).
     """
     try:
         found = _fraction(value)
@@ -117,12 +117,12 @@ def _fraction(value: Any) -> Fraction:
 
 
 def model_names(value: str) -> list[str]:
-    """Names at commas; those within the options of a `file:` name (`?mean=0.5,0.5,0.5`) precede numbers."""
+    """Split names at commas; a comma before a number belongs to the options of a `file:` name (`?mean=0.5,0.5,0.5`)."""
     return [name.strip() for name in re.split(r",(?![-.\d])", value)]
 
 
 def pair(value: Any) -> tuple[str, ...]:
-    """Two names of models, at a comma or in a sequence."""
+    """Read two model names, separated by a comma or in a sequence."""
     found = model_names(value) if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
     if not found or found == [""]:
         return ()
@@ -132,7 +132,7 @@ def pair(value: Any) -> tuple[str, ...]:
 
 
 def above_zero(value: Any) -> Fraction:
-    """A fraction above 0."""
+    """Read a fraction above 0."""
     found = fraction(value)
     if not found:
         raise ValueError("expected a number above 0, found 0")
@@ -140,7 +140,7 @@ def above_zero(value: Any) -> Fraction:
 
 
 def fractions(value: Any) -> tuple[Fraction, ...]:
-    """Numbers, at commas or in a sequence, each once."""
+    """Read numbers, separated by commas or in a sequence, without duplicates."""
     if isinstance(value, str):
         items: Iterable[Any] = value.split(",") if value else ()
     elif isinstance(value, numbers.Number):
@@ -151,7 +151,7 @@ def fractions(value: Any) -> tuple[Fraction, ...]:
 
 
 def write(value: Any) -> Scalar:
-    """A value as a file or a command line holds it; every reader reads its own back."""
+    """Return a value in the form of a file or command line, which its reader reads back."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, tuple):
@@ -160,7 +160,7 @@ def write(value: Any) -> Scalar:
 
 
 def _spell(value: Fraction) -> str:
-    """`0.5`, `1.6/255` where that is exact, else `2/7`."""
+    """Return `0.5` or `1.6/255` if that is exact, else `2/7`."""
     for number, unit in ((value, ""), (value * 255, "/255")):
         if Fraction(f"{float(number):g}") == number:
             return f"{float(number):g}{unit}"

@@ -89,7 +89,7 @@ def test_a_file_system_without_locks_is_used_all_the_same(
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (KeyboardInterrupt(), 130, "stopped; finished units are kept, the same command continues"),
+        (KeyboardInterrupt(), 130, "stopped; finished units are stored, the same command continues"),
         (OSError(28, "No space left on device"), 5, "No space left on device; free space or choose another --out"),
         (OSError(30, "Read-only file system"), 5, "Read-only file system; free space or choose another --out"),
     ],
@@ -175,5 +175,5 @@ def test_what_a_scheduler_sends_stops_a_run_as_ctrl_c_does(tmp_path: Path) -> No
     run.terminate()
     _, said = run.communicate(timeout=60)
     assert run.returncode == 143
-    assert "finished units are kept, the same command continues" in said
+    assert "finished units are stored, the same command continues" in said
     assert "Traceback" not in said

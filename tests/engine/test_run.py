@@ -212,7 +212,7 @@ def test_live_corruptions_decode_each_picture_once(
     [
         ({"suites": "imagnet"}, UsageError, "unknown suite 'imagnet'.*did you mean imagenet"),
         ({"limit": 0}, UsageError, "--limit: expected a whole number of at least 1"),
-        ({"shard": "4/3"}, UsageError, "i must lie in 1..n"),
+        ({"shard": "4/3"}, UsageError, "i must be in 1..n"),
         ({"shard": "x"}, UsageError, "expected i/n"),
         ({"dataset": "imagenett", "suites": "clean"}, UsageError, "unknown dataset.*did you mean imagenet"),
         ({"suites": "imagenet-c"}, DataError, "imagenet-c-live"),

@@ -114,7 +114,7 @@ def test_an_architecture_that_is_named_must_fit(lab: Path, capsys: pytest.Captur
 
 def test_a_name_is_taken_once(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["card", "new", str(lab / "shuffle.pth"), "--cards", str(lab), "--name", "sat_resnet50"]) == 2
-    assert "there is a model 'sat_resnet50' already" in capsys.readouterr().err
+    assert "a model 'sat_resnet50' already exists" in capsys.readouterr().err
 
 
 def test_networks_that_compute_unlike_are_not_chosen_between(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
