@@ -1,4 +1,4 @@
-"""Attacks: what is searched, by which steps, within which budget; and one queue that runs them all."""
+"""Attacks: searches within a budget, and one queue that runs them all."""
 
 from bench.attacks.table import ATTACKS, list_attacks
 

@@ -39,8 +39,8 @@ class ApgdBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Apgd(Search[ApgdBatch]):
-    """`steps` steps with momentum from a random start; the step size, at first twice eps, is halved whenever a stretch
-    of steps raised the loss too seldom. Ends at the first misclassified iterate."""
+    """`steps` steps with momentum from a random start. The step size starts at twice eps and is halved when a
+    stretch of steps increased the loss too rarely. The search ends at the first misclassified iterate."""
 
     norm: Norm
     eps: float
@@ -75,7 +75,8 @@ class Apgd(Search[ApgdBatch]):
 
     @property
     def _first_window(self) -> int:
-        """Section 3.1: the first checkpoint is at 22% of the steps; stretches then shrink by 3%, to 6% at the least."""
+        """Return the checkpoints of section 3.1: the first at 22% of the steps; stretches then shrink by 3%, to at
+        least 6%."""
         return max(int(0.22 * self.steps), 1)
 
     def wants_gradient(self, batch: ApgdBatch) -> Tensor:
@@ -110,7 +111,7 @@ class Apgd(Search[ApgdBatch]):
         batch.best_before = torch.where(batch.step == 0, value, batch.best_before)
 
     def _ahead(self, batch: ApgdBatch, gradient: Tensor) -> Tensor:
-        """The next iterate: from the best one with half the step size where a checkpoint says so, else from x."""
+        """Return the next iterate: from the best one with half the step size if a checkpoint says so, else from x."""
         back = self._checkpoint(batch)
         if back.any():
             batch.x, gradient = batch.x.clone(), gradient.clone()
@@ -122,7 +123,7 @@ class Apgd(Search[ApgdBatch]):
         return batch.within(ahead, self.eps, self.norm)
 
     def _checkpoint(self, batch: ApgdBatch) -> Tensor:
-        """bool [b]: the step size was halved now, by either of the two conditions of section 3.2."""
+        """Return bool [b]: the step size was halved at this step, by either condition of section 3.2."""
         at = batch.since == batch.window
         seldom = batch.rises <= RHO * batch.window
         stuck = ~batch.halved & (batch.best_before >= batch.highest)

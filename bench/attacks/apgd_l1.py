@@ -13,16 +13,17 @@ from bench.attacks.randomness import normal
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 
 STAGES = ((3, 0.3), (2, 0.3), (1, 0.4))
-"""Radius, in eps, and share of the steps of each stage (section 4.3): what one ends with is where the next begins."""
+"""Radius in eps, and share of the steps, of each stage (section 4.3); each stage starts from the end of the previous
+one."""
 
 PERIOD = 0.04
 """Share of a stage's steps between two checkpoints."""
 
 SPARSER = 1.5
-"""How many times fewer values a step moves than the best iterate has moved, and what a step size is divided by."""
+"""The factor by which a step moves fewer values than the best iterate, and the divisor of a step size."""
 
 LEAST = 10.0
-"""A step size is never less than the radius over this."""
+"""The minimum step size is the radius divided by this."""
 
 
 @dataclass
@@ -47,8 +48,8 @@ class ApgdL1Batch(ActiveBatch):
 class ApgdL1(Search[ApgdL1Batch]):
     """`steps` steps in three stages from a random start; ends at the first misclassified iterate of the last stage.
 
-    The authors' code projects with a rounding error that leaves values moved by 1e-8; here they are back exactly, so
-    that the count of moved values, which sets the sparsity of the next steps, is the paper's.
+    The authors' code projects with a rounding error that leaves values moved by 1e-8. Here they return exactly, so that
+    the count of moved values, which sets the sparsity of the next steps, is the paper's.
     """
 
     eps: float
@@ -62,7 +63,7 @@ class ApgdL1(Search[ApgdL1Batch]):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Steps of each stage."""
+        """Return the steps of each stage."""
         early = [math.ceil(share * self.steps) for _, share in STAGES[:-1]]
         return (*early, self.steps - sum(early))
 
@@ -114,7 +115,7 @@ class ApgdL1(Search[ApgdL1Batch]):
         batch.best[rows], batch.best_gradient[rows] = batch.x[rows], gradient[rows]
 
     def _step(self, batch: ApgdL1Batch, gradient: Tensor, moving: Tensor) -> None:
-        """Move the rows of `moving` on, from the best iterate where a checkpoint finds that it has become sparser."""
+        """Advance the rows of `moving`, from the best iterate if a checkpoint finds that it has become sparser."""
         back = self._checkpoint(batch, moving)
         x = torch.where(per_image(back), batch.best, batch.x)
         gradient = torch.where(per_image(back), batch.best_gradient, gradient)
@@ -123,7 +124,8 @@ class ApgdL1(Search[ApgdL1Batch]):
         batch.made, batch.step = batch.made + moving, batch.step + moving
 
     def _checkpoint(self, batch: ApgdL1Batch, moving: Tensor) -> Tensor:
-        """bool [b]: the rows whose best iterate moves fewer values than at the last checkpoint, by 5 % or more."""
+        """Return bool [b]: the rows with a best iterate that moves at least 5 % fewer values than at the last
+        checkpoint."""
         batch.since = batch.since + (moving & (batch.made > 0))
         period = torch.tensor([max(int(PERIOD * length), 1) for length in self.lengths], device=batch.since.device)
         at = moving & (batch.since == period[batch.stage])
@@ -139,7 +141,7 @@ class ApgdL1(Search[ApgdL1Batch]):
         return sparser
 
     def _sparse(self, batch: ApgdL1Batch, gradient: Tensor) -> Tensor:
-        """Sign of the gradient where it is largest, as many values as `batch.share` says; elsewhere zero."""
+        """Return the sign of the gradient at its largest values (`batch.share` of them), and zero elsewhere."""
         size = norms.flat(gradient).abs()
         values = size.shape[1]
         chosen = values - ((1 - batch.share) * values).clamp(0, values - 1).long()
@@ -154,14 +156,14 @@ class ApgdL1(Search[ApgdL1Batch]):
         self._enter(batch, over)
 
     def _enter(self, batch: ApgdL1Batch, rows: Tensor) -> None:
-        """Set the sparsity and the step size of `rows` by where their stage begins."""
+        """Set the sparsity and the step size of `rows` from the start of their stage."""
         now = moved(batch.x, batch.image)
         batch.moved = torch.where(rows, now, batch.moved)
         batch.share = torch.where(rows, now / batch.image[0].numel() / SPARSER, batch.share)
         batch.stride = torch.where(rows, self._radius(batch), batch.stride)
 
     def _project(self, batch: ApgdL1Batch, x: Tensor) -> Tensor:
-        """`x` within each row's radius, one stage after the other."""
+        """Project `x` into each row's radius, one stage after the other."""
         out = x
         for stage, (radius, _) in enumerate(STAGES):
             rows = (batch.stage == stage).nonzero().squeeze(1)
@@ -179,7 +181,7 @@ class ApgdL1(Search[ApgdL1Batch]):
         return torch.tensor(values, device=batch.stage.device)[batch.stage]
 
     def _last(self, batch: ApgdL1Batch) -> Tensor:
-        """bool [b]: x is the last iterate."""
+        """Return bool [b]: x is the last iterate."""
         return (batch.stage == len(STAGES) - 1) & (batch.made >= self.lengths[-1])
 
     def result(self, batch: ApgdL1Batch) -> Tensor:
@@ -187,5 +189,5 @@ class ApgdL1(Search[ApgdL1Batch]):
 
 
 def moved(x: Tensor, image: Tensor) -> Tensor:
-    """int64 [b], how many values of each image differ from the clean one's."""
+    """Return int64 [b]: how many values of each image differ from the clean image."""
     return (norms.flat(x) != norms.flat(image)).sum(1)

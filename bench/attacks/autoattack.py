@@ -1,4 +1,4 @@
-"""AutoAttack's parts and the ensembles made of them (Croce and Hein, arXiv 2003.01690)."""
+"""AutoAttack's parts and the ensembles of them (Croce and Hein, arXiv 2003.01690)."""
 
 from fractions import Fraction
 
@@ -17,8 +17,8 @@ QUERIES = 5000
 
 L1_TARGETS = 5
 L1_RESTARTS = 5
-"""For L1 (arXiv 2103.01208, section 5.2): five starts of Auto-PGD on cross-entropy, and five targets of its targeted
-form; FAB and Square as for the other norms."""
+"""The L1 ensemble (arXiv 2103.01208, section 5.2): five starts of Auto-PGD on cross-entropy, and five targets of its
+targeted form; FAB and Square as for the other norms."""
 
 
 def _auto_pgd(norm: Norm, eps: Fraction, loss: str, steps: int, name: str) -> Apgd | ApgdL1:
@@ -29,14 +29,14 @@ def _auto_pgd(norm: Norm, eps: Fraction, loss: str, steps: int, name: str) -> Ap
 
 
 def apgd(norm: Norm, eps: Fraction, loss: str = "ce", steps: int = STEPS, restarts: int = 1) -> Attack:
-    """Untargeted Auto-PGD on "ce", "dlr" or "pm" (arXiv 2411.15210)."""
+    """Make untargeted Auto-PGD on "ce", "dlr" or "pm" (arXiv 2411.15210)."""
     search = _auto_pgd(norm, eps, loss, steps, f"apgd-{loss}")
     trials = tuple(Trial(search, restart) for restart in range(restarts))
     return Attack(search.name, norm, eps, trials, f"k{steps}-r{restarts}")
 
 
 def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS, loss: str = "dlr-targeted") -> Attack:
-    """Auto-PGD on the targeted DLR loss, towards each of the `targets` most likely wrong classes."""
+    """Make Auto-PGD on the targeted DLR loss, towards each of the `targets` most likely wrong classes."""
     search = _auto_pgd(norm, eps, loss, steps, "apgd-t")
     return Attack(
         search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
@@ -44,7 +44,7 @@ def apgd_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS
 
 
 def fab_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS) -> Attack:
-    """Targeted FAB, towards each of the `targets` most likely wrong classes."""
+    """Make targeted FAB, towards each of the `targets` most likely wrong classes."""
     search = Fab(check_budget(norm, eps), float(eps), steps)
     return Attack(
         search.name, norm, eps, tuple(Trial(search, rank=rank + 1) for rank in range(targets)), f"k{steps}-t{targets}"
@@ -52,16 +52,14 @@ def fab_t(norm: Norm, eps: Fraction, targets: int = TARGETS, steps: int = STEPS)
 
 
 def square(norm: Norm, eps: Fraction, queries: int = QUERIES, rescale: bool = False) -> Attack:
-    """Square Attack of `queries` queries."""
+    """Make Square Attack with `queries` queries."""
     search = Square(check_budget(norm, eps), float(eps), queries, rescale)
     return Attack(search.name, norm, eps, (Trial(search),), f"q{queries}{'-rescaled' if rescale else ''}")
 
 
 def autoattack(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
-    """The standard ensemble, with its own numbers of steps, targets and queries.
-
-    Where there are fewer than ten classes all wrong ones are targets, and the name says how many (`t2-standard`).
-    """
+    """Make the standard ensemble, with its own numbers of steps, targets and queries. With fewer than ten classes
+    all wrong ones are targets, and the name gives their number (`t2-standard`)."""
     restarts, most = (L1_RESTARTS, L1_TARGETS) if norm == "l1" else (1, TARGETS)
     first, second = apgd(norm, eps, restarts=restarts), apgd_t(norm, eps, *_aims(most, classes))
     third = fab_t(norm, eps, _aims(TARGETS, classes)[0])
@@ -70,18 +68,18 @@ def autoattack(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
 
 
 def standard(classes: int) -> str:
-    """The choices that the standard ensemble's name says."""
+    """Return the settings in the standard ensemble's name."""
     return "standard" if classes > TARGETS else f"t{classes - 1}-standard"
 
 
 def _aims(most: int, classes: int, steps: int = STEPS) -> tuple[int, int, str]:
-    """How many targets, how many steps, and the targeted loss, of a model of `classes` classes."""
+    """Return the numbers of targets and steps, and the targeted loss, for a model of `classes` classes."""
     enough = classes >= CLASSES_NEEDED["dlr-targeted"]
     return min(most, classes - 1), steps, "dlr-targeted" if enough else "margin-targeted"
 
 
 def ensemble(family: str, *parts: Attack, choices: str) -> Attack:
-    """One attack of the trials of `parts`, in order, within their common budget."""
+    """Make one attack of the trials of `parts`, in order, within their common budget."""
     trials = tuple(trial for part in parts for trial in part.trials)
     return Attack(family, parts[0].norm, parts[0].eps, trials, choices)
 
@@ -89,14 +87,14 @@ def ensemble(family: str, *parts: Attack, choices: str) -> Attack:
 FAST_TARGETS = 6
 FAST_STEPS = 50
 FAST_QUERIES = 1000
-"""Settings of `aa_fast`: an image that stands takes 101 + 6 x 101 + 1,001 passes, under a fifth of the standard
-ensemble's 8,800 and more."""
+"""Settings of `aa_fast`: a surviving image takes 101 + 6 x 101 + 1,001 passes, less than a fifth of the standard
+ensemble's 8,800 or more."""
 
 
 def aa_fast(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
-    """A cheaper ensemble, comparable with itself alone: half the steps, the six likeliest targets, no FAB, and
-    Square with a fifth of the queries and its schedule of sizes rescaled to them. Square stays because it is what
-    finds models whose gradients mislead the other two."""
+    """Make a cheaper ensemble, comparable only with itself: half the steps, the six likeliest targets, no FAB, and
+    Square with a fifth of the queries and a rescaled schedule of sizes. Square stays because it breaks models with
+    gradients that mislead the other two."""
     parts = (
         apgd(norm, eps, steps=FAST_STEPS),
         apgd_t(norm, eps, *_aims(FAST_TARGETS, classes, FAST_STEPS)),

@@ -1,4 +1,4 @@
-"""What an attack is: a frozen value that says every choice, and runs on a model."""
+"""`Attack`: a frozen value with every setting of an attack, which runs on a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +17,19 @@ from bench.condition import AttackFields, spell
 __all__ = ["Attack", "AttackResult", "Cost", "Norm", "Progress", "Trial", "parse_eps"]
 
 VERSION = "4"
-"""Raised whenever a verdict of the native engine may move: it is part of a number's protocol. 3: a fast copy must have
-the model's gradients, the model as it came judges, and an image without an answer is broken. 4: so is a tie."""
+"""Version of the native engine, part of a number's protocol; raised whenever a verdict may change. 3: a fast copy
+must have the model's gradients, the original model judges, and an image with NaN or infinite logits is broken. 4: so
+is a tie."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """Trials within one budget. An image is broken when any of them breaks it, and leaves at once.
+    """Trials within one budget. An image is broken as soon as one of them breaks it.
 
-    family and choices make the name; `through` is the batch-norm branch that the attack is made through, where that
-    is not the branch that predicts. Under a `precision` below fp32 searches see the model in it: what they break must
-    be confirmed by the model in float32, and what stands is attacked once more in float32: by the last trial, or by all
-    from the first on that broke it in the lower precision alone.
+    `family` and `choices` make the name. `through` is the batch-norm branch that is attacked, if it is not the one that
+    predicts. With a `precision` below fp32 searches run the model in it: an adversarial image must be confirmed by the
+    model in float32, and surviving images are attacked again in float32, with the last trial, or with all trials from
+    the first one that broke the image only in the lower precision.
     """
 
     family: str
@@ -45,7 +46,7 @@ class Attack:
 
     @property
     def name(self) -> str:
-        """Canonical, as in conditions: `pgd-linf-eps4_255-k50-a1_255-r1-untargeted`."""
+        """Canonical name, as in conditions: `pgd-linf-eps4_255-k50-a1_255-r1-untargeted`."""
         through = f"through-{self.through}" if self.through else ""
         return "-".join(
             filter(None, [self.family, self.norm, f"eps{spell(self.eps, self.norm)}", self.choices, through])
@@ -53,26 +54,26 @@ class Attack:
 
     @property
     def fields(self) -> AttackFields:
-        """The choices that the name says, one by one."""
+        """The settings in the name, as a list."""
         return AttackFields.parse(self.name)
 
     @property
     def implementation(self) -> str:
-        """The code behind the number."""
+        """The code behind the number, with its version."""
         searched = f", searched in {self.precision}, then fp32" if self.precision != "fp32" else ""
         return f"bench.attacks {VERSION}{searched}"
 
     @property
     def randomised(self) -> bool:
-        """Whether it is for models that draw random numbers."""
+        """Whether the attack is for randomised models."""
         return False
 
     def made_through(self, branch: str) -> "Attack":
-        """The same attack made through batch-norm branch `branch`; the prediction stays with the model's own."""
+        """Return the same attack made through batch-norm branch `branch`; the model's own branch still predicts."""
         return replace(self, through=branch)
 
     def searched_in(self, precision: Precision) -> "Attack":
-        """The same attack whose searches see the model in `precision`."""
+        """Return the same attack with searches in `precision`."""
         return replace(self, precision=precision)
 
     def run(
@@ -87,17 +88,17 @@ class Attack:
         progress: Progress | None = None,
         keep_adversarial: bool = False,
     ) -> AttackResult:
-        """Attack `images` float32 [n, 3, h, w] in [0, 1], of `labels` int64 [n] and unique `ids`; `model` is in eval
+        """Attack `images` float32 [n, 3, h, w] in [0, 1], with `labels` int64 [n] and unique `ids`; `model` is in eval
         mode.
 
-        The images stay in host memory; up to `batch_size` at a time are in a pass on the model's device, and fewer
-        where its memory does not suffice. Raises `UsageError` for a model or an input whose verdict would mean
-        nothing.
+        The images stay in host memory; up to `batch_size` at a time are in a pass on the model's device, or fewer if
+        its memory does not suffice. Raises `UsageError` for a model or an input that would make the verdict
+        meaningless.
         """
         request = Request(model, images, labels, ids, seed, batch_size, progress or silent)
         found = self.carry_out(request)
         return found if keep_adversarial else replace(found, adversarial=None)
 
     def carry_out(self, request: Request) -> AttackResult:
-        """Make and judge the adversarial images, and hand them back with the verdicts."""
+        """Make and judge the adversarial images, and return them with the verdicts."""
         return Evaluation(self, request).run()

@@ -1,4 +1,4 @@
-"""Budgets: the norm of a perturbation and its size, kept as the exact fraction that was typed."""
+"""Budgets: the norm of a perturbation and its size, as the exact fraction that was given."""
 
 from fractions import Fraction
 from typing import Literal
@@ -11,10 +11,10 @@ NORMS: tuple[Norm, ...] = ("linf", "l2", "l1")
 
 
 def parse_eps(text: str | float | Fraction) -> Fraction:
-    """`"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction, in units of images in [0, 1].
+    """Read `"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction, in units of images in [0, 1].
 
-    A float becomes the nearest fraction of denominator 100,000 at most (4 / 255 comes back as 4/255).
-    Raises `UsageError` for text that is no number, and for a negative one.
+    A float becomes the nearest fraction with a denominator of at most 100,000 (4 / 255 becomes 4/255). Raises
+    `UsageError` for text that is not a number, and for a negative number.
     """
     try:
         return fraction(text)
@@ -23,7 +23,7 @@ def parse_eps(text: str | float | Fraction) -> Fraction:
 
 
 def check_budget(norm: str, eps: Fraction) -> Norm:
-    """`norm`, if it is known and `eps` can be meant in it; else `UsageError` with the cure."""
+    """Return `norm` if it is known and `eps` is valid for it; else raise `UsageError`."""
     if norm not in NORMS:
         raise UsageError.unknown("norm", norm, NORMS)
     if norm == "linf" and eps >= 1:

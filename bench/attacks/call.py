@@ -1,4 +1,4 @@
-"""`bench.attack`: an attack by name on somebody's own tensors."""
+"""`bench.attack`: run an attack by name on your own tensors."""
 
 import hashlib
 from collections import Counter
@@ -25,7 +25,7 @@ BATCH = 64
 
 
 class AttackChoices(TypedDict, total=False):
-    """Choices of the attacks' makers, each of those that have it: `targets`, `queries` of parts of AutoAttack."""
+    """Settings that only some attacks have: `targets`, `queries` of parts of AutoAttack."""
 
     steps: int
     step_size: str | float | Fraction | None
@@ -52,16 +52,16 @@ def attack(
     batch_size: int = BATCH,
     **choices: Unpack[AttackChoices],
 ) -> AttackResult:
-    """Attack `images` float [n, 3, h, w] in [0, 1], of `labels` [n], within `eps` of them in `norm`.
+    """Attack `images` float [n, 3, h, w] in [0, 1], with `labels` [n], within `eps` in `norm`.
 
-    `model` takes such images to logits, is in eval mode, and has its normalisation inside. `name` is one of
-    `bench.attacks.ATTACKS`; `choices` are those of its maker (PGD's steps, step_size, restarts and targeted; Auto-PGD's
-    and FAB's steps and targets). Randomness belongs to `ids`, which are the images' hashes where none are given, so
-    that neither order nor batch size changes what is found.
+    `model` maps such images to logits, is in eval mode, and includes its normalisation. `name` is one of
+    `bench.attacks.ATTACKS`; `choices` are its settings (PGD: steps, step_size, restarts and targeted; Auto-PGD and FAB:
+    steps and targets). Random draws are keyed by `ids`, or by the images' hashes if none are given, so that neither
+    order nor batch size changes the result.
 
-    The result has, for each image, the adversarial image (`adversarial`), whether the image stands (`robust`), which
-    attack broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin of the image; all
-    judged by the model itself in float32. Raises `UsageError` for what could only give a number without a meaning.
+    The result has for each image the adversarial image (`adversarial`), whether the image survives (`robust`), the
+    attack that broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin, all computed
+    by the model itself in float32. Raises `UsageError` for input that would give a meaningless number.
     """
     pictures = torch.as_tensor(images).detach().cpu().clone()  # a tensor of inference mode knows no gradients
     pictures = pictures.float() if pictures.is_floating_point() else pictures
@@ -76,7 +76,8 @@ def attack(
 
 
 def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:
-    """The attack called `name` on a model of `classes` classes. Raises `UsageError` for a name or choice unknown."""
+    """Return the attack called `name` for a model of `classes` classes. Raises `UsageError` for an unknown name or
+    setting."""
     listed = ATTACKS.get(name)
     if listed is None or not listed.maker:
         raise UsageError.unknown("attack", name, [other for other, row in ATTACKS.items() if row.maker])
@@ -85,11 +86,11 @@ def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unp
     try:
         return listed.make()(norm, eps, **(usual | _choices(name, asked)))
     except TypeError as error:
-        raise UsageError(f"{name} has no such choice: {error}") from None
+        raise UsageError(f"{name} has no such setting: {error}") from None
 
 
 def _choices(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for, read. Raises `UsageError` for a count that is none."""
+    """Read the given settings. Raises `UsageError` for an invalid count."""
     choices = {**asked}
     if choices.get("step_size") is not None:
         choices["step_size"] = parse_eps(choices["step_size"])
@@ -100,7 +101,7 @@ def _choices(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whole(labels: Tensor) -> Tensor:
-    """Labels as int64. Raises `UsageError` where a number is not whole, which would be cut to one that is."""
+    """Return labels as int64. Raises `UsageError` for a number that is not whole."""
     fractions = labels.is_floating_point() and not torch.equal(labels, labels.round())
     if fractions or labels.is_complex() or labels.dtype == torch.bool:
         raise UsageError(f"labels must be class indices, found {labels.dtype} with values that are not whole numbers")
@@ -116,7 +117,7 @@ def _classes(model: nn.Module, pictures: Tensor) -> int:
 
 
 def picture_ids(pictures: Tensor) -> list[str]:
-    """A name for each image [n, 3, h, w]: the hash of its values, and which of several equal ones it is."""
+    """Return a name for each image [n, 3, h, w]: the hash of its values, and its number among equal images."""
     seen = Counter[str]()
     names = []
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""What makes a verdict meaningless, refused before it costs anything; every message ends in the cure."""
+"""Checks that refuse meaningless verdicts before they cost anything; every message says what to change."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,22 @@ from bench.errors import UsageError
 from bench.text import counted
 
 GRADIENT_RTOL = 3e-2
-"""Largest change of a logit where gradients are asked for: other kernels may answer then, in half precision too."""
+"""Largest change of a logit when gradients are computed, since other kernels may then be used, also in half
+precision."""
 
 REPEATABLE_RTOL = 1e-4
 """Largest change of a logit between two passes over the same images, relative to the largest logit."""
 
 BUDGET_RTOL, BUDGET_ATOL = 1e-5, 1e-6
-"""What rounding may add to a distance in float32: image + perturbation - image loses the last bits."""
+"""Rounding error of a distance in float32: image + perturbation - image loses the last bits."""
 
 WRITES = (
-    "the model writes into its input, so that images would leave their budget: let its forward pass begin with a "
-    "copy (x = x.clone()), or not work in place"
+    "the model writes into its input, which could move images out of their budget: begin its forward pass with a "
+    "copy (x = x.clone()), or avoid in-place operations"
 )
 
 PROBABILITY_ATOL = 1e-5
-"""How near to 1 the logits of every image must sum, within [0, 1], to be taken for probabilities."""
+"""Tolerance for the sum of an image's logits in [0, 1] to be 1, so that they are taken for probabilities."""
 
 
 def check_call(model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[str]) -> None:
@@ -31,21 +32,23 @@ def check_call(model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[s
     check_eval(model)
     check_images(images)
     if labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise UsageError(f"labels must be int64 [{len(images)}], found {_spell(labels)}: pass one class index an image")
+        raise UsageError(
+            f"labels must be int64 [{len(images)}], found {_spell(labels)}: pass one class index per image"
+        )
     if len(ids) != len(images) or len(set(ids)) != len(ids):
         raise UsageError(
             f"ids must be {len(images)} different names, found {len(ids)} with {len(set(ids))} different ones: "
-            "randomness belongs to the id, so equal ids would share it"
+            "random draws are keyed by id, so ids must be unique"
         )
 
 
 def in_training(model: nn.Module) -> list[str]:
-    """Names of the modules in training mode; a frozen graph has no mode."""
+    """Return the names of the modules in training mode; a frozen graph has no mode."""
     return [name or "the model itself" for name, m in model.named_modules() if getattr(m, "training", False)]
 
 
 def check_eval(model: nn.Module) -> None:
-    """Refuse a model with any module in training mode: batch statistics or dropout would answer for the batch."""
+    """Refuse a model with any module in training mode: batch statistics or dropout would affect its output."""
     training = in_training(model)
     if training:
         raise UsageError(
@@ -55,7 +58,7 @@ def check_eval(model: nn.Module) -> None:
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse images that are not float32 [n, 3, h, w] in [0, 1]: budgets have no meaning elsewhere."""
+    """Refuse images that are not float32 [n, 3, h, w] in [0, 1]: budgets have no meaning for others."""
     if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
         raise UsageError(f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 images by 255")
     if not len(images):
@@ -69,14 +72,15 @@ def check_images(images: Tensor) -> None:
 
 
 def check_logits(logits: Tensor, labels: Tensor) -> None:
-    """Refuse what `model(images)` must not be: `logits` of the clean images, with their `labels` int64 [n]."""
+    """Refuse a model by its `logits` on clean images with `labels` int64 [n]: wrong shape, NaN or infinity,
+    probabilities."""
     if logits.ndim != 2 or len(logits) != len(labels):
         raise UsageError(f"the model must return logits [{len(labels)}, classes], found {_spell(logits)}")
     strange = int((~logits.isfinite().all(1)).sum())
     if strange:
         raise UsageError(
             f"the model's logits are NaN or infinite on {strange} of {len(logits)} clean images: "
-            "an argmax of them means nothing; repair the model or its weights"
+            "their argmax is meaningless; repair the model or its weights"
         )
     check_labels(labels, logits.shape[1])
     if looks_like_probabilities(logits):
@@ -96,13 +100,13 @@ def check_labels(labels: Tensor, classes: int) -> None:
 
 
 def looks_like_probabilities(logits: Tensor) -> bool:
-    """Whether every row of [n, k] lies in [0, 1] and sums to 1."""
+    """Return whether every row of [n, k] is in [0, 1] and sums to 1."""
     inside = (logits >= -PROBABILITY_ATOL) & (logits <= 1 + PROBABILITY_ATOL)
     return bool(inside.all() and ((logits.sum(1) - 1).abs() <= PROBABILITY_ATOL * logits.shape[1]).all())
 
 
 def check_classes(attack: str, needed: int, classes: int) -> None:
-    """Refuse an attack that aims at more classes than the model has."""
+    """Refuse an attack with more targets than the model has classes."""
     if classes < needed:
         raise UsageError(
             f"{attack} needs a model with at least {needed} classes, found {classes}: "
@@ -116,45 +120,45 @@ def check_repeatable(first: Tensor, second: Tensor) -> None:
     if change > REPEATABLE_RTOL:
         raise UsageError(
             f"the forward pass is random: the same images changed a logit by {change:.2g} of the largest; "
-            "one random draw must not decide a verdict: fix the model's randomness, or average it inside the model"
+            "a verdict must not depend on one random draw: fix the model's randomness, or average it inside the model"
         )
 
 
 def check_independent(alone: Tensor, otherwise: Tensor) -> None:
-    """Refuse an answer that hangs on the batch, from the logits [n, k] of images in two compositions of batches."""
+    """Refuse an output that depends on the batch, from the logits [n, k] of images in two compositions of batches."""
     change = relative_change(alone, otherwise)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model's answer to an image depends on the others of its batch, or on what it was shown before: a "
-            f"logit moved by {change:.2g} of the largest; a verdict belongs to one image: use running statistics "
-            "(model.eval()) and keep no state between calls"
+            f"the model's output for an image depends on the other images of the batch, or on earlier inputs: a "
+            f"logit changed by {change:.2g} of the largest; use running statistics (model.eval()) and keep no state "
+            "between calls"
         )
 
 
 def check_same_with_gradients(without: Tensor, found: Tensor) -> None:
-    """Refuse a model that answers otherwise where gradients are asked for, from its logits [n, k] either way: what an
-    attack would follow is not what is judged."""
+    """Refuse a model with other logits when gradients are computed, from its logits [n, k] in both cases: the attack
+    would follow another function than the one that is judged."""
     change = relative_change(without, found)
     if change > GRADIENT_RTOL:
         raise UsageError(
-            f"the model answers otherwise where gradients are taken: a logit moved by {change:.2g} of the largest; an "
-            "attack would follow another function than the one that is judged: let the forward pass not ask "
-            "torch.is_grad_enabled() or requires_grad"
+            f"the model's output differs when gradients are computed: a logit changed by {change:.2g} of the largest; "
+            "an attack would follow another function than the one that is judged: do not use "
+            "torch.is_grad_enabled() or requires_grad in the forward pass"
         )
 
 
 def check_unchanged(before: Tensor, after: Tensor) -> None:
-    """Refuse a model that changed while it was attacked, from its logits [n, k] on clean images before and after."""
+    """Refuse a model that changed during the attack, from its logits [n, k] on clean images before and after."""
     change = relative_change(before, after)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model changed while it was attacked: a logit of a clean image moved by {change:.2g} of the "
-            "largest; it is not a function of its input alone: keep no state between calls"
+            f"the model changed during the attack: a logit of a clean image changed by {change:.2g} of the largest; "
+            "its output depends on more than its input: keep no state between calls"
         )
 
 
 def check_writes(before: Tensor, after: Tensor) -> None:
-    """Refuse a model that wrote into the images [n, 3, h, w] that it was shown."""
+    """Refuse a model that wrote into its input [n, 3, h, w]."""
     if not torch.equal(before, after):
         raise UsageError(WRITES)
 
@@ -173,7 +177,7 @@ def check_within(adversarial: Tensor, distance: Tensor, norm: str, eps: float) -
 
 
 def relative_change(first: Tensor, second: Tensor) -> float:
-    """Largest absolute difference, relative to the largest absolute value."""
+    """Return the largest absolute difference, relative to the largest absolute value."""
     if not first.numel():
         return 0.0
     change = float((first - second).abs().max()) / max(float(first.abs().max()), 1e-12)  # which is 0 as a half

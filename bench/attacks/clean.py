@@ -1,5 +1,5 @@
-"""The clean pass of an attack: what the model says of the images as they are, once it was found to be a function of
-each image alone."""
+"""The clean pass of an attack: the model's logits on clean images, after checking that it is a function of each
+image alone."""
 
 import torch
 from torch import Tensor
@@ -18,10 +18,10 @@ from bench.attacks.request import Request
 
 
 def clean_logits(request: Request, judge: Network) -> Tensor:
-    """Logits [n, k] of the request's images by `judge`, the model as it came.
+    """Return logits [n, k] of the request's images by `judge`, the original model.
 
-    Raises `UsageError` for a model whose verdicts would mean nothing: random, writing into its input, remembering, or
-    answering by the batch or by whether gradients are taken.
+    Raises `UsageError` for a model that would make verdicts meaningless: its output is random, depends on the batch, on
+    earlier inputs or on whether gradients are computed, or it writes into its input.
     """
     fresh = as_it_came(request.model)
     images, size = request.images, request.batch_size
@@ -35,7 +35,7 @@ def clean_logits(request: Request, judge: Network) -> Tensor:
 
 
 def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -> None:
-    """Refuse a model whose answer to an image hangs on chance, on the other images of the batch or on gradients."""
+    """Refuse a model with an output that depends on random draws, on the other images of the batch or on gradients."""
     first = images[: max(size, 2)]
     check_repeatable(logits[: len(first)], judge.score(first, size))
     company = first if len(first) > 2 else torch.cat([first, first.flip(3)])
@@ -46,7 +46,7 @@ def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -
 
 
 def _with_gradients(images: Tensor, judge: Network) -> Tensor:
-    """Logits [n, k] of images in host memory, as a search sees them when it asks for a gradient."""
+    """Return logits [n, k] of images in host memory, computed as in a search with gradients."""
     shown = images.to(judge.device)
     asked = (judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
     return torch.cat([one.logits.cpu() for one in asked])

@@ -1,4 +1,4 @@
-"""Steps of FAB and Square, image after image, by Numba, which is slow to import: import this late."""
+"""Steps of FAB and Square, one image after the other, in Numba, which is slow to import: import this late."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,22 +8,22 @@ from bench.jit import compiled
 Row = NDArray[np.float32]
 
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
-"""What lets sums run in the processor's vector units; infinities and NaN keep their meaning."""
+"""Flags that allow sums in the processor's vector units; infinities and NaN keep their meaning."""
 
 
 @compiled(fastmath=_ANY_ORDER)
 def _room(x: np.float32, slope: np.float32, way: np.float32) -> np.float32:
-    """How far a value may move: up to 1 or down to 0, whichever way it goes."""
+    """Return how far a value may move: up to 1 or down to 0, by its direction."""
     room: np.float32 = np.float32(1) - x if way * slope > 0 else x
     return room
 
 
 @compiled(fastmath=_ANY_ORDER)
 def _time(x: Row, slope: Row, gap: np.float32) -> np.float32:
-    """How far values with room left must go to reach the plane <slope, d> + gap = 0; infinite where none can.
+    """Return how far values with room left must move to reach the plane <slope, d> + gap = 0; infinite if none can.
 
-    The way covered grows with time as a concave, piecewise linear function, so that Newton's steps from the left end
-    at the root (`bench.attacks.plane.onto_plane`).
+    The distance covered is a concave, piecewise linear function of time, so Newton's steps from the left end at the
+    root (`bench.attacks.plane.onto_plane`).
     """
     way = np.float32(-1) if gap > 0 else np.float32(1)
     time, free = np.float32(0), -1
@@ -45,7 +45,7 @@ def _time(x: Row, slope: Row, gap: np.float32) -> np.float32:
 
 @compiled(fastmath=_ANY_ORDER)
 def _move(x: np.float32, slope: np.float32, way: np.float32, time: np.float32) -> np.float32:
-    """The step of one value."""
+    """Return the step of one value."""
     if slope == 0 or way == 0:
         return np.float32(0)
     step: np.float32 = np.sign(way * slope) * min(time, _room(x, slope, way))
@@ -54,7 +54,7 @@ def _move(x: np.float32, slope: np.float32, way: np.float32, time: np.float32) -
 
 @compiled(fastmath=_ANY_ORDER)
 def linf_step(x: Row, image: Row, gradient: Row, difference: Row, alpha_max: float, eta: float, out: Row) -> None:
-    """`bench.attacks.plane.torch_step` for Linf: x, image, gradient, out [n, d], difference [n]; fills `out`."""
+    """Compute `bench.attacks.plane.torch_step` for Linf into `out`: x, image, gradient, out [n, d], difference [n]."""
     for i in range(len(x)):
         gap, gap_image = difference[i], difference[i]
         for j in range(x.shape[1]):
@@ -84,7 +84,7 @@ def paint_squares(
     raised: NDArray[np.bool_],
     width: int,
 ) -> None:
-    """`bench.attacks.squares.torch_paint` in place: out [m, h w c]; low, high [n, h w c]; raised [m, c]."""
+    """Compute `bench.attacks.squares.torch_paint` in place: out [m, h w c]; low, high [n, h w c]; raised [m, c]."""
     for i in range(len(out)):
         channels = raised.shape[1]
         for row in range(top[i], top[i] + side[i]):
@@ -96,7 +96,7 @@ def paint_squares(
 
 @compiled(fastmath=_ANY_ORDER)
 def _mass(delta: Row, squared: bool) -> np.float32:
-    """Sum of the squares, or of the absolute values."""
+    """Return the sum of squares, or of absolute values."""
     total = np.float32(0)
     if squared:
         for j in range(delta.size):
@@ -118,10 +118,10 @@ def move_windows(
     squared: bool,
     width: int,
 ) -> None:
-    """`bench.attacks.windows.torch_move` in place: delta, image [m, h w c]; places [m, 7]: side, top, left, top and
-    left of the window that gives, which of `bumps` [k, 2, s, s], and whether it lies; colour [m, c].
+    """Compute `bench.attacks.windows.torch_move` in place: delta, image [m, h w c]; places [m, 7]: side, top, left, top
+    and left of the window that gives, index into `bumps` [k, 2, s, s], and orientation; colour [m, c].
 
-    delta becomes the image moved by eps (squared: L2), else the new perturbation, yet to be projected (L1).
+    delta becomes the image moved by eps (squared: L2), or the new perturbation before projection (L1).
     """
     channels, tiny = colour.shape[1], np.float32(1e-12)
     for i in range(len(delta)):
@@ -166,8 +166,8 @@ def move_windows(
 
 @compiled(fastmath=_ANY_ORDER)
 def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.float32, int]:
-    """Return by how much the way from `image` to `x` is too long once every value is shortened by `at`, and how many
-    values are not yet zero."""
+    """Return by how much the distance from `image` to `x` exceeds the radius once every value is shortened by `at`,
+    and how many values are not yet zero."""
     total, free = np.float32(0), 0
     for j in range(x.size):
         delta = x[j] - image[j]
@@ -180,7 +180,7 @@ def _l1_over(x: Row, image: Row, eps: np.float32, at: np.float32) -> tuple[np.fl
 
 @compiled()
 def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float32:
-    """`bench.attacks.norms.l1_threshold` of one image."""
+    """Compute `bench.attacks.norms.l1_threshold` of one image."""
     low, high, at = np.float32(0), np.float32(0), np.float32(0)
     for j in range(x.size):
         high = max(high, abs(x[j] - image[j]))
@@ -200,7 +200,7 @@ def _l1_threshold(x: Row, image: Row, eps: np.float32, rounds: int) -> np.float3
 
 @compiled(fastmath=_ANY_ORDER)
 def l1_project(x: Row, image: Row, eps: float, rounds: int) -> None:
-    """`bench.attacks.norms.torch_into_l1` in place: x, image [n, d]."""
+    """Compute `bench.attacks.norms.torch_into_l1` in place: x, image [n, d]."""
     for i in range(len(x)):
         at, total = _l1_threshold(x[i], image[i], np.float32(eps), rounds), np.float32(0)
         for j in range(x.shape[1]):

@@ -1,4 +1,4 @@
-"""Evaluation of an attack, from trials to verdicts: score the clean images, run the queue, score again what it found
+"""Evaluation of an attack, from trials to verdicts: score the clean images, run the queue, and confirm its results
 with the model itself."""
 
 from typing import Protocol
@@ -15,11 +15,11 @@ from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, AttackResult, Budget, judged
 
 ENDS = 4
-"""Images that stand at the end, at which the copy is held against the model once more."""
+"""Number of surviving images at which the copy is compared with the model again after the attack."""
 
 
 class Spec(Budget, Protocol):
-    """What of an attack the evaluation needs."""
+    """The parts of an attack that the evaluation needs."""
 
     @property
     def name(self) -> str: ...
@@ -32,7 +32,7 @@ class Spec(Budget, Protocol):
 
 
 class Evaluation:
-    """One attack on one set of images. `judge` is the model as it came; the queues attack a fast copy of it."""
+    """One attack on one set of images. `judge` is the original model; the queues attack a fast copy of it."""
 
     def __init__(self, spec: Spec, request: Request) -> None:
         self.spec, self.request, self.batch_size = spec, request, request.batch_size
@@ -47,13 +47,13 @@ class Evaluation:
         self.first: dict[int, int] = {}  # trial with which the next queue begins on an image, where not with the first
 
     def _queues(self) -> list[Queue]:
-        """One; where it does not search in float32, another that does."""
+        """Make a queue in the attack's precision, and one in float32 if that precision is lower."""
         precisions = dict.fromkeys((self.spec.precision, "fp32"))
         networks = [self.prepared.network(self.request.device, precision) for precision in precisions]
         return [Queue(net, self.spec.trials, self.load, self.request.seed, self.batch_size) for net in networks]
 
     def run(self) -> AttackResult:
-        """The verdicts."""
+        """Return the verdicts."""
         standing = (self.logits.argmax(1) == self.load.labels).nonzero().flatten().tolist()
         if standing:
             first = self.load.images[:PROBE].to(self.request.device)
@@ -73,17 +73,15 @@ class Evaluation:
         return self._result()
 
     def _copy_differs(self, standing: list[int]) -> str:
-        """How the copy that was attacked differs from the model at the last points of images that stand, if it does.
-        A model that behaves otherwise away from the images is found here."""
+        """Return how the attacked copy differs from the model at the last points of surviving images, or an empty
+        text. This finds a model that behaves differently away from the clean images."""
         ends = standing[:: max(len(standing) // ENDS, 1)][:ENDS]
         return self.prepared.differs(self.adversarial[ends]) if ends else ""
 
     def _search(self, queue: Queue, standing: list[int]) -> list[int]:
-        """Those that still stand after all trials. A claim that is not confirmed sends the image to its next trial.
-
-        What still stands is the next queue's, from the first trial on whose claim was not confirmed, and which ended
-        before its time; else from the last.
-        """
+        """Run the trials and return the images that survive. An unconfirmed result sends the image to its next
+        trial. The next queue gets the survivors, from the first trial with an unconfirmed or interrupted result, or
+        else from the last trial."""
         unsure = standing
         for index in unsure:
             queue.add(index, self.first.get(index, 0))
@@ -104,7 +102,8 @@ class Evaluation:
         return left
 
     def _judge(self, queue: Queue, indices: list[int]) -> None:
-        """Score what the queue found, in another batch size than its own: a verdict must not hang on who shared it."""
+        """Score the queue's results in another batch size: a verdict must not depend on the composition of the
+        batch."""
         rows = torch.tensor(indices)
         self.adversarial[rows] = torch.stack([queue.findings[index].image for index in indices])
         self.logits[rows] = self.judge.score(self.adversarial[rows], self.batch_size // 2 + 1)

@@ -18,8 +18,9 @@ BETA = 0.9
 
 @dataclass
 class FabBatch(ActiveBatch):
-    """judging: bool [b], x is a candidate whose prediction counts (else only its gradient is wanted)
-    expects: bool [b], the last candidate was adversarial, so that the next will probably be, and needs no gradient."""
+    """judging: bool [b], x is a candidate and its prediction counts (else only its gradient is needed)
+    expects: bool [b], the last candidate was adversarial, so the next one probably is and needs no gradient
+    """
 
     judging: Tensor
     expects: Tensor
@@ -27,12 +28,13 @@ class FabBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Fab(Search[FabBatch]):
-    """Steps onto the decision boundary towards one target class, linearised, kept near the image; ends at the first
+    """Steps onto the linearised decision boundary towards one target class, kept near the image; ends at the first
     adversarial image within eps.
 
-    The original asks the network three times a step: for the gradient, and whether the candidate is adversarial. Where
-    it is not, its gradient is what the next step needs, so one question answers both; only where an adversarial
-    candidate is expected (it is moved back before the next step) is it judged first without a gradient.
+    The original calls the network three times per step: for the gradient, and to test whether the candidate is
+    adversarial. If the candidate is not adversarial, its gradient is the one that the next step needs, so one call
+    serves both. Only if an adversarial candidate is expected (it is moved back before the next step) is it tested first
+    without a gradient.
     """
 
     norm: Norm
@@ -67,12 +69,12 @@ class Fab(Search[FabBatch]):
         return done
 
     def _near(self, batch: FabBatch, asked: Tensor) -> Tensor:
-        """bool [b]: of the batch in `asked`, whether x lies within eps; False of the others."""
+        """Return bool [b]: for rows of the batch in `asked`, whether x is within eps; False for the others."""
         rows, near = asked.nonzero().squeeze(1), torch.zeros_like(asked)
         if len(rows):
             near[rows] = norms.size(batch.x[rows] - batch.image[rows], self.norm) <= self.eps
         return near
 
     def result(self, batch: FabBatch) -> Tensor:
-        """The boundary may lie outside the ball; what is handed over lies within it."""
+        """Return points within the ball; the boundary may be outside it."""
         return norms.project(batch.x, batch.image, self.eps, self.norm)

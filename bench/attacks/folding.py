@@ -1,4 +1,5 @@
-"""A traced copy of a network with each batch norm folded into the convolution before it, or the reason why not."""
+"""A traced copy of a network with each batch norm folded into the convolution before it, or the reason why there is
+none."""
 
 import warnings
 from typing import Any
@@ -14,23 +15,23 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 class NotFoldedError(Exception):
-    """The network has no folded copy, because of what the message says."""
+    """The network has no folded copy, for the reason in the message."""
 
 
 class _Tracer(fx.Tracer):
-    """Traces what a graph can say; a graph forgets that gradients were off, or in which precision it ran."""
+    """Traces modules as a graph; a graph does not record that gradients were off, or in which precision code ran."""
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         if not torch.is_grad_enabled():  # also within the forward pass of a `torch.autograd.Function`
-            raise NotFoldedError("its forward pass has gradients of its own or switches them off")
+            raise NotFoldedError("its forward pass defines its own gradients or switches them off")
         if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
             raise NotFoldedError("its forward pass chooses its own precision (autocast)")
         return super().create_node(*args, **kwargs)
 
 
 def fold(model: nn.Module) -> nn.Module:
-    """`model`, which is a copy that nobody else needs, folded. Raises `NotFoldedError`; whether it computes the same is
-    not looked at here."""
+    """Fold `model`, which is a copy for this use only. Raises `NotFoldedError`. Does not check that the result
+    computes the same."""
     if training := in_training(model):
         raise NotFoldedError(f"it is in training mode ({training[0]})")
     hooked = [name or "the model itself" for name, m in model.named_modules() if any(getattr(m, h) for h in HOOKS)]
@@ -49,12 +50,12 @@ def fold(model: nn.Module) -> nn.Module:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in short."""
+    """Return the first line of an error."""
     return (str(error).splitlines() or [type(error).__name__])[0][:80]
 
 
 def _unbranched(model: nn.Module) -> nn.Module:
-    """`model` with the branch in use in the place of each branched batch norm."""
+    """Return `model` with the branch in use instead of each branched batch norm."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, BranchedBatchNorm2d) and child.split is None:

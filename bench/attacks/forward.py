@@ -1,17 +1,17 @@
-"""One forward pass that keeps no graph, of models that may need gradients inside their own forward pass."""
+"""One forward pass without a graph, also for models that compute gradients inside their forward pass."""
 
 import torch
 from torch import Tensor, nn
 
 NEEDS_GRADIENTS = "does not require grad"
-"""What torch says to a model that differentiates within its forward pass where gradients are off."""
+"""Error of torch for a model that differentiates within its forward pass while gradients are off."""
 
 
 def answer(model: nn.Module, x: Tensor) -> Tensor:
-    """Logits [n, k] of `x` [n, 3, h, w], without a graph.
+    """Return logits [n, k] of `x` [n, 3, h, w], without a graph.
 
-    Gradients are off, not forbidden as under `torch.inference_mode`: a model may switch them on for itself (a defence
-    at test time, a gradient penalty). One that takes them for granted is given them, and a copy of `x` as a leaf.
+    Gradients are off, not forbidden as under `torch.inference_mode`: a model may enable them (a defence at test time, a
+    gradient penalty). For a model that assumes they are on, they are switched on, with a copy of `x` as a leaf.
     """
     try:
         with torch.no_grad():

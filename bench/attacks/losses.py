@@ -1,4 +1,4 @@
-"""What attacks ascend, each a function of logits [n, k], labels [n] and targets [n] -> [n]."""
+"""Objectives that attacks maximise, each a function of logits [n, k], labels [n] and targets [n] -> [n]."""
 
 from collections.abc import Callable
 
@@ -9,62 +9,66 @@ from torch.nn import functional as F
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 CW_CONFIDENCE = 50.0
-"""By how much another class must lead before Carlini and Wagner's loss is content, as in NoFrost's `test.py`."""
+"""Lead of another class at which Carlini and Wagner's loss becomes flat, as in NoFrost's `test.py`."""
 
 
 def take(logits: Tensor, classes: Tensor) -> Tensor:
-    """[n], the logit of one class in each row."""
+    """Return [n], the logit of one class in each row."""
     return logits.gather(1, classes[:, None]).squeeze(1)
 
 
 def margin(logits: Tensor, label: Tensor) -> Tensor:
-    """[n], the label's logit less the highest of the others: negative when misclassified."""
+    """Return [n], the label's logit minus the largest other logit: negative when misclassified."""
     others = logits.scatter(1, label[:, None], -torch.inf)
     return take(logits, label) - others.amax(1)
 
 
 def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
-    """bool [n]: the label does not lead all other classes of the logits [n, k]. A tie is no right answer to an attacked
-    image: which class an argmax names then hangs on their order. Nor is NaN or an infinity, which is no answer."""
+    """Return bool [n]: the label does not lead all other classes of the logits [n, k].
+
+    A tie counts as misclassified for an attacked image, since argmax would decide it by the order of classes. So do NaN
+    and infinite logits.
+    """
     return ~(margin(logits, labels) > 0) | ~logits.isfinite().all(1)
 
 
 def ce(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
-    """Cross-entropy."""
+    """Return the cross-entropy."""
     return F.cross_entropy(logits, label, reduction="none")
 
 
 def ce_targeted(logits: Tensor, _label: Tensor, target: Tensor) -> Tensor:
-    """Log-probability of the target."""
+    """Return the log-probability of the target."""
     return -F.cross_entropy(logits, target, reduction="none")
 
 
 def dlr(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
-    """Difference of logits ratio, invariant to shift and scale (arXiv 2003.01690, eq. 6). Needs three classes."""
+    """Return the difference of logits ratio, invariant to shift and scale (arXiv 2003.01690, eq. 6). Needs three
+    classes."""
     top = logits.topk(3, dim=1).values
     return -margin(logits, label) / (top[:, 0] - top[:, 2] + 1e-12)
 
 
 def dlr_targeted(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
-    """Targeted difference of logits ratio (arXiv 2003.01690, eq. 7). Needs four classes."""
+    """Return the targeted difference of logits ratio (arXiv 2003.01690, eq. 7). Needs four classes."""
     top = logits.topk(4, dim=1).values
     scale = top[:, 0] - (top[:, 2] + top[:, 3]) / 2
     return -(take(logits, label) - take(logits, target)) / (scale + 1e-12)
 
 
 def pm(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
-    """Probability margin: the highest probability of another class less the label's (arXiv 2411.15210, eq. 3)."""
+    """Return the probability margin: the largest other probability minus the label's (arXiv 2411.15210, eq. 3)."""
     return -margin(logits.softmax(1), label)
 
 
 def cw(logits: Tensor, label: Tensor, _target: Tensor) -> Tensor:
-    """Carlini and Wagner's hinge (arXiv 1608.04644, f6): flat once another class leads by `CW_CONFIDENCE`."""
+    """Return Carlini and Wagner's hinge (arXiv 1608.04644, f6), flat once another class leads by `CW_CONFIDENCE`."""
     return -(margin(logits, label) + CW_CONFIDENCE).clamp(min=0)
 
 
 def margin_targeted(logits: Tensor, label: Tensor, target: Tensor) -> Tensor:
-    """Logit of the target less the label's: in place of the targeted DLR, which needs four classes, where there are
-    fewer. Auto-PGD's steps do not depend on a loss's scale."""
+    """Return the logit of the target minus that of the label, used instead of targeted DLR with fewer than four
+    classes. Auto-PGD's steps do not depend on a loss's scale."""
     return take(logits, target) - take(logits, label)
 
 

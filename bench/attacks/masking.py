@@ -1,4 +1,4 @@
-"""What is measured of a model before its robust accuracy is believed: shares and ratios, of which higher is worse."""
+"""Measurements of gradient masking and of the forward pass, as shares and ratios; higher is worse."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,25 +19,25 @@ from bench.attacks.network import freeze, frozen_if_copied
 from bench.attacks.presets import make_pgd
 
 SHORT, LONG = 20, 200
-"""Steps of the two PGD whose gap is looked at: what papers report, and what they should have run."""
+"""Steps of the two PGD attacks that are compared: those that papers report, and enough to converge."""
 
 QUERIES = 1000
-"""Queries of Square, on what the gradients left standing."""
+"""Queries of Square, on the images that survive gradient attacks."""
 
 AGREEMENT = 0.9
 """Cosine between the gradients in float32 and float64 below which they disagree."""
 
 UNBOUNDED: Mapping[str, Fraction] = {"linf": Fraction(254, 255), "l2": Fraction(1000)}
-"""Budgets within which any image is reached from any other (nearly, for Linf: eps 1 would be refused)."""
+"""Budgets that make any image reachable from any other (nearly, for Linf, since eps 1 would be refused)."""
 
 
 class NotAssessableError(Exception):
-    """A measurement cannot be made here, because of what its message says."""
+    """A measurement is not possible, for the reason in the message."""
 
 
 @dataclass(frozen=True)
 class AttackedModel:
-    """The model under question and images that it classifies rightly: images [n, 3, h, w], labels [n], ids."""
+    """The model under test and images that it classifies correctly: images [n, 3, h, w], labels [n], ids."""
 
     model: nn.Module
     images: Tensor
@@ -51,7 +51,7 @@ class AttackedModel:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The model's device."""
         return next((t.device for t in [*self.model.parameters(), *self.model.buffers()]), torch.device("cpu"))
 
     @cached_property
@@ -65,12 +65,12 @@ class AttackedModel:
         return torch.cat([answer(self.model, chunk.to(self.device)).float().cpu() for chunk in chunks])
 
     def select(self, rows: Tensor) -> "AttackedModel":
-        """The same of the images of a mask [n]."""
+        """Return the same for the images of a mask [n]."""
         ids = [name for name, chosen in zip(self.ids, rows.tolist(), strict=True) if chosen]
         return replace(self, images=self.images[rows], labels=self.labels[rows], ids=ids)
 
     def attack(self, attack: Attack, rows: Tensor | None = None, model: nn.Module | None = None) -> AttackResult:
-        """`attack` on all images or the `rows` of a mask [n]; on the model under question or another."""
+        """Run `attack` on all images or the `rows` of a mask [n], on the model under test or on another."""
         rows = torch.ones_like(self.labels, dtype=torch.bool) if rows is None else rows
         ids = [name for name, chosen in zip(self.ids, rows.tolist(), strict=True) if chosen]
         return attack.run(
@@ -84,7 +84,7 @@ class AttackedModel:
         )
 
     def outlast(self, attack: Attack, rows: Tensor) -> Tensor:
-        """bool [n]: which of `rows` stand against `attack`, too; the others are not attacked."""
+        """Return bool [n]: which of `rows` also survive `attack`; the others are not attacked."""
         standing = rows.clone()
         if rows.any():
             standing[rows] = self.attack(attack, rows).robust
@@ -92,20 +92,21 @@ class AttackedModel:
 
     @cached_property
     def short(self) -> AttackResult:
-        """PGD-20 at a quarter of the budget a step. Raises `NotAssessableError` in L1."""
+        """Make PGD-20 with steps of a quarter of the budget. Raises `NotAssessableError` in L1."""
         if self.norm == "l1":
-            raise NotAssessableError("PGD of a fixed step is no attack in L1")
+            raise NotAssessableError("PGD with a fixed step is not an L1 attack")
         return self.attack(make_pgd(self.norm, self.eps, SHORT, self.eps / 4))
 
     @cached_property
     def after_long(self) -> Tensor:
-        """bool [n]: stands against PGD-20, and against PGD-200 of the same step."""
+        """Return bool [n]: survives PGD-20, and survives PGD-200 with the same step."""
         short = self.short.robust
         return self.outlast(make_pgd(self.norm, self.eps, LONG, self.eps / 4), short)
 
     @cached_property
     def standing(self) -> Tensor:
-        """bool [n]: no gradient attack has broken it: neither PGD, nor APGD on cross-entropy or (of 3 classes) DLR."""
+        """Return bool [n]: survives every gradient attack: PGD, and APGD on cross-entropy and (with 3 classes or
+        more) DLR."""
         before = torch.ones_like(self.labels, dtype=torch.bool) if self.norm == "l1" else self.after_long
         standing = self.outlast(apgd(self.norm, self.eps), before)
         if self.clean.shape[1] < CLASSES_NEEDED["dlr"]:
@@ -114,7 +115,7 @@ class AttackedModel:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """Gradient of the cross-entropy at the images, in float32: [n, 3 h w]."""
+        """Return the gradient of the cross-entropy at the images, in float32: [n, 3 h w]."""
         return _gradient(frozen_if_copied(self.model), self, torch.float32)
 
 
@@ -133,30 +134,31 @@ def _gradient(model: nn.Module, subject: AttackedModel, dtype: torch.dtype) -> T
 
 
 def training_modules(subject: AttackedModel) -> float:
-    """Share of modules that behave as in training: batch statistics, dropout."""
+    """Return the share of modules in training mode (batch statistics, dropout)."""
     modules = list(subject.model.modules())
     return sum(module.training for module in modules) / len(modules)
 
 
 def random_forward(subject: AttackedModel) -> float:
-    """Largest change of a logit when the same batch is passed again, relative to the largest logit."""
+    """Return the largest change of a logit when the same batch is passed again, relative to the largest logit."""
     return relative_change(subject.clean, subject.logits(subject.images))
 
 
 def moved_at_zero(subject: AttackedModel) -> float:
-    """Share of predictions that PGD at eps 0 changes."""
+    """Return the share of predictions that PGD at eps 0 changes."""
     result = subject.attack(make_pgd("linf", Fraction(0), 3, Fraction(1, 255)))  # one image, whatever the norm
     return _share(result.prediction != subject.clean.argmax(1))
 
 
 def blind_gradients(subject: AttackedModel) -> float:
-    """Share of images at which the gradient is exactly zero or not finite."""
+    """Return the share of images with a gradient that is exactly zero or not finite."""
     finite = subject.gradient.isfinite().all(1)
     return _share(~finite | (subject.gradient == 0).all(1))
 
 
 def float64_disagreement(subject: AttackedModel) -> float:
-    """Share of images at which the gradients in float32 and in float64 point elsewhere (zero points nowhere)."""
+    """Return the share of images with different gradient directions in float32 and float64 (a zero gradient counts
+    as different)."""
     try:
         double = freeze(subject.model).double()
     except Exception as error:  # a lock, an open file
@@ -170,7 +172,7 @@ def float64_disagreement(subject: AttackedModel) -> float:
 
 
 def flat_loss(subject: AttackedModel) -> float:
-    """Share of images whose loss PGD-20 has not raised above that of the clean image."""
+    """Return the share of images for which PGD-20 does not raise the loss above that of the clean image."""
     if subject.short.adversarial is None:
         raise RuntimeError("the adversarial images were not kept")
     before, after = (
@@ -181,7 +183,7 @@ def flat_loss(subject: AttackedModel) -> float:
 
 
 def unbounded_survivors(subject: AttackedModel) -> float:
-    """Share of images that stand where the budget is no bound: from the clean image, along the gradient alone."""
+    """Return the share of images that survive an unbounded attack: from the clean image, along the gradient alone."""
     norm: Norm = "linf" if subject.norm == "linf" else "l2"  # all of [0, 1] is reached in any norm
     eps = UNBOUNDED[norm]
     reach = eps if norm == "linf" else Fraction(int(subject.images[0].numel() ** 0.5) + 1)
@@ -190,23 +192,23 @@ def unbounded_survivors(subject: AttackedModel) -> float:
 
 
 def more_steps(subject: AttackedModel) -> float:
-    """Share of images that stand against PGD-20 and fall to PGD-200."""
+    """Return the share of images that survive PGD-20 but not PGD-200."""
     return _share(subject.short.robust & ~subject.after_long)
 
 
 def adaptive_steps(subject: AttackedModel) -> float:
-    """Share of images that stand against both PGD and fall to APGD."""
+    """Return the share of images that survive both PGD attacks but not APGD."""
     return _share(subject.after_long & ~subject.standing)
 
 
 def gradient_free(subject: AttackedModel) -> float:
-    """Share of images that stand against all gradients and fall to Square, which uses none."""
+    """Return the share of images that survive all gradient attacks but not Square, which uses no gradients."""
     left = subject.outlast(square(subject.norm, subject.eps, QUERIES), subject.standing)
     return _share(subject.standing & ~left)
 
 
 def transfer(subject: AttackedModel) -> float:
-    """Share of images that stand against all gradients of the model and fall to those of another."""
+    """Return the share of images that survive all gradient attacks on the model but not those on another model."""
     if subject.surrogate is None:
         raise NotAssessableError("no other model was given")
     found = subject.attack(apgd(subject.norm, subject.eps), model=subject.surrogate).adversarial

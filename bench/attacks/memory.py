@@ -1,4 +1,4 @@
-"""Whether a model remembers what it was shown, so that its answer to an image hangs on what came before."""
+"""Check whether a model's output depends on earlier inputs."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,11 @@ from bench.attacks.network import copied
 from bench.errors import UsageError
 
 SIZES = (1 / 255, 8 / 255)
-"""Of the noise around an image at which a model that has seen the image is held against one that has not."""
+"""Size of the noise around an image at which a model that has seen the image is compared with one that has not."""
 
 
 def as_it_came(model: nn.Module) -> nn.Module | None:
-    """A copy of a model that was not yet shown anything; None of one that cannot be copied."""
+    """Return a copy of a model that has not been run yet, or None if the model cannot be copied."""
     try:
         return copied(model)
     except Exception:  # it holds a lock or an open file, or there is no memory for a second one
@@ -21,11 +21,11 @@ def as_it_came(model: nn.Module) -> nn.Module | None:
 
 
 def check_no_memory(fresh: nn.Module | None, model: nn.Module, images: Tensor) -> None:
-    """Refuse a `model` that was shown `images` [n, 3, h, w] and whose answers around them are not those of a `fresh`
-    copy that was not.
+    """Refuse a `model` that was run on `images` [n, 3, h, w] if its outputs near them differ from those of a `fresh`
+    copy.
 
-    Such a model answers an attack by what it remembers of the clean image, and a second look at the clean image
-    shows nothing of it.
+    Such a model uses what it remembers of the clean image under attack, and a second pass over the clean image would
+    not reveal it.
     """
     if fresh is None:
         return
@@ -36,11 +36,11 @@ def check_no_memory(fresh: nn.Module | None, model: nn.Module, images: Tensor) -
     change = relative_change(first, second)
     if change > REPEATABLE_RTOL:
         raise UsageError(
-            f"the model remembers what it was shown: once it has seen an image, its answer to one nearby moves by "
-            f"{change:.2g} of the largest logit; it is not a function of its input alone: keep no state between calls"
+            f"the model remembers earlier inputs: once it has seen an image, its output for one nearby changes by "
+            f"{change:.2g} of the largest logit; its output depends on more than its input: keep no state between calls"
         )
 
 
 def _numbers(logits: Tensor) -> Tensor:
-    """No answer is like no answer: zeros where [n, k] are not finite."""
+    """Return [n, k] with zeros for values that are not finite, so that NaN equals NaN."""
     return logits.float().nan_to_num(0.0, 0.0, 0.0)

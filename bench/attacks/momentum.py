@@ -23,7 +23,7 @@ class MomentumBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class MomentumPgd(Search[MomentumBatch]):
-    """`steps` steps of `step_size` along the sign of the velocity, in Linf; judged at the final iterate."""
+    """`steps` steps of `step_size` along the sign of the velocity, in Linf; evaluated at the final iterate."""
 
     eps: float
     steps: int

@@ -1,4 +1,4 @@
-"""The network as attacks use it: every pass counted, gradients looked at, its input left as it was."""
+"""The network as attacks use it: counts passes, checks gradients, and protects its input."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -20,20 +20,20 @@ Objective = Callable[[Tensor], Tensor]
 
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-"""What a search sees the model in; fp32 is the model's own."""
+"""Precision of the model during a search; fp32 is the model's own."""
 
 CHECKPOINTED = "incompatible with .grad()"
-"""What torch says of a checkpoint with `use_reentrant=True` where gradients of the input alone are asked for."""
+"""Error of torch for a checkpoint with `use_reentrant=True` when only the input's gradient is requested."""
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
 class Cost:
-    """What an attack cost and met, summed over images.
+    """Cost of an attack, summed over images.
 
-    forward, backward: images that went through the network either way (one forward or backward of one image is one
-    pass); zero, nonfinite: gradients that were exactly zero, or not finite (these were set to zero).
+    forward, backward: images that went through the network in either direction (one forward or backward of one image is
+    one pass); zero, nonfinite: gradients that were exactly zero, or not finite (these were set to zero).
     """
 
     forward: int = 0
@@ -51,9 +51,9 @@ class Cost:
 
 
 class Network:
-    """Answers the questions of a search with `model`'s logits and input gradients, in a precision.
+    """Computes `model`'s logits and input gradients for a search, in a precision.
 
-    The model sees its input in the usual layout, or channels last where that was found to be the same to it.
+    The model's input has the usual layout, or channels last if that was found to give the same result.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Network:
         self.checkpointed = False
 
     def logits(self, x: Tensor) -> ModelOutput:
-        """Logits alone, of x [b, 3, h, w]. Raises `UsageError` where the model writes into x."""
+        """Return the logits of x [b, 3, h, w]. Raises `UsageError` if the model writes into x."""
         self.cost.forward += len(x)
         shown = x.contiguous(memory_format=self.layout)
         version = shown._version
@@ -77,12 +77,12 @@ class Network:
         return ModelOutput(x, logits)
 
     def score(self, images: Tensor, batch_size: int) -> Tensor:
-        """Logits [n, k] on the CPU of images [n, 3, h, w] in host memory, `batch_size` at a time."""
+        """Return logits [n, k] on the CPU of images [n, 3, h, w] in host memory, `batch_size` at a time."""
         chunks = torch.split(images, batch_size)
         return torch.cat([self.logits(chunk.to(self.device)).logits.cpu() for chunk in chunks])
 
     def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
-        """Logits, `objective` of them [b], and its gradient with respect to x [b, 3, h, w]."""
+        """Return logits, their `objective` [b], and its gradient with respect to x [b, 3, h, w]."""
         self.cost.forward += len(x)
         self.cost.backward += len(x)
         try:
@@ -95,7 +95,7 @@ class Network:
         return ModelOutput(x, logits, value, self._healthy(gradient))
 
     def _differentiated(self, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, objective and gradient, from one pass."""
+        """Return logits, objective and gradient, from one pass."""
         leaf = x.detach().contiguous(memory_format=self.layout).requires_grad_()
         with torch.enable_grad():
             with self._precision():
@@ -138,11 +138,11 @@ def _tf32_products() -> Iterator[None]:
 def check_precision(precision: Precision, device: torch.device) -> None:
     """Raise `UsageError` for a precision that the device does not have."""
     if precision == "tf32" and device.type != "cuda":
-        raise UsageError(f"precision tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
+        raise UsageError(f"precision tf32 needs a CUDA device, found {device}: use bf16, or leave it out")
 
 
 def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
-    """d value / d leaf; zero where a model's operations have cut the way back."""
+    """Return d value / d leaf; zero if the model's operations cut the graph."""
     if not value.requires_grad:
         return torch.zeros_like(leaf)
     (gradient,) = torch.autograd.grad(value.sum(), [leaf], allow_unused=True)
@@ -150,7 +150,7 @@ def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
 
 
 def _by_backward(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
-    """The same by way of `backward`; what it leaves in the weights' gradients is taken away again."""
+    """Compute the same with `backward`, and remove the gradients that it leaves on the weights."""
     if not value.requires_grad:
         return torch.zeros_like(leaf)
     kept = [(weight, weight.grad) for weight in model.parameters()]
@@ -163,7 +163,7 @@ def _by_backward(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
 
 
 def freeze(model: nn.Module, branch: str = "") -> nn.Module:
-    """A copy of `model` in which no weight asks for a gradient, and every batch norm uses `branch`."""
+    """Return a copy of `model` in which no weight requires a gradient, and every batch norm uses `branch`."""
     frozen = copied(model).requires_grad_(False)
     if branch:
         select_branch(frozen, branch)
@@ -171,8 +171,8 @@ def freeze(model: nn.Module, branch: str = "") -> nn.Module:
 
 
 def frozen_if_copied(model: nn.Module, branch: str = "") -> nn.Module:
-    """`freeze`; the model itself where it holds what cannot be copied, such as a lock or an open file, and no `branch`
-    of it is asked for."""
+    """Return `freeze`, or the model itself if it cannot be copied (it holds a lock or an open file) and no `branch`
+    is requested."""
     try:
         return freeze(model, branch)
     except Exception:
@@ -182,11 +182,11 @@ def frozen_if_copied(model: nn.Module, branch: str = "") -> nn.Module:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """A deep copy, also of what a forward pass has left in a module (the weight of `weight_norm`)."""
+    """Return a deep copy, including tensors that a forward pass stored in a module (the weight of `weight_norm`)."""
     left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
     return copy.deepcopy(model, {id(t): t.detach().clone() for t in left})
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model is."""
+    """Return the model's device."""
     return next((t.device for t in [*model.parameters(), *model.buffers()]), torch.device("cpu"))

@@ -1,7 +1,7 @@
-"""The attacks that NoFrost evaluates with besides PGD and Auto-PGD (arXiv 2207.01156; `test.py` of its code).
+"""The attacks in NoFrost's evaluation besides PGD and Auto-PGD (arXiv 2207.01156; `test.py` of its code).
 
-All are in Linf, untargeted, from `steps` steps of min(1.25 eps, eps + 4/255) / steps, and judged at their final
-iterate; eps is 8/255 there, and there are 20 steps.
+All are in Linf, untargeted, with `steps` steps of min(1.25 eps, eps + 4/255) / steps, and evaluated at their final
+iterate; there, eps is 8/255 with 20 steps.
 """
 
 from fractions import Fraction
@@ -20,30 +20,30 @@ STEPS = 20
 
 
 def step_size(eps: Fraction, steps: int) -> Fraction:
-    """Step of `steps` steps: 0.5/255 for 20 of them at eps 8/255."""
+    """Return the step size for `steps` steps: 0.5/255 for 20 steps at eps 8/255."""
     return min(eps * Fraction(5, 4), eps + Fraction(4, 255)) / steps
 
 
 def bim(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
-    """The basic iterative method (arXiv 1607.02533): PGD from the image itself."""
+    """Make the basic iterative method (arXiv 1607.02533): PGD from the clean image."""
     step = step or step_size(eps, steps)
     return _attack(Pgd("linf", float(eps), steps, float(step), random_start=False, name="bim"), eps, steps, step)
 
 
 def mi_fgsm(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
-    """The momentum iterative method (arXiv 1710.06081) from the image itself."""
+    """Make the momentum iterative method (arXiv 1710.06081) from the clean image."""
     step = step or step_size(eps, steps)
     return _attack(MomentumPgd(float(eps), steps, float(step), False, "mi-fgsm"), eps, steps, step)
 
 
 def mi_pgd(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
-    """The momentum iterative method from a random start."""
+    """Make the momentum iterative method from a random start."""
     step = step or step_size(eps, steps)
     return _attack(MomentumPgd(float(eps), steps, float(step), True, "mi-pgd"), eps, steps, step)
 
 
 def cw_pgd(eps: Fraction = EPS, steps: int = STEPS, step: Fraction | None = None) -> Attack:
-    """PGD on Carlini and Wagner's loss (arXiv 1608.04644) of confidence 50."""
+    """Make PGD on Carlini and Wagner's loss (arXiv 1608.04644) with confidence 50."""
     step = step or step_size(eps, steps)
     return _attack(Pgd("linf", float(eps), steps, float(step), loss="cw", name="cw-pgd"), eps, steps, step)
 
@@ -57,7 +57,7 @@ NOFROST = {"bim": bim, "mi-fgsm": mi_fgsm, "mi-pgd": mi_pgd, "cw-pgd": cw_pgd}
 
 
 def named(norm: Norm, eps: Fraction, steps: int = STEPS, step_size: Fraction | None = None, *, name: str) -> Attack:
-    """The one called `name`. Raises `UsageError` for another norm than theirs."""
+    """Make the attack called `name`. Raises `UsageError` for a norm other than Linf."""
     if norm != "linf":
         raise UsageError(f"{name} is an attack in Linf, found norm {norm}: use apgd-ce or autoattack")
     return NOFROST[name](eps, steps, step_size)

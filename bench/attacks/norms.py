@@ -1,4 +1,4 @@
-"""Geometry of the balls: size, steepest step, projection, noise. Images are float [n, 3, h, w] in [0, 1]."""
+"""Geometry of norm balls: size, steepest step, projection, noise. Images are float [n, 3, h, w] in [0, 1]."""
 
 from typing import NamedTuple
 
@@ -12,23 +12,23 @@ from bench.attacks.budget import Norm
 _TINY = 1e-12
 
 _ROUNDS = 60
-"""Bound on the steps of the projection onto L1's ball, far above the ten or so that it takes."""
+"""Bound on the steps of the projection onto the L1 ball, far above the usual ten or so."""
 
 
 class Box(NamedTuple):
-    """Least and greatest value of each pixel, [n, 3, h, w] or [n, 1, 1, 1]."""
+    """Lower and upper bound of each pixel, [n, 3, h, w] or [n, 1, 1, 1]."""
 
     low: Tensor
     high: Tensor
 
 
 def per_image(values: Tensor) -> Tensor:
-    """[n] -> [n, 1, 1, 1], to multiply images with."""
+    """Reshape [n] -> [n, 1, 1, 1], to multiply images."""
     return values.view(-1, 1, 1, 1)
 
 
 def size(delta: Tensor, norm: Norm) -> Tensor:
-    """Norm of each perturbation: [n, 3, h, w] -> [n]."""
+    """Return the norm of each perturbation: [n, 3, h, w] -> [n]."""
     values = flat(delta)
     if norm == "l2":
         length: Tensor = torch.linalg.vector_norm(values, dim=1)
@@ -37,13 +37,13 @@ def size(delta: Tensor, norm: Norm) -> Tensor:
 
 
 def unit(delta: Tensor, norm: Norm) -> Tensor:
-    """Each perturbation scaled to norm 1 (zero stays zero)."""
+    """Scale each perturbation to norm 1 (zero stays zero)."""
     return delta / (per_image(size(delta, norm)) + _TINY)
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
-    """The step of norm 1 that raises a linear loss most: the sign for Linf, the normalised gradient for L2, the largest
-    coordinate alone for L1."""
+    """Return the step of norm 1 that increases a linear loss most: the sign for Linf, the normalised gradient for
+    L2, the largest coordinate alone for L1."""
     if norm == "l1":
         values = flat(gradient).abs()
         largest = per_image(values.amax(1))
@@ -52,21 +52,21 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
 
 
 def box(image: Tensor, eps: float, norm: Norm) -> Box:
-    """Between what the values of a perturbed image may lie: for Linf all that its budget says, else [0, 1]."""
+    """Return the bounds of a perturbed image's values: for Linf from the budget, else [0, 1]."""
     if norm == "linf":
         return Box((image - eps).clamp_(0.0, 1.0), (image + eps).clamp_(0.0, 1.0))
     return anywhere(image)
 
 
 def anywhere(image: Tensor) -> Box:
-    """All of [0, 1]."""
+    """Return the bounds [0, 1]."""
     bound = image.new_zeros(len(image), 1, 1, 1)
     return Box(bound, bound + 1)
 
 
 def into(x: Tensor, image: Tensor, limits: Box, eps: float, norm: Norm) -> Tensor:
-    """`x` moved into the ball of radius `eps` around `image`, then into [0, 1] (for L1 into both at once); `limits` are
-    `box`'s."""
+    """Project `x` into the ball of radius `eps` around `image`, then into [0, 1] (for L1 into both at once);
+    `limits` are those of `box`."""
     if norm == "l1":
         return into_l1(x, image, eps)
     if norm == "l2":
@@ -76,10 +76,10 @@ def into(x: Tensor, image: Tensor, limits: Box, eps: float, norm: Norm) -> Tenso
 
 
 def into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
-    """The nearest point to `x` (in L2) that lies within `eps` of `image` in L1 and in [0, 1].
+    """Return the nearest point to `x` (in L2) within `eps` of `image` in L1 and in [0, 1].
 
-    The two bounds are met at once: arXiv 2103.01208, section 3. Each coordinate's way from the image is shortened by
-    one and the same amount (`l1_threshold`), or as far as [0, 1] wants, whichever is more.
+    Both bounds are met at once: arXiv 2103.01208, section 3. Each coordinate's distance from the image is shortened by
+    the same amount (`l1_threshold`), or by as much as [0, 1] requires, whichever is more.
     """
     if x.device.type == "cpu" and x.dtype == torch.float32:
         from bench.attacks.compiled import l1_project  # Numba is slow to import
@@ -91,7 +91,7 @@ def into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
 
 
 def torch_into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
-    """`into_l1` in torch."""
+    """Compute `into_l1` in torch."""
     delta = x - image
     way = delta.abs()
     room = torch.minimum(torch.where(delta > 0, 1 - image, image), way)
@@ -101,8 +101,8 @@ def torch_into_l1(x: Tensor, image: Tensor, eps: float) -> Tensor:
 
 
 def l1_threshold(way: Tensor, room: Tensor, eps: float) -> Tensor:
-    """[n]: the least t >= 0 with sum(min(max(way - t, 0), room)) <= eps, of way, room [n, d]: Newton's steps, and
-    halving where they leave the interval that holds the root."""
+    """Return [n]: the smallest t >= 0 with sum(min(max(way - t, 0), room)) <= eps, for way, room [n, d], by Newton's
+    steps, and bisection where they leave the interval that contains the root."""
     low, high = torch.zeros_like(way[:, 0]), way.amax(1)
     at, exact = low, 10 * torch.finfo(way.dtype).eps * eps
     for _ in range(_ROUNDS):
@@ -119,15 +119,15 @@ def l1_threshold(way: Tensor, room: Tensor, eps: float) -> Tensor:
 
 
 def project(x: Tensor, image: Tensor, eps: float, norm: Norm) -> Tensor:
-    """`into`, for once."""
+    """Project once, as `into`."""
     return into(x, image, box(image, eps, norm), eps, norm)
 
 
 def flat(x: Tensor) -> Tensor:
-    """[n, c, h, w] -> [n, h w c], of channels-last images without a copy."""
+    """Reshape [n, c, h, w] -> [n, h w c], for channels-last images without a copy."""
     return x.permute(0, 2, 3, 1).flatten(1)
 
 
 def array(x: Tensor) -> NDArray[np.float32]:
-    """`flat` of float32 images on the CPU for compiled code, which may write into those that are channels last."""
+    """Return `flat` of float32 images on the CPU for compiled code, which may write into channels-last ones."""
     return flat(x.contiguous(memory_format=torch.channels_last)).numpy()

@@ -1,7 +1,6 @@
-"""How much a robust accuracy overstates: do the images that stand in its records fall to stronger attacks?
+"""Lower bound of how much a robust accuracy overstates: attack a sample of the surviving images with stronger attacks.
 
-The attacks are within the same budget, and longer and more of them than papers usually run. What they find is a lower
-bound of what the number overstates by, on a sample of the standing images.
+The attacks use the same budget, and are longer and more numerous than those that papers usually run.
 """
 
 from dataclasses import dataclass
@@ -21,22 +20,25 @@ from bench.metrics.estimate import wilson
 Level = Literal["reliable", "doubtful", "unreliable"]
 
 TARGETS, TARGETED_STEPS = 5, 50
-"""Of the targeted Auto-PGD: towards the five likeliest wrong classes."""
+"""Targets of the targeted Auto-PGD: the five likeliest wrong classes."""
 
 DOUBTFUL = 0.05
-"""Share of all images by which a number may overstate and still be reliable. What papers report of adversarially
-trained networks that mask nothing lies 2.4 (Hendrycks et al. 2019) to 4.6 points (Shafahi et al. 2019) above
-AutoAttack, 2.8 for Madry et al.'s (CIFAR-10 table in fra31/auto-attack's README, commit 0185c79)."""
+"""Share of all images by which a reliable number may overstate.
+
+Published numbers of adversarially trained networks without gradient masking are 2.4 (Hendrycks et al. 2019) to 4.6
+points (Shafahi et al. 2019) above AutoAttack, 2.8 for Madry et al.'s (CIFAR-10 table in fra31/auto-attack's README,
+commit 0185c79).
+"""
 
 UNRELIABLE = 0.10
-"""By more than ten points AutoAttack's abstract says to have lowered what defences reported that it calls broken (arXiv
-2003.01690); only where the interval lies beyond `DOUBTFUL`, too."""
+"""AutoAttack's abstract reports that it lowers the accuracy of defences that it calls broken by more than ten points
+(arXiv 2003.01690); used only if the interval is also above `DOUBTFUL`."""
 
 
 @dataclass(frozen=True)
 class Overstatement:
-    """A count: of `images` images that stand in the records `fallen` fall to stronger attacks; all that stand are the
-    share `standing` of the scored images. `short`: the attack's own steps cannot reach the edge of its budget."""
+    """Result: `fallen` of `images` surviving images were broken by stronger attacks; all surviving images are the
+    share `standing` of the scored ones. `short`: the attack's own steps cannot reach the edge of its budget."""
 
     images: int
     fallen: int
@@ -45,12 +47,12 @@ class Overstatement:
 
     @property
     def value(self) -> float:
-        """Share of all scored images by which the number overstates, at least."""
+        """Lower bound of the share of all scored images by which the number overstates."""
         return self.standing * self.fallen / self.images if self.images else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Its 95 % interval (Wilson's, of the share that falls)."""
+        """Its 95 % interval (Wilson's, of the share that was broken)."""
         if not self.images:
             return 0.0, 0.0
         low, high = wilson(self.fallen, self.images)
@@ -58,23 +60,23 @@ class Overstatement:
 
     @property
     def level(self) -> Level:
-        """What it makes of the number."""
+        """The level of the number."""
         if self.value > UNRELIABLE and self.interval[0] > DOUBTFUL:
             return "unreliable"
         return "doubtful" if self.value > DOUBTFUL or self.short else "reliable"
 
     def __str__(self) -> str:
         low, high = (100 * end for end in self.interval)
-        short = "; its steps together do not reach the edge of its budget" if self.short else ""
+        short = "; its steps together cannot reach the edge of its budget" if self.short else ""
         if not self.images:
-            return "no image stands in the number, which can overstate nothing"
+            return "no image survives, so the number cannot overstate"
         return (
             f"the number overstates by {100 * self.value:.1f} points [{low:.1f}, {high:.1f}] or more: of {self.images} "
-            f"images that stand in it {self.fallen} fall to stronger attacks within the same budget{short}"
+            f"surviving images, stronger attacks within the same budget break {self.fallen}{short}"
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return what is stored."""
+        """Return the stored form."""
         low, high = self.interval
         return {
             "images": self.images,
@@ -88,10 +90,10 @@ class Overstatement:
 
 
 def stronger(attack: Attack, classes: int) -> list[Attack]:
-    """What the images that stand against `attack` are attacked with, of a model of `classes` classes.
+    """Return the attacks on images that survive `attack`, for a model of `classes` classes.
 
-    An attack towards a random class asks another question than one away from the label: what is stronger than it aims
-    at the same classes, from the same starts.
+    A targeted attack with random classes measures something else than an untargeted one: the stronger attack uses the
+    same targets, from the same starts.
     """
     norm, eps = attack.norm, attack.eps
     if attack.fields.targeted:
@@ -110,7 +112,7 @@ def stronger(attack: Attack, classes: int) -> list[Attack]:
 
 
 def overstatement(subject: AttackedModel, attack: Attack, standing: float) -> Overstatement:
-    """Attack the images of `subject`, which stand against `attack`: a sample of the share `standing` of all."""
+    """Attack the images of `subject`, which survive `attack`: a sample of the share `standing` of all."""
     left = torch.ones_like(subject.labels, dtype=torch.bool)
     for one in stronger(attack, subject.clean.shape[1]) if len(left) else ():
         left = subject.outlast(one, left)

@@ -1,4 +1,4 @@
-"""Projected gradient descent of a fixed step (arXiv 1706.06083)."""
+"""Projected gradient descent with a fixed step (arXiv 1706.06083)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,7 @@ from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
 @dataclass
 class PgdBatch(ActiveBatch):
     """best: iterate of the highest objective [b, 3, h, w], and that objective [b]; last: int64 [b], final step;
-    anchor: an earlier iterate [b, 3, h, w], kept to notice that iterates go round in a cycle; anchored: its step."""
+    anchor: an earlier iterate [b, 3, h, w], used to detect cycles; anchored: its step."""
 
     best: Tensor
     highest: Tensor
@@ -28,11 +28,11 @@ class PgdBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Pgd(Search[PgdBatch]):
-    """`steps` steps of `step_size` from a random start in the ball (or from the image itself).
+    """`steps` steps of `step_size` from a random start in the ball (or from the clean image).
 
-    keep "final": the last iterate is judged, whatever came before (as the papers evaluate). An image whose iterates
-    go round in a cycle leaves early with the iterate that the last step would reach (arXiv 2503.19347).
-    keep "best": the first misclassified iterate ends the search, else the iterate of the highest loss is handed over.
+    keep "final": the last iterate is evaluated, as in the papers. An image with iterates that repeat leaves early with
+    the iterate that the last step would reach (arXiv 2503.19347).
+    keep "best": the first misclassified iterate ends the search; otherwise the iterate of the highest loss is returned.
     """
 
     norm: Norm
@@ -65,7 +65,7 @@ class Pgd(Search[PgdBatch]):
         )
 
     def _noise(self, new: NewImages) -> Tensor:
-        """Uniform in the ball: [b, 3, h, w]."""
+        """Return points uniform in the ball: [b, 3, h, w]."""
         if not self.random_start:
             return torch.zeros_like(new.image)
         if self.norm == "linf":
@@ -108,7 +108,8 @@ class Pgd(Search[PgdBatch]):
         batch.step = batch.step + moving
 
     def _skip_cycles(self, batch: PgdBatch) -> None:
-        """Steps depend on the iterate alone: once it returns to `anchor`, only the remainder of whole rounds counts."""
+        """Shorten the search of images that returned to `anchor`: steps depend only on the iterate, so only the
+        remainder of whole cycles counts."""
         same = (batch.x == batch.anchor).flatten(1).all(1)
         period = (batch.step - batch.anchored).clamp(min=1)
         batch.last = torch.where(same, batch.step + (batch.last - batch.step) % period, batch.last)

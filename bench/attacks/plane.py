@@ -1,7 +1,7 @@
 """FAB's geometry: the smallest step onto a plane within [0, 1], and the step that mixes two of them.
 
-Written twice: in torch for any norm and device, and compiled for Linf on a CPU, where a small network answers faster
-than torch can sweep over the image twenty times.
+Implemented twice: in torch for any norm and device, and compiled for Linf on a CPU, where one pass of a small network
+is faster than twenty sweeps of torch over the image.
 """
 
 import torch
@@ -16,14 +16,14 @@ ETA = 1.05
 """Bias towards the image and overshoot: arXiv 1907.02044, section 3.1, the values for all three norms."""
 
 _ROUNDS = 64
-"""Bound on Newton steps of the projection, far above the handful that it takes."""
+"""Bound on Newton steps of the projection, far above the few that it takes."""
 
 _LOOK = 4
-"""Steps between two looks at whether it is over, on a GPU, which waits to know; a step more changes nothing."""
+"""Steps between checks for convergence on a GPU, which must wait for the result; an extra step changes nothing."""
 
 
 def fab_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor, norm: Norm) -> Tensor:
-    """The next candidate: from `x` and from `image` onto the linearised boundary, mixed by how far each has to go.
+    """Return the next candidate: from `x` and from `image` onto the linearised boundary, mixed by the two distances.
 
     x, image, gradient (of the logit difference at x): float32 [n, 3, h, w]; difference: [n]; equation 7 of the paper.
     """
@@ -33,7 +33,7 @@ def fab_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor, nor
 
 
 def torch_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tensor, norm: Norm) -> Tensor:
-    """`fab_step` in torch."""
+    """Compute `fab_step` in torch."""
     to_x = onto_plane(x, gradient, difference, norm)
     gap = difference + norms.flat(gradient * (image - x)).sum(1)
     to_image = onto_plane(image, gradient, gap, norm)
@@ -52,11 +52,12 @@ def _compiled_step(x: Tensor, image: Tensor, gradient: Tensor, difference: Tenso
 
 
 def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
-    """Smallest d with <normal, d> + gap = 0 and x + d in [0, 1]; as near as [0, 1] allows where there is none.
+    """Return the smallest d with <normal, d> + gap = 0 and x + d in [0, 1], or the closest one possible. x, normal, d:
+    [n, 3, h, w]; gap: [n].
 
-    x, normal, d: [n, 3, h, w]; gap: [n]. Section 3.1 of the paper sorts the coordinates. Here d moves them together
-    with speed 1 (Linf) or |normal| (L2), each up to its bound, and the time at which the plane is reached is the root
-    of an increasing, concave, piecewise linear function: Newton's method from the left ends at it exactly.
+    Section 3.1 of the paper sorts the coordinates. Here d moves them together with speed 1 (Linf) or |normal| (L2),
+    each up to its bound. The distance to the plane is then an increasing, concave, piecewise linear function of time,
+    and Newton's method from the left ends exactly at its root.
     """
     shape, x, normal = x.shape, x.flatten(1), normal.flatten(1)
     weight = normal.abs()
@@ -78,8 +79,8 @@ def onto_plane(x: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
 
 
 def _fill(weight: Tensor, room: Tensor, gap: Tensor) -> Tensor:
-    """How far each coordinate moves so that L1 is least: those of the greatest weight first, each up to its `room`,
-    until `gap` is covered; weight, room: [n, d], gap: [n]."""
+    """Return how far each coordinate moves for the smallest L1 norm: those with the greatest weight first, each up
+    to its `room`, until `gap` is covered; weight, room: [n, d], gap: [n]."""
     weight, order = weight.sort(dim=1, descending=True)
     room = room.gather(1, order)
     reach = weight * room

@@ -1,7 +1,7 @@
-"""What is attacked in the model's place: a fast copy that was found to be the model, or else the model itself.
+"""The network that is attacked: a fast copy equivalent to the model, or the model itself.
 
-A copy answers for the model only where its logits and its input gradients are the model's, for two losses, at the
-images, around them, and (asked again by the evaluation) where attacks have ended.
+A copy is used only if its logits and its input gradients for two losses equal the model's, at the images, around them,
+and (checked again by the evaluation) where attacks ended.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,27 +17,27 @@ from bench.attacks.losses import take
 from bench.attacks.network import Network, Precision, device_of, freeze
 
 LOGITS_RTOL = 1e-4
-"""Largest change of a logit by a copy, relative to the largest logit."""
+"""Largest difference of a logit between copy and model, relative to the largest logit."""
 
 COSINE, WORST_COSINE = 0.9999, 0.95
 SIGNS, WORST_SIGNS = 0.995, 0.9
-"""Least cosine between a copy's input gradients and the model's, and least share of signs that agree where the gradient
-is not small: at three points of four, and at the worst. On the embedded networks rounding moved neither below 0.999999
-and 0.9999, but for a point that lies on a kink of a ReLU (0.9988 and 0.9945 in one of 208)."""
+"""Minimum cosine between a copy's input gradients and the model's, and minimum share of equal signs where the
+gradient is not small: at three points of four, and at the worst point. On the embedded networks rounding gave no
+less than 0.999999 and 0.9999, except at a kink of a ReLU (0.9988 and 0.9945 at one of 208 points)."""
 
 MOST = 0.75
 
 SMALL = 0.01
-"""Of a gradient's root mean square: what is below has no sign to speak of."""
+"""Threshold relative to a gradient's root mean square; smaller values have no reliable sign."""
 
 PROBE = 2
 NOISE = 8 / 255
-"""Images looked at, each as it is and with noise of this size."""
+"""Number of images checked, each without and with noise of this size."""
 
 
 @dataclass
 class PreparedModel:
-    """`model` stands in the place of `original`; `because` says why it is no folded copy, empty where it is one."""
+    """`model` replaces `original`; `because` is the reason why it is not a folded copy, empty if it is one."""
 
     original: nn.Module
     model: nn.Module
@@ -46,15 +46,16 @@ class PreparedModel:
 
     @property
     def note(self) -> str:
-        """What a run says of it; empty for a copy that was found to be the model."""
+        """Message of the run; empty for an equivalent copy."""
         return f"the model itself was attacked, not a folded copy: {self.because}" if self.because else ""
 
     def network(self, device: torch.device, precision: Precision = "fp32") -> Network:
-        """What searches ask."""
+        """The network that searches use."""
         return Network(self.model, device, precision, channels_last=self.channels_last)
 
     def differs(self, points: Tensor) -> str:
-        """How the copy differs from the model at `points` [n, 3, h, w]; empty where it does not, or is the model."""
+        """Return how the copy differs from the model at `points` [n, 3, h, w]; empty if it does not, or is the
+        model."""
         if self.model is self.original:
             return ""
         device = device_of(self.original)
@@ -66,13 +67,13 @@ class PreparedModel:
             return next(filter(None, map(self.differs, torch.split(points, 1))), "")
 
     def give_up(self, because: str) -> None:
-        """Attack the model itself from now on."""
+        """Use the model itself from now on."""
         self.model, self.channels_last, self.because = self.original, False, because
 
 
 def prepare(model: nn.Module, images: Tensor, branch: str = "") -> PreparedModel:
-    """The fastest of a folded copy and two plain ones that is the model at and around `images` [n, 3, h, w]; else the
-    model itself. Through `branch`, where one is named."""
+    """Return the fastest of a folded copy and two plain ones that equals the model at and around `images` [n, 3, h,
+    w], or the model itself; through `branch` if given."""
     original = freeze(model, branch) if branch else model
     reasons: list[str] = []
     prepared = PreparedModel(original, original, False, "")
@@ -103,7 +104,7 @@ def _candidates(model: nn.Module) -> Iterator[tuple[Callable[[], nn.Module], boo
 
 
 def _channels_last(copy: nn.Module) -> nn.Module:
-    """The same with its filters laid out channels last; `nn.Module.to` would refuse tensors of five dimensions."""
+    """Return the same with filters in channels-last layout; `nn.Module.to` would refuse tensors of five dimensions."""
     for tensor in (*copy.parameters(), *copy.buffers()):
         if tensor.ndim == 4:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
@@ -118,13 +119,14 @@ def _frozen(model: nn.Module) -> nn.Module:
 
 
 def probe_points(images: Tensor) -> Tensor:
-    """[2 n, 3, h, w]: the images, and the images with noise."""
+    """Return [2 n, 3, h, w]: the images, and the images with noise."""
     noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(0)).to(images)
     return torch.cat([images, (images + NOISE * (2 * noise - 1)).clamp(0, 1)])
 
 
 def difference(model: Network, copy: Network, points: Tensor) -> str:
-    """How `copy` differs from `model` at `points`: in logits without and with gradients, or in either gradient."""
+    """Return how `copy` differs from `model` at `points`: in logits without and with gradients, or in either
+    gradient."""
     state = _state(model.model)
     expected = model.logits(points).logits
     if _state(model.model) != state:
@@ -138,7 +140,7 @@ def difference(model: Network, copy: Network, points: Tensor) -> str:
             objective = partial(loss, top)
             own, other = model.gradient(points, objective), copy.gradient(points, objective)
             if _apart(own.logits, other.logits) or _apart(expected, own.logits):
-                return "its logits differ where gradients are taken"
+                return "its logits differ when gradients are computed"
             if own.gradient is None or other.gradient is None or not _agree(own.gradient, other.gradient):
                 return "its copy's gradients differ"
     except torch.OutOfMemoryError:
@@ -149,12 +151,12 @@ def difference(model: Network, copy: Network, points: Tensor) -> str:
 
 
 def _margin(top: Tensor, logits: Tensor) -> Tensor:
-    """The lead of the likeliest class: its gradient does not fade where the model is certain."""
+    """Return the lead of the likeliest class, which has a gradient even if the model is certain."""
     return take(logits, top[:, 0]) - take(logits, top[:, 1])
 
 
 def _runner_up(top: Tensor, logits: Tensor) -> Tensor:
-    """Log-probability of the second class, which all classes enter."""
+    """Return the log-probability of the second class, which depends on all classes."""
     return take(logits.log_softmax(1), top[:, 1])
 
 
@@ -177,7 +179,7 @@ def _agree(expected: Tensor, found: Tensor) -> bool:
 
 
 def _state(model: nn.Module) -> list[object]:
-    """What a forward pass may change: tensors by version, and plain values."""
+    """Return what a forward pass may change: tensors by version, and plain values."""
     return [
         (id(value), value._version) if isinstance(value, Tensor) else value
         for module in model.modules()

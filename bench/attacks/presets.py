@@ -1,4 +1,4 @@
-"""The attacks that papers evaluate with, and PGD from the options of the command line."""
+"""The papers' evaluation attacks, and PGD from the options of the command line."""
 
 from fractions import Fraction
 from typing import Literal
@@ -15,8 +15,8 @@ PIXEL = Fraction(1, 255)
 
 
 def default_step(eps: Fraction, steps: int) -> Fraction:
-    """2.5 eps / steps: from anywhere in the ball the edge is reached, and there is movement left along it (Madry et
-    al., arXiv 1706.06083, section 5, for both norms). It is SAT's 1/255 for 10 steps within 4/255."""
+    """Return 2.5 eps / steps: it reaches the edge from any point of the ball and can still move along it (Madry et
+    al., arXiv 1706.06083, section 5, for both norms). For 10 steps within 4/255 this is SAT's 1/255."""
     return Fraction(5, 2) * eps / steps if eps else PIXEL
 
 
@@ -30,13 +30,14 @@ def make_pgd(
     keep: Literal["final", "best"] = "final",
     random_start: bool = True,
 ) -> Attack:
-    """PGD of `steps` steps of `step_size` (None: `default_step`), broken if any restart breaks it.
-
-    `keep="best"` judges all iterates: `pgdbest-...`. Steps that cannot cross the ball are marked `-short` in the name.
-    """
+    """Make PGD with `steps` steps of `step_size` (None: `default_step`); an image is broken if any restart breaks
+    it. `keep="best"` evaluates all iterates: `pgdbest-...`. The name is marked `-short` if the steps cannot cross
+    the ball."""
     checked = check_budget(norm, eps)
     if checked == "l1":
-        raise UsageError("PGD of a fixed step is no attack in L1: use --suite apgd-ce or autoattack (arXiv 2103.01208)")
+        raise UsageError(
+            "PGD with a fixed step is not an L1 attack: use --suite apgd-ce or autoattack (arXiv 2103.01208)"
+        )
     step_size = default_step(eps, max(steps, 1)) if step_size is None else step_size
     if steps < 1 or restarts < 1 or step_size <= 0:
         raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
@@ -58,28 +59,28 @@ def _pgd_name(keep: str) -> str:
 
 
 def sat(steps: int = 200) -> Attack:
-    """Smooth Adversarial Training (arXiv 2006.14536; `adv_model.py` of its code): untargeted, eps 4/255, step 1/255,
-    one random start. The paper reports 200 steps, its README 10, 20 and 50."""
+    """Make SAT's attack (arXiv 2006.14536; `adv_model.py` of its code): untargeted, eps 4/255, step 1/255, one
+    random start. The paper reports 200 steps, its README 10, 20 and 50."""
     return make_pgd("linf", 4 * PIXEL, steps, PIXEL)
 
 
 def intriguing(steps: int = 2000) -> Attack:
-    """Intriguing Properties of Adversarial Training (arXiv 1906.03787) with Feature Denoising's code: a random wrong
+    """Make the attack of Intriguing Properties (arXiv 1906.03787) with Feature Denoising's code: a random wrong
     class as target, eps 16/255, step max(1/255, eps / steps), one random start; 10 to 2,000 steps."""
     eps = 16 * PIXEL
     return make_pgd("linf", eps, steps, max(PIXEL, eps / steps), targeted=True)
 
 
 def nofrost(steps: int = 20) -> Attack:
-    """NoFrost (arXiv 2207.01156; README and `test.py`): untargeted, eps 8/255, step min(1.25 eps, eps + 4/255) / steps,
-    which is 0.5/255 for its 20 steps."""
+    """Make NoFrost's attack (arXiv 2207.01156; README and `test.py`): untargeted, eps 8/255, step min(1.25 eps, eps
+    + 4/255) / steps, which is 0.5/255 for its 20 steps."""
     eps = 8 * PIXEL
     return make_pgd("linf", eps, steps, nofrost_step(eps, steps))
 
 
 def advprop(eps: int = 4) -> Attack:
-    """The attacker of AdvProp's training (arXiv 1911.09665, section 5.1): eps in pixels with eps + 1 steps of 1/255,
-    a single step for eps 1. The paper evaluates clean accuracy alone."""
+    """Make the attacker of AdvProp's training (arXiv 1911.09665, section 5.1): eps pixels with eps + 1 steps of
+    1/255, a single step for eps 1. The paper evaluates only clean accuracy."""
     return make_pgd("linf", eps * PIXEL, 1 if eps == 1 else eps + 1, PIXEL)
 
 
@@ -87,5 +88,5 @@ _PUBLISHED = {"sat": sat, "intriguing": intriguing, "nofrost": nofrost, "advprop
 
 
 def published(card: ModelCard) -> Attack:
-    """The PGD of the paper of the card's method; the standard models of no such paper are attacked as SAT's are."""
+    """Return the PGD of the paper of the card's method; for standard models, SAT's."""
     return _PUBLISHED[card.method]()

@@ -1,8 +1,8 @@
-"""The queue under all attacks: images wait, a working batch is kept full, an image leaves when its verdict is final.
+"""The queue of all attacks: it keeps a batch full, and an image leaves when its verdict is final.
 
 Each image passes through the attack's trials in order (`bench.attacks.schedule`). Images in work are rows of the active
-batch of their search. Each pass takes as many as fit in a batch, of whichever search, that want the same kind of answer
-(logits, or a gradient too).
+batch of their search. Each pass takes as many rows as fit in a batch, from any search, that need the same kind of
+output (logits, or a gradient as well).
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ AnySearch = Search[Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of a search: its restart, and the class that it aims at.
+    """One run of a search, with its restart and target class.
 
     rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image; -1 for one drawn uniformly from
     the wrong classes.
@@ -35,18 +35,18 @@ class Trial:
 
     @property
     def classes(self) -> int:
-        """The fewest classes that it can run on."""
+        """The minimum number of classes."""
         return max(self.search.classes, self.rank + 1)
 
     @property
     def number(self) -> int:
-        """Tells this trial's random numbers from those of the search's other trials."""
+        """Key that separates this trial's random numbers from those of the search's other trials."""
         return self.restart * 1000 + max(self.rank, 0)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is attacked, in host memory: images [n, 3, h, w], labels [n], ids, and clean logits [n, k]."""
+    """The images to attack, in host memory: images [n, 3, h, w], labels [n], ids, and clean logits [n, k]."""
 
     images: Tensor
     labels: Tensor
@@ -56,7 +56,8 @@ class Workload:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial left: the image's place, the trial's, its claim to have broken it, passes, the image [3, h, w]."""
+    """Result of a trial: index of the image and of the trial, whether it claims to have broken the image, passes,
+    and the image [3, h, w]."""
 
     index: int
     trial: int
@@ -66,8 +67,10 @@ class TrialResult:
 
 
 class Queue:
-    """Runs `trials` over the images of a workload. `findings` holds, of each image that is done, that of the first
-    trial that broke it, else of the last."""
+    """Runs `trials` over the images of a workload.
+
+    `findings` holds for each finished image the finding of the first trial that broke it, else of the last.
+    """
 
     def __init__(self, network: Network, trials: Sequence[Trial], load: Workload, seed: int, batch_size: int) -> None:
         self.network, self.trials, self.load, self.seed, self.batch_size = network, trials, load, seed, batch_size
@@ -78,14 +81,14 @@ class Queue:
         self._known: dict[AnySearch, tuple[ActiveBatch, list[bool]]] = {}
 
     def add(self, index: int, trial: int = 0) -> None:
-        """Let image `index` wait for a trial; beyond the last there is none, and its finding stands."""
+        """Queue image `index` for a trial; after the last trial its finding is final."""
         if trial < len(self.trials):
             self.findings.pop(index, None)
             self._steps[index, trial:] = 0
             self._schedule.add(index, trial)
 
     def drain(self) -> None:
-        """Work until nobody waits. An image that a trial failed to break waits again, for the next one."""
+        """Run until no image waits. An image that a trial failed to break waits for the next one."""
         while self._schedule or self._active:
             self._admit()
             for search, batch, done in self._pass():
@@ -95,24 +98,26 @@ class Queue:
 
     @property
     def steps(self) -> Tensor:
-        """int64 [n]: passes that each image took part in, up to the end of the first trial that broke it."""
+        """Return int64 [n]: passes of each image up to the end of the first trial that broke it."""
         counted = torch.arange(len(self.trials)) <= torch.tensor(self._schedule.limit)[:, None]
         return (self._steps * counted).sum(1)
 
     def _wanting(self) -> tuple[int, int]:
-        """How many batch want logits alone, and how many a gradient."""
+        """Return how many rows need only logits, and how many a gradient."""
         gradient = sum(sum(self._wants(search)) for search in self._active)
         return sum(map(len, self._active.values())) - gradient, gradient
 
     def _wants(self, search: AnySearch) -> list[bool]:
-        """Say of each row of the search's batch whether it wants a gradient; the device is asked once a pass."""
+        """Find for each row of the search's batch whether it needs a gradient; this synchronises the device once per
+        pass."""
         batch = self._active[search]
         if search not in self._known or self._known[search][0] is not batch:
             self._known[search] = batch, search.wants_gradient(batch).tolist()
         return self._known[search][1]
 
     def _admit(self) -> None:
-        """Fill up. Where batch are of two kinds there are up to two batches, so that one kind always fills a pass."""
+        """Add waiting images. If rows are of two kinds, up to two batches are kept, so that one kind always fills a
+        pass."""
         wanting = self._wanting()
         room = min(self.batch_size - max(wanting), 2 * self.batch_size - sum(wanting))
         entering: defaultdict[AnySearch, list[tuple[int, int]]] = defaultdict(list)
@@ -122,7 +127,7 @@ class Queue:
             self._put(search, search.start(self._new_images(places)))
 
     def _new_images(self, places: Sequence[tuple[int, int]]) -> NewImages:
-        """The images of (index, trial) pairs on the network's device, with targets and random numbers."""
+        """Return the images of (index, trial) pairs on the network's device, with targets and random numbers."""
         index, trial = torch.tensor(places).T
         trials = [self.trials[t] for _, t in places]
         draws = [
@@ -141,20 +146,20 @@ class Queue:
         return NewImages(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
 
     def _wrong_classes(self, index: Tensor) -> Tensor:
-        """int64 [b, k - 1]: the wrong classes of the clean images, the most likely first."""
+        """Return int64 [b, k - 1]: the wrong classes of the clean images, most likely first."""
         others = self.load.logits[index].scatter(1, self.load.labels[index, None], -torch.inf)
         return others.argsort(dim=1, descending=True, stable=True)[:, :-1]
 
     def _put(self, search: AnySearch, batch: ActiveBatch) -> None:
-        """Add batch behind those that are there."""
+        """Append rows to the search's batch."""
         parts = [part for part in (self._active.pop(search, None), batch) if part is not None and len(part)]
         if parts:
             self._active[search] = batch.join(parts)
 
     def _pass(self) -> list[tuple[AnySearch, ActiveBatch, Tensor]]:
-        """One pass of the network over one batch: the batch that took part, and which of them are done.
+        """Run one pass of the network over one batch; return the rows that took part, and which of them are done.
 
-        Out of memory halves the batch; nothing has moved until the network has answered.
+        Out of memory halves the batch; no state changes before the network has returned.
         """
         logits, gradients = self._wanting()
         parts = self._take(gradients >= logits)
@@ -171,7 +176,7 @@ class Queue:
             return [(s, batch, s.update(batch, output)) for (s, batch), output in zip(parts, outputs, strict=True)]
 
     def _take(self, gradient: bool) -> list[tuple[AnySearch, ActiveBatch]]:
-        """Up to a batch of the batch that want a gradient (or that do not), those that waited longest first."""
+        """Return up to one batch of rows that need a gradient (or that do not), longest waiting first."""
         room, parts = self.batch_size, []
         for search, batch in list(self._active.items()):
             rows = range(len(batch))
@@ -190,8 +195,8 @@ class Queue:
         return torch.tensor(rows, dtype=torch.int64).to(self.network.device, non_blocking=True)
 
     def _ask(self, parts: list[tuple[AnySearch, ActiveBatch]], gradient: bool) -> list[ModelOutput]:
-        """The network's outputs, in one pass over all parts. Where logits alone are wanted there may be room for
-        several points of an image."""
+        """Return the network's outputs, from one pass over all parts. If only logits are needed there may be room
+        for several points per image."""
         most = 1 if gradient else max(self.batch_size // sum(len(batch) for _, batch in parts), 1)
         points = [search.points(batch, most) for search, batch in parts]
         sizes = [len(own) for own in points]
@@ -206,7 +211,7 @@ class Queue:
         return self.network.gradient(x, objective).split(sizes)
 
     def _settle(self, search: AnySearch, batch: ActiveBatch, done: Tensor) -> None:
-        """Take note of the batch that are done, and put the others back."""
+        """Record the rows that are done, and put the others back."""
         batch.passes = batch.passes + 1
         ended = done.tolist()
         if not any(ended):
@@ -226,7 +231,7 @@ class Queue:
         return None
 
     def _note(self, finding: TrialResult) -> None:
-        """Keep a finding unless a better one is there: the first that breaks the image, else the last."""
+        """Keep a finding unless a better one exists: the first that breaks the image, else the last."""
         if not self._schedule.end(finding.index, finding.trial, finding.broken):
             return
         self._steps[finding.index, finding.trial] = finding.passes
@@ -235,7 +240,7 @@ class Queue:
             self.findings[finding.index] = finding
 
     def _give_up(self) -> None:
-        """Let go of the batch whose image an earlier trial has broken."""
+        """Drop the rows of images that an earlier trial has broken."""
         self._schedule.given_up = False
         limit = torch.tensor(self._schedule.limit, device=self.network.device)
         for search, batch in list(self._active.items()):

@@ -1,8 +1,8 @@
-"""AutoAttack's `rand` version, for models that draw random numbers as they answer (Croce and Hein, arXiv 2003.01690).
+"""AutoAttack's `rand` version, for models with a random forward pass (Croce and Hein, arXiv 2003.01690).
 
 Gradients are those of the expected loss (expectation over transformation, Athalye et al., arXiv 1802.00420): the mean
-over 20 draws. Randomness belongs to the image: each is attacked by itself, and every draw has a seed of (seed, image
-id, purpose, number), so that neither batch, order nor shard changes one.
+over 20 draws. Each image is attacked alone, and draws are keyed by (seed, image id, purpose, number), so that neither
+batch, order nor shard changes them.
 """
 
 from collections.abc import Iterator
@@ -28,18 +28,18 @@ from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
 
 EOT = 20
-"""Draws that a gradient is the mean of: the authors' own number."""
+"""Number of draws per gradient, the authors' value."""
 
 REPEATS = 20
-"""Draws that choose an image's worst point, and again that its share of right answers is told from."""
+"""Number of draws to choose an image's worst point, and again to measure its share of correct predictions."""
 
 
 class ExpectedNetwork(Network):
-    """Gradients at one image, each the mean over `EOT` draws of the model; `key` is what the draws belong to.
+    """Gradients at one image, each the mean over `EOT` draws of the model; `key` keys the draws.
 
-    While gradients are asked its logits say `label`, whatever the model says: a search would end at the first wrong
-    answer, and what is wanted is the point where the fewest draws are right. Where logits alone are asked the search is
-    at its end, and they say that it has won: so it hands over its last point, not that of the luckiest draws.
+    When a gradient is requested, the returned logits always predict `label`, so that the search does not end at the
+    first misclassified draw: it looks for the point with the fewest correct draws. When only logits are requested the
+    search is at its end, and they report success, so that it returns its last point, not that of the luckiest draws.
     """
 
     def __init__(self, model: nn.Module, device: torch.device, key: tuple[int, str, str], label: Tensor) -> None:
@@ -47,11 +47,11 @@ class ExpectedNetwork(Network):
         self.key, self.label, self.asked = key, label, 0
 
     def logits(self, x: Tensor) -> ModelOutput:
-        """Another class than the label, of x [1, 3, h, w]."""
+        """Return logits of a class other than the label, for x [1, 3, h, w]."""
         return ModelOutput(x, -self._unmoved(super().logits(x).logits))
 
     def gradient(self, x: Tensor, objective: Objective) -> ModelOutput:
-        """The label, and the mean of `objective` over the draws with its gradient."""
+        """Return logits of the label, and the mean of `objective` over the draws with its gradient."""
         drawn = [super(ExpectedNetwork, self).gradient(x, objective) for _ in self._draws()]
         value = torch.stack([one.objective for one in drawn if one.objective is not None]).mean(0)
         slope = torch.stack([one.gradient for one in drawn if one.gradient is not None]).mean(0)
@@ -70,7 +70,7 @@ class ExpectedNetwork(Network):
 
 @contextmanager
 def drawing(seed: int, image_id: str, purpose: str, number: int, device: torch.device) -> Iterator[None]:
-    """Give torch's random numbers, within the block, the seed of one draw for one image."""
+    """Seed torch's random numbers, within the block, for one draw of one image."""
     value = int(generator(seed, image_id, purpose, number).integers(2**62))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(value)
@@ -79,11 +79,11 @@ def drawing(seed: int, image_id: str, purpose: str, number: int, device: torch.d
 
 @dataclass(frozen=True)
 class RandomisedAttack(Attack):
-    """`trials`, each run to its end on every image with gradients over `EOT` draws.
+    """Runs `trials` to their end on every image with gradients over `EOT` draws.
 
-    Of the clean image and the trials' last points, that one counts at which `REPEATS` draws are right least often.
-    The prediction is one more draw's, so that the interval of an accuracy holds chance and images alike; how the
-    accuracy spreads over further draws stands in the notes.
+    Of the clean image and the trials' last points, the one with the fewest correct draws of `REPEATS` counts. The
+    prediction is one more draw, so that the interval of an accuracy covers random draws and images. The notes give the
+    spread of the accuracy over further draws.
     """
 
     @property
@@ -91,7 +91,7 @@ class RandomisedAttack(Attack):
         return True
 
     def carry_out(self, request: Request) -> AttackResult:
-        """Attack each image by itself, so that the batch size changes nothing."""
+        """Attack each image alone, so that the batch size changes nothing."""
         _check_random(request.model, request.images[:1])
         found = []
         for place in range(len(request)):
@@ -108,14 +108,14 @@ class RandomisedAttack(Attack):
 
 
 def autoattack_rand(norm: Norm, eps: Fraction, classes: int) -> RandomisedAttack:
-    """Auto-PGD on cross-entropy and (of 3 classes or more) on DLR, 100 steps each, over 20 draws."""
+    """Make Auto-PGD on cross-entropy and (with 3 classes or more) on DLR, 100 steps each, over 20 draws."""
     losses = ("ce", "dlr") if classes >= CLASSES_NEEDED["dlr"] else ("ce",)
     trials = tuple(Trial(apgd(norm, eps, loss).trials[0].search) for loss in losses)
     return RandomisedAttack("autoattack-rand", norm, eps, trials, f"eot{EOT}")
 
 
 def _check_random(model: nn.Module, image: Tensor) -> None:
-    """Refuse a model that draws nothing from torch's random numbers, or from others besides."""
+    """Refuse a model that draws no random numbers from torch, or also draws from other generators."""
     place = image.to(device_of(model))
     draws = []
     for number in (0, 0, 1, 2):
@@ -126,26 +126,26 @@ def _check_random(model: nn.Module, image: Tensor) -> None:
     first, again, *others = draws
     if relative_change(first, again) > REPEATABLE_RTOL:
         raise UsageError(
-            "the model draws random numbers of its own: with torch's seeded alike it answers one image in two ways, "
-            "so that no number would come out twice: let it draw from torch's default generator, not from a "
-            "torch.Generator, NumPy's or Python's"
+            "the model draws random numbers of its own: with the same torch seed its outputs for one image differ, so "
+            "results would not be reproducible: draw from torch's default generator, not from a torch.Generator, "
+            "NumPy's or Python's"
         )
     if max(relative_change(first, other) for other in others) <= REPEATABLE_RTOL:
         raise UsageError("the forward pass is not random: use --suite autoattack, which is stronger on such a model")
 
 
 def _spread(right: Tensor) -> str:
-    """What the notes say of right answers bool [n, repeats]."""
+    """Return the note about correct predictions bool [n, repeats]."""
     shares = right.float().mean(0)
     return (
         f"a randomised model: over {right.shape[1]} draws of its random numbers {100 * float(shares.mean()):.2f} % of "
-        f"{len(right)} attacked images are right, from {100 * float(shares.min()):.2f} to "
+        f"{len(right)} attacked images are correct, from {100 * float(shares.min()):.2f} to "
         f"{100 * float(shares.max()):.2f} %"
     )
 
 
 class _Picture:
-    """One image of a request under attack: [1, 3, h, w], with its label [1] and id."""
+    """One image of a request: [1, 3, h, w], with its label [1] and id."""
 
     def __init__(self, attack: RandomisedAttack, request: Request, place: int) -> None:
         self.attacks, self.model, self.frozen = attack, request.model, frozen_if_copied(request.model)
@@ -156,7 +156,7 @@ class _Picture:
         self.logits = self.image.new_zeros(0)
 
     def attack(self) -> "_Picture":
-        """Find its worst point, and draw the model's answers there."""
+        """Find the worst point, and draw the model's outputs there."""
         clean = self._ask(self.image, "clean")
         check_labels(self.label, clean.shape[1])
         check_classes(self.attacks.name, max(trial.classes for trial in self.attacks.trials), clean.shape[1])
@@ -180,7 +180,7 @@ class _Picture:
         return float((~misclassified(answers, self.label.expand(len(answers)))).float().mean())
 
     def _ask(self, point: Tensor, purpose: str) -> Tensor:
-        """Logits [repeats, k] of the model itself at one point."""
+        """Return logits [repeats, k] of the model itself at one point."""
         drawn = []
         point = point.contiguous()  # a random number's place follows that of its pixel in memory
         for number in range(REPEATS):

@@ -1,6 +1,6 @@
-"""pyautoattack itself, through the same interface and into the same records (`--attack-engine reference`).
+"""The engine `--attack-engine reference`: pyautoattack with the same interface and records.
 
-It is the authors' AutoAttack (arXiv 2003.01690) under its PyPI name: the measure that the native engine is held to.
+pyautoattack is the authors' AutoAttack (arXiv 2003.01690) under its PyPI name. The native engine is tested against it.
 """
 
 import sys
@@ -26,19 +26,19 @@ from bench.attacks.result import CLEAN, judged
 from bench.errors import UsageError
 
 COMPONENTS = ("apgd-ce", "apgd-t", "fab-t", "square")
-"""The standard ensemble, in its order."""
+"""The components of the standard ensemble, in order."""
 
 CLASSES_NEEDED = 4
-"""What the targeted DLR loss is defined for."""
+"""Minimum number of classes of the targeted DLR loss."""
 
 STEPS_UNKNOWN = -1
-"""What stands in a record's `steps`: pyautoattack does not say when an image broke."""
+"""Value of a record's `steps`: pyautoattack does not report when an image broke."""
 
 NORMS: dict[Norm, str] = {"linf": "Linf", "l2": "L2", "l1": "L1"}
 
 
 class Counted(nn.Module):
-    """`model`, with every image that goes through it either way counted in `cost`."""
+    """Return `model` with its passes counted in `cost`."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -57,15 +57,15 @@ class Counted(nn.Module):
 
 @dataclass(frozen=True)
 class ReferenceAttack(Attack):
-    """The standard ensemble as pyautoattack runs it: the name of the native `autoattack`, another `implementation`.
+    """The standard ensemble as run by pyautoattack: the name of the native `autoattack`, another `implementation`.
 
-    One component after the other on the images that stand, as the package itself does it, so that the record tells
-    which one broke an image. Every verdict is that of a fresh forward pass over the images handed back.
+    Components run one after the other on the surviving images, as in the package, so that the record gives the one that
+    broke an image. Verdicts are from a new forward pass over the returned images.
     """
 
     @property
     def implementation(self) -> str:
-        """The code behind the number."""
+        """The code behind the number, with its version."""
         return f"pyautoattack {version('pyautoattack')}"
 
     def searched_in(self, precision: Precision) -> Attack:
@@ -73,7 +73,7 @@ class ReferenceAttack(Attack):
         raise UsageError(f"--precision {precision}: --attack-engine reference has none; leave one of the two out")
 
     def carry_out(self, request: Request) -> AttackResult:
-        """Attack with randomness that belongs to the batch: `seed`, `batch_size` and the order of images matter."""
+        """Attack with random draws that depend on the batch: `seed`, `batch_size` and the order of images matter."""
         # pyautoattack takes views of gradients, which inherit the images' layout.
         images, labels = request.images.contiguous(), request.labels
         run = _Run(self, request)
@@ -95,13 +95,13 @@ class ReferenceAttack(Attack):
 
 
 def reference(norm: str, eps: Fraction, classes: int = TARGETS + 1) -> ReferenceAttack:
-    """pyautoattack's standard ensemble, with as many targets as the classes suffice for. Raises `UsageError` for a
-    norm or a budget that cannot be meant."""
+    """Make pyautoattack's standard ensemble, with as many targets as there are classes for. Raises `UsageError` for
+    an invalid norm or budget."""
     return ReferenceAttack("autoattack", check_budget(norm, eps), eps, (), standard(classes))
 
 
 class _Run:
-    """pyautoattack set up for one call; `attacked` is the frozen copy that it sees, `model` the one that judges."""
+    """pyautoattack configured for one call; it attacks the frozen copy `attacked`, and `model` judges."""
 
     def __init__(self, attack: ReferenceAttack, request: Request) -> None:
         self.model, self.batch_size, self.device = request.model, request.batch_size, request.device
@@ -119,14 +119,14 @@ class _Run:
             part.n_target_classes = min(part.n_target_classes, attack.fields.targets or TARGETS)
 
     def component(self, name: str, images: Tensor, labels: Tensor) -> Tensor:
-        """The images [n, 3, h, w] that one component hands back, the clean one where it failed."""
+        """Return the images [n, 3, h, w] of one component, with the clean image where it failed."""
         self.runner.attacks_to_run = [name]
         with _tracing_kept():
             found: Tensor = self.runner.run_standard_evaluation(images, labels, batch_size=self.batch_size)[0]
         return found
 
     def score(self, images: Tensor) -> Tensor:
-        """Logits [n, k] on the CPU, of the model itself."""
+        """Return logits [n, k] on the CPU, of the model itself."""
         self.attacked.cost.forward += len(images)
         with torch.no_grad():
             chunks = torch.split(images, self.batch_size)
@@ -135,7 +135,8 @@ class _Run:
 
 @contextmanager
 def _tracing_kept() -> Iterator[None]:
-    """pyautoattack's check for dynamic defences switches the interpreter's tracing off, which debuggers rely on."""
+    """Keep the interpreter's tracing on, which debuggers need and pyautoattack's check for dynamic defences switches
+    off."""
     before = sys.gettrace()
     try:
         yield

@@ -1,9 +1,8 @@
-"""Whether a robust accuracy can be believed: reliable, doubtful or unreliable, because of what was measured.
+"""The reliability verdict of a robust accuracy: reliable, doubtful or unreliable, with its reasons.
 
-Two things are looked at: the model (does it mask its gradients?) and the number itself (do images that stand in it
-fall to stronger attacks?). The reasons are those of the literature on masked gradients: Athalye et al., arXiv
-1802.00420, section 3.1; Carlini et al., arXiv 1902.06705, section 5; Croce and Hein, arXiv 2003.01690; Pintor et al.,
-arXiv 2106.09947.
+Two checks: of the model (gradient masking) and of the number (do stronger attacks break surviving images?). The
+criteria come from the literature on gradient masking: Athalye et al., arXiv 1802.00420, section 3.1; Carlini et al.,
+arXiv 1902.06705, section 5; Croce and Hein, arXiv 2003.01690; Pintor et al., arXiv 2106.09947.
 """
 
 import dataclasses
@@ -32,10 +31,10 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 @dataclass(frozen=True)
 class Criterion:
-    """A measurement, the values above which it makes a number doubtful and unreliable, and what it says then.
+    """A measurement, its limits for doubtful and unreliable, and its text.
 
-    Of a share of images it is the lower end of its 95 % interval that must lie above a limit; but a share itself
-    above the second limit makes a number doubtful, however few the images.
+    For a share of images, the lower end of its 95 % interval must exceed a limit; but a share above the second limit
+    makes a number doubtful for any number of images.
     """
 
     measure: Measurement
@@ -50,7 +49,7 @@ class Criterion:
         return self.measure.__name__
 
     def level(self, value: float, images: int) -> Level:
-        """What `value` makes of the number; one image alone makes it doubtful at most."""
+        """Return the level of `value`; one image alone gives at most doubtful."""
         if self.structural:
             return LEVELS[(value > self.doubtful) + (value > self.unreliable)]
         count = round(value * images)
@@ -67,26 +66,23 @@ CRITERIA = (
     Criterion(masking.blind_gradients, 0.01, 0.10, "of the gradients are zero or not finite"),
     Criterion(masking.float64_disagreement, 0.05, 0.20, "of the gradients differ between float32 and float64"),
     Criterion(masking.flat_loss, 0.05, 0.20, "of the losses do not rise in 20 steps"),
-    Criterion(masking.unbounded_survivors, 0, 0.05, "of the images stand where eps is no bound"),
-    Criterion(masking.more_steps, 0.04, 0.10, "of the images fall to PGD-200 alone, not to PGD-20"),
-    Criterion(masking.adaptive_steps, 0.06, 0.12, "of the images fall to APGD alone, not to PGD"),
-    Criterion(masking.gradient_free, 0.01, 0.05, "of the images fall to Square alone, not to gradients"),
-    Criterion(masking.transfer, 0.01, 0.05, "of the images fall to another model's examples, not to this one's"),
+    Criterion(masking.unbounded_survivors, 0, 0.05, "of the images survive an unbounded attack"),
+    Criterion(masking.more_steps, 0.04, 0.10, "of the images are broken by PGD-200 but not by PGD-20"),
+    Criterion(masking.adaptive_steps, 0.06, 0.12, "of the images are broken by APGD but not by PGD"),
+    Criterion(masking.gradient_free, 0.01, 0.05, "of the images are broken by Square but not by gradient attacks"),
+    Criterion(masking.transfer, 0.01, 0.05, "of the images are broken by transfer but not by this model's gradients"),
 )
-"""Structural ones come first: where one makes a number unreliable, no attack is run.
-
-Shares are of the images that were right without attack. The limits were fixed on two masked defences (quantised input,
-logits times 1e6) and on models that mask nothing; other defences were only reported on. docs/attacks.md says when and
-why the limits came to be held against intervals.
-"""
+"""All criteria. Structural ones come first: if one gives unreliable, no attack is run. Shares are of the images that
+are classified correctly without attack. The limits were set on two masked defences (quantised input, logits times
+1e6) and on models without masking; other defences were only reported on (docs/attacks.md)."""
 
 
-NOTHING_STANDS = "no image stands in the number, which can overstate nothing"
+NOTHING_STANDS = "no image survives, so the number cannot overstate"
 
 
 @dataclass(frozen=True)
 class CheckedCriterion:
-    """One criterion's value, and what it makes of the number."""
+    """One criterion's value and level."""
 
     name: str
     value: float
@@ -99,7 +95,8 @@ class CheckedCriterion:
 
 @dataclass(frozen=True)
 class StandingPictures:
-    """Images [n, 3, h, w] that stand in a number's records, with labels and ids, and which share of all stands."""
+    """Images [n, 3, h, w] that survive in a number's records, with labels and ids, and the share of all that
+    survive."""
 
     images: Tensor
     labels: Tensor
@@ -109,9 +106,9 @@ class StandingPictures:
 
 @dataclass(frozen=True)
 class Reliability:
-    """The verdict on a robust accuracy with its evidence; `skipped` says of criteria without a value why.
+    """The verdict on a robust accuracy with its evidence.
 
-    overstatement: by how much the number overstates; None where no attack's number was asked about
+    `skipped` gives the reason for criteria without a value. `overstatement` is None if no attack's number was checked.
     """
 
     findings: tuple[CheckedCriterion, ...]
@@ -121,12 +118,12 @@ class Reliability:
 
     @property
     def level(self) -> Level:
-        """The worst of all findings."""
+        """The worst level of all findings."""
         return max((finding.level for finding in self._everything), key=LEVELS.index, default="reliable")
 
     @property
     def because(self) -> list[str]:
-        """The findings that make it so, what the number overstates first; all where nothing was found against it."""
+        """The findings that give this level, overstatement first; all findings if the number is reliable."""
         return [str(f) for f in self._everything if f.level == self.level]
 
     @property
@@ -138,7 +135,7 @@ class Reliability:
             return f"{self.level}, because {'; '.join(self.because)}"
         number = f"; {self.overstatement}" if self.overstatement else ""
         checks = f"{counted(len(self.findings), 'check')} on {counted(self.images, 'image')}"
-        return f"reliable: {checks} found nothing against it{number}"
+        return f"reliable: {checks} found no problem{number}"
 
 
 def assess(
@@ -155,12 +152,13 @@ def assess(
     attack: Attack | None = None,
     standing: StandingPictures | None = None,
 ) -> Reliability:
-    """Measure every criterion at the budget (`norm`, `eps`) on those of `images` float32 [n, 3, h, w] that are right.
+    """Measure every criterion at the budget (`norm`, `eps`) on the correctly classified ones of `images` float32 [n, 3,
+    h, w].
 
-    `labels` int64 [n], `ids` unique; `surrogate` is another model of the same classes, whose adversarial examples are
-    tried on this one. With the `attack` that gave the number, the number is judged, too: on the images that are
-    `standing` in its records, or (None) on those of `images` that stand when it is run again.
-    Raises `UsageError` for input on which nothing can be said.
+    `labels` int64 [n], `ids` unique; `surrogate` is another model of the same classes, used for transfer. With
+    `attack`, the attack of a number, the number is checked as well: on the images that are `standing` in its records,
+    or (None) on those of `images` that survive when it is run again. Raises `UsageError` for input that cannot be
+    assessed.
     """
     check_images(images)
     everything = AttackedModel(

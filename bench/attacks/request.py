@@ -1,4 +1,4 @@
-"""What an attack is given: a model, images and whose randomness it is."""
+"""The input of an attack: model, images, labels and random keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from bench.attacks.forward import answer
 from bench.attacks.network import device_of
 
 Progress = Callable[[int, int], None]
-"""Told (images with a final verdict, all images)."""
+"""Called with (images with a final verdict, all images)."""
 
 
 def silent(_final: int, _every: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """`images` float32 [n, 3, h, w] in [0, 1], of `labels` int64 [n] and unique `ids`; `model` is in eval mode.
+    """`images` float32 [n, 3, h, w] in [0, 1], with `labels` int64 [n] and unique `ids`; `model` is in eval mode.
 
-    The images stay in host memory; up to `batch_size` at a time are in a pass on the model's device. Randomness
-    belongs to (seed, id). Raises `UsageError` for what no attack can judge.
+    The images stay in host memory; up to `batch_size` at a time are in a pass on the model's device. Random draws are
+    keyed by (seed, id). Raises `UsageError` for input that no attack can judge.
     """
 
     model: nn.Module
@@ -42,10 +42,10 @@ class Request:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The model's device."""
         return device_of(self.model)
 
     def score(self, images: Tensor) -> Tensor:
-        """Logits float32 [m, k] of images [m, 3, h, w], on the CPU, by the model as it came."""
+        """Return logits float32 [m, k] of images [m, 3, h, w], on the CPU, by the original model."""
         chunks = torch.split(images, self.batch_size)
         return torch.cat([answer(self.model, chunk.to(self.device)).float().cpu() for chunk in chunks])

@@ -1,4 +1,4 @@
-"""What an attack found, and how a model's answers to adversarial images become verdicts."""
+"""The result of an attack, and how outputs on adversarial images become verdicts."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +18,7 @@ CLEAN = "clean"
 """`broken_by` of an image that was misclassified before any attack."""
 
 
-LEVEL = "attacked images have another class level with the label: counted as broken"
+LEVEL = "attacked images have another class tied with the label: counted as broken"
 SILENT = "attacked images are NaN or infinite: counted as broken"
 
 
@@ -26,13 +26,13 @@ SILENT = "attacked images are NaN or infinite: counted as broken"
 class AttackResult:
     """Verdicts on n images, all [n] in their order, on the CPU.
 
-    prediction: int64, of the adversarial image (of the clean one where that was already wrong), in a fresh float32
-    forward pass; confidence: its softmax probability; margin: logit of the label less the highest of the others
-    distance: norm of the perturbation, in the attack's norm; steps: points at which the network was asked
-    broken_by: name of the search that broke it, "clean" where it was already wrong, None where it stands
-    adversarial: float32 [n, 3, h, w] when asked for, else None; cost: passes through the network (without
-    those that held a fast copy to the model)
-    notes: what a reader of the number must know, such as that no fast copy of the model could be attacked
+    prediction: int64, of the adversarial image (of the clean one if that was already misclassified), in a new float32
+    forward pass; confidence: its softmax probability; margin: the label's logit minus the largest other logit
+    distance: norm of the perturbation, in the attack's norm; steps: points at which the network was evaluated
+    broken_by: name of the search that broke it, "clean" if it was already misclassified, None if it survives
+    adversarial: float32 [n, 3, h, w] if requested, else None; cost: passes through the network (without the comparison
+        of the fast copy with the model)
+    notes: remarks for readers of the number, such as that the model has no fast copy
     """
 
     prediction: Tensor
@@ -47,12 +47,12 @@ class AttackResult:
 
     @property
     def robust(self) -> Tensor:
-        """bool [n]: the image stands."""
+        """bool [n]: the image survives."""
         return torch.tensor([verdict is None for verdict in self.broken_by], dtype=torch.bool)
 
 
 class Budget(Protocol):
-    """How far an adversarial image may lie from its own."""
+    """Norm and size of the allowed distance between an adversarial image and its clean image."""
 
     @property
     def norm(self) -> Norm: ...
@@ -70,10 +70,8 @@ def judged(
     cost: Cost,
     notes: tuple[str, ...] = (),
 ) -> AttackResult:
-    """The result of an attack, from the model's `logits` [n, k] on what it made of the request's images.
-
-    Raises `UsageError` where an image lies outside the budget.
-    """
+    """Make the result of an attack from the model's `logits` [n, k] on the adversarial images. Raises `UsageError`
+    for an image outside the budget."""
     distance = norms.size(adversarial - request.images, budget.norm)
     check_within(adversarial, distance, budget.norm, float(budget.eps))
     finite = logits.isfinite().all(1)
@@ -95,6 +93,6 @@ def judged(
 
 
 def _some_wrong_class(logits: Tensor, labels: Tensor) -> Tensor:
-    """int64 [n]: the likeliest of the other classes whose logit is a number."""
+    """Return int64 [n]: the likeliest other class with a finite logit."""
     known = torch.where(logits.isfinite(), logits, torch.finfo(logits.dtype).min)
     return known.scatter(1, labels[:, None], -torch.inf).argmax(1)

@@ -1,8 +1,8 @@
-"""Which trial of which image is run next.
+"""The order of trials: which trial of which image runs next.
 
-An image passes through an attack's trials in order and is done with the first that breaks it. Where the batch has room
-and no other image waits, images that stood the first trial are tried ahead: their next trials run beside the present
-one. What counts is still the first trial, in order, that breaks the image: later ones are given up, earlier ones end.
+An image passes through an attack's trials in order and is done with the first that breaks it. If the batch has room and
+no other image waits, later trials of images that survived the first one run in parallel. The first trial in order that
+breaks the image counts: later ones are dropped, earlier ones run to their end.
 """
 
 from collections import deque
@@ -11,7 +11,8 @@ from collections import deque
 class TrialSchedule:
     """The schedule of `images` images through `trials` trials.
 
-    limit [images]: the first trial known to break each, else `trials`; given_up: trials that run count no longer.
+    limit [images]: the first trial known to break each image, else `trials`; given_up: running trials that no longer
+    count.
     """
 
     def __init__(self, images: int, trials: int) -> None:
@@ -24,16 +25,16 @@ class TrialSchedule:
         self._ahead: deque[int] = deque()
 
     def __bool__(self) -> bool:
-        """An image waits that has no trial running."""
+        """Return whether images wait that have no running trial."""
         return bool(self._resting)
 
     def add(self, index: int, trial: int) -> None:
-        """Let image `index` wait for `trial`, and for those after it as long as none breaks it."""
+        """Queue image `index` for `trial`, and for later ones until one breaks it."""
         self.limit[index], self._next[index] = self.trials, trial
         self._resting.append(index)
 
     def take(self, room: int) -> list[tuple[int, int]]:
-        """Up to `room` pairs of an image and the trial that it starts now; images that wait come first."""
+        """Return up to `room` pairs of an image and the trial to start; waiting images come first."""
         started: list[tuple[int, int]] = []
         while self._resting and len(started) < room:
             started.append(self._start(self._resting.popleft()))
@@ -51,7 +52,7 @@ class TrialSchedule:
         return index, trial
 
     def end(self, index: int, trial: int, broken: bool) -> bool:
-        """Take note that a trial has ended; False where it no longer counts, since an earlier one broke the image."""
+        """Record that a trial has ended; return False if it no longer counts because an earlier one broke the image."""
         if trial not in self._running[index]:
             return False
         self._running[index].remove(trial)

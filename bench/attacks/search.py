@@ -1,7 +1,8 @@
-"""What an attack's search is to the queue: it proposes points, is told the logits and gradients, and says when to stop.
+"""The interface between a search and the queue: a search proposes points, gets logits and gradients, and says when to
+stop.
 
-A search holds no images. Those that are being worked on are rows of a `ActiveBatch`, each at a step of its own, so that
-one may leave and another enter at any time.
+A search holds no images. The images in work are rows of an `ActiveBatch`, each at its own step, so that rows can leave
+and enter at any time.
 """
 
 from abc import ABC, abstractmethod
@@ -20,14 +21,14 @@ from bench.attacks.randomness import Generators
 
 @dataclass
 class ActiveBatch:
-    """Images in work, one a row; every field is a tensor whose first axis is the row.
+    """The images in work, one per row; every field is a tensor with rows on its first axis.
 
-    index: int64 [b], place of the image in the unit; trial: int64 [b], which of the attack's trials this is
-    image: float32 [b, 3, h, w], clean, as all images here channels last in memory; low, high: between what the
-    search lets each pixel be; label, target: int64 [b] (target is the label where none is aimed at)
-    x: float32 [b, 3, h, w], the point whose logits are asked next
-    step: int64 [b], steps made; passes: int64 [b], points asked, without those asked in vain
-    broken: bool [b], the search holds that its result is misclassified
+    index: int64 [b], index of the image in the unit; trial: int64 [b], index of the attack's trial
+    image: float32 [b, 3, h, w], clean, as all images here channels last in memory; low, high: bounds of each pixel
+    label, target: int64 [b] (target is the label if there is none)
+    x: float32 [b, 3, h, w], the point to evaluate next
+    step: int64 [b], steps made; passes: int64 [b], points evaluated, without wasted ones
+    broken: bool [b], the search claims that its result is misclassified
     """
 
     index: Tensor
@@ -46,18 +47,18 @@ class ActiveBatch:
         return len(self.index)
 
     def within(self, x: Tensor, eps: float, norm: Norm) -> Tensor:
-        """`x` [b, 3, h, w] moved into the budget."""
+        """Project `x` [b, 3, h, w] into the budget."""
         return norms.into(x, self.image, norms.Box(self.low, self.high), eps, norm)
 
     def select(self, rows: Tensor) -> Self:
-        """The rows of a bool mask [b] or of indices."""
+        """Select the rows of a bool mask [b] or of indices."""
         if rows.dtype == torch.bool:  # a mask would let a GPU wait once a field, to learn how many rows there are
             rows = rows.nonzero().squeeze(1)
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """All rows of `parts`, in order."""
+        """Concatenate the rows of `parts`, in order."""
         if len(parts) == 1:
             return parts[0]
         return cls(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)})
@@ -65,7 +66,7 @@ class ActiveBatch:
 
 @dataclass(frozen=True)
 class NewImages:
-    """Images that enter a search: the fields of `ActiveBatch`, and a generator of random numbers for each."""
+    """Images that enter a search: the fields of `ActiveBatch`, and one random generator per image."""
 
     index: Tensor
     trial: Tensor
@@ -75,7 +76,7 @@ class NewImages:
     generators: Generators
 
     def at(self, x: Tensor, limits: norms.Box) -> dict[str, Tensor]:
-        """The fields that all batch share, at the start point `x` [b, 3, h, w] (brought into [0, 1])."""
+        """Return the fields common to all batches, at the start point `x` [b, 3, h, w] (clipped to [0, 1])."""
         low, high = limits
         start = x.to(self.image).clamp(0.0, 1.0).contiguous(memory_format=torch.channels_last)
         return {
@@ -101,8 +102,8 @@ class NewImages:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The network's answer: the points asked [b, 3, h, w], logits [b, k], and where they were wanted the search's
-    objective [b] and its gradient [b, 3, h, w] with respect to the points."""
+    """Output of the network: the points [b, 3, h, w], logits [b, k], and if requested the search's objective [b] and
+    its gradient [b, 3, h, w] with respect to the points."""
 
     points: Tensor
     logits: Tensor
@@ -110,18 +111,18 @@ class ModelOutput:
     gradient: Tensor | None = None
 
     def ascent(self) -> tuple[Tensor, Tensor]:
-        """(objective, gradient) of a output that was asked with gradients."""
+        """Return (objective, gradient) of an output that was computed with gradients."""
         if self.objective is None or self.gradient is None:
-            raise RuntimeError("the network was asked for logits alone, where the search needs a gradient")
+            raise RuntimeError("only logits were requested, but the search needs a gradient")
         return self.objective, self.gradient
 
     def split(self, sizes: list[int]) -> "list[ModelOutput]":
-        """A output for each of the consecutive groups of points."""
+        """Split into one output for each of the consecutive groups of points."""
         given = [part for part in (self.points, self.logits, self.objective, self.gradient) if part is not None]
         return [ModelOutput(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
 
     def wrong(self, label: Tensor) -> Tensor:
-        """bool [b]: the label does not lead, or there is no answer."""
+        """bool [b]: the label does not lead, or logits are not finite."""
         return misclassified(self.logits, label)
 
 
@@ -129,40 +130,42 @@ L = TypeVar("L", bound=ActiveBatch)
 
 
 class Search(ABC, Generic[L]):
-    """One run over an image from one start: a frozen value that holds every choice and no state."""
+    """One run on an image from one start: a frozen value with every setting and no state."""
 
     name: str
 
     @property
     def stream(self) -> str:
-        """What its random numbers belong to: searches of one stream start from the same points."""
+        """Key of its random numbers: searches with the same stream start from the same points."""
         return self.name
 
     @property
     def classes(self) -> int:
-        """The fewest classes that its objective is defined for."""
+        """The minimum number of classes of its objective."""
         return 2
 
     @abstractmethod
     def start(self, new: NewImages) -> L:
-        """The batch of images that enter."""
+        """Return the batch of new images."""
 
     def wants_gradient(self, batch: L) -> Tensor:
-        """bool [b]: the next step needs the gradient at `batch.x`, not the logits alone."""
+        """Return bool [b]: the next step needs the gradient at `batch.x`, not only the logits."""
         return torch.ones_like(batch.broken)
 
     def points(self, batch: L, _most: int) -> Tensor:
-        """[b k, 3, h, w], the points asked next, k <= `_most` of them for each image, one image after the other."""
+        """Return [b k, 3, h, w], the next points to evaluate, k <= `_most` for each image, one image after the
+        other."""
         return batch.x
 
     @abstractmethod
     def objective(self, batch: L, logits: Tensor) -> Tensor:
-        """[b], what the gradient is taken of; searches ascend it."""
+        """Return [b], the objective to differentiate; searches maximise it."""
 
     @abstractmethod
     def update(self, batch: L, output: ModelOutput) -> Tensor:
-        """Take the output at `points`, move on in place; bool [b]: the image is done, `batch.broken` says how."""
+        """Process the output at `points` and advance in place; return bool [b]: the image is done (`batch.broken`
+        has the result)."""
 
     def result(self, batch: L) -> Tensor:
-        """[b, 3, h, w] within the budget: the adversarial images of batch that are done."""
+        """Return [b, 3, h, w] within the budget: the adversarial images of finished rows."""
         return batch.x

@@ -16,10 +16,10 @@ from bench.attacks.windows import Bumps, Windows, bumps, move, settle, tiles
 
 P_INIT = 0.8
 SCHEDULE = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""Share of pixels in the first square, and the queries after which it halves (section 5, for 10,000 queries)."""
+"""Share of pixels in the first square, and the queries at which it halves (section 5, for 10,000 queries)."""
 
 AT_ONCE = 4
-"""Proposals of one image in a pass, at most: about one in twenty is taken, and those asked after it were in vain."""
+"""Maximum number of proposals per image in a pass: about one in twenty is accepted, and later ones are then wasted."""
 
 
 @dataclass
@@ -34,9 +34,11 @@ class SquareBatch(ActiveBatch):
 
 @dataclass(frozen=True)
 class Square(Search[SquareBatch]):
-    """`queries` random squares (Linf) or pairs of windows (L2, L1), each kept if it lowers the margin. Ends at
-    the first misclassification. The schedule of sizes is that of 10,000 queries whatever their number, as in
-    AutoAttack, unless `rescale` spreads it over the queries that there are."""
+    """`queries` random squares (Linf) or pairs of windows (L2, L1), each accepted if it lowers the margin.
+
+    Ends at the first misclassification. The schedule of sizes is that of 10,000 queries for any number of queries, as
+    in AutoAttack, unless `rescale` spreads it over the given number.
+    """
 
     norm: Norm
     eps: float
@@ -62,8 +64,8 @@ class Square(Search[SquareBatch]):
         return -margin(logits, batch.label)
 
     def points(self, batch: SquareBatch, most: int) -> Tensor:
-        """Return as many of the coming proposals as there is room for: most change nothing, and the next then stays
-        what it is. Those after the first that lowers the margin are asked in vain."""
+        """Return as many of the next proposals as there is room for. Most are rejected, so the next one is then
+        unchanged; those after the first accepted one are wasted."""
         count = min(most, AT_ONCE)
         ahead = torch.arange(count, device=batch.step.device)
         made = batch.step[:, None] + ahead - 1
@@ -93,7 +95,7 @@ class Square(Search[SquareBatch]):
         return batch.best
 
     def _proposals(self, batch: SquareBatch, row: Tensor, made: Tensor) -> Tensor:
-        """[m, c, h, w]: the proposal after `made` [m] others, to the best image of `row` [m]."""
+        """Return [m, c, h, w]: the proposal after `made` [m] others, to the best image of `row` [m]."""
         h, w = batch.image.shape[2:]
         side, draws = _sides(self, h, w).to(made)[made], batch.draws[row, made]
         if self.norm != "linf":
@@ -106,7 +108,7 @@ class Square(Search[SquareBatch]):
 
 @cache
 def _sides(search: Square, h: int, w: int) -> Tensor:
-    """int64 [queries], side of each square in pixels: its share of the pixels halves along the schedule."""
+    """Return int64 [queries], side of each square in pixels: its share of the pixels halves along the schedule."""
     query = torch.arange(search.queries)
     query = query * 10_000 // search.queries if search.rescale else query
     halvings = torch.bucketize(query, torch.tensor(SCHEDULE)).double()
@@ -119,10 +121,10 @@ def _sides(search: Square, h: int, w: int) -> Tensor:
 
 @cache
 def _shapes(search: Square, h: int, w: int) -> Bumps:
-    """The bumps of all sides of the schedule."""
+    """Return the bumps of all sides in the schedule."""
     return bumps(tuple(sorted(set(_sides(search, h, w).tolist()))), search.norm)
 
 
 def _first(draw: Tensor, length: int, side: Tensor) -> Tensor:
-    """int64 [b]: where an interval of `side` pixels starts, as `draw` in [0, 1) says."""
+    """Return int64 [b]: the start of an interval of `side` pixels, from `draw` in [0, 1)."""
     return (draw * (length - side)).long()

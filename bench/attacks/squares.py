@@ -1,6 +1,7 @@
-"""Square Attack's proposals for Linf: a square of each image is set to the ends of its room.
+"""Square Attack's proposals for Linf: a square of each image is set to its lower or upper bounds.
 
-Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the image.
+Implemented twice, like `bench.attacks.plane`: on a CPU, one pass of a small network is faster than sweeps of torch over
+the image.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from bench.attacks import norms
 
 
 class Squares(NamedTuple):
-    """row: int64 [m], of which image; top, left, side: int64 [m], in pixels; raised: bool [m, 3], which go up."""
+    """row: int64 [m], index of the image; top, left, side: int64 [m], in pixels; raised: bool [m, 3], channels set
+    to the upper bound."""
 
     row: Tensor
     top: Tensor
@@ -22,8 +24,8 @@ class Squares(NamedTuple):
 
 
 def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
-    """[m, 3, h, w]: images of `best` [b, 3, h, w], each with its square at `high` where it is raised, else at `low`
-    (both as `best`)."""
+    """Return [m, 3, h, w]: images of `best` [b, 3, h, w], each with its square at `high` where raised, else at `low`
+    (both shaped as `best`)."""
     return (
         _compiled_paint(best, low, high, squares)
         if best.device.type == "cpu"
@@ -32,7 +34,7 @@ def paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
 
 
 def torch_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Tensor:
-    """`paint` in torch. Weights of 0 and 1 choose exactly, and faster than `where`."""
+    """Compute `paint` in torch. Weights of 0 and 1 select exactly, and faster than `where`."""
     best, low, high = (pictures[squares.row] for pictures in (best, low, high))
     h, w = best.shape[2:]
     rows, columns = (_interval(first, squares.side, length) for first, length in ((squares.top, h), (squares.left, w)))
@@ -42,7 +44,7 @@ def torch_paint(best: Tensor, low: Tensor, high: Tensor, squares: Squares) -> Te
 
 
 def _interval(first: Tensor, side: Tensor, length: int) -> Tensor:
-    """bool [b, length]: the pixels first .. first + side - 1."""
+    """Return bool [b, length]: the pixels first .. first + side - 1."""
     pixel = torch.arange(length, device=first.device)
     return (pixel >= first[:, None]) & (pixel < (first + side)[:, None])
 

@@ -1,4 +1,4 @@
-"""Every attack by name: what it is, who makes it, and which suite offers it. Imports nothing that it does not list."""
+"""The table of attacks by name: description, maker and suite. Imports no attack before it is used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from bench.attacks.base import Attack
 
 NOFROST_EPS = Fraction(8, 255)
-"""Of NoFrost's evaluation (arXiv 2207.01156; its README)."""
+"""Source of NoFrost's evaluation (arXiv 2207.01156; its README)."""
 
 
 @dataclass(frozen=True)
 class ListedAttack:
     """A row of the table.
 
-    about: what it is, with its source; maker: `module:function` of this room, which takes (norm, eps, choices) to an
-    `Attack`; empty for an attack that a suite alone makes
-    usual: choices that the name fixes or starts from; told: what the maker is told of the model's classes: how many
-    there are, or how many can be aimed at
-    title: "accuracy under ..." of a suite of that name, which uses the `options` besides data, eps and reliability;
-    empty for an attack whose suite is its own
-    eps: the suite's budget where none is typed; None for the norm's usual one
+    about: description with source; maker: `module:function` of this package, which maps (norm, eps, choices) to an
+    `Attack`; empty for an attack that only a suite makes
+    usual: fixed or default choices; told: what the maker gets about the model's classes: their number, or the number of
+    possible targets
+    title: "accuracy under ..." for a suite of that name, which uses the `options` besides data, eps and reliability;
+    empty if the attack has a suite of its own
+    eps: default budget of the suite; None for the norm's usual one
     """
 
     about: str
@@ -38,7 +38,7 @@ class ListedAttack:
     eps: Fraction | None = None
 
     def make(self) -> "Callable[..., Attack]":
-        """The maker, imported now."""
+        """Import and return the maker."""
         module, _, name = self.maker.partition(":")
         found: Callable[..., Attack] = getattr(import_module(f"bench.attacks.{module}"), name)
         return found
@@ -81,7 +81,7 @@ _PGD = {"steps": 10, "step_size": None}
 
 ATTACKS: Mapping[str, ListedAttack] = {
     "pgd": ListedAttack(
-        "projected gradient descent, judged at its final iterate (arXiv 1706.06083; the papers' protocol)",
+        "projected gradient descent, evaluated at its final iterate (arXiv 1706.06083; the papers' protocol)",
         "presets:make_pgd",
         _PGD,
     ),
@@ -103,12 +103,12 @@ ATTACKS: Mapping[str, ListedAttack] = {
         title="Square Attack (no gradients)",
         options=("norm",),
     ),
-    "bim": _nofrost("bim", "the basic iterative method: PGD from the image itself", "arXiv 1607.02533"),
+    "bim": _nofrost("bim", "the basic iterative method: PGD from the clean image", "arXiv 1607.02533"),
     "mi-fgsm": _nofrost("mi-fgsm", "the momentum iterative method", "arXiv 1710.06081"),
     "mi-pgd": _nofrost("mi-pgd", "the momentum iterative method from a random start"),
     "cw-pgd": _nofrost("cw-pgd", "PGD on Carlini and Wagner's loss, confidence 50", "arXiv 1608.04644"),
     "transfer": ListedAttack(
-        "momentum, diverse inputs and smoothed gradients on other models (arXiv 1904.02884); a suite's alone"
+        "momentum, diverse inputs and smoothed gradients on other models (arXiv 1904.02884); only as a suite"
     ),
     "autoattack": ListedAttack(
         "the standard ensemble: apgd-ce, apgd-t, fab-t, square (arXiv 2003.01690; for L1 arXiv 2103.01208)",
@@ -119,9 +119,9 @@ ATTACKS: Mapping[str, ListedAttack] = {
         "a cheaper ensemble of the same parts, under its own name", "autoattack:aa_fast", told="classes"
     ),
 }
-"""Every attack by name; another is another row, and the file that its maker stands in."""
+"""Every attack by name. To add one, add a row here and the file of its maker."""
 
 
 def list_attacks() -> list[str]:
-    """Names of all attacks (`bench list attacks`)."""
+    """Return the names of all attacks (`bench list attacks`)."""
     return list(ATTACKS)

@@ -1,7 +1,7 @@
-"""Transfer from other models, for a model whose gradients are not to be trusted: a lower bound of what breaks it.
+"""Transfer attacks from other models, for a model with unreliable gradients: a lower bound of what breaks it.
 
-Images are made on surrogates by the momentum iterative method (arXiv 1710.06081) with diverse inputs (arXiv
-1803.06978) and translation-invariant gradients (arXiv 1904.02884), and judged by the model.
+Images are made on surrogates by the momentum iterative method (arXiv 1710.06081) with diverse inputs (arXiv 1803.06978)
+and translation-invariant gradients (arXiv 1904.02884), and judged by the model.
 """
 
 import functools
@@ -32,24 +32,24 @@ from model_zoo.registry import find_card
 STEPS = 10
 DECAY = 1.0
 DIVERSE = 0.5
-"""Chance of an image to be shown smaller, somewhere on a black ground, in a step (arXiv 1803.06978, section 4.1)."""
+"""Probability that a step shrinks the image and places it on black (arXiv 1803.06978, section 4.1)."""
 
 SMALLEST = 0.9
-"""The least side of such an image, of the whole."""
+"""Minimum side of the shrunk image, relative to the whole."""
 
-NOTE = "made on other models: more than this breaks the model, so that the accuracy is an upper bound"
+NOTE = "images made on other models: other attacks may break more, so the accuracy is an upper bound"
 
 VERSION = "1"
 
 
 def step_size(eps: Fraction) -> Fraction:
-    """A quarter of eps: ten steps that can cross the ball and come back."""
+    """Return a quarter of eps: ten steps can cross the ball and return."""
     return eps / 4
 
 
 @dataclass(frozen=True)
 class TransferAttack(Attack):
-    """Images made on each of `surrogates`, model names; an image is broken when one of them is misclassified."""
+    """Images made on each of `surrogates` (model names); an image is broken if one of them is misclassified."""
 
     surrogates: tuple[str, ...] = ()
 
@@ -60,15 +60,15 @@ class TransferAttack(Attack):
         return f"bench.attacks.transfer {VERSION} from {made}"
 
     def made_through(self, branch: str) -> Attack:
-        """Refuse: the model's branches have no part in how the images are made."""
+        """Refuse: the model's branches do not affect how the images are made."""
         raise UsageError(f"transfer is made on other models, not through branch {branch}: use --suite pgd-branches")
 
     def searched_in(self, precision: Precision) -> Attack:
-        """Refuse: surrogates are seen in their own precision."""
+        """Refuse: surrogates run in their own precision."""
         raise UsageError(f"--precision {precision}: transfer has none; leave it out")
 
     def carry_out(self, request: Request) -> AttackResult:
-        """Attack on the surrogates, and let the model judge; `steps` in the result are those made on surrogates."""
+        """Attack on the surrogates, and let the model judge; `steps` in the result are those on surrogates."""
         images, labels = request.images, request.labels
         logits = clean_logits(request, Network(request.model, request.device))
         broken_by = [CLEAN if wrong else None for wrong in misclassified(logits, labels).tolist()]
@@ -91,13 +91,13 @@ class TransferAttack(Attack):
 
 
 def transfer(eps: Fraction, surrogates: Sequence[str]) -> TransferAttack:
-    """The attack in Linf from `surrogates`."""
+    """Make the attack in Linf from `surrogates`."""
     choices = f"k{STEPS}-a{spell(step_size(eps))}-mi-di-ti-from-{'-'.join(surrogates)}"
     return TransferAttack("transfer", "linf", eps, (), choices, surrogates=tuple(surrogates))
 
 
 def craft(surrogate: nn.Module, images: Tensor, labels: Tensor, draws: Generators, eps: float) -> Tensor:
-    """The final iterates [n, 3, h, w] on `surrogate`, on the CPU; what an image draws is its own."""
+    """Return the final iterates [n, 3, h, w] on `surrogate`, on the CPU; draws are keyed by image."""
     device = device_of(surrogate)
     image, label = images.to(device), labels.to(device)
     x, velocity = image, torch.zeros_like(image)
@@ -113,7 +113,7 @@ def craft(surrogate: nn.Module, images: Tensor, labels: Tensor, draws: Generator
 
 
 def diverse(x: Tensor, draws: Generators) -> Tensor:
-    """Some of `x` [n, 3, h, w], as `draws` say, shown smaller at some place on black."""
+    """Return `x` [n, 3, h, w] with some images, by `draws`, shrunk and placed on black."""
     h, w = x.shape[2:]
     shown = []
     for picture, draw in zip(torch.split(x, 1), draws, strict=True):
@@ -129,14 +129,14 @@ def diverse(x: Tensor, draws: Generators) -> Tensor:
 
 
 def smooth(gradient: Tensor) -> Tensor:
-    """The gradient under a Gaussian of about a fifteenth of the image's width (arXiv 1904.02884, section 3.3)."""
+    """Smooth the gradient with a Gaussian of about a fifteenth of the image's width (arXiv 1904.02884, section 3.3)."""
     kernel = torch.from_numpy(_kernel(max(gradient.shape[3] // 15 // 2 * 2 + 1, 3))).to(gradient)
     return F.conv2d(gradient, kernel.repeat(3, 1, 1, 1), padding="same", groups=3)
 
 
 @functools.cache
 def _kernel(length: int) -> NDArray[np.float64]:
-    """[1, length, length], three standard deviations to the edge, of sum 1."""
+    """Return [1, length, length], a Gaussian cut at three standard deviations, with sum 1."""
     line = np.exp(-0.5 * np.linspace(-3, 3, length) ** 2)
     square: NDArray[np.float64] = np.outer(line, line)[None]
     square /= square.sum()
@@ -144,7 +144,7 @@ def _kernel(length: int) -> NDArray[np.float64]:
 
 
 def _weights(name: str) -> str:
-    """Which weights the surrogate's card names, by the hash of their files."""
+    """Return the hashes of the weights on the surrogate's card."""
     return "+".join(file.sha256[:12] or "unverified" for file in find_card(name).weights.files)
 
 
@@ -154,7 +154,7 @@ def _surrogate(name: str) -> Model:
 
 
 def _fitting(name: str, images: Tensor, classes: int) -> nn.Module:
-    """The surrogate, frozen. Raises `UsageError` where it sees other images or knows other classes."""
+    """Return the frozen surrogate. Raises `UsageError` if it takes other images or has other classes."""
     model = _surrogate(name)
     size, known = model.card.input.size, model.card.classes
     if (size, known) != (images.shape[3], classes):

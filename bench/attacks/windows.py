@@ -1,6 +1,7 @@
-"""Square Attack's proposals for L2 and L1: mass of a perturbation moves from one window to another, as a new shape.
+"""Square Attack's proposals for L2 and L1: mass of a perturbation moves from one window to another, in a new shape.
 
-Written twice, as `bench.attacks.plane`: a small network on a CPU answers faster than torch sweeps over the image.
+Implemented twice, like `bench.attacks.plane`: on a CPU, one pass of a small network is faster than sweeps of torch over
+the image.
 """
 
 from functools import cache
@@ -15,7 +16,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.randomness import Generators, signs, uniform
 
 TILES = 5
-"""Bumps a side in the start (arXiv 1912.00049, section 5.2)."""
+"""Bumps per side in the start (arXiv 1912.00049, section 5.2)."""
 
 _TINY = 1e-12
 
@@ -38,25 +39,27 @@ class Windows(NamedTuple):
 
     @classmethod
     def drawn(cls, row: Tensor, side: Tensor, draws: Tensor, height: int, width: int) -> "Windows":
-        """Windows where `draws` [m, 5 + 3], uniform in [0, 1), put them."""
+        """Return the windows at the places given by `draws` [m, 5 + 3], uniform in [0, 1)."""
         free = torch.stack([height - side, width - side, height - side, width - side], 1)
         top, left, top2, left2 = (draws[:, :4] * free).long().unbind(1)
         return cls(row, side, top, left, top2, left2, draws[:, 4] > 0.5, torch.where(draws[:, 5:] < 0.5, 1.0, -1.0))
 
 
 class Bumps(NamedTuple):
-    """side: int64 [k], ascending; shape: float32 [k, 2, s, s], upright and lying, in the upper left corner (on CPU)."""
+    """side: int64 [k], ascending; shape: float32 [k, 2, s, s], upright and turned, in the upper left corner (on
+    CPU)."""
 
     side: Tensor
     shape: Tensor
 
     def place(self, side: Tensor) -> Tensor:
-        """Which of them has each `side` [m], int64 [m]."""
+        """Return int64 [m]: the index of each `side` [m]."""
         return torch.bucketize(side, self.side.to(side.device))
 
 
 def move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps: float, norm: Norm) -> Tensor:
-    """[m, 3, h, w]: images of `best` [b, 3, h, w], each with its windows moved, within eps of `image` (as `best`).
+    """Return [m, 3, h, w]: images of `best` [b, 3, h, w], each with its windows moved, within eps of `image` (shaped as
+    `best`).
 
     Algorithm 3 of arXiv 1912.00049. For L1 see arXiv 2103.01208, section 4: the same with L1 norms, and a projection.
     """
@@ -66,7 +69,7 @@ def move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps: floa
 
 
 def torch_move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps: float, norm: Norm) -> Tensor:
-    """`move` in torch, all proposals at once."""
+    """Compute `move` in torch, all proposals at once."""
     image = image[windows.row]
     delta = best[windows.row] - image
     c, h, w = delta.shape[1:]
@@ -83,7 +86,7 @@ def torch_move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps, eps
 
 
 def _window(top: Tensor, left: Tensor, side: Tensor, h: int, w: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Rows [m, h, 1] and columns [m, 1, w] within a window (0 outside), and bool [m, 1, h, w]: inside it."""
+    """Return rows [m, h, 1] and columns [m, 1, w] within a window (0 outside), and bool [m, 1, h, w]: inside it."""
     row = torch.arange(h, device=top.device) - top[:, None]
     column = torch.arange(w, device=top.device) - left[:, None]
     inside = [(line >= 0) & (line < side[:, None]) for line in (row, column)]
@@ -96,18 +99,18 @@ def _power(norm: Norm) -> int:
 
 
 def _mass(delta: Tensor, norm: Norm) -> Tensor:
-    """Sum of squares (L2) or of absolute values (L1) of each channel, [m, c, 1, 1]."""
+    """Return the sum of squares (L2) or of absolute values (L1) of each channel, [m, c, 1, 1]."""
     return (delta.square() if norm == "l2" else delta.abs()).sum((2, 3), keepdim=True)
 
 
 def _shares(delta: Tensor, norm: Norm) -> Tensor:
-    """Each channel scaled to norm 1."""
+    """Scale each channel to norm 1."""
     mass = _mass(delta, norm)
     return delta / (_TINY + (mass.sqrt() if norm == "l2" else mass))
 
 
 def settle(image: Tensor, delta: Tensor, eps: float, norm: Norm) -> Tensor:
-    """`image` moved by eps in the direction of `delta` (L2), or into the ball and [0, 1] at once (L1)."""
+    """Move `image` by eps in the direction of `delta` (L2), or project into the ball and [0, 1] at once (L1)."""
     if norm == "l1":
         return norms.into_l1(image + delta, image, eps)
     return (image + eps * norms.unit(delta, "l2")).clamp(0.0, 1.0)
@@ -127,14 +130,14 @@ def _compiled_move(best: Tensor, image: Tensor, windows: Windows, shapes: Bumps,
 
 @cache
 def bumps(sides: tuple[int, ...], norm: Norm) -> Bumps:
-    """The bumps of `sides` pixels, in order."""
+    """Return the bumps of `sides` pixels, in order."""
     most = max(sides)
     padded = [F.pad(bump(side, turned, norm), (0, most - side) * 2) for side in sides for turned in (False, True)]
     return Bumps(torch.tensor(sides), torch.stack(padded).view(len(sides), 2, most, most))
 
 
 def tiles(generators: Generators, c: int, h: int, w: int, norm: Norm) -> Tensor:
-    """float32 [n, c, h, w]: the start, five by five bumps of random sign and turn, centred."""
+    """Return float32 [n, c, h, w]: the start, five by five bumps of random sign and orientation, centred."""
     side = max(min(h, w) // TILES, 1)
     colours, turns = signs(generators, c, TILES, TILES), uniform(generators, TILES, TILES)
     upright, lying = bump(side, False, norm), bump(side, True, norm)
@@ -145,7 +148,7 @@ def tiles(generators: Generators, c: int, h: int, w: int, norm: Norm) -> Tensor:
 
 
 def bump(side: int, turned: bool, norm: Norm) -> Tensor:
-    """float32 [side, side] of norm 1: a peak above a trough, or beside it (equation 2 and figure 4)."""
+    """Return float32 [side, side] of norm 1: a peak above a trough, or beside it (equation 2 and figure 4)."""
     half = side // 2
     made = torch.cat([_peak(half, side, norm), -_peak(side - half, side, norm)])
     made /= _length(made, norm)
@@ -153,7 +156,8 @@ def bump(side: int, turned: bool, norm: Norm) -> Tensor:
 
 
 def _peak(height: int, width: int, norm: Norm) -> Tensor:
-    """float32 [height, width] of norm 1: rectangles around the centre, the m-th weighs 1 / m^2 (L2), 1 / m^4 (L1)."""
+    """Return float32 [height, width] of norm 1: rectangles around the centre, the m-th weighs 1 / m^2 (L2), 1 / m^4
+    (L1)."""
     peak = torch.zeros(height, width)
     top, left = height // 2, width // 2
     for m in range(max(height // 2 + 1, width // 2 + 1)):

@@ -98,7 +98,7 @@ class Undefined(Around):
         (WritesInSecret, "writes into its input"),
         (WritesLater, "writes into its input"),
         (Adapts, "depends on the others of its batch"),
-        (Drifts, "the model changed while it was attacked"),
+        (Drifts, "the model changed during the attack"),
     ],
 )
 @pytest.mark.parametrize("attack", [square("linf", EPS, 60), make_pgd("linf", EPS, 12, EPS / 4)], ids=["square", "pgd"])

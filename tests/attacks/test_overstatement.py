@@ -80,10 +80,7 @@ def test_a_number_that_nothing_stands_in_overstates_nothing(linear: nn.Module, i
     none = StandingPictures(images[:0], labels[:0], [], 0.0)
     ids = [str(i) for i in range(40)]
     verdict = assess(linear, images, labels, ids, "linf", EPS, attack=make_pgd("linf", EPS, 10), standing=none)
-    assert (verdict.level, verdict.because) == (
-        "reliable",
-        ["no image stands in the number, which can overstate nothing"],
-    )
+    assert (verdict.level, verdict.because) == ("reliable", ["no image survives, so the number cannot overstate"])
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_a_linear_model_is_reliable(linear: nn.Module, images: Tensor, labels: T
     assert verdict.level == "reliable"
     assert [finding.name for finding in verdict.findings] == [c.name for c in CRITERIA if c.name != "transfer"]
     assert verdict.skipped == {"transfer": "no other model was given"}
-    assert str(verdict) == "reliable: 10 checks on 12 images found nothing against it"
+    assert str(verdict) == "reliable: 10 checks on 12 images found no problem"
 
 
 def test_quantised_input_is_unreliable(linear: nn.Module, images: Tensor, labels: Tensor) -> None:

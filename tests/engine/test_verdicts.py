@@ -201,7 +201,7 @@ def test_a_verdict_waits_for_the_last_unit_of_its_cell(imagenet: Path, tmp_path:
 def test_standing_pictures_that_cannot_be_read_again_are_no_proof(
     imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fixed sample is attacked again in their place: "no image stands" would say that the number is right."""
+    """The fixed sample is attacked again in their place: "no image survives" would say that the number is right."""
     options = {**PGD, "data": imagenet, "out": tmp_path}
     bench.run(says_always(0), "pgd", reliability=0, **options)
     read = engine_reliability.read_sample
