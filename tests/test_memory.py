@@ -265,8 +265,8 @@ def test_floats_between_levels_are_shown_as_they_are(
     ):
         table = bench.run(fine, "clean", data=(images, labels), out=tmp_path, **UNIT)
         assert list(whole(table)["value"]) == [pytest.approx(expected)]
-    assert "lie between the levels of eight bits" in capsys.readouterr().err
-    with pytest.raises((DataError, IncompleteError), match="corruptions act on images of eight bits"):
+    assert "have values between the 256 levels of 8 bits" in capsys.readouterr().err
+    with pytest.raises((DataError, IncompleteError), match="corruptions need 8-bit images"):
         bench.run(fine, "imagenet-c-live", data=(pictures, labels), out=tmp_path, labels="tiny10", quiet=True, **UNIT)
 
 
@@ -491,7 +491,7 @@ def test_a_network_in_another_form_has_its_numbers(form: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("layer", "says"), [
-    (nn.BatchNorm2d(3), "by the others of its batch"), (nn.Dropout(), "unlike on a second look"),
+    (nn.BatchNorm2d(3), "depends on the other images of the batch"), (nn.Dropout(), "differs on a second pass"),
 ])  # fmt: skip
 def test_a_module_exported_in_training_mode_is_refused(layer: nn.Module, says: str, tmp_path: Path) -> None:
     """Its mode is baked in, and nothing that could be asked of it says so."""

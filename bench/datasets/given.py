@@ -231,7 +231,7 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
         )
     whole = _levels(np.stack(found))
     if whole.dtype != np.uint8:
-        notes = (*notes, "the images lie between the levels of eight bits, and are shown as they are (float32)")
+        notes = (*notes, "the images have values between the 256 levels of 8 bits, and are used as they are (float32)")
     digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
     folder = cache_dir() / NAME / digest
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,2 @@
-"""Plan -> units -> executor -> records. Imports nothing: a worker needs neither plans nor tables."""
+"""The engine: plan -> units -> executor -> records. This file imports nothing: a worker needs neither plans nor
+tables."""

@@ -1,4 +1,4 @@
-"""Images in: the images of a unit in batches, decoded ahead, corrupted, and fitted to each model's input."""
+"""The images of a unit in batches: decoded ahead, corrupted, and prepared for each model's input."""
 
 import functools
 from collections import deque
@@ -25,8 +25,8 @@ from model_zoo.card import InputSpec
 
 @dataclass(frozen=True)
 class Batch:
-    """Images `indices` of a set: the hash of each one's content, or why it could not be read, and those that could
-    shown to each model's input."""
+    """Images `indices` of a set: the hash of each one's content or the reason why it could not be read, and the
+    readable ones, prepared for each model's input."""
 
     dataset: Dataset
     indices: list[int]
@@ -40,7 +40,7 @@ class Batch:
 
     @property
     def passing(self) -> list[str]:
-        """Why images could not be read, where that can pass."""
+        """Temporary reasons why images could not be read."""
         return [content.reason for content in self.contents if isinstance(content, Unread) and content.passing]
 
     @property
@@ -54,12 +54,12 @@ class Batch:
         return torch.tensor([self.dataset.targets[i] for i in self.readable], dtype=torch.int64)
 
     def images(self, spec: InputSpec) -> Tensor:
-        """float32 [n, 3, h, w] in [0, 1]: the readable images, as a model of this input is shown them."""
+        """Return float32 [n, 3, h, w] in [0, 1]: the readable images, prepared for this input."""
         return to_images(self.pictures[spec])
 
 
 def batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
-    """The unit's images in batches (attacks and probes take the unit whole: they make batches of their own)."""
+    """Yield the unit's images in batches (attacks and probes take the whole unit and make their own batches)."""
     setup, key = unit.setup, unit.key
     size = key.stop - key.start if setup.attack or setup.probes else session.batch_size
     views: list[View] = [None] if setup.corruption else list(dict.fromkeys(specs))
@@ -70,7 +70,7 @@ def batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[Inpu
 
 
 def read_sample(session: Session, dataset: Dataset, setup: Setup, indices: list[int], spec: InputSpec) -> Batch:
-    """Images `indices` of `dataset` as `setup` shows them to a model's input."""
+    """Return images `indices` of `dataset`, prepared by `setup` for a model's input."""
     views: list[View] = [None] if setup.corruption else [spec]
     shown = list(_read_ahead(session, dataset, indices, views))
     return _batch(session, dataset, setup, indices, shown, [spec])
@@ -79,14 +79,14 @@ def read_sample(session: Session, dataset: Dataset, setup: Setup, indices: list[
 def _read_ahead(
     session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]
 ) -> Iterator[ViewedOrUnread]:
-    """Images in order, decoded by the pool a bounded number ahead; what is decoded stays in the cache."""
+    """Yield images in order, decoded a bounded number ahead by the pool; decoded images stay in the cache."""
 
     def make(loaded: Loaded, view: View) -> Picture:
         image = loaded.image
         if view is None:
             if loaded.levels is not None:
                 raise DataError(
-                    f"{dataset.name}: corruptions act on images of eight bits, and these lie between levels"
+                    f"{dataset.name}: corruptions need 8-bit images, and these have values between the levels"
                 )
             return np.asarray(image) if dataset.as_stored else crop_224(image)
         if dataset.exact:
@@ -138,6 +138,6 @@ def _batch(
 
 
 def to_images(pictures: Picture) -> Tensor:
-    """uint8 [n, h, w, 3], or float32 in [0, 1], -> float32 [n, 3, h, w] in [0, 1]."""
+    """Convert uint8 [n, h, w, 3], or float32 in [0, 1], to float32 [n, 3, h, w] in [0, 1]."""
     shown = torch.from_numpy(pictures).permute(0, 3, 1, 2)
     return shown.float().div_(255) if pictures.dtype == np.uint8 else shown.contiguous()

@@ -1,8 +1,9 @@
-"""The Ray executor: one process for each GPU (or CPU), one work at a time in each, results back to the driver.
+"""The Ray executor: one process per GPU (or CPU), each doing one work item at a time and returning results to the
+driver.
 
-Ray places processes, notices dead ones and carries objects; what is here hands each idle worker its next work, and
-tries elsewhere what a worker did not finish. A worker is given work only once it is placed and open, so that nothing
-waits for a machine that is not there; nodes that join are used, with what they have.
+Ray places processes, detects dead ones and moves objects. This module gives each idle worker its next item, and repeats
+elsewhere what a worker did not finish. A worker gets work only once it is placed and open, so that nothing waits for a
+missing machine; nodes that join are used.
 """
 
 import math
@@ -21,25 +22,26 @@ from bench.engine.work import Done, Failed, Work, WorkQueue
 from bench.errors import IncompleteError, UsageError
 
 DEATHS = 5
-"""Times that a work may lose its worker: spot machines die without its fault, but it may also be what kills them."""
+"""Maximum number of times that a work item may lose its worker: spot machines die for other reasons, but the item
+may also be the cause."""
 
 FALSE_STARTS = 20
-"""Workers that may die in a row before one is ready."""
+"""Maximum number of workers that die in a row before one is ready."""
 
 LOOK_SECONDS = 2.0
-"""How often nodes that joined are looked for."""
+"""Seconds between checks for new nodes."""
 
 KNOCK_SECONDS = 10.0
-"""How long the head of a cluster may take to accept a connection."""
+"""Timeout for a connection to the head of a cluster."""
 
 OnReady = Callable[[dict[str, Any]], None]
-"""Told the environment of each worker that is ready."""
+"""Called with the environment of each worker that is ready."""
 
 
 def on_ray(
     cluster: Cluster, job: Job, queue: WorkQueue, on_ready: OnReady, say: Callable[[str], None]
 ) -> Generator[Done | Failed]:
-    """Do all works of the queue on the cluster. Raises `UsageError` if it cannot be reached, `IncompleteError` if no
+    """Run all work of the queue on the cluster. Raises `UsageError` if it cannot be reached, `IncompleteError` if no
     worker is left."""
     with (
         _connected(cluster, job.settings.device) as gpus,
@@ -51,7 +53,7 @@ def on_ray(
 
 @contextmanager
 def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
-    """Ray, started or joined unless this process has one already; gives whether its workers are to have GPUs."""
+    """Start or join Ray unless this process has done so already; yields whether its workers get GPUs."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves workers on a machine that does anything else
     import ray
@@ -83,7 +85,7 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
 
 
 def _knock(address: str | None) -> None:
-    """Raise `UsageError` at once where nobody listens at HOST:PORT; Ray itself would go on trying for minutes."""
+    """Raise `UsageError` at once if nothing listens at HOST:PORT; Ray itself would retry for minutes."""
     host, _, port = (address or "").rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
@@ -97,27 +99,25 @@ def _knock(address: str | None) -> None:
 
 
 def _gpus(resources: dict[str, float], cluster: Cluster, device: str | None) -> bool:
-    """Whether workers take a GPU each. Raises `UsageError` where a local Ray has fewer than are asked for."""
+    """Return whether workers get one GPU each. Raises `UsageError` if a local Ray has fewer than requested."""
     count = int(resources.get("GPU", 0))
     if device and not device.startswith("cuda"):
         return False
     if count and cluster.address is None and cluster.workers and cluster.workers > count:
-        raise UsageError(
-            f"--workers {cluster.workers}: this machine has {count} GPUs, and a worker needs one of its own"
-        )
+        raise UsageError(f"--workers {cluster.workers}: this machine has {count} GPUs, and each worker needs one")
     return count > 0 or device is not None
 
 
 @dataclass(frozen=True)
 class _Post:
-    """Who is busy with what; None while the worker starts."""
+    """A worker and its current work; None while it starts."""
 
     actor: Any
     work: Work | None
 
 
 class _Crew:
-    """The workers, and what each is doing."""
+    """The workers and their current work."""
 
     def __init__(
         self, cluster: Cluster, job: Job, queue: WorkQueue, on_ready: OnReady, say: Callable[[str], None], *, gpus: bool
@@ -140,7 +140,7 @@ class _Crew:
         return any(post.work for post in self.posts.values())
 
     def step(self) -> Iterator[Done | Failed]:
-        """Hand out work, and take in what is finished within a short time."""
+        """Assign work, and collect what finishes within a short time."""
         self._hand_out()
         self._hire()
         finished, _ = self.ray.wait(list(self.posts), timeout=LOOK_SECONDS) if self.posts else ([], [])
@@ -164,7 +164,7 @@ class _Crew:
             raise IncompleteError(f"no worker can do this run's work; the last said: {self.unfit[-1]}")
 
     def _slots(self) -> int:
-        """How many workers there may be; a cluster without room yet is asked for one, which its autoscaler sees."""
+        """Return the maximum number of workers; one is requested from a cluster without room, for its autoscaler."""
         if self.cluster.workers:
             return self.cluster.workers
         if time.monotonic() - self.looked > LOOK_SECONDS:
@@ -197,9 +197,9 @@ class _Crew:
             yield self.queue.failed(post.work, f"its worker died: {reason}", DEATHS)
             return
         self.false_starts += 1
-        self.say(f"a worker died as it started: {reason}")
+        self.say(f"a worker died during its start: {reason}")
         if self.false_starts == FALSE_STARTS:
-            raise IncompleteError(f"{FALSE_STARTS} workers in a row died as they started; the last: {reason}")
+            raise IncompleteError(f"{FALSE_STARTS} workers in a row died during their start; the last: {reason}")
 
     def _in_trouble(self, post: _Post, trouble: Trouble) -> Iterator[Failed]:
         if trouble.broken:
@@ -208,13 +208,13 @@ class _Crew:
             self.idle.append((post.actor, post.work and post.work.block))
         if trouble.unfit:
             self.unfit.append(trouble.reason)
-            self.say(f"a worker is let go: {trouble.reason}")
+            self.say(f"a worker is dismissed: {trouble.reason}")
             if post.work:
                 self.queue.put(post.work)
         elif post.work:
             yield self.queue.failed(post.work, trouble.reason)
 
     def close(self) -> None:
-        """End the workers; what they were doing is done again by the next run."""
+        """End the workers; the next run repeats their current work."""
         for actor in [*(post.actor for post in self.posts.values()), *(actor for actor, _ in self.idle)]:
             self.ray.kill(actor)

@@ -1,4 +1,4 @@
-"""Are the images of a unit that is done still those that were measured?"""
+"""Check that the images of a finished unit are still those that were measured."""
 
 import pyarrow as pa
 
@@ -10,9 +10,9 @@ from bench.sample import sample_of, unlike
 
 
 def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: pa.Table) -> None:
-    """Raise `ChangedError` where an image of the unit has another content than its record.
+    """Raise `ChangedError` if an image of the unit has another content than its record.
 
-    Files that nobody wrote to since, by their state, are not read; all others (a copy, another machine) are, once.
+    Files with an unchanged file state are not read; all others (a copy, another machine) are read once.
     """
     indices = range(unit.start, min(unit.stop, len(dataset)))
     stored = (records.schema.metadata or {}).get(STATE.encode(), b"").decode("ascii", "replace")
@@ -25,14 +25,14 @@ def check_contents(session: Session, dataset: Dataset, unit: UnitKey, records: p
     if other:
         raise ChangedError(
             f"{dataset.name}: {len(other)} images of the images [{unit.start}, {unit.stop}) are not those that were "
-            f"measured, {dataset.ids[other[0]]} the first of them: its content is other, or cannot be read; next: put "
-            "the images back, or measure these into a folder of their own with --out"
+            f"measured, {dataset.ids[other[0]]} the first of them: its content differs, or cannot be read; next: "
+            "restore the images, or measure these into another folder with --out"
         )
 
 
 def sample_of_now(session: Session, dataset: Dataset, records: pa.Schema) -> dict[bytes, bytes] | None:
-    """What records whose images are as they were must say where others of their set were written to since: the sample
-    of the set as it is now, so that they stay of one set with what is measured next; None where the sample stands."""
+    """Return the new sample of the set for records with unchanged images, if files elsewhere in the set were written
+    to; None if the sample is unchanged. With it the records stay of one set with what is measured next."""
     about = records.metadata or {}
     stored = about.get(SAMPLE_STATE.encode(), b"").decode("ascii", "replace")
     if not stored or stored == session.sample_state(dataset):

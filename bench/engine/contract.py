@@ -1,7 +1,7 @@
-"""What every suite asks of a model, looked at once on its first images, before anything is measured.
+"""Requirements of every suite on a model, checked on its first images before anything is measured.
 
-Logits [n, classes], finite, the same on a second look, and for each image its own: whatever stands beside it in a
-batch. A model that fails is refused with what to change; what was seen of one that passes stands in the run's record.
+The model must return finite logits [n, classes] that are repeatable and do not depend on the rest of the batch. A model
+that fails is refused with what to change; the results of one that passes are stored in the run's record.
 """
 
 import json
@@ -25,19 +25,19 @@ from model_zoo.errors import OutputError
 from model_zoo.identity.model import probe_images
 
 PICTURES = 4
-"""Images that a model is shown; each alone, beside others, and beside other others."""
+"""Number of images in the check; each alone, with others, and with different others."""
 
 LOOKS = 2
-"""Times that a model is looked at before it is refused: a device's hiccup is not the model's fault."""
+"""Maximum number of attempts before a model is refused: a device error may be temporary."""
 
 HALF_RTOL = 3e-2
-"""By which a logit may move, of the largest, where the numbers within are of half precision and only the batch's size
-differs: kernels are chosen by it. Among batches of one size `REPEATABLE_RTOL` holds for all."""
+"""Tolerance of a logit, relative to the largest, for half-precision models when only the batch size differs, since
+kernels depend on it. For batches of equal size `REPEATABLE_RTOL` always holds."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What was seen of a model: changes are of the largest logit, `alone` against a batch, `beside` other images."""
+    """Result of the check: changes relative to the largest logit, `alone` against a batch, `beside` other images."""
 
     pictures: int
     classes: int
@@ -47,24 +47,26 @@ class Contract:
     alone: float
     probabilities: bool
     constant: bool
-    """Whether all images got one answer, as of a network without weights."""
+    """Whether all images got the same output, as from a network without weights."""
 
 
 def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: bool = False) -> Contract:
-    """Look at `model` on `images` float32 [n, 3, h, w] in [0, 1]. Raises `UsageError` with what to change.
+    """Check `model` on `images` float32 [n, 3, h, w] in [0, 1].
 
-    One that is to be attacked as a `randomised` model may answer the same images unlike.
+    Raises `UsageError` with what to change. A model attacked as `randomised` need not be repeatable.
     """
     _refuse_training(model)
     kept = images.clone()
     fresh = None if randomised else as_it_came(model)
     first = _logits(model, images, classes)
     if not torch.equal(images, kept):
-        raise UsageError("writes into its input: begin its forward pass with x = x.clone(), or work out of place")
+        raise UsageError(
+            "writes into its input: begin its forward pass with x = x.clone(), or avoid in-place operations"
+        )
     again = relative_change(first, _logits(model, kept, classes))
     if again > REPEATABLE_RTOL and not randomised:
         raise UsageError(
-            f"answers the same images unlike on a second look (a logit moved by {again:.2g} of the largest): "
+            f"its output for the same images differs on a second pass (a logit changed by {again:.2g} of the largest): "
             "dropout left on (F.dropout without training=self.training), noise, or state kept between calls"
         )
     beside, alone = _neighbours(model, kept, first, classes)
@@ -72,9 +74,10 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     half = bool(dtypes & {torch.float16, torch.bfloat16}) or first.dtype in (torch.float16, torch.bfloat16)
     if not randomised and (beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL)):
         raise UsageError(
-            f"answers an image by the others of its batch (a logit moved by {max(beside, alone):.2g} of the largest): "
-            "batch norm without running statistics (track_running_stats=False), normalisation over the batch, or "
-            "int8 scales taken from it; a number would depend on the batch size"
+            "its output for an image depends on the other images of the batch (a logit changed by "
+            f"{max(beside, alone):.2g} of the largest): batch norm without running statistics "
+            "(track_running_stats=False), normalisation over the batch, or int8 scales taken from it; a number would "
+            "depend on the batch size"
         )
     check_no_memory(fresh, model, kept[:1])
     dtype = str(first.dtype).removeprefix("torch.")
@@ -83,7 +86,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
 
 
 def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:
-    """How far the first image's logits move with its neighbours (negatives in place of images), and alone."""
+    """Return how far the first image's logits change with its neighbours (negatives instead of images), and alone."""
     others = torch.cat([images[:1], 1 - images[1:]])
     beside = relative_change(first[:1], _logits(model, others, classes)[:1]) if len(images) > 1 else 0.0
     return beside, relative_change(first[:1], _logits(model, images[:1], classes))
@@ -96,7 +99,7 @@ def _refuse_training(model: nn.Module) -> None:
 
 
 def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
-    """Finite logits [n, classes] of `images`, or a `UsageError` that says what came instead."""
+    """Return finite logits [n, classes] of `images`, or raise `UsageError` that describes the output."""
     try:
         found = answer(model, images)
     except torch.OutOfMemoryError:
@@ -122,7 +125,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
 
 
 def _failure(model: nn.Module, images: Tensor, error: BaseException) -> str:
-    """What a failed forward pass means, where that can be told."""
+    """Return the cause of a failed forward pass, if it is known."""
     odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
     reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
     if odd:
@@ -143,10 +146,8 @@ def _spell(tensor: Tensor) -> str:
 def check_subjects(
     session: Session, subjects: Sequence[Subject], setups: Mapping[int, Setup], randomised: Collection[int] = ()
 ) -> tuple[dict[int, Contract], dict[int, str]]:
-    """Look at models, by index, on the first images of their conditions: what was seen, or why they are refused.
-
-    `randomised` are those that are attacked as such, and by nothing else.
-    """
+    """Check models, by index, on the first images of their conditions; return the results, or why they are refused.
+    `randomised` models are used only by attacks for randomised models."""
     seen: dict[int, Contract] = {}
     refused: dict[int, str] = {}
     for index, setup in setups.items():
@@ -163,7 +164,7 @@ def check_subjects(
 
 
 def _pictures(session: Session, subject: Subject, setup: Setup) -> Tensor:
-    """The first images of the condition, as the model is shown them; made ones where none can be read."""
+    """Return the first images of the condition as the model sees them, or synthetic ones if none can be read."""
     dataset, first = session.dataset_of(setup), list(range(PICTURES))
     batch = read_sample(session, dataset, setup, first[: len(dataset)], subject.spec)
     shown = batch.images(subject.spec) if batch.readable else probe_images(subject.spec.size)
@@ -172,7 +173,7 @@ def _pictures(session: Session, subject: Subject, setup: Setup) -> Tensor:
 
 
 def put_contracts(store: Store, run_id: str, subjects: Sequence[Subject], seen: dict[int, Contract]) -> None:
-    """Write what was seen of each model beside `run.json`, by fingerprint."""
+    """Write the results of each model's check beside `run.json`, by fingerprint."""
     found: dict[str, Any] = {
         subjects[i].fingerprint: {"model": subjects[i].model.name, **asdict(c)} for i, c in seen.items()
     }

@@ -1,9 +1,9 @@
-"""A decode cache on a disk: each image's crop as raw uint8, so that ten models, or ten runs, cost one decode.
+"""A decode cache on disk: each image's crop as raw uint8, so that ten models, or ten runs, cost one decode.
 
-Set `BENCH_DECODED` to a folder to use it. One file for each (`Dataset.shelf`, view): slots of equal size, read
-through the page cache like mapped memory; beside it for each slot a CRC-32, so that a torn or altered slot is decoded
-anew, the hash of the image's content, and the state of its file, so that one that was written to is decoded anew.
-Several processes may share it: whoever is second writes the same bytes.
+Set `BENCH_DECODED` to a folder to use it. Each (`Dataset.shelf`, view) is one file of slots of equal size, read through
+the page cache like mapped memory. Beside it, each slot has a CRC-32, the hash of the image's content, and the state of
+its file, so that a torn or altered slot, or an image that was written to, is decoded again. Several processes may share
+it: all write the same bytes.
 """
 
 import dataclasses
@@ -24,18 +24,18 @@ from bench.record import digest
 from model_zoo.schema import loads, parse
 
 LARGEST = 4096
-"""Pixels of an image's side, as of a card's input."""
+"""Side of an image in pixels, as of a card's input."""
 
 _MARK = struct.Struct("<I16s16s")
-"""Of a slot: the CRC-32 of its bytes (never 0), the hash of the content, and the state of the file."""
+"""Fields of a slot: the CRC-32 of its bytes (never 0), the hash of the content, and the state of the file."""
 
 _VERSION = 3
-"""Raised whenever a view's bytes may change for the same shelf."""
+"""Version; raised whenever a view's bytes may change for the same shelf."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """An image, and the hash of what it was made from."""
+    """An image, and the hash of its source."""
 
     picture: Picture
     content: str | None = None
@@ -43,7 +43,7 @@ class Slot:
 
 @dataclass
 class SlotFile:
-    """Images of one shape by index. A slot never written has CRC 0."""
+    """Images of one shape by index. A slot that was never written has CRC 0."""
 
     path: Path
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class SlotFile:
         self._marks = os.open(self.path.with_suffix(".crc"), flags, 0o666)
 
     def get(self, index: int, state: str = "") -> Slot | None:
-        """What slot `index` holds, or None where that is not what was put, or of another `state`."""
+        """Return the content of slot `index`, or None if it is damaged or of another `state`."""
         mark = read_at(self._marks, _MARK.size, index * _MARK.size)
         if len(mark) < _MARK.size:
             return None
@@ -69,7 +69,7 @@ class SlotFile:
         return Slot(picture, content.rstrip(b"\0").decode("ascii", "replace") or None)
 
     def put(self, index: int, slot: Slot, state: str = "") -> None:
-        """Write the image, then the mark that makes it count."""
+        """Write the image, then the CRC that makes it valid."""
         data = slot.picture.tobytes()
         write_at(self._marks, bytes(_MARK.size), index * _MARK.size)
         write_at(self._pictures, data, index * self.size)
@@ -95,7 +95,7 @@ class DecodedCache(PictureCache):
         self._files: dict[tuple[str, View], SlotFile] = {}
 
     def get(self, key: tuple[str, int], views: Sequence[View] = (), state: str = "") -> Viewed | None:
-        """What is known of the image in `views`, from memory or from the disk: all from the same content."""
+        """Return the known views of the image in `views`, from memory or disk, all of the same content."""
         known = super().get(key, views)
         found, content = dict(known.views if known else {}), known.content if known else None
         for view in views:
@@ -106,7 +106,7 @@ class DecodedCache(PictureCache):
         return Viewed(found, content) if found else None
 
     def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:
-        """Keep it in memory, and what is new of it on the disk."""
+        """Keep views in memory, and write new ones to disk."""
         super().put(key, shown)
         for view, picture in shown.views.items():
             if picture.dtype != np.uint8:
@@ -116,7 +116,7 @@ class DecodedCache(PictureCache):
                 file.put(key[1], Slot(picture, shown.content), state)
 
     def _file(self, shelf: str, view: View, shape: tuple[int, ...] | None = None) -> SlotFile | None:
-        """The file of a view; made when a `shape` is given, None where there is none yet."""
+        """Return the file of a view, created if a `shape` is given; None if there is none yet."""
         if (shelf, view) not in self._files:
             about = {"version": _VERSION, "shelf": shelf, "view": dataclasses.asdict(view) if view else "crop 224"}
             path = self.folder / f"{shelf}-{digest(about)}.json"
@@ -131,7 +131,7 @@ class DecodedCache(PictureCache):
 
 
 def _shape_in(path: Path) -> tuple[int, int, int] | None:
-    """The shape that the file states; None where there is none, or another process is just writing it."""
+    """Return the shape stored in the file; None if there is none, or another process is writing it."""
     try:
         height, width, channels = parse(tuple[int, int, int], loads(path.read_bytes())["shape"], "shape")
     except (OSError, ValueError, KeyError, TypeError):
@@ -141,6 +141,6 @@ def _shape_in(path: Path) -> tuple[int, int, int] | None:
 
 
 def picture_cache() -> PictureCache:
-    """The cache in memory, backed by the folder that BENCH_DECODED names if it names one."""
+    """Return the cache in memory, backed by the folder in BENCH_DECODED if that is set."""
     folder = os.environ.get("BENCH_DECODED")
     return DecodedCache(Path(folder)) if folder else PictureCache()

@@ -1,4 +1,4 @@
-"""What a run will cost, from a few images timed on this machine: `bench run --dry-run`."""
+"""Estimate the cost of a run from a few images timed on this machine: `bench run --dry-run`."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,17 @@ from bench.suites.base import Setup
 from bench.text import counted
 
 SAMPLE = 4
-"""Images timed for each kind of condition."""
+"""Number of images timed for each kind of condition."""
 
 WORKERS = (1, 8, 64, 512)
-"""Numbers of workers for which a time is extrapolated where the user names none."""
+"""Numbers of workers for the extrapolation if the user gives none."""
 
 RECORD_BYTES = 40
 """Bytes of one record on disk, compressed; measured on ImageNet runs."""
 
 
 def estimate(prepared: Prepared) -> Iterator[str]:
-    """Lines that say how long the missing units take and how much disk they need."""
+    """Return lines with the time and the disk space of the missing units."""
     total = longest = 0.0
     for kind, todo in _kinds(prepared).items():
         seconds = _time(prepared, todo[0])
@@ -49,7 +49,7 @@ def _kinds(prepared: Prepared) -> dict[str, list[Unit]]:
 
 
 def _kind(setup: Setup) -> str:
-    """Conditions of one kind cost about the same."""
+    """Return the kind of a condition; conditions of one kind cost about the same."""
     if setup.probes:
         return setup.name.partition(":")[2] + (f" under {setup.attack.name}" if setup.attack else "")
     if setup.attack:
@@ -58,7 +58,7 @@ def _kind(setup: Setup) -> str:
 
 
 def _time(prepared: Prepared, unit: Unit) -> float:
-    """Seconds per image and model, of the second of two runs over a few images."""
+    """Return seconds per image and model, from the second of two runs over a few images."""
     small = Unit(unit.setup, UnitKey(unit.key.start, min(unit.key.start + SAMPLE, unit.key.stop)), unit.cells)
     execute(prepared.session, prepared.plan.subjects, small)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One unit of work: images in, one table of records out for every model. Every executor calls this alone."""
+"""One unit of work: images in, one table of records out for every model. Every executor uses this function."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,8 @@ from bench.suites.base import Setup
 
 
 def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part | Fault]:
-    """The records of `unit`, a part for each of its models in order, or what is wrong with the model.
-
-    Halves the batch when memory runs out. Raises `DataError` where the data cannot be trusted.
-    """
+    """Return the records of `unit`, one part per model in order, or the fault of the model. Halves the batch when
+    memory runs out. Raises `DataError` for untrusted data."""
     while True:
         try:
             return _execute(session, [subjects[index] for index, _ in unit.cells], unit)
@@ -47,7 +45,7 @@ def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[
 
 
 class _Take:
-    """One model's share of a unit, in the making. What goes wrong with the model stays its own."""
+    """One model's share of a unit in progress; a fault of the model affects only its share."""
 
     def __init__(self, session: Session, subject: Subject, setup: Setup, dataset: Dataset) -> None:
         self.session, self.subject, self.setup = session, subject, setup
@@ -59,7 +57,7 @@ class _Take:
         self.fault: Fault | None = None
 
     def add(self, batch: Batch) -> None:
-        """Measure a batch. Raises `torch.OutOfMemoryError` where a smaller one may fit, and `DataError`."""
+        """Measure a batch. Raises `torch.OutOfMemoryError` if a smaller one may fit, and `DataError`."""
         if self.fault:
             return
         try:
@@ -84,7 +82,7 @@ class _Take:
         return measured
 
     def part(self, about: Mapping[str, str]) -> Part:
-        """What all batches gave; `about` says from which files and which set."""
+        """Return the result of all batches; `about` names the files and the set."""
         records = pa.concat_tables(self.tables).combine_chunks()
         notes = tuple(dict.fromkeys(self.notes))
         told = {**about, NOTES: json.dumps(notes) if notes else ""}
@@ -93,7 +91,7 @@ class _Take:
 
 
 def _table(batch: Batch, measured: Columns, added: Sequence[str]) -> pa.Table:
-    """The batch's records: what was measured in its place, nulls and the reason elsewhere."""
+    """Return the batch's records: measured values at their rows, nulls and the reason elsewhere."""
     place = {index: i for i, index in enumerate(batch.readable)}
 
     def column(name: str) -> list[Any]:

@@ -1,6 +1,7 @@
-"""What travels to a worker elsewhere: names and settings, from which it opens its own models and data, and checks them.
+"""The description of work for remote workers: names and settings, from which a worker opens and checks its own models
+and data.
 
-Nothing of Ray is imported here, so that everything but the scheduling works, and is tested, without it.
+Imports nothing of Ray, so that everything except scheduling works, and is tested, without it.
 """
 
 import contextlib
@@ -26,15 +27,16 @@ from model_zoo.model import Model
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where work is done: `workers` processes (None: as many as it has GPUs, or else CPUs) of the Ray at `address`
-    (None: one of this machine, for this run alone)."""
+    """Where work runs: `workers` processes (None: one per GPU, or per CPU without GPUs) of the Ray at `address`
+    (None: a local one, for this run only)."""
 
     address: str | None
     workers: int | None
 
     @classmethod
     def wanted(cls, address: str | None, workers: int | None) -> "Cluster | None":
-        """What `--ray` and `--workers` ask for; None is this process. `UsageError` where Ray is not installed."""
+        """Return the cluster of `--ray` and `--workers`; None is this process. Raises `UsageError` if Ray is not
+        installed."""
         if address is None and workers is None:
             return None
         if importlib.util.find_spec("ray") is None:
@@ -63,7 +65,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a worker has no result; `broken` when it must not be used again, `unfit` when none on its machine can be."""
+    """Why a worker has no result; `broken` if it must not be used again, `unfit` if its whole machine cannot be
+    used."""
 
     reason: str
     broken: bool = True
@@ -71,25 +74,25 @@ class Trouble:
 
 
 class UnfitError(Exception):
-    """This machine cannot do what the driver's can: other packages, data or weights, or none."""
+    """This machine cannot do the driver's work: other or missing packages, data or weights."""
 
 
 class Worker:
-    """Does works of a job, with models loaded once and data read where it runs; one torch thread."""
+    """Runs work of a job, with models loaded once and data read locally; uses one torch thread."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.subjects: dict[int, Subject] = {}
 
     def ready(self) -> dict[str, Any] | Trouble:
-        """The worker's environment, as results folders keep it."""
+        """The worker's environment, as stored in results folders."""
         try:
             return self._open()
         except (Exception, SystemExit) as error:
             return Trouble(f"{platform.node()}: {Fault.of(error).reason}", unfit=True)
 
     def do(self, work: Work) -> Result | Trouble:
-        """What the work gives, or why it gives nothing. Raises nothing."""
+        """Return the result of the work, or why there is none. Raises nothing."""
         try:
             self._fit(work)
         except (Exception, SystemExit) as error:
@@ -103,7 +106,7 @@ class Worker:
 
     @functools.cached_property
     def session(self) -> Session:
-        """Opened on this machine's data and device."""
+        """Open the session on this machine's data and device."""
         return self.job.settings.open()
 
     def _open(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class Worker:
         return environment(self.session)
 
     def _fit(self, work: Work) -> None:
-        """Open what the work needs, and hold it against what the driver planned with."""
+        """Open what the work needs, and compare it with the driver's plan."""
         dataset = self.session.dataset_of(work.setup)
         for index, cell in work.cells:
             if dataset.manifest != cell.protocol.manifest:

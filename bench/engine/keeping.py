@@ -1,4 +1,4 @@
-"""`--keep-adversarial`: the attacked images as PNG files, and what their rounding to 8 bits costs."""
+"""`--keep-adversarial`: write attacked images as PNG files, and measure the effect of rounding to 8 bits."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,10 +21,9 @@ from bench.text import counted
 def keep_pictures(
     kept: KeptPictures, request: Request, name: str, setup: Setup, indices: Sequence[int], found: AttackResult
 ) -> None:
-    """Write the attacked images of a unit whose places in the set are `indices`, and a table of them.
+    """Write the attacked images of a unit with places `indices` in the set, and a table of them.
 
-    The model judges each as the file holds it: rounding to 8 bits moves a value by up to 0.5/255, within and beyond
-    the budget.
+    The model classifies each file: rounding to 8 bits changes a value by up to 0.5/255, within and beyond the budget.
     """
     chosen = [row for row, index in enumerate(indices) if kept.images is None or index < kept.images]
     if not chosen or found.adversarial is None or setup.attack is None:
@@ -62,16 +61,16 @@ def _save(folder: Path, files: Sequence[str], pictures: Tensor) -> None:
 
 
 def told(kept: KeptPictures, cells: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """What a reader of the images must know, a line for each (model, condition)."""
+    """Return one line per (model, condition) with what a reader of the images must know."""
     for model, condition in cells:
         folder, table = kept.of(model, condition), kept.table(model, condition)
         if table.empty:
-            yield f"{folder}: no images, for no unit was measured now; another --out measures them again"
+            yield f"{folder}: no images, since this run measured no unit; use another --out to measure again"
             continue
         wrong, png = table["prediction"] != table["label"], table["png_prediction"] != table["label"]
         before, after = table["distance"].max(), table["png_distance"].max()
         yield (
             f"{folder}: {counted(len(table), 'image')}, {int(wrong.sum())} of them misclassified; rounded to 8 bits "
-            f"{int((wrong & ~png).sum())} of these are classified rightly again and {int((~wrong & png).sum())} others "
+            f"{int((wrong & ~png).sum())} of these are correct again and {int((~wrong & png).sum())} others "
             f"no longer; the largest distance is {after:.5g} ({before:.5g} before)"
         )

@@ -1,9 +1,8 @@
-"""One driver a run: a second one on the same results folder is told so, a dead one is no hindrance.
+"""A lock that allows one driver per run on a results folder.
 
-The lock is the system's (`model_zoo.locks`) on `runs/RUN/.driver`: it goes with the process however that ends, so that
-nothing can be stale and no clock is asked; who holds it stands in `.driver.by` beside it, for the other one's message.
-Object stores have none: two drivers there do each other's units again, and each unit counts once, as on a disk whose
-file system cannot lock.
+It is the system's lock (`model_zoo.locks`) on `runs/RUN/.driver`, which ends with its process, so it is never stale and
+needs no clock. `.driver.by` beside it names the holder for error messages. Object stores have no lock: two drivers
+there repeat each other's units, and each unit counts once, as on a disk with a file system that cannot lock.
 """
 
 import contextlib
@@ -23,7 +22,7 @@ from model_zoo.locks import alone
 
 @contextmanager
 def sole_driver(store: Store, run_id: str, shard: Shard | None) -> Iterator[None]:
-    """Hold the lock of a run, or of one shard of it. Raises `UsageError` where another process holds it."""
+    """Hold the lock of a run, or of one shard of it. Raises `UsageError` if another process holds it."""
     if store.local is None:
         yield
         return
@@ -41,7 +40,7 @@ def _hold(held: contextlib.ExitStack, path: Path, address: str) -> None:
         by.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
     except Timeout:
         raise UsageError(
-            f"{address}: {_who(by)} is doing this same run; wait for it, "
+            f"{address}: {_who(by)} is running this same run; wait for it, "
             "end it and repeat the command, or share the work: --shard i/n, --workers N"
         ) from None
     except OSError as error:

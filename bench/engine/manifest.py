@@ -1,4 +1,4 @@
-"""What `run.json` says of a plan, and where its numbers were made."""
+"""The `run.json` of a plan, and the environment of its numbers."""
 
 import json
 import platform
@@ -33,7 +33,7 @@ PACKAGES = (
 
 
 def run_manifest(plan: Plan, session: Session) -> RunManifest:
-    """What was asked, what it came to, and every cell by suite, model and condition."""
+    """Return the request, its resolved options, and every cell by suite, model and condition."""
     asked = {"models": [s.model.name for s in plan.subjects], "suites": [s.name for s in plan.suites]}
     names = _unlike_names(plan)
     return RunManifest(
@@ -65,7 +65,7 @@ def _described(subject: Subject) -> RunModel:
 
 
 def _unlike_names(plan: Plan) -> list[str]:
-    """A name for each subject: its own, with its fingerprint behind it where another is called so too."""
+    """Return a name for each subject: its own, followed by its fingerprint if another one has the same name."""
     names = [subject.model.name for subject in plan.subjects]
     return [
         f"{name} [{subject.fingerprint[:12]}]" if names.count(name) > 1 else name
@@ -74,7 +74,7 @@ def _unlike_names(plan: Plan) -> list[str]:
 
 
 def environment(session: Session) -> dict[str, Any]:
-    """Where the numbers were made: code revision, packages, device, threads."""
+    """Return the environment: code revision, packages, device, threads."""
     cuda = session.device.type == "cuda" and torch.cuda.is_available()
     return {
         "revision": _revision(),
@@ -87,12 +87,12 @@ def environment(session: Session) -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Installed versions of the packages that make numbers; empty where one is absent."""
+    """Return installed versions of the packages that affect numbers; empty for a missing one."""
     return {name: _version(name) for name in PACKAGES}
 
 
 def put_environment(store: Store, run_id: str, where: Mapping[str, Any]) -> None:
-    """Write where units of the run were done, one file for each unlike place."""
+    """Write the environments of the run's units, one file for each different one."""
     name = f"environment-{digest(where, 8)}.json"
     if name not in store.names(f"runs/{run_id}"):
         store.put(f"runs/{run_id}/{name}", json.dumps(where, indent=1, sort_keys=True, default=str).encode())
@@ -106,7 +106,7 @@ def _version(package: str) -> str:
 
 
 def _revision() -> str:
-    """Git revision of this checkout, `-dirty` if it has changes; empty for an installed wheel."""
+    """Return the Git revision of this checkout, `-dirty` if it has changes; empty for an installed wheel."""
     here = Path(__file__).parent
     try:
         done = subprocess.run(

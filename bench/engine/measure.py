@@ -1,4 +1,4 @@
-"""What is measured of a batch, by record column: answers, answers under attack, and what probes see."""
+"""Measurements of a batch, by record column: outputs, outputs under attack, and results of probes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,14 +21,14 @@ from bench.suites.base import Setup
 from model_zoo.card import ModelCard
 
 NOTES = "notes"
-"""Beside the columns, what must be known of all of them; no column itself."""
+"""Key of the notes beside the columns; not a column itself."""
 
 Columns = dict[str, Sequence[Any]]
 """What was measured of the readable images of a batch, by record column."""
 
 
 def measure(session: Session, subject: Subject, setup: Setup, batch: Batch) -> Columns:
-    """The model's answers to a batch, under attack where the condition says so."""
+    """Return the model's outputs for a batch, under attack if the condition has one."""
     if setup.attack is None:
         return _answers(session, subject, batch)
     request = _request(session, subject, batch)
@@ -60,7 +60,8 @@ def _request(session: Session, subject: Subject, batch: Batch) -> Request:
 
 
 def look(session: Session, subject: Subject, setup: Setup, batch: Batch) -> tuple[Columns, pa.Table | None]:
-    """What the condition's probes see of a unit. The images are attacked to the end, and then the model is judged."""
+    """Return the results of the condition's probes on a unit: the images are attacked to the end, then the model is
+    measured."""
     sight = _sight(session, subject, setup, batch)
     space = label_space(batch.dataset.labels)
     logits = sight.logits(subject.model)
@@ -101,7 +102,8 @@ def _sight(session: Session, subject: Subject, setup: Setup, batch: Batch) -> Si
 
 
 def score(logits: Tensor, labels: Tensor) -> Columns:
-    """Prediction, its softmax probability, and the label's margin, of logits [n, k]; not scored where not finite."""
+    """Return prediction, its softmax probability, and the label's margin, of logits [n, k]; not scored if not
+    finite."""
     rows = torch.arange(len(labels))
     prediction = logits.argmax(dim=1)
     others = logits.clone()
@@ -116,13 +118,13 @@ def score(logits: Tensor, labels: Tensor) -> Columns:
 
 
 def ranks(logits: Tensor) -> Columns:
-    """The classes of the second to fifth largest logits [n, k]; the smaller index first where two are equal."""
+    """Return the classes of the second to fifth largest logits [n, k]; of equal ones the smaller index first."""
     order = logits.argsort(dim=1, descending=True, stable=True)[:, : 1 + len(RANK_FIELDS)]
     return {field.name: order[:, place].tolist() for place, field in enumerate(RANK_FIELDS, 1)}
 
 
 def added_columns(setup: Setup, dataset: Dataset, card: ModelCard) -> list[str]:
-    """Names of the columns that the condition adds, whether or not a batch has a readable image."""
+    """Return the names of the columns that the condition adds, also for a batch without readable images."""
     attack = [field.name for field in ATTACK_FIELDS] if setup.attack and not setup.probes else []
     space = [field.name for field in SPACE_FIELDS] if label_space(dataset.labels).members else []
     space += [field.name for field in RANK_FIELDS] if dataset.ranked and not setup.attack else []

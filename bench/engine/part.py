@@ -1,4 +1,4 @@
-"""What one model's unit leaves, or why there is nothing."""
+"""The result of one model's unit, or the reason for its failure."""
 
 import traceback
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from model_zoo.errors import ZooError
 
 @dataclass(frozen=True)
 class Part:
-    """What one model's unit leaves: a record an image, and what was measured of the unit as a whole, if anything.
+    """Result of one model's unit: one record per image, and optionally a measurement of the whole unit.
 
-    notes: what a reader of the numbers must know; they lie in the records' metadata, too.
-    passing: why images could not be read, where that can pass: then the unit is to be done again.
+    notes: remarks for readers of the numbers, also stored in the records' metadata
+    passing: temporary reasons why images could not be read; the unit must then be repeated
     """
 
     records: pa.Table
@@ -26,14 +26,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Fault:
-    """Why one model has no part of a unit; `final` where another attempt would say the same."""
+    """Why one model has no part of a unit; `final` if another attempt would fail in the same way."""
 
     reason: str
     final: bool
 
     @classmethod
     def of(cls, error: BaseException) -> "Fault":
-        """What an error says, and where it was raised: `ValueError: no such layer (net.py:12)`."""
+        """Return an error's message and where it was raised: `ValueError: no such layer (net.py:12)`."""
         frames = traceback.extract_tb(error.__traceback__)
         where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
         said = isinstance(error, (BenchError, ZooError))

@@ -1,4 +1,4 @@
-"""Images as they are shown to models, with the hash of what they were made from; the cache in memory."""
+"""Prepared images with the hash of their source, and the cache of them in memory."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from bench.datasets.base import Picture
 from model_zoo.card import InputSpec
 
 CACHE_BYTES = 1 << 30
-"""Decoded images kept, at most: those of one unit serve all conditions and models that follow on it."""
+"""Maximum number of decoded images kept: those of one unit serve all following conditions and models."""
 
 View = InputSpec | None
-"""How an image is shown: to a model's input, or (None) as corruptions want it."""
+"""Preparation of an image: for a model's input, or (None) as corruptions need it."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Viewed:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes."""
+        """Size in memory."""
         return sum(picture.nbytes for picture in self.views.values())
 
 
 @dataclass(frozen=True)
 class Unread:
-    """Why an image could not be read, and whether that can pass: then its unit is not finished."""
+    """Why an image could not be read, and whether this is temporary: then its unit is not finished."""
 
     reason: str
     passing: bool = False
@@ -47,14 +47,14 @@ class PictureCache:
         self._shown: OrderedDict[tuple[str, int], Viewed] = OrderedDict()
 
     def get(self, key: tuple[str, int], views: Sequence[View] = (), state: str = "") -> Viewed | None:  # noqa: ARG002
-        """What is known of the image, now the most recent; `views` are those that are wanted, `state` that of its file
-        (within a run it cannot change unseen)."""
+        """Return the known views of the image, and mark it as most recent; `views` are those needed, `state` that of
+        its file (within a run it cannot change unseen)."""
         if key in self._shown:
             self._shown.move_to_end(key)
         return self._shown.get(key)
 
     def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:  # noqa: ARG002
-        """Keep `shown`, and forget the oldest that no longer fit."""
+        """Keep `shown`, and drop the oldest images that do not fit."""
         if self._shown.get(key) is shown:
             return
         self.used += shown.bytes - (self._shown[key].bytes if key in self._shown else 0)

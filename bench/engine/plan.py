@@ -1,5 +1,5 @@
-"""The plan: from models, suites and options to cells and units. The plan alone fixes the units, never batch or
-machine."""
+"""The plan: from models, suites and options to cells and units. Units depend only on the plan, never on batch size
+or machine."""
 
 import dataclasses
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from model_zoo.card import InputSpec
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """One line of the plan: a suite wants this condition of this model, which is this cell."""
+    """One line of the plan: a suite needs this condition of this model, which is this cell."""
 
     suite: str
     subject: int
@@ -34,7 +34,7 @@ class PlanEntry:
 
 @dataclass(frozen=True)
 class Unit:
-    """One condition on the images [start, stop), for all models (`cells` by subject) whose part is missing."""
+    """One condition on the images [start, stop), for all models (`cells` by subject) with a missing part."""
 
     setup: Setup
     key: UnitKey
@@ -47,19 +47,19 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Unlike that of every other unit of the plan."""
+        """Key that differs for every unit of the plan."""
         of = f" of {self.cells[0][1].model}" if len(self.cells) == 1 else ""
         return f"{self.setup.name} [{self.key.start}, {self.key.stop}){of}"
 
     @property
     def block(self) -> Hashable:
-        """Units of one block take the same images: whoever did one of them has decoded them for the rest."""
+        """Key of a block of units on the same images: whoever did one of them has decoded the images for the rest."""
         return source_of(self.setup), self.key.start // base.UNIT_IMAGES
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run will measure, and why not all that was asked for."""
+    """Everything that a run will measure, and why some of the request will not be."""
 
     subjects: Sequence[Subject]
     suites: Sequence[Suite]
@@ -69,13 +69,13 @@ class Plan:
 
     @property
     def randomised(self) -> set[int]:
-        """Models, by index, of which nothing is wanted but what randomised models are asked."""
+        """Return the models, by index, that are used only by suites for randomised models."""
         wanted = {entry.subject for entry in self.entries}
         return wanted - {entry.subject for entry in self.entries if not _randomised(entry.setup)}
 
     @property
     def cells(self) -> dict[str, PlanEntry]:
-        """Every cell once, by id, with the entry that first wants it."""
+        """Return every cell once, by id, with the first entry that needs it."""
         found: dict[str, PlanEntry] = {}
         for entry in self.entries:
             found.setdefault(entry.cell.id, entry)
@@ -93,9 +93,10 @@ def make_plan(
     session: Session,
     faults: Sequence[str] = (),
 ) -> Plan:
-    """Every (suite, model, condition) with its cell, and why a suite or a model has none, besides the `faults` known.
+    """Return every (suite, model, condition) with its cell, and why a suite or model has none, besides the known
+    `faults`.
 
-    Raises `UsageError` for options that cannot be meant, and the first fault where there would be no cell at all.
+    Raises `UsageError` for invalid options, and the first fault if there would be no cell at all.
     """
     entries: list[PlanEntry] = []
     found: list[tuple[str, BenchError]] = []
@@ -132,29 +133,29 @@ def _entries(
 
 
 def _check_size(dataset: Dataset, subject: Subject) -> None:
-    """Raise `UsageError` where images in memory would have to be resized."""
+    """Raise `UsageError` if images in memory would have to be resized."""
     if dataset.exact and dataset.side != subject.spec.size:
         raise UsageError(
             f"{dataset.name}: images of {dataset.side} x {dataset.side}, where {subject.model.name} takes "
-            f"{subject.spec.size} x {subject.spec.size}: images in memory are shown pixel for pixel; resize them, or "
+            f"{subject.spec.size} x {subject.spec.size}: images in memory are used pixel for pixel; resize them, or "
             "give them as PIL images, which the input prepares"
         )
 
 
 def _searched_in(precision: Precision, setup: Setup) -> Setup:
-    """`setup` with its attack, if it has one, made in `precision`."""
+    """Return `setup` with its attack, if it has one, made in `precision`."""
     if setup.attack is None or precision == "fp32":
         return setup
     return dataclasses.replace(setup, attack=setup.attack.searched_in(precision))
 
 
 def check_precise(plan: Plan, options: RunOptions, device: torch.device) -> None:
-    """Raise `UsageError` where `--precision` would be ignored, since accuracy without attack is measured in float32, or
-    where the device does not have it."""
+    """Raise `UsageError` if `--precision` would have no effect, since accuracy without attack is measured in
+    float32, or if the device does not support it."""
     if options.precision == "tf32" and device.type != "cuda":
-        raise UsageError(f"--precision: tf32 is one of CUDA devices, found {device}: use bf16, or leave it out")
+        raise UsageError(f"--precision: tf32 needs a CUDA device, found {device}: use bf16, or leave it out")
     if options.precision != "fp32" and not any(entry.setup.attack for entry in plan.entries):
-        raise UsageError("--precision: none of the suites attacks; accuracy itself is always measured in float32")
+        raise UsageError("--precision: none of the suites has an attack; clean accuracy is always measured in float32")
 
 
 def _cell(subject: Subject, setup: Setup, dataset: Dataset, options: RunOptions, seed: int) -> Cell:
@@ -186,10 +187,8 @@ def _implementation(setup: Setup) -> str:
 
 
 def units(plan: Plan, done: Mapping[str, Collection[UnitKey]] | None = None) -> Iterator[Unit]:
-    """The units but those that are `done`, by cell, in the order in which images are decoded fewest times.
-
-    Conditions follow each other on the same images; models with the same condition share one unit.
-    """
+    """Return the units except those that are `done`, by cell, in the order that decodes images least often.
+    Conditions on the same images follow each other; models with the same condition share one unit."""
     grouped: dict[tuple[str, UnitKey], list[PlanEntry]] = {}
     for entry in plan.cells.values():
         for key in _ranges(entry.images, entry.setup.unit_images):
@@ -207,7 +206,7 @@ def units(plan: Plan, done: Mapping[str, Collection[UnitKey]] | None = None) -> 
 
 
 def source_of(setup: Setup) -> tuple[str, str, bool]:
-    """Conditions of one source take the same images in the same order."""
+    """Return the key of a condition's source; conditions of one source take the same images in the same order."""
     return setup.dataset, setup.part, bool(setup.probes)
 
 

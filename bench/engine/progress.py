@@ -1,4 +1,4 @@
-"""What a run tells people while it works: a bar at a terminal, plain lines in a log."""
+"""Progress of a run: a bar at a terminal, plain lines in a log."""
 
 import sys
 import time
@@ -8,25 +8,25 @@ from typing import Protocol, Self
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LINE_SECONDS = 20.0
-"""Seconds between plain lines, at least."""
+"""Minimum seconds between plain lines."""
 
 
 class Reporter(Protocol):
-    """Told of each finished unit."""
+    """Notified of each finished unit."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def finished(self, what: str, images: int) -> None:
-        """`images` (times models) more are done, under condition `what`."""
+        """Add `images` (times models) done, under condition `what`."""
 
     def said(self, text: str) -> None:
-        """Something went otherwise than it should; the run goes on."""
+        """Report something unexpected; the run continues."""
 
 
 class Silent:
-    """Says nothing."""
+    """Reports nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -37,14 +37,14 @@ class Silent:
         return None
 
     def finished(self, what: str, images: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def said(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Lines(Silent):
-    """Plain lines to standard error, for logs."""
+    """Prints plain lines to standard error, for logs."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done = total, 0
@@ -69,7 +69,7 @@ class Lines(Silent):
 
 
 class Bar(Silent):
-    """A bar with images per second and time left."""
+    """Shows a bar with images per second and time left."""
 
     def __init__(self, total: int) -> None:
         self.progress = Progress(
@@ -103,7 +103,7 @@ class Bar(Silent):
 
 
 def reporter(total: int, *, quiet: bool = False) -> Silent:
-    """A bar at a terminal, lines otherwise, nothing when `quiet` or when there is nothing to do."""
+    """Return a bar at a terminal, lines otherwise, and nothing when `quiet` or when there is nothing to do."""
     if quiet or total == 0:
         return Silent()
     return Bar(total) if sys.stderr.isatty() else Lines(total)

@@ -1,5 +1,5 @@
-"""Threads that decode ahead. Unlike a `ThreadPoolExecutor`'s they never keep a process from ending: a read from a dead
-network disk may hang for ever."""
+"""Threads that decode ahead. Unlike those of `ThreadPoolExecutor` they never keep a process from ending, since a
+read from a dead network disk may hang for ever."""
 
 import weakref
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Task = tuple[Future[Any], Callable[[], Any]]
 
 
 class Readers:
-    """`count` daemon threads, which end with it; Pillow leaves the interpreter lock while it works."""
+    """`count` daemon threads; Pillow releases the interpreter lock while it works."""
 
     def __init__(self, count: int, name: str = "read") -> None:
         self._waiting: SimpleQueue[Task | None] = SimpleQueue()
@@ -24,7 +24,7 @@ class Readers:
         weakref.finalize(self, _dismiss, self._waiting, count)
 
     def submit(self, task: Callable[[], Result]) -> Future[Result]:
-        """The result of `task`, when a thread has come to it."""
+        """Return the result of `task` as a future."""
         future: Future[Result] = Future()
         self._waiting.put((future, task))
         return future

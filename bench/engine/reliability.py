@@ -1,9 +1,8 @@
-"""Can the number of a cell under attack be believed? The verdict is stored beside its records.
+"""Reliability verdicts of cells under attack, stored beside their records.
 
-It is made at the attack's own norm and budget: of the model on a fixed sample of the cell's images, spread over the
-data set, and of the number on a sample of the images that stand in the cell's records (a shard that holds none of
-the cell's records attacks the fixed sample again). It lies whole as `cells/CELL/reliability.json`; where that stands,
-nothing is computed again.
+A verdict uses the attack's own norm and budget. The model is checked on a fixed sample of the cell's images, spread
+over the data set; the number on a sample of surviving images in the cell's records (a shard without records of the cell
+attacks the fixed sample again). It is stored as `cells/CELL/reliability.json`, and is not computed again if it exists.
 """
 
 from collections import Counter
@@ -28,10 +27,8 @@ if TYPE_CHECKING:
 
 
 def attacked(plan: Plan) -> list[PlanEntry]:
-    """The plan's cells under attack whose accuracy is a robust accuracy; diagnostics only look on.
-
-    Of a randomised model no verdict is made: its gradients are random, and every criterion would only say so.
-    """
+    """Return the plan's cells under attack that measure robust accuracy, not diagnostics. Randomised models get no
+    verdict: their gradients are random, which every criterion would report."""
     found = ((entry, entry.setup.attack) for entry in plan.cells.values() if not entry.setup.probes)
     return [entry for entry, attack in found if attack and not attack.randomised]
 
@@ -40,8 +37,8 @@ def attacked(plan: Plan) -> list[PlanEntry]:
 class ReliabilityCheck:
     """The verdict on one cell, to be made on `sample` images; `surrogate` is the index of another model, if any.
 
-    standing: indices of at most `sample` images that stand in the cell's records, and `share`, how many of the scored
-    images do; None where there are no records to look at
+    standing: indices of at most `sample` surviving images in the cell's records, and `share`, the share of the scored
+    images that survive; None without records
     """
 
     entry: PlanEntry
@@ -52,7 +49,7 @@ class ReliabilityCheck:
 
     @property
     def setup(self) -> Setup:
-        """What the cell is under."""
+        """The cell's condition."""
         return self.entry.setup
 
     @property
@@ -62,17 +59,17 @@ class ReliabilityCheck:
 
     @property
     def images(self) -> int:
-        """None that count as measured."""
+        """Number of measured images: none."""
         return 0
 
     @property
     def name(self) -> str:
-        """Unlike that of every other work of the plan."""
+        """Key that differs for every other work item of the plan."""
         return f"reliability of {self.entry.setup.name} of {self.entry.cell.model}"
 
     @property
     def block(self) -> Hashable:
-        """Its own: its sample is spread over the set."""
+        """Key of its own block: its sample is spread over the set."""
         return self.name
 
 
@@ -86,16 +83,16 @@ class PendingVerdicts:
         self._units = Counter(cell.id for unit in todo for _, cell in unit.cells)
 
     def due(self) -> list[ReliabilityCheck]:
-        """Those that wait for no unit any more."""
+        """Return those that wait for no unit."""
         ready = [id for id in self._wanted if self._units[id] <= 0]
         return [self._check(self._wanted.pop(id)) for id in ready]
 
     def leave_out(self, units: Mapping[str, int]) -> None:
-        """Wait no more for so many units of each cell, which are not done since a rule stopped the cell."""
+        """Reduce the number of pending units of each cell, which a rule stopped."""
         self._units.subtract(units)
 
     def finished(self, work: object) -> list[ReliabilityCheck]:
-        """Those that waited for `work` alone."""
+        """Return the verdicts that waited only for `work`."""
         if isinstance(work, Unit):
             self._units.subtract(cell.id for _, cell in work.cells)
         return self.due()
@@ -116,7 +113,7 @@ def spread(count: int, sample: int) -> list[int]:
 
 
 def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
-    """Indices of the images that stand in the cell's records, in order, and how many images are scored."""
+    """Return the indices of the surviving images in the cell's records, in order, and the number of scored images."""
     standing, scored = [], 0
     for unit, name in sorted(part_names(store, cell_id).items(), key=lambda item: item[0].start):
         part = read_part(store, cell_id, name)
@@ -130,12 +127,12 @@ def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
 
 
 def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> Verdict:
-    """Can the number of the cell be believed? `bench.attacks.reliability` says what is looked at."""
+    """Make the verdict on the cell (`bench.attacks.reliability`)."""
     from bench.attacks.reliability import assess
 
     entry, sample, attack = check.entry, check.sample, check.setup.attack
     if attack is None:
-        raise UsageError(f"{check.setup.name}: only an attack can be put in check")
+        raise UsageError(f"{check.setup.name}: only conditions under attack have a verdict")
     subject = subjects[entry.subject]
     dataset = session.dataset(entry.setup.dataset, entry.setup.part)
     first = list(range(min(sample, entry.images)))  # of a random order: these are measured whenever it stops
@@ -180,8 +177,8 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
 
 
 def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "StandingPictures | None":
-    """The images of the check that stand in the records, as the model sees them; None where there are no records,
-    or none of the images can be read again."""
+    """Return the surviving images of the check, as the model sees them; None without records, or if none of the
+    images can be read."""
     from bench.attacks.reliability import StandingPictures
 
     if check.standing is None:
@@ -197,7 +194,7 @@ def _shown(session: Session, subject: Subject, check: ReliabilityCheck) -> "Stan
 
 
 def _surrogate(plan: Plan, index: int) -> int | None:
-    """Another model of the run that sees the same images and knows the same classes."""
+    """Return another model of the run with the same input and classes."""
     wanted = plan.subjects[index]
     for number, other in enumerate(plan.subjects):
         same = (other.spec, other.model.card.labels) == (wanted.spec, wanted.model.card.labels)

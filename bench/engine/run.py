@@ -1,4 +1,4 @@
-"""`bench.run`: resolve what was asked, plan it, do what is missing."""
+"""`bench.run`: resolve the request, plan it, run what is missing."""
 
 import functools
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -39,16 +39,17 @@ from model_zoo.model import Model
 from model_zoo.registry import RANDOM, find_card, is_random, use_cards
 
 Models = str | Model | Sequence[str | Model]
-"""Names at commas, a model, or several of either."""
+"""Names separated by commas, a model, or several of either."""
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run about to start: its plan, the units that are missing, and the cells whose reliability is to be checked.
+    """A run ready to start: its plan, the missing units, and the cells to check for reliability.
 
-    `job` is what a worker elsewhere needs; with a `cluster` the work is done there. `mends` are of parts that stand.
+    `job` describes the work for remote workers; with a `cluster` it runs there. `mends` repair parts that are stored
+    already.
     """
 
     plan: Plan
@@ -78,7 +79,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     cluster = Cluster.wanted(options.ray, options.workers)
     kept = KeptPictures.parse(options.keep_adversarial)
     if kept and options.ray:
-        raise UsageError("--keep-adversarial: the images would lie on the cluster's machines; leave out --ray")
+        raise UsageError("--keep-adversarial: the images would be written on the cluster's machines; leave out --ray")
     settings = Settings(
         options.data, options.limit, options.device, options.batch_size, options.seed, _rule(options), kept
     )
@@ -92,7 +93,7 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     check_stoppable(wanted, plan, options)
     check_precise(plan, options, session.device)
     if kept and not attacked(plan):
-        raise UsageError("--keep-adversarial: none of the suites attacks; `bench list attacks` shows what does")
+        raise UsageError("--keep-adversarial: none of the suites has an attack; see `bench list attacks`")
     todo = _share(list(units(plan)), options.shard)
     there = look(plan, store, session)
     missing = {(u.setup.name, u.key): u for u in units(plan, there.done)}
@@ -116,10 +117,10 @@ def carry_out(
     on_unit: Callable[[Unit], None] | None = None,
     watch: Reporter | None = None,
 ) -> None:
-    """Do what is missing, here or on Ray's workers; this process alone writes, each unit as soon as it is done.
+    """Run what is missing, here or on Ray's workers; only this process writes, each unit as soon as it is done.
 
-    `quiet` overrides the option; `watch` is told of progress besides the terminal. Raises `IncompleteError` when works
-    had to be given up; all others are stored.
+    `quiet` overrides the option; `watch` is notified of progress besides the terminal. Raises `IncompleteError` if work
+    had to be given up; everything else is stored.
     """
     plan, store = prepared.plan, prepared.store
     settle_torch(prepared.options.threads)
@@ -168,10 +169,8 @@ def carry_out(
 
 
 def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
-    """Take out of `queue` what a model that breaks the contract was to do; why each does.
-
-    Raises `UsageError` where no model is left.
-    """
+    """Remove from `queue` the work of models that fail the contract; return why each fails. Raises `UsageError` if
+    no model is left."""
     prepared = book.prepared
     book.seen, refused = check_subjects(
         prepared.session, prepared.plan.subjects, queue.first_of_each(), prepared.plan.randomised
@@ -183,7 +182,7 @@ def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
 
 
 class _Book:
-    """The run's entry in the results folder, written when the first work is done: a start that failed leaves none."""
+    """The run's entry in the results folder, written when the first work is done: a failed start leaves none."""
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared, self.opened = prepared, False
@@ -193,7 +192,7 @@ class _Book:
         self.places = [] if prepared.cluster or not prepared.todo else [self.manifest.environment]
 
     def open(self) -> None:
-        """Write what the run is, its models and its cells, unless that is there."""
+        """Write the run, its models and its cells, unless they are stored already."""
         if self.opened:
             return
         self.opened = True
@@ -208,7 +207,7 @@ class _Book:
             put_environment(store, self.run_id, where)
 
     def worked_at(self, where: Mapping[str, Any]) -> None:
-        """Keep where works are done."""
+        """Store the environments of the work."""
         self.places.append(where)
         if self.opened:
             put_environment(self.prepared.store, self.run_id, where)
@@ -225,7 +224,7 @@ def _executor(
 
 
 def _drawn(models: Models) -> Models:
-    """The names of models with random weights in place of theirs. Raises `UsageError` for one that has weights."""
+    """Return the names of models with random weights. Raises `UsageError` for one that has weights."""
     listed = _listed_models(models)
     if given := [model.name for model in listed if isinstance(model, Model)]:
         raise UsageError(f"--random-weights is for models by name; {given[0]} has its weights already")
@@ -233,7 +232,7 @@ def _drawn(models: Models) -> Models:
 
 
 def _models(listed: Sequence[str | Model], weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
-    """Each as it was asked for, and loaded; and why others could not be, unless none could: then that is raised."""
+    """Load each model; return its given and loaded form, and why others failed. If all fail, raise the first error."""
     if weights and len(listed) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
@@ -253,18 +252,18 @@ def _models(listed: Sequence[str | Model], weights: str | None) -> tuple[dict[st
 
 
 def _rule(options: RunOptions) -> Rule | None:
-    """What may stop a condition before its last image. Raises `UsageError` for two rules at once."""
+    """Return the rule that may stop a condition early. Raises `UsageError` for two rules at once."""
     if options.until is not None and options.until_told:
-        raise UsageError("--until and --until-told: each stops a condition by its own rule; name one")
+        raise UsageError("--until and --until-told: only one rule can stop a condition; give one of them")
     if options.gap != OPTIONS["gap"].default and not options.until_told:
-        raise UsageError("--gap: the difference that --until-told A,B excludes; name the two models, or leave it out")
+        raise UsageError("--gap belongs to --until-told A,B; name the two models, or leave it out")
     if options.until_told:
         return TellRule(" and ".join(options.until_told), options.gap, options.seed)
     return None if options.until is None else StopRule(options.until, options.seed)
 
 
 def _check_told(asked: Sequence[str | Model], told: Sequence[str]) -> None:
-    """Raise `UsageError` unless the models are the two that are to be told apart."""
+    """Raise `UsageError` unless the models are the two to compare."""
     names = [model if isinstance(model, str) else model.name for model in asked]
     if told and sorted(told) != sorted(names):
         raise UsageError(
@@ -273,13 +272,13 @@ def _check_told(asked: Sequence[str | Model], told: Sequence[str]) -> None:
 
 
 def _listed(value: Any) -> list[Any]:
-    """`a,b` or a sequence, as a list; raises `UsageError` if it is empty where a name is expected."""
+    """Return `a,b` or a sequence as a list; raises `UsageError` if it is empty."""
     items = value.split(",") if isinstance(value, str) else list(value)
     return [item.strip() if isinstance(item, str) else item for item in items if item != ""]
 
 
 def _listed_models(models: Models) -> list[str | Model]:
-    """Each model by itself; of names at commas, those within a `file:` name's options (`?mean=0.5,0.5`) are none."""
+    """Split into models; commas within a `file:` name's options (`?mean=0.5,0.5`) do not separate."""
     if isinstance(models, str):
         return [*model_names(models)]
     return [models] if isinstance(models, Model) else list(models)

@@ -1,4 +1,4 @@
-"""What a worker holds while it works through units: models, data sets, and the images it has just decoded."""
+"""State of a worker during units: models, data sets, and recently decoded images."""
 
 import functools
 import os
@@ -30,18 +30,18 @@ from model_zoo.card import InputSpec
 from model_zoo.model import Model
 
 RETRIES = (0.1, 0.5, 2.0)
-"""Seconds after which an image is read again that could not be read for a reason that can pass."""
+"""Seconds before an image is read again after a temporary failure."""
 
 READ_SECONDS = 300.0
-"""What one image may take to be read before its disk is taken to hang."""
+"""Seconds after which a read is considered to hang."""
 
 PATIENCE = 8
-"""Images of a session that are waited for; a disk that fails them all is not waited for any more."""
+"""Maximum number of images of a session to wait for; a disk that fails them all is not waited for again."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model about to be measured: what it is, and its input under the run's protocol."""
+    """A model to be measured, with its input under the run's protocol."""
 
     model: Model
     known: KnownModel
@@ -49,18 +49,20 @@ class Subject:
 
     @classmethod
     def of(cls, model: Model, protocol: InputRule, known: Sequence[KnownModel] = ()) -> "Subject":
-        """`model` under the input protocol, called what a results folder calls it that has the models `known`."""
+        """Make a subject of `model` under the input protocol, with the name that a results folder with the models
+        `known` uses."""
         is_ = recognise(model.name, model.identity(), model.origin, known)
         return cls(model, is_, input_spec(model.input, protocol))
 
     @property
     def fingerprint(self) -> str:
-        """Tells the model from all others; part of its cells."""
+        """Identifier of the model, part of its cells."""
         return self.known.fingerprint
 
 
 def subjects_of(models: Iterable[Model], protocol: InputRule, store: Store) -> list[Subject]:
-    """`models` about to be measured into `store`; one whose records lie there has the fingerprint that it has there."""
+    """Make subjects of `models` to be measured into `store`; a model with stored records keeps its fingerprint
+    there."""
     known = read_known_models(store)
     found = []
     for model in models:
@@ -96,7 +98,7 @@ class Session:
         return Readers(self.readers)
 
     def dataset(self, name: str, part: str = "", shuffled: bool = False) -> Dataset:
-        """The data set, opened on first use and cut to the run's limit; `shuffled` as for diagnostics."""
+        """Return the data set, opened on first use and limited as the run; `shuffled` as for diagnostics."""
         if (name, part, shuffled) not in self._datasets:
             self._datasets[name, part, shuffled] = (
                 Shuffled(self.dataset(name, part)) if shuffled else self._open(name, part)
@@ -104,7 +106,7 @@ class Session:
         return self._datasets[name, part, shuffled]
 
     def dataset_of(self, setup: Setup) -> Dataset:
-        """The data set of a condition, in the order in which the condition takes it."""
+        """Return the data set of a condition, in the condition's order."""
         return self.dataset(setup.dataset, setup.part, bool(setup.probes))
 
     def _open(self, name: str, part: str) -> Dataset:
@@ -115,17 +117,18 @@ class Session:
 
     @property
     def left_out(self) -> list[str]:
-        """What the readers of the data sets left out, a line each."""
+        """Return what the readers of the data sets left out, one line each."""
         return [f"{name}: {line}" for (name, _, _), dataset in self._datasets.items() for line in dataset.notes]
 
     def keep(self, key: str, make: Callable[[], Any]) -> Any:
-        """What `make` made when it was first asked for under `key`."""
+        """Return what `make` made when it was first called for `key`."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
 
     def sample(self, dataset: Dataset) -> dict[str, str]:
-        """What tells the set from one of the same listing, as metadata of whatever share of it is measured here."""
+        """Return metadata that tells the set from another one with the same listing, for any share of it measured
+        here."""
         key, state = f"sample {dataset.shelf}", self.sample_state(dataset)
 
         def take() -> str:
@@ -139,7 +142,7 @@ class Session:
         return {SAMPLE: text, SAMPLE_STATE: state}
 
     def sample_state(self, dataset: Dataset) -> str:
-        """The state of the files of the set's sample; empty where there are none."""
+        """Return the state of the files in the set's sample; empty if there are none."""
         return state_of(dataset, self._sampled(dataset))
 
     def _sampled(self, dataset: Dataset) -> list[int]:
@@ -149,7 +152,7 @@ class Session:
     def show(
         self, dataset: Dataset, index: int, views: Sequence[View], make: Callable[[Loaded, View], Picture]
     ) -> ViewedOrUnread:
-        """Image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
+        """Return image `index` in all `views`, from the cache or decoded once. Runs in the reading threads."""
         known = self.cache.get((dataset.shelf, index), views, state_of(dataset, [index]))
         if known is not None and all(v in known.views for v in views):
             return known
@@ -165,7 +168,7 @@ class Session:
         return Viewed({**(known.views if known else {}), **views_made}, loaded.content)
 
     def _load(self, dataset: Dataset, index: int) -> Loaded:
-        """Read it, again after a while where that fails for a reason that can pass."""
+        """Read the image, again after a while if the failure may be temporary."""
         for seconds in RETRIES:
             try:
                 return dataset.load(index)
@@ -181,7 +184,7 @@ class Session:
 
 
 def hangs(what: str, seconds: float) -> str:
-    """The message of a read that does not end."""
+    """Return the message for a read that does not end."""
     return (
         f"{what} not read within {seconds:.0f} s: the disk or network behind --data hangs; finished units are kept, "
         "the same command continues"
@@ -189,14 +192,14 @@ def hangs(what: str, seconds: float) -> str:
 
 
 def state_of(dataset: Dataset, indices: Iterable[int]) -> str:
-    """A hash that stays as it is as long as nobody writes to the files of these images; empty where there are none."""
+    """Return a hash that changes when anybody writes to the files of these images; empty if there are none."""
     states = [dataset.state(index) for index in indices]
     return digest([str(state) for state in states]) if any(state is not None for state in states) else ""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a session is opened with, as the user gave it: a worker elsewhere opens its own on its device and data."""
+    """Arguments of a session as the user gave them: a remote worker opens its own on its device and data."""
 
     data: str | None = None
     limit: int | None = None
@@ -207,8 +210,8 @@ class Settings:
     kept: KeptPictures | None = None
 
     def open(self, *, elsewhere: bool = False) -> Session:
-        """A session here. Raises `UsageError` for a device that cannot be used, unless work is done `elsewhere`, and
-        `DataError` where `data` is no folder on this machine."""
+        """Open a session here. Raises `UsageError` for a device that cannot be used, unless work runs `elsewhere`,
+        and `DataError` if `data` is not a folder on this machine."""
         place = default_device(self.device) if elsewhere else usable_device(self.device)
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
         batch = self.batch_size or default_batch(place)
@@ -216,7 +219,7 @@ class Settings:
 
 
 def default_device(name: str | None) -> torch.device:
-    """The device called `name`, or CUDA where there is one. Raises `UsageError` for a name that is no device's."""
+    """Return the device called `name`, or CUDA if there is one. Raises `UsageError` for an unknown device."""
     try:
         return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
@@ -226,30 +229,28 @@ def default_device(name: str | None) -> torch.device:
 
 
 def usable_device(name: str | None) -> torch.device:
-    """The same, once a number was put on it. Raises `UsageError` where that fails, before anything else is done."""
+    """Return the device after a test allocation. Raises `UsageError` if that fails."""
     place = default_device(name)
     try:
         if place.type == "meta":
-            raise RuntimeError("it holds no numbers")
+            raise RuntimeError("it cannot hold tensors")
         torch.zeros(1, device=place).add_(1).cpu()
     except Exception as error:  # torch raises what its backend does: AssertionError, RuntimeError, NotImplementedError
         raise UsageError(
-            f"--device {name or place}: cannot be used here ({str(error).splitlines()[0] or type(error).__name__}); "
-            "next: name another, or leave --device out, which takes CUDA where there is one and else the CPU"
+            f"--device {name or place}: cannot be used ({str(error).splitlines()[0] or type(error).__name__}); "
+            "next: name another, or leave out --device to use CUDA if available, else the CPU"
         ) from None
     return place
 
 
 def default_batch(device: torch.device) -> int:
-    """Images in a forward pass where the user does not say."""
+    """Default number of images in a forward pass."""
     return 256 if device.type == "cuda" else 32
 
 
 def settle_torch(threads: int | None = None) -> None:
-    """Full float32; `threads`, or all cores that this process may use, unless OMP_NUM_THREADS says otherwise.
-
-    Decoding threads wait for the network most of the time: a core kept free for them was a core not used.
-    """
+    """Set full float32 precision and `threads` (default: OMP_NUM_THREADS, or all cores that this process may use).
+    Decoding threads mostly wait for the network, so keeping a core free for them wastes it."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     if threads is not None or "OMP_NUM_THREADS" not in os.environ:
@@ -257,5 +258,5 @@ def settle_torch(threads: int | None = None) -> None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, which a container or a job scheduler may have made fewer than there are."""
+    """Return the cores that this process may use; a container or job scheduler may allow fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

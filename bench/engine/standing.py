@@ -1,7 +1,5 @@
-"""What a results folder has of a plan already, and what of it is to be mended before the rest is done.
-
-Looking changes nothing, so that a dry run does not; `Mend.carry_out` is for who holds the run's lock.
-"""
+"""The stored units of a plan, and repairs to make before the rest runs. Looking changes nothing, also in a dry run;
+`Mend.carry_out` is for the holder of the run's lock."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +13,12 @@ from bench.record import Cell, UnitKey
 from bench.store import Store
 
 READS_AT_ONCE = 16
-"""Cells whose parts are read at once when a run continues; an object store takes its time over each."""
+"""Number of cells read in parallel when a run continues; object stores are slow for each."""
 
 
 @dataclass(frozen=True)
 class Mend:
-    """A part that lies under `name`: `about` is what it must say of its set; it is damaged where that is None."""
+    """A part stored under `name`: `about` is what it must say of its set; None if it is damaged."""
 
     cell: Cell
     unit: UnitKey
@@ -28,7 +26,7 @@ class Mend:
     about: Mapping[bytes, bytes] | None = None
 
     def carry_out(self, store: Store) -> None:
-        """Take it away, or write it anew; unless another process did so since."""
+        """Delete it, or write it again, unless another process did."""
         records = read_sound_part(store, self.cell.id, self.unit, self.name)
         if self.about is None and records is None:
             remove_part(store, self.cell, self.name)
@@ -38,14 +36,14 @@ class Mend:
 
 @dataclass(frozen=True)
 class Standing:
-    """The units that each cell has, by its id, and what is to be mended."""
+    """The units that each cell has, by its id, and the repairs."""
 
     done: Mapping[str, set[UnitKey]]
     mends: tuple[Mend, ...]
 
 
 def look(plan: Plan, store: Store, session: Session) -> Standing:
-    """What is done: that counts only if its images are still those that were measured, else `ChangedError`."""
+    """Return the finished units; raises `ChangedError` if their images are no longer those that were measured."""
     cells = plan.cells
 
     def found(entry: PlanEntry) -> list[tuple[UnitKey, Mend | None]]:

@@ -1,5 +1,4 @@
-"""`--until` and `--until-told`: what is known of each cell well enough, so that the rest of its images need not be
-measured."""
+"""`--until` and `--until-told`: stop a cell when its result is known well enough."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,24 +17,26 @@ from bench.suites.base import Suite
 
 
 def check_stoppable(suites: Iterable[Suite], plan: Plan, options: RunOptions) -> None:
-    """Raise `UsageError` for what a rule cannot stop: diagnostics, and shards, which know nothing of each other."""
+    """Raise `UsageError` for what a rule cannot stop: diagnostics, and shards, which do not know each other's
+    results."""
     flag = "--until-told" if options.until_told else "--until"
     if options.until is None and not options.until_told:
         return
     if options.shard is not None:
-        raise UsageError(f"{flag}: a shard does not know what the others have seen; leave out --shard")
+        raise UsageError(f"{flag}: a shard does not know the others' results; leave out --shard")
     looked = {entry.suite for entry in plan.entries if entry.setup.probes}
     if named := [suite.name for suite in suites if suite.measures or suite.name in looked]:
         raise UsageError(f"{flag}: {', '.join(named)} measures batches of images, not a mean over images")
     if options.until_told and (alone := next(_alone(plan), None)):
         raise UsageError(
             f"{flag}: {alone.setup.name} of {alone.cell.model} has no partner under the same protocol: both "
-            "models must see the same images in the same way and be attacked alike"
+            "models must have the same images, preprocessing and attack"
         )
 
 
 def _alone(plan: Plan) -> Iterator[PlanEntry]:
-    """Cells without a partner, though the other model is not at fault: where it is, the cell is measured whole."""
+    """Return cells without a partner although the other model has no fault; if it has one, the cell is measured
+    whole."""
     begun = {(entry.suite, entry.subject) for entry in plan.entries}
     for cell_id, entry in plan.cells.items():
         other = any(suite == entry.suite and subject != entry.subject for suite, subject in begun)
@@ -44,14 +45,14 @@ def _alone(plan: Plan) -> Iterator[PlanEntry]:
 
 
 def _partner(plan: Plan, cell_id: str) -> str | None:
-    """The cell of the plan's other model under the same protocol."""
+    """Return the cell of the plan's other model under the same protocol."""
     wanted = plan.cells[cell_id].cell
     found = (id for id, e in plan.cells.items() if id != cell_id and e.cell.protocol == wanted.protocol)
     return next(found, None)
 
 
 class Stopping:
-    """Cells of a plan under a rule, and the outcome of each image seen so far of them."""
+    """Cells of a plan under a rule, with the outcomes of their images so far."""
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self.rules = {i: rule for i, e in plan.cells.items() if (rule := find_rule(e.cell.subset))}
@@ -68,7 +69,8 @@ class Stopping:
             self._judge(cell_id)
 
     def note(self, unit: Unit, parts: list[Part], queue: WorkQueue) -> Counter[str]:
-        """Take in what a unit gave, and take out of `queue` what need not be done: so many units of each cell."""
+        """Add the results of a unit, and remove from `queue` what is no longer needed; return the number of units of
+        each cell."""
         before = len(self.stopped)
         cells = [cell.id for _, cell in unit.cells if cell.id in self.rules]
         for (_, cell), part in zip(unit.cells, parts, strict=True):
@@ -79,7 +81,7 @@ class Stopping:
         return queue.leave_out(self.stopped) if len(self.stopped) > before else Counter()
 
     def _judge(self, cell_id: str) -> None:
-        """Stop the cell, or both of a pair, if what was seen meets the rule."""
+        """Stop the cell, or both of a pair, if the results meet the rule."""
         partner = self.partners.get(cell_id)
         other = self.seen[partner] if partner else {}
         if is_enough(self.rules[cell_id], self.seen[cell_id], other, self.totals[cell_id]):

@@ -1,4 +1,4 @@
-"""What came of a run: how much is done, and what is not, why, and what to do."""
+"""Summary of a run: what is done, what is not, why, and what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from bench.errors import IncompleteError
 from bench.text import counted, were
 
 SHOWN = 20
-"""Failures that are listed."""
+"""Maximum number of failures in the message."""
 
 
 @dataclass
 class Tally:
-    """How many works are done, which were given up, and how many images could not be read for the time being.
+    """Counts of finished work, failed work, and images that could not be read for a temporary reason.
 
     planned: what was left out of the plan, and why
     """
@@ -26,11 +26,11 @@ class Tally:
     unread: dict[str, list[str]] = field(default_factory=dict)
 
     def failed(self, failure: Failed) -> None:
-        """Count a failure that is final."""
+        """Count a final failure."""
         self.given_up += [failure] if failure.final else []
 
     def count(self, done: Done) -> None:
-        """Count what is done, and what of it is to be done again."""
+        """Count finished work, and what of it must be repeated."""
         parts = [part for part in done.result if isinstance(part, Part)] if isinstance(done.result, list) else []
         reasons = list(dict.fromkeys(reason for part in parts for reason in part.passing))
         if reasons and isinstance(done.work, Unit):
@@ -56,6 +56,6 @@ class Tally:
 
     def _unread(self) -> list[str]:
         return [
-            f"{name}: {counted(len(reasons), 'image')} could not be read, which may pass: {reasons[0]}"
+            f"{name}: {counted(len(reasons), 'image')} could not be read, perhaps temporarily: {reasons[0]}"
             for name, reasons in self.unread.items()
         ]

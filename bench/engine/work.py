@@ -1,4 +1,4 @@
-"""What executors do, in which order, and what came of it: units and verdicts, tried a bounded number of times."""
+"""The work of executors, its order and its results: units and verdicts, tried a bounded number of times."""
 
 from collections import Counter, deque
 from collections.abc import Collection, Generator, Hashable, Iterable, Iterator
@@ -16,30 +16,30 @@ from bench.suites.base import Setup
 from bench.verdict import Verdict, put_verdict
 
 ATTEMPTS = 3
-"""Times that a work is tried which raises an error."""
+"""Maximum number of attempts for work that raises an error."""
 
 Work = Unit | ReliabilityCheck
 Result = list[Part | Fault] | Verdict
-"""The parts of a unit, one a model that has no fault, or a verdict."""
+"""The parts of a unit, one per model without a fault, or a verdict."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A work and what it gave."""
+    """A work item and its result."""
 
     work: Work
     result: Result
 
     @property
     def whole(self) -> list[Part]:
-        """The parts of a unit; none where images of it could not be read for a reason that can pass."""
+        """The parts of a unit; none if images of it could not be read for a temporary reason."""
         parts = [part for part in self.result if isinstance(part, Part)] if isinstance(self.result, list) else []
         return [] if any(part.passing for part in parts) else parts
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A work that failed, why, and whether it is given up."""
+    """A failed work item, the reason, and whether it is given up."""
 
     work: Work
     reason: str
@@ -52,10 +52,8 @@ class Failed:
 
 
 class WorkQueue:
-    """What is not yet done, by blocks that take the same images: a worker stays with a block while it lasts.
-
-    A cell of which a work was given up, and none was done, is not tried any further.
-    """
+    """The remaining work, by blocks on the same images: a worker stays with a block while it lasts. If work of a
+    cell was given up before any succeeded, the cell is not tried again."""
 
     def __init__(self, works: Iterable[Work]) -> None:
         self._blocks: dict[Hashable, deque[Work]] = {}
@@ -68,11 +66,11 @@ class WorkQueue:
         return sum(map(len, self._blocks.values()))
 
     def put(self, work: Work) -> None:
-        """Behind the rest of its block."""
+        """Add at the end of its block."""
         self._blocks.setdefault(work.block, deque()).append(work)
 
     def first_of_each(self) -> dict[int, Setup]:
-        """What is to be done first with each model, by index."""
+        """Return the first work of each model, by index."""
         found: dict[int, Setup] = {}
         for works in self._blocks.values():
             for work in works:
@@ -81,7 +79,7 @@ class WorkQueue:
         return found
 
     def without(self, subjects: Collection[int]) -> None:
-        """Leave out what was to be done with these models."""
+        """Remove the work of these models."""
         for block, works in list(self._blocks.items()):
             kept = [left for work in works if (left := _without(work, subjects)) is not None]
             self._blocks[block] = deque(kept)
@@ -89,10 +87,8 @@ class WorkQueue:
                 del self._blocks[block]
 
     def leave_out(self, cells: Collection[str]) -> Counter[str]:
-        """Leave out what was to be measured of these cells, by id; how many units of each that was.
-
-        Verdicts on them are made.
-        """
+        """Remove the measurements of these cells, by id; return the number of units of each. Their verdicts are
+        still made."""
         left_out: Counter[str] = Counter()
         for block, works in list(self._blocks.items()):
             kept: list[Work] = []
@@ -108,12 +104,12 @@ class WorkQueue:
         return left_out
 
     def extend(self, works: Iterable[Work]) -> None:
-        """Each behind the rest of its block."""
+        """Add each at the end of its block."""
         for work in works:
             self.put(work)
 
     def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
-        """The next work for a worker that did block `last`, away from the blocks of `others` where that is possible."""
+        """Return the next work for a worker that did block `last`, avoiding the blocks of `others` if possible."""
         if not self._blocks:
             return None
         taken = set(others)
@@ -128,7 +124,7 @@ class WorkQueue:
         return replace(work, cells=cells) if isinstance(work, Unit) and len(cells) < len(work.cells) else work
 
     def failed(self, work: Work, reason: str, most: int = ATTEMPTS) -> Failed:
-        """Count a failure; the work comes back to the queue unless it was the last of `most` attempts."""
+        """Count a failure; the work returns to the queue unless this was the last of `most` attempts."""
         cells = [cell.id for _, cell in work.cells]
         key = (work.name, *cells)
         self._attempts[key] += 1
@@ -140,7 +136,7 @@ class WorkQueue:
         return failure
 
     def settle(self, work: Work, result: Result) -> Iterator[Done | Failed]:
-        """What came of a work: what is to be kept, and each model's fault by itself."""
+        """Split a result: what to store, and each model's fault."""
         if isinstance(result, Verdict) or not isinstance(work, Unit):
             yield Done(work, result)
             return
@@ -154,7 +150,7 @@ class WorkQueue:
 
 
 def without_cells(unit: Unit, ids: Collection[str]) -> Unit | None:
-    """`unit` without what was to be measured of the cells `ids`; None where nothing is left."""
+    """Return `unit` without the measurements of the cells `ids`; None if nothing is left."""
     cells = tuple(pair for pair in unit.cells if pair[1].id not in ids)
     return replace(unit, cells=cells) if cells else None
 
@@ -168,12 +164,12 @@ def _without(work: Work, subjects: Collection[int]) -> Work | None:
 
 
 def perform(session: Session, subjects: Subjects, work: Work) -> Result:
-    """Do it here. Every executor calls this alone."""
+    """Run the work here. Every executor uses this function."""
     return execute(session, subjects, work) if isinstance(work, Unit) else assess_cell(session, subjects, work)
 
 
 def in_process(session: Session, subjects: Subjects, queue: WorkQueue) -> Generator[Done | Failed]:
-    """Do it all, one after the other. Data that cannot be trusted end the run: the error says what to do first."""
+    """Run all work, one after the other. Untrusted data end the run: the error says what to do first."""
     block: Hashable = None
     while work := queue.take(block):
         block = work.block
@@ -189,7 +185,7 @@ def in_process(session: Session, subjects: Subjects, queue: WorkQueue) -> Genera
 
 
 def keep(store: Store, done: Done) -> None:
-    """Write what a work gave, a whole object for each model."""
+    """Write the result of work, one object per model."""
     if isinstance(done.work, Unit) and isinstance(done.result, list):
         for (_, cell), part in zip(done.work.cells, done.result, strict=True):
             if isinstance(part, Part):
@@ -199,7 +195,7 @@ def keep(store: Store, done: Done) -> None:
 
 
 def notes_of(done: Done) -> list[str]:
-    """What the run says of a unit: of which model, and what."""
+    """Return what the run reports about a unit."""
     if not isinstance(done.work, Unit) or not isinstance(done.result, list):
         return []
     return [

@@ -1,4 +1,4 @@
-"""Writing beside the work: on a disk or in an object store most of a write is waiting, and waits go side by side."""
+"""Writing in parallel with work: on a disk or an object store a write mostly waits, so several run at once."""
 
 import contextlib
 import functools
@@ -10,14 +10,15 @@ from bench.engine.readers import Readers
 from bench.engine.work import Done
 
 WRITERS = 16
-"""Writes under way at once, where many workers hand in their units."""
+"""Maximum number of parallel writes, for many workers."""
 
 AHEAD = 64
-"""Works whose writes may be waited for before the next is taken in: what they gave stays in memory until then."""
+"""Maximum number of results waiting to be written, which stay in memory."""
 
 
 class Writers:
-    """Does `write` for each work in `count` threads, or at once where that is 0; works come out in order, written."""
+    """Calls `write` for each result in `count` threads, or at once if that is 0; results are returned in order,
+    written."""
 
     def __init__(self, write: Callable[[Done], None], count: int) -> None:
         self.write = write
@@ -25,7 +26,7 @@ class Writers:
         self._pending: deque[tuple[Done, Future[None]]] = deque()
 
     def put(self, done: Done) -> None:
-        """Begin to write what a work gave."""
+        """Start to write a result."""
         task = functools.partial(self.write, done)
         if self._threads:
             self._pending.append((done, self._threads.submit(task)))
@@ -36,7 +37,7 @@ class Writers:
         self._pending.append((done, nothing))
 
     def finished(self, *, every: bool) -> Iterator[Done]:
-        """Works that are written, in order; `every` waits for all. Raises what writing raised."""
+        """Return written results, in order; `every` waits for all. Raises the errors of writing."""
         while self._pending and (every or self._pending[0][1].done() or len(self._pending) > AHEAD):
             done, future = self._pending[0]
             future.result()
@@ -44,7 +45,7 @@ class Writers:
             yield done
 
     def close(self) -> None:
-        """Wait for what was begun: a run that is stopped keeps what was finished."""
+        """Wait for the writes in progress: a stopped run keeps what was finished."""
         for _, future in self._pending:
             with contextlib.suppress(Exception):
                 future.result()

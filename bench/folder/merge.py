@@ -70,7 +70,7 @@ def _check_contents(stores: Sequence[Store]) -> None:
             if data and not _one_model(known, data):
                 raise StoreError(
                     f"{other.address} and {store.address}: models/{name} has the same weights and source in both, and "
-                    "answers the same images otherwise; next: keep the folders apart, or measure it again in one"
+                    "has other outputs for the same images; next: keep the folders apart, or measure it again in one"
                 )
     seen: dict[tuple[str, UnitKey], tuple[Store, str]] = {}
     for store in stores:

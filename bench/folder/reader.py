@@ -211,7 +211,7 @@ class ResultsFolder:
                 continue
             reasons = [reason for reason in part.column("reason").to_pylist() if reason]
             yield (
-                f"{len(reasons)} of the images [{unit.start}, {unit.stop}) could not be read, which may pass: "
+                f"{len(reasons)} of the images [{unit.start}, {unit.stop}) could not be read, perhaps temporarily: "
                 f"{reasons[0] if reasons else ''}"
             )
 

@@ -97,7 +97,7 @@ class Undefined(Around):
         (Writes, "writes into its input"),
         (WritesInSecret, "writes into its input"),
         (WritesLater, "writes into its input"),
-        (Adapts, "depends on the others of its batch"),
+        (Adapts, "depends on the other images of the batch"),
         (Drifts, "the model changed during the attack"),
     ],
 )

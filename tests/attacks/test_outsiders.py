@@ -154,7 +154,7 @@ def test_checkpoints_of_the_older_kind_are_attacked(subject: Subject) -> None:
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 32), (24, 1)])
 def test_a_picture_alone_is_held_against_its_place_in_a_batch(subject: Subject, count: int, batch_size: int) -> None:
     images, labels = subject.images[:count], subject.labels[:count]
-    with pytest.raises(UsageError, match="depends on the others of its batch"):
+    with pytest.raises(UsageError, match="depends on the other images of the batch"):
         make_pgd("linf", EPS, 3).run(
             BySeed(subject.net).eval(), images, labels, subject.ids[:count], batch_size=batch_size
         )
@@ -221,7 +221,7 @@ class LessItsBatchsMean(Around):
 @pytest.mark.parametrize("count", [1, 2, 3, 17, 24])
 def test_a_few_pictures_show_that_a_batch_counts(subject: Subject, count: int) -> None:
     images, labels = subject.images[:count], subject.labels[:count]
-    with pytest.raises(UsageError, match="depends on the others of its batch"):
+    with pytest.raises(UsageError, match="depends on the other images of the batch"):
         make_pgd("linf", EPS, 3, EPS / 4).run(
             LessItsBatchsMean(subject.net).eval(), images, labels, subject.ids[:count]
         )

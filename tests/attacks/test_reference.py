@@ -128,5 +128,5 @@ class Stirred(nn.Module):
 
 
 def test_a_model_that_answers_by_its_batch_is_refused(net: nn.Module, images: Tensor, labels: Tensor) -> None:
-    with pytest.raises(UsageError, match="the others of its batch"):
+    with pytest.raises(UsageError, match="the other images of the batch"):
         reference("linf", EPS).run(Stirred(net).eval(), images, labels, IDS)

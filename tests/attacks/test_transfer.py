@@ -96,7 +96,7 @@ class BatchsMean(Drawing):
         return out
 
 
-@pytest.mark.parametrize(("wrapper", "why"), [(Drawing, "is random"), (BatchsMean, "the others of its batch")])
+@pytest.mark.parametrize(("wrapper", "why"), [(Drawing, "is random"), (BatchsMean, "the other images of the batch")])
 def test_a_model_that_is_no_function_of_a_picture_is_refused(pictures: Shown, wrapper: type[Drawing], why: str) -> None:
     images, labels, ids = (part[:6] for part in pictures)
     with pytest.raises(UsageError, match=why):

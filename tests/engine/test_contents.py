@@ -325,7 +325,7 @@ def test_a_dry_run_writes_nothing_and_what_is_mended_is_under_the_lock(data: Pat
     prepared = [prepare(fake_model(name), "imagenet", **given) for name in ("a", "b")]
     assert files(tmp_path / "out") == before
     run_id = run_manifest(prepared[0].plan, prepared[0].session).id
-    with sole_driver(prepared[0].store, run_id, None), pytest.raises(UsageError, match="is doing this same run"):
+    with sole_driver(prepared[0].store, run_id, None), pytest.raises(UsageError, match="is running this same run"):
         carry_out(prepared[0])
     assert {k: v for k, v in files(tmp_path / "out").items() if ".driver" not in k} == {
         k: v for k, v in before.items() if ".driver" not in k
@@ -372,7 +372,7 @@ def test_pictures_that_cannot_be_read_now_are_not_done(
     names = [path.name for path in sorted(data.rglob("*.bmp"))]
     failing = Failing(set(names[4:9]), number)
     monkeypatch.setattr(content.os, "open", failing)
-    with pytest.raises(IncompleteError, match=r"5 images could not be read, which may pass: .*_4.bmp: "):
+    with pytest.raises(IncompleteError, match=r"5 images could not be read, perhaps temporarily: .*_4.bmp: "):
         run(data, tmp_path / "out")
     assert failing.calls == 19, "each was tried three times, and the four of the set's sample once for it"
     table = bench.results(tmp_path / "out")

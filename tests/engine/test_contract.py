@@ -113,11 +113,11 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "a mean over the batch": (lambda: Wrapped(lambda out: out.mean(0)), r"\[10\] for 4 images"),
     "NaN": (lambda: Wrapped(lambda out: out * float("nan")), "NaN or infinite logits on 4 of 4"),
     "infinity": (lambda: Wrapped(lambda out: out / 0), "NaN or infinite"),
-    "dropout left on": (DroppedOut, "answers the same images unlike on a second look"),
+    "dropout left on": (DroppedOut, "output for the same images differs on a second pass"),
     "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "unlike on a second look"),
     "state": (Counting, "state kept between calls"),
     "batch norm without statistics": (BatchNormed, "batch norm without running statistics"),
-    "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "by the others of its batch"),
+    "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "depends on the other images of the batch"),
     "a scale of the batch": (QuantisedRange, "int8 scales taken from it"),
     "half precision": (lambda: Wrapped().half(), r"has weights of float16 .*call model.float\(\)"),
     "bfloat16": (lambda: Wrapped().bfloat16(), r"has weights of bfloat16"),
@@ -208,7 +208,7 @@ def tiny_card() -> Any:
 def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
     good, bad = (Model(net, tiny_card()) for net in (fake_model(classes=10).net, BatchNormed()))
     bad.card = type(bad.card)(**{**vars(bad.card), "name": "odd"})
-    with pytest.raises(IncompleteError, match=r"done and stored, not done: odd: answers an image by"):
+    with pytest.raises(IncompleteError, match=r"done and stored, not done: odd: its output for an image depends"):
         bench.run([good, bad], "tiny", out=tmp_path, limit=20, quiet=True)
     table = bench.results(tmp_path)
     assert set(table["model"]) == {"fake"}

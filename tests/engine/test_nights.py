@@ -52,7 +52,7 @@ def test_a_second_driver_of_the_same_run_is_told(imagenet: Path, tmp_path: Path)
     first, second, other = options("1/2"), options("1/2"), options("2/2")
 
     def interfere(_unit: object) -> None:
-        with pytest.raises(UsageError, match=f"process {os.getpid()} on .* is doing this same run; wait for it"):
+        with pytest.raises(UsageError, match=f"process {os.getpid()} on .* is running this same run; wait for it"):
             carry_out(second, quiet=True)
 
     carry_out(first, quiet=True, on_unit=interfere)
@@ -68,7 +68,7 @@ def test_the_lock_of_a_killed_driver_is_no_hindrance(imagenet: Path, tmp_path: P
     with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        with pytest.raises(UsageError, match="is doing this same run"):
+        with pytest.raises(UsageError, match="is running this same run"):
             carry_out(prepared, quiet=True)
         holder.send_signal(signal.SIGKILL)
     carry_out(prepared, quiet=True)
