@@ -117,7 +117,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "unlike on a second look"),
     "state": (Counting, "state kept between calls"),
     "batch norm without statistics": (BatchNormed, "batch norm without running statistics"),
-    "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "depends on the other images of the batch"),
+    "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "the other images of the batch"),
     "a scale of the batch": (QuantisedRange, "int8 scales taken from it"),
     "half precision": (lambda: Wrapped().half(), r"has weights of float16 .*call model.float\(\)"),
     "bfloat16": (lambda: Wrapped().bfloat16(), r"has weights of bfloat16"),
