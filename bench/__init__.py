@@ -1,6 +1,6 @@
-"""Evaluate robust ImageNet models. Every command of `bench` mirrors a function of this module: `dir(bench)` shows all.
+"""Evaluate robust ImageNet models. Every command of `bench` has a function in this module: `dir(bench)` shows all.
 
-Nothing heavy is imported until it is used, so that ``bench list`` answers at once.
+Heavy imports are delayed until they are used, so that ``bench list`` is fast.
 """
 
 from importlib import import_module
@@ -66,7 +66,7 @@ _PUBLIC = {
     "wrap": "bench.memory",
     "write_figures": "bench.figures",
 }
-"""Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
+"""Module of each public name: `module`, or `module:name` if it has another name there."""
 
 _ROOMS = ("callbacks", "plot")
 """Public modules."""

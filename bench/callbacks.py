@@ -1,4 +1,4 @@
-"""Robustness while a network trains: callbacks for Lightning and for Hugging Face's Trainer.
+"""Evaluation during training: callbacks for Lightning and for Hugging Face's Trainer.
 
 ::
 
@@ -6,8 +6,8 @@
         every=5, eps="4/255", limit=500, size=224, mean=MEAN, std=STD)])
     trainer = transformers.Trainer(..., callbacks=[bench.callbacks.for_trainer(data=pairs, suites="aa-fast", ...)])
 
-Each evaluation is a `bench.run` of the network as it is, which it leaves as it was: mode, device, gradients and random
-state. Its records lie in `out`, where every epoch is a model of its own, `NAME-epoch5`.
+Each evaluation is a `bench.run` of the network, and does not change its mode, device, gradients or random state. Its
+records are stored in `out`, with every epoch as a separate model, `NAME-epoch5`.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ __all__ = ["EpochEvaluation", "for_lightning", "for_trainer"]
 
 
 class EpochEvaluation:
-    """What is measured, and when: every `every` epochs, the keywords being those of `bench.run` and `bench.wrap`.
+    """What to measure, and when: after every `every` epochs, with the keywords of `bench.run` and `bench.wrap`.
 
     `suites` and `data` are as in `bench.run`; `limit=`, `until=`, or the suites `aa-fast` and `pgd` (ten steps) keep an
-    evaluation short. `name` begins the names of the models. Raises `UsageError` for an `every` below 1.
+    evaluation short. `name` is the prefix of the models' names. Raises `UsageError` for an `every` below 1.
     """
 
     def __init__(self, suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> None:
@@ -38,20 +38,18 @@ class EpochEvaluation:
         self.suites, self.every, self.name, self.given = suites, every, name, given
 
     def due(self, epoch: int) -> bool:
-        """Whether an evaluation follows the `epoch`-th epoch, counted from 1."""
+        """Return whether to evaluate after the `epoch`-th epoch, counted from 1."""
         return epoch % self.every == 0
 
     def measure(self, network: nn.Module, epoch: int) -> dict[str, float]:
-        """Every suite's own numbers of `network` after `epoch` epochs, as `SUITE/METRIC` with `_low`, `_high` and `_n`.
-
-        Shares are from 0 to 1. What cannot be told is left out.
-        """
+        """Evaluate `network` after `epoch` epochs; return each suite's metrics as `SUITE/METRIC` with `_low`,
+        `_high` and `_n`. Shares are from 0 to 1. Metrics without a value are left out."""
         table = run(network, self.suites, **{"quiet": True, **self.given, "name": f"{self.name}-epoch{epoch}"})
         return numbers(table)
 
 
 def numbers(table: pd.DataFrame) -> dict[str, float]:
-    """The suites' own numbers of a `bench.results` table with their intervals and n, by `SUITE/METRIC`."""
+    """Return the suites' metrics in a `bench.results` table with their intervals and n, by `SUITE/METRIC`."""
     found: dict[str, float] = {}
     for row in table[table["condition"] == "all"].to_dict("records"):
         key = f"{row['suite']}/{row['metric']}"
@@ -62,10 +60,11 @@ def numbers(table: pd.DataFrame) -> dict[str, float]:
 
 
 def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
-    """Make a `lightning.pytorch.Callback` that evaluates at the end of every `every`-th training epoch and logs it.
+    """Make a `lightning.pytorch.Callback` that evaluates at the end of every `every`-th training epoch and logs the
+    result.
 
-    The module evaluated is the LightningModule itself, whose `forward` takes normalised images. Only the first
-    process evaluates. Raises `UsageError` where Lightning is not installed.
+    It evaluates the LightningModule itself; its `forward` must take normalised images. Only the first process
+    evaluates. Raises `UsageError` if Lightning is not installed.
     """
     base = _class_of("Callback", "lightning.pytorch", "pytorch_lightning")
     if base is None:
@@ -84,7 +83,7 @@ def for_lightning(suites: str | Sequence[str], *, every: int = 1, name: str = "n
 
 
 def _class_of(name: str, *modules: str) -> Any:
-    """The class of the first of `modules` that is installed; None where none is."""
+    """Return the class from the first installed module of `modules`; None if none is installed."""
     for module in modules:
         with contextlib.suppress(ImportError):
             return getattr(import_module(module), name)
@@ -92,7 +91,7 @@ def _class_of(name: str, *modules: str) -> Any:
 
 
 class _Forward(nn.Module):
-    """A LightningModule seen as a network: its forward, its state, nothing of its trainer."""
+    """A LightningModule as a plain network: its forward and its state, without its trainer."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -105,8 +104,8 @@ class _Forward(nn.Module):
 def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "network", **given: Any) -> Any:
     """Make a `transformers.TrainerCallback` that evaluates at the end of every `every`-th epoch.
 
-    The numbers join the log history (`trainer.state.log_history`), which checkpoints keep; the trackers of `report_to`
-    are not told of them. Only the first process evaluates. Raises `UsageError` where transformers is not installed.
+    The numbers are added to the log history (`trainer.state.log_history`), which checkpoints store; the trackers of
+    `report_to` do not get them. Only the first process evaluates. Raises `UsageError` if transformers is not installed.
     """
     base = _class_of("TrainerCallback", "transformers")
     if base is None:
@@ -126,7 +125,7 @@ def for_trainer(suites: str | Sequence[str], *, every: int = 1, name: str = "net
 
 
 class _Pixels(nn.Module):
-    """A Hugging Face image classifier, which takes its images by name."""
+    """A Hugging Face image classifier, called with its images by keyword."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Completion scripts: the command line with the names of models, suites and sets, so that a shell asks nobody."""
+"""Completion scripts that contain the names of models, suites and sets, so that completion runs no Python."""
 
 import argparse
 
@@ -11,13 +11,13 @@ FILES = {"FILE", "FILE[:KEY]", "FILE|DIR"}
 
 
 def completion(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The script of `shell` (bash, zsh or fish) that completes `parser`, with the names that there are now."""
+    """Return the script of `shell` (bash, zsh or fish) that completes `parser`, with the current names."""
     _name(parser, _known())
     return str(shtab.complete(parser, shell))
 
 
 def _known() -> dict[str, list[str]]:
-    """Names by what an argument is called."""
+    """Return names by kind of argument."""
     from bench.datasets.known import list_datasets
     from bench.suites.registry import list_suites
     from model_zoo import list_models
@@ -28,7 +28,7 @@ def _known() -> dict[str, list[str]]:
 
 
 def _name(parser: argparse.ArgumentParser, known: dict[str, list[str]]) -> None:
-    """Tell every argument of `parser` and of its commands what it may be."""
+    """Attach to every argument of `parser` and of its commands its possible values."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

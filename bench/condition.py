@@ -1,4 +1,4 @@
-"""What a number was measured under: one record, one way to write it, one way to read it.
+"""The condition of a measurement: one record, one writer and one reader of its name.
 
 ::
 
@@ -8,8 +8,7 @@
     DATASET/CORRUPTION/SEVERITY/ATTACK            tiny/fog/3-jpeg85/pgd-linf-eps8_255-k20-a1_255-r1-untargeted
     ...:PROBE+PROBE                               imagenet/clean:moments+consistency
 
-A split, where a set has several, stands in square brackets behind the set's name. Nothing else in the packages takes
-such a name apart.
+If a set has several splits, the split follows the set's name in square brackets. Only this module parses such names.
 """
 
 import functools
@@ -22,7 +21,7 @@ from bench.errors import UsageError
 NORMS = ("linf", "l2", "l1")
 
 SHORT = "short"
-"""The word of an attack whose steps together do not even reach the edge of the ball from its centre."""
+"""Word for an attack with steps that together cannot reach the edge of the ball from its centre."""
 
 _FAMILY = r"(?P<family>[a-z0-9]+(?:-[a-z0-9]+)*?)"
 _ATTACK = re.compile(_FAMILY + r"-(?P<norm>linf|l2|l1)-eps(?P<eps>[0-9._]+)(?P<rest>(?:-.+)?)")
@@ -34,9 +33,9 @@ _THROUGH = "through-"
 
 
 def spell(value: Fraction, norm: str = "linf") -> str:
-    """Write a fraction as it stands in a condition: `4_255` and `0.5_255` for Linf, `0.5` for other norms, else `2_7`.
+    """Write a fraction as in a condition: `4_255` and `0.5_255` for Linf, `0.5` for other norms, else `2_7`.
 
-    It holds no `/`, which separates the parts of a condition; `unspell` is the inverse.
+    It contains no `/`, which separates the parts of a condition; `unspell` is the inverse.
     """
     pixels = value * 255
     if norm == "linf" and _decimal(pixels):
@@ -45,7 +44,7 @@ def spell(value: Fraction, norm: str = "linf") -> str:
 
 
 def unspell(text: str) -> Fraction:
-    """Read what `spell` wrote. Raises `ValueError` for any other text."""
+    """Read the output of `spell`. Raises `ValueError` for any other text."""
     above, _, below = text.partition("_")
     try:
         return Fraction(above) / Fraction(below or 1)
@@ -54,19 +53,19 @@ def unspell(text: str) -> Fraction:
 
 
 def _decimal(value: Fraction) -> bool:
-    """Whether `:g` writes `value` exactly, and without an exponent."""
+    """Return whether `:g` writes `value` exactly, and without an exponent."""
     text = f"{float(value):g}"
     return "e" not in text and Fraction(text) == value
 
 
 @dataclass(frozen=True)
 class AttackFields:
-    """Every choice of an attack that its name says.
+    """The settings in an attack's name.
 
     family: `pgd`, `apgd-ce`, `autoattack`, ...; norm: `linf`, `l2` or `l1`; eps: budget on images in [0, 1]
-    steps, step_size, restarts, targets, queries: None where the attack has no such choice or its family fixes it
-    words: further choices in order, such as `untargeted`, `targeted`, `cleanstart`, `standard`
-    through: the batch-norm branch that the attack is made through; empty for the one that predicts
+    steps, step_size, restarts, targets, queries: None if the attack has no such setting or its family fixes it
+    words: further settings in order, such as `untargeted`, `targeted`, `cleanstart`, `standard`
+    through: the batch-norm branch that is attacked; empty for the one that predicts
     """
 
     family: str
@@ -82,12 +81,12 @@ class AttackFields:
 
     @property
     def targeted(self) -> bool | None:
-        """Whether the attack aims at a class; None where its name does not say."""
+        """Whether the attack is targeted; None if its name does not say."""
         return True if "targeted" in self.words else False if "untargeted" in self.words else None
 
     @property
     def loss(self) -> str:
-        """What follows `apgd-` in the family's name (`ce`, `dlr`, `t`); empty for all others."""
+        """The part of the family's name after `apgd-` (`ce`, `dlr`, `t`); empty for all others."""
         return self.family.removeprefix("apgd-") if self.family.startswith("apgd-") else ""
 
     def __str__(self) -> str:
@@ -105,7 +104,7 @@ class AttackFields:
     @classmethod
     @functools.cache
     def parse(cls, text: str) -> "AttackFields":
-        """Read what `str` wrote. Raises `ValueError` for any other text."""
+        """Read the output of `str`. Raises `ValueError` for any other text."""
         match = _ATTACK.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is no attack: expected FAMILY-NORM-epsBUDGET, as pgd-linf-eps4_255-k10")
@@ -137,10 +136,10 @@ class AttackFields:
 
 @dataclass(frozen=True)
 class Condition:
-    """A data set (or a `split` of it), corrupted or not, attacked or not, and what looks at the model on it.
+    """A data set (or a `split` of it) with an optional corruption, attack and probes.
 
-    corruption, severity: a corruption and its severity of 1 to 5, or empty and 0; jpeg: the JPEG quality that follows
-    a corruption made on the fly, None where none does; probes: names of diagnostics, in order
+    corruption, severity: a corruption and its severity of 1 to 5, or empty and 0; jpeg: the JPEG quality after a
+    corruption computed during the run, else None; probes: names of diagnostics, in order
     """
 
     dataset: str
@@ -165,7 +164,7 @@ class Condition:
 
     @property
     def probe_norm(self) -> str:
-        """The norm that a probe measures in (`margin-l2-fmn100`); empty where none names one."""
+        """The norm that a probe measures in (`margin-l2-fmn100`); empty if none names one."""
         pieces = [piece for probe in self.probes for piece in probe.split("-")]
         return next((piece for piece in pieces if piece in NORMS), "")
 
@@ -180,7 +179,7 @@ class Condition:
     @classmethod
     @functools.cache
     def parse(cls, text: str) -> "Condition":
-        """Read what `str` wrote. Raises `ValueError` for any other text."""
+        """Read the output of `str`. Raises `ValueError` for any other text."""
         shown, _, probes = text.partition(":")
         dataset, *rest = shown.split("/")
         named = _DATASET.fullmatch(dataset)

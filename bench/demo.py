@@ -1,4 +1,4 @@
-"""`bench demo`: the whole product once through, without a download: the tiny zoo, and a few real photographs."""
+"""`bench demo`: run everything once, without a download: the tiny models, and a few real photographs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ ZOO = (
     "tiny_advprop@clean",
     "tiny_nofrost",
 )
-"""One seed of the models that the papers' main comparisons are between."""
+"""One seed of the models of the papers' main comparisons."""
 
 ATTACKED = ("tiny_std", "tiny_at", "tiny_mbn@adv", "tiny_sat_silu", "tiny_nofrost")
-"""Those of them that the ensemble attacks: most of the demo's time would go there."""
+"""Those of them that the ensemble attacks, which takes most of the demo's time."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ STAGES = (
 def demo(out: str | Path = "demo", say: Callable[[str], None] = lambda _line: None) -> pd.DataFrame:
     """Measure, and write `leaderboard.csv`, the pages of `report/` and the figures of `figures/` under `out`.
 
-    Returns the leaderboard; `say` is told what comes next. Needs the extra `demo`.
+    Returns the leaderboard; `say` is called with each next step. Needs the extra `demo`.
     """
     from bench.board.leaderboard import leaderboard
     from bench.board.report import report

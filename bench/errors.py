@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""The tree of expected errors.
 
 ::
 
@@ -21,24 +21,24 @@ from model_zoo.errors import suggestion
 
 
 class BenchError(Exception):
-    """Base of all errors raised on purpose; `exit_code` is what `bench` returns to the shell."""
+    """Base of all expected errors; `exit_code` is the exit code of `bench`."""
 
     exit_code = 1
 
 
 class UsageError(BenchError):
-    """The request itself is wrong: an unknown name or an impossible option."""
+    """The request is wrong: an unknown name or an impossible option."""
 
     exit_code = 2
 
     @classmethod
     def unknown(cls, kind: str, name: str, known: Iterable[str]) -> "UsageError":
-        """An unknown `name`, with the nearest known ones and the command that lists all."""
+        """An unknown `name`; the message has the nearest known ones and the command that lists all."""
         return cls(f"unknown {kind} {name!r}{suggestion(name, known)}; `bench list {kind}s` shows all")
 
 
 class UnknownOptionError(UsageError, TypeError):
-    """A keyword that no option has; a `TypeError` too, as Python has it for a keyword that a function does not know."""
+    """A keyword that is not an option; also a `TypeError`, as for any unknown keyword in Python."""
 
 
 class IncompleteError(BenchError):
@@ -54,13 +54,13 @@ class RegressionError(BenchError):
 
 
 class MissingError(BenchError):
-    """Data or weights are missing, or are not what they claim to be."""
+    """Data or weights are missing, or not verified."""
 
     exit_code = 5
 
 
 class DataError(MissingError):
-    """A data set is absent, has another layout, or another content than its name promises."""
+    """A data set is missing, or has another layout or content than expected."""
 
 
 class StoreError(MissingError):
@@ -68,4 +68,4 @@ class StoreError(MissingError):
 
 
 class NoResultsError(StoreError):
-    """A results folder in which nothing is measured yet."""
+    """A results folder without any measurement."""

@@ -1,7 +1,7 @@
-"""Files opened and read at a place as each system can.
+"""Opening and reading files at an offset on every system.
 
-Windows has no flag by which a link is refused or a pipe is not waited for, and cannot read or write at a place of its
-own: there files are opened plainly, as bytes, and one lock orders what threads read and write.
+Windows has no flags to refuse links or not to wait for pipes, and no reads and writes at an offset: there files are
+opened plainly, as bytes, and one lock orders the reads and writes of threads.
 """
 
 import hashlib
@@ -13,22 +13,23 @@ from urllib.parse import quote
 from model_zoo.filenames import no_device
 
 LONGEST = 120
-"""Characters of a file's name, before what tells its kind, at most."""
+"""Maximum number of characters of a file's name, without its suffix."""
 
 NO_LINK: int = getattr(os, "O_NOFOLLOW", 0)
-"""Flag of `os.open`: a link is refused."""
+"""Flag of `os.open`: refuse links."""
 
 NO_WAIT: int = getattr(os, "O_NONBLOCK", 0)
-"""Flag of `os.open`: a pipe is not waited for."""
+"""Flag of `os.open`: do not wait for a pipe."""
 
 PLAIN: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-"""Flags of `os.open`: a program started from here does not inherit the file; bytes stay as they are."""
+"""Flags of `os.open`: child processes do not inherit the file; bytes are not translated."""
 
 _one_at_a_time = threading.Lock()
 
 
 def file_name(text: str) -> str:
-    """A file's name of any text, on any system: no separator, no dot at either end, no device, not too long."""
+    """Return a file name for any text, valid on every system: no separator, no dot at either end, no device, not too
+    long."""
     found = quote(text, safe="@")
     bare = found.rstrip(".")
     named = bare + "%2E" * (len(found) - len(bare))

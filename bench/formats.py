@@ -1,4 +1,4 @@
-"""Rows as CSV, TSV, JSON, Markdown and LaTeX; nothing in a cell is run, or breaks the row, wherever it is opened."""
+"""Rows as CSV, TSV, JSON, Markdown and LaTeX, escaped so that no cell is executed or breaks its row."""
 
 import argparse
 import csv
@@ -28,7 +28,7 @@ _TEX = {
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe how a command's table is shown."""
+    """Add the options for the format of a command's table."""
     add = parser.add_argument
     add("--format", choices=FORMATS, help="default: a table at a terminal, tab-separated rows in a pipe or file")
     add("--columns", metavar="NAME[,NAME]", help="show these columns")
@@ -36,7 +36,8 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def render(rows: Rows, kind: str, caption: str = "") -> str:
-    """Write `rows` as `kind` of `FORMATS` other than `table`; all have the keys of the first. `caption` is LaTeX's."""
+    """Write `rows` as `kind` of `FORMATS` other than `table`; all have the keys of the first. `caption` is for
+    LaTeX."""
     names = list(rows[0]) if rows else []
     values = [[_plain(row[name]) for name in names] for row in rows]
     if kind == "json":
@@ -49,7 +50,7 @@ def render(rows: Rows, kind: str, caption: str = "") -> str:
 
 
 def choose(names: Sequence[str], asked: str | None) -> list[str]:
-    """The columns called in `--columns`, all where nothing is asked. Raises `UsageError` with the nearest names."""
+    """Return the columns of `--columns`, or all. Raises `UsageError` with the nearest names."""
     chosen = [name.strip() for name in asked.split(",")] if asked else list(names)
     for name in chosen:
         if name not in names:
@@ -58,7 +59,7 @@ def choose(names: Sequence[str], asked: str | None) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; nothing for what is not a number."""
+    """Return a value for JSON; None for a number that is not finite."""
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -71,7 +72,7 @@ def _one_line(text: str) -> str:
 
 
 def _separated(rows: Sequence[Sequence[Any]], separator: str) -> str:
-    """Text with a quotation mark before what a spreadsheet would compute; no cell holds a tab or a line's end."""
+    """Prefix text that a spreadsheet would evaluate with a quotation mark; replace tabs and line ends."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
     flat = _one_line if separator == "\t" else escape_unprintable
@@ -85,18 +86,18 @@ def _markdown(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """Keep a cell from ending its row, and from beginning HTML or code."""
+    """Escape what would end a Markdown row, or begin HTML or code."""
     escaped = html.escape(_one_line(text), quote=False).replace("&amp;", "&")
     return escaped.replace("|", "\\|").replace("`", "\\`")
 
 
 def tex(text: str) -> str:
-    """Text as LaTeX shows it."""
+    """Escape text for LaTeX."""
     return "".join(_TEX.get(character, character) for character in _one_line(text))
 
 
 def _latex(names: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) -> str:
-    """A table with booktabs; columns of numbers are siunitx's."""
+    """Make a table with booktabs; numeric columns are siunitx's."""
     kinds = [
         "S" if rows and all(isinstance(row[i], int | float) and not isinstance(row[i], bool) for row in rows) else "l"
         for i in range(len(names))
@@ -105,7 +106,7 @@ def _latex(names: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) ->
 
 
 def latex_table(kinds: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A LaTeX table of text cells: `kinds` are the columns' letters (`S` for siunitx's numbers)."""
+    """Make a LaTeX table of text cells: `kinds` are the columns' letters (`S` for siunitx's numbers)."""
     head = [f"{{{tex(name)}}}" if kind.startswith("S") else tex(name) for kind, name in zip(kinds, names, strict=True)]
     lines = [
         "% \\usepackage{booktabs,siunitx}",
@@ -125,7 +126,7 @@ def latex_table(kinds: Sequence[str], names: Sequence[str], rows: Sequence[Seque
 
 
 def _tex_cell(kind: str, cell: str) -> str:
-    """A number as it is where the column is one of numbers; anything else as text, hidden from siunitx."""
+    """Return a number as it is in a numeric column; anything else as text, protected from siunitx."""
     if not kind.startswith("S"):
         return tex(cell)
     return cell if re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", cell) else f"{{{tex(cell)}}}" if cell else "{}"

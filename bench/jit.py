@@ -1,4 +1,4 @@
-"""Loops compiled by Numba, kept on the disk where there is a place for them; slow to import: import this late."""
+"""Loops compiled by Numba, cached on disk if possible; slow to import: import this late."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,10 +9,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(**options: Any) -> Callable[[Function], Function]:
-    """Decorator: compile by `numba.njit` without the interpreter lock.
+    """Decorator: compile with `numba.njit` without the interpreter lock.
 
-    An installation that cannot be written to, under a HOME that cannot either, has no place for Numba's cache: there
-    each process compiles anew.
+    If neither the installation nor HOME is writable, Numba has no place for its cache and each process compiles again.
     """
 
     def decorate(function: Function) -> Function:

@@ -1,7 +1,7 @@
-"""`models/*.json` of a results folder: what each of its models is, so that one name can stand for several.
+"""`models/*.json` of a results folder: the identity of each of its models, so that one name can stand for several.
 
-A cell's `fingerprint` is the exact hash of its model (`model_zoo.identity`). Where two models of a folder have the same
-hash and still answer a fixed probe unlike, the one that came second has a fingerprint of its own.
+A cell's `fingerprint` is the exact hash of its model (`model_zoo.identity`). If two models of a folder have the same
+hash but different outputs for a fixed probe, the second one gets a fingerprint of its own.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from model_zoo.identity import Identity, alike
 from model_zoo.schema import loads, parse
 
 SHORT = 8
-"""Hex digits of a fingerprint that people are shown."""
+"""Hex digits of a fingerprint that are shown."""
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that a folder has records of: under which name, what it is, and where it was from, for people."""
+    """A model with records in a folder: its name, its identity, and its origin for display."""
 
     name: str
     fingerprint: str
@@ -33,12 +33,12 @@ class KnownModel:
 
     @property
     def key(self) -> str:
-        """The object that it lies in."""
+        """Key of its object."""
         return f"models/{digest([self.name, self.fingerprint])}.json"
 
 
 def recognise(name: str, found: Identity, origin: Mapping[str, str], known: Iterable[KnownModel]) -> KnownModel:
-    """The model called `name`, with the fingerprint under which `known` has it, if it does."""
+    """Return the model called `name`, with the fingerprint that it has in `known`, if any."""
     same = [model for model in known if model.exact == found.exact]
     for model in same:
         if not model.probe or not found.probe or alike(model.probe, found.probe):
@@ -48,13 +48,13 @@ def recognise(name: str, found: Identity, origin: Mapping[str, str], known: Iter
 
 
 def put_known_model(store: Store, model: KnownModel) -> None:
-    """Write what the model is, unless it stands there already."""
+    """Write the model's identity, unless it is stored already."""
     if model.key.rpartition("/")[2] not in store.names("models"):
         store.put(model.key, json.dumps(asdict(model), indent=1, sort_keys=True).encode())
 
 
 def read_known_models(store: Store) -> list[KnownModel]:
-    """All models of the folder; one whose description is damaged is left out, as in folders of older versions."""
+    """Return all models of the folder; one with a damaged description is left out, as in folders of older versions."""
     found = []
     for name in store.names("models"):
         try:
@@ -65,7 +65,7 @@ def read_known_models(store: Store) -> list[KnownModel]:
 
 
 class ModelKey(NamedTuple):
-    """A model of a folder: its name, what it is, and under which seed it was measured where there are several."""
+    """A model of a folder: its name, its identity, and its seed if there are several."""
 
     name: str
     fingerprint: str
@@ -73,7 +73,7 @@ class ModelKey(NamedTuple):
 
 
 def labels(models: Iterable[ModelKey], known: Iterable[KnownModel]) -> dict[ModelKey, str]:
-    """What to call each: its name, and where a name has several models or seeds what tells them apart in brackets."""
+    """Return the label of each: its name, and in brackets what distinguishes several models or seeds of one name."""
     by_name: dict[str, dict[str, list[ModelKey]]] = {}
     for key in dict.fromkeys(models):
         by_name.setdefault(key.name, {}).setdefault(key.fingerprint, []).append(key)
@@ -94,7 +94,7 @@ _MARK = re.compile(r" \[(?:[^\[\]]*[0-9a-f]{8,64}|seed [0-9]+)(?:, seed [0-9]+)?
 
 
 def name_of(label: str) -> str:
-    """The model's name in a label: what its card, and others' numbers, go by."""
+    """Return the model's name in a label, as used by its card and by published numbers."""
     found = None
     for found in _MARK.finditer(label):  # noqa: B007
         pass
@@ -102,7 +102,8 @@ def name_of(label: str) -> str:
 
 
 def _told(origins: list[Mapping[str, str]]) -> list[list[str]]:
-    """Name what tells apart the origins of models of one name: the file's name where that suffices, else its path."""
+    """Return what distinguishes the origins of models with one name: the file's name if that suffices, else its
+    path."""
     words: list[list[str]] = [[] for _ in origins]
     for key in sorted({key for origin in origins for key in origin}):
         values = [origin.get(key, "") for origin in origins]

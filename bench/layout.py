@@ -1,4 +1,4 @@
-"""Tables of text that fit a width: columns are left out before names are wrapped, and names wrap at their parts."""
+"""Text tables that fit a width: columns are left out before names are wrapped, and names wrap at their parts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,15 +8,15 @@ from rich.cells import cell_len, chop_cells
 
 GAP = "  "
 NARROWEST = 8
-"""Columns that a name keeps, however little room there is."""
+"""Minimum width of a name's column."""
 
 _PARTS = re.compile(r"[^/@:,+_\- ]*[/@:,+_\- ]?")
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column: numbers stand at the `right` and are never cut. Where there is no room the columns with the highest
-    `spare` are left out first; with 0 none is. A `heading` then becomes a line of its own above its rows."""
+    """A column: numbers are right-aligned and never cut. If there is no room the columns with the highest `spare`
+    are left out first; with 0 never. A `heading` column then becomes a separate line above its rows."""
 
     name: str
     right: bool = False
@@ -26,7 +26,7 @@ class TextColumn:
 
 @dataclass(frozen=True)
 class TextTable:
-    """The lines of a table, and the names of the columns that found no room."""
+    """The lines of a table, and the names of the columns left out."""
 
     lines: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -35,7 +35,7 @@ class TextTable:
 def lay_out(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width: int | None = None) -> TextTable:
     """Lay out `rows`, a text for each of `columns`, in `width` columns of a terminal; None is no limit.
 
-    Columns without any text are not shown. Only numbers too many for the width make lines longer than it.
+    Columns without any text are not shown. Lines are longer than `width` only if the numbers alone do not fit.
     """
     filled = [i for i in range(len(columns)) if any(row[i] for row in rows)]
     widths = {i: _natural(columns[i], [row[i] for row in rows]) for i in filled}
@@ -64,13 +64,13 @@ def lay_out(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width:
 
 
 def _natural(column: TextColumn, cells: Sequence[str]) -> int:
-    """Width without wrapping; the heading of numbers wraps at its parts."""
+    """Return the width without wrapping; the heading of a numeric column wraps at its parts."""
     head = max(map(cell_len, _PARTS.findall(column.name))) if column.right else cell_len(column.name)
     return max(head, *(cell_len(line) for cell in cells for line in cell.split("\n")))
 
 
 def _fitting(widths: dict[int, int], columns: Sequence[TextColumn], width: int) -> dict[int, int]:
-    """Widths of the columns that are kept: all that are never left out, and of the others those that find room."""
+    """Return the widths of the columns to show: all that are never left out, and others that fit."""
     kept = {i for i in widths if not columns[i].spare}
     for i in sorted(widths.keys() - kept, key=lambda i: (columns[i].spare, i)):
         if _total(widths[k] for k in kept | {i}) <= width:
@@ -84,7 +84,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _narrow(widths: dict[int, int], columns: Sequence[TextColumn], width: int) -> None:
-    """Share what room there is among the names: short ones keep theirs."""
+    """Distribute the available width among the names: short ones keep theirs."""
     names = [i for i in widths if not columns[i].right]
     room = width - _total(w for i, w in widths.items() if i not in names) - len(GAP) * len(names)
     for done, i in enumerate(sorted(names, key=lambda i: widths[i])):
@@ -93,7 +93,7 @@ def _narrow(widths: dict[int, int], columns: Sequence[TextColumn], width: int) -
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width`, broken after the parts of a name, and within a part only where it is longer."""
+    """Return lines of at most `width`, broken after the parts of a name, and within a part only if it is too long."""
     lines = [""]
     for part in filter(None, _PARTS.findall(text)):
         if cell_len(lines[-1]) + cell_len(part.rstrip()) > width:
@@ -109,7 +109,7 @@ def _cell(text: str, width: int) -> list[str]:
 
 
 def _row(cells: Sequence[Sequence[str]], right: Sequence[bool], widths: Sequence[int]) -> list[str]:
-    """One row of the table, as many lines as its tallest cell has."""
+    """Return one row of the table, with as many lines as its tallest cell."""
     lines = []
     for number in range(max(map(len, cells), default=0)):
         texts = [cell[number] if number < len(cell) else "" for cell in cells]

@@ -1,4 +1,4 @@
-"""`run.json`: what a run was asked for, what that came to, and where it began; one record, one writer, one reader."""
+"""`run.json`: a run's request, its resolved options and its origin; one record, one writer, one reader."""
 
 import json
 import tomllib
@@ -20,14 +20,14 @@ FORMAT = 1
 """Version of `run.json`."""
 
 NAMES = ("models", "suites")
-"""What a run is asked for besides its options; on the command line `--model` and `--suite`."""
+"""The request of a run besides its options; on the command line `--model` and `--suite`."""
 
 
 @dataclass(frozen=True)
 class RunModel:
-    """A model of a run, as a report shows it without knowing its card. `input` has at least a `size`.
+    """A model of a run, with everything that a report shows without its card.
 
-    traits: what the card said of the network and its training, and what the network itself shows
+    `input` has at least a `size`. traits: from the card, and from the network itself
     """
 
     fingerprint: str = ""
@@ -45,7 +45,7 @@ class RunModel:
 
 @dataclass(frozen=True, slots=True)  # a folder has one a cell
 class RunEntry:
-    """A line of a run's plan: a suite wants this condition of this model, which is this cell."""
+    """A line of a run's plan: a suite needs this condition of this model, which is this cell."""
 
     suite: str
     model: str
@@ -60,10 +60,8 @@ class RunEntry:
 
 @dataclass(frozen=True)
 class RunManifest:
-    """A run: `given` is what was asked for, `models` and `entries` what that came to, `suites` their versions.
-
-    `protocol`, `seed`, `limit` and `precision` are all that numbers depend on beside the entries.
-    """
+    """A run: `given` is the request, `models` and `entries` its resolution, `suites` their versions. Besides the
+    entries, numbers depend only on `protocol`, `seed`, `limit` and `precision`."""
 
     models: Mapping[str, RunModel]
     entries: tuple[RunEntry, ...]
@@ -77,11 +75,11 @@ class RunManifest:
 
     def __post_init__(self) -> None:
         if strangers := {entry.model for entry in self.entries} - self.models.keys():
-            raise SchemaError(f"nothing is said of the model {min(strangers)!r}")
+            raise SchemaError(f"the model {min(strangers)!r} is not described")
 
     @property
     def id(self) -> str:
-        """Name of the run: the same for the same plan, however it was asked for and wherever it is done."""
+        """Identifier of the run, equal for equal plans, whatever the form of the request or the machine."""
         content = self._content()
         for model in content["models"].values():
             del model["traits"]  # what is said of a model changes no number
@@ -89,7 +87,7 @@ class RunManifest:
 
     @property
     def options(self) -> RunOptions | None:
-        """Options that were asked for; None where this version has other ones."""
+        """The requested options; None if this version has other ones."""
         try:
             return RunOptions.of({name: value for name, value in self.given.items() if name not in NAMES})
         except UsageError:
@@ -101,7 +99,8 @@ class RunManifest:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "RunManifest":
-        """Read what `to_json` wrote, and more that later versions may write. Raises `ValueError` for any other text."""
+        """Read the output of `to_json`, ignoring additions of later versions. Raises `ValueError` for any other
+        text."""
         data = loads(text)
         if isinstance(data, dict) and (found := data.get("format", FORMAT)) != FORMAT:
             raise OtherFormatError(
@@ -118,18 +117,18 @@ class RunManifest:
 
 
 class OtherFormatError(ValueError):
-    """A `run.json` of another format, which is not damaged."""
+    """A `run.json` of another format, not damaged."""
 
 
 def put_manifest(store: Store, manifest: RunManifest) -> str:
-    """Write `run.json` under the run's id, unless it is there; returns the id."""
+    """Write `run.json` under the run's id, unless it exists; return the id."""
     if "run.json" not in store.names(f"runs/{manifest.id}"):
         store.put(f"runs/{manifest.id}/run.json", manifest.to_json().encode())
     return manifest.id
 
 
 def read_manifest(store: Store, run: str) -> RunManifest:
-    """What the run called `run` was. Raises `StoreError` where it is damaged or of another format."""
+    """Return the run called `run`. Raises `StoreError` if it is damaged or of another format."""
     key = f"runs/{run}/run.json"
     try:
         return RunManifest.from_json(store.get(key))
@@ -140,10 +139,11 @@ def read_manifest(store: Store, run: str) -> RunManifest:
 
 
 def read_config(path: str | Path, told: Collection[str] = ()) -> dict[str, Any]:
-    """What a TOML file or a `run.json` asks for: `models`, `suites` (each at commas or a list) and options by name.
+    """Read the request in a TOML file or a `run.json`: `models`, `suites` (comma-separated or a list) and options by
+    name.
 
-    Raises `UsageError` for a file that cannot be read, and for a name that is no option. A `file:` model of a
-    `run.json` is refused unless `models` are `told` otherwise: it would run code that somebody else may have named.
+    Raises `UsageError` for a file that cannot be read, and for an unknown option. A `file:` model in a `run.json` is
+    refused unless `models` are `told` otherwise, since it would run code that somebody else may have named.
     """
     file = Path(path)
     try:

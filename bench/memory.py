@@ -1,4 +1,4 @@
-"""`bench.wrap` and `bench.run` of what lies in memory: any module or callable, and images in tensors or loaders."""
+"""`bench.wrap` and `bench.run` for objects in memory: any module or callable, and images in tensors or loaders."""
 
 import contextlib
 import dataclasses
@@ -32,13 +32,13 @@ Triple = tuple[float, float, float]
 Network = nn.Module | Callable[[Tensor], Any]
 
 _HOW = (
-    "say how it takes its images: mean= and std= (0 and 1 where it normalises by itself) with size=, or transform= "
+    "give its preprocessing: mean= and std= (0 and 1 if it normalises its input itself) with size=, or transform= "
     "(a torchvision or timm transform); bench.wrap(net, ...) takes the same"
 )
 
 
 class CalledNetwork(nn.Module):
-    """A callable that is no module, as one."""
+    """Wraps a callable as a module."""
 
     def __init__(self, function: Callable[[Tensor], Any]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ P = ParamSpec("P")
 
 
 def _suggesting(function: Callable[P, Model]) -> Callable[P, Model]:
-    """Let a misspelt keyword of `function` be answered with the nearest ones."""
+    """Suggest the nearest names for a misspelt keyword of `function`."""
     known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
 
     @functools.wraps(function)
@@ -81,15 +81,17 @@ def wrap(
     dataset: str | None = None,
     name: str | None = None,
 ) -> Model:
-    """A module or callable as a `Model`: RGB images [n, 3, h, w] in [0, 1] -> logits [n, classes], in eval mode.
+    """Make a `Model` from a module or callable: RGB images [n, 3, h, w] in [0, 1] -> logits [n, classes], in eval mode.
 
-    Its input is `transform`'s (torchvision's, timm's), its own configuration's if it is timm's, or what the keywords
-    say, which go before both; `mean` and `std` are in units of [0, 1]. `classes` are counted from what it answers.
-    `labels` is its label space (`imagenet1k` for 1000 classes), `dataset` its home set (`imagenet` then, else
-    `folder`). Raises `UsageError` where nothing says how it takes its images.
+    The input is given by the keywords, else by `transform` (torchvision's or timm's), else by the module's own
+    configuration if it is timm's; `mean` and `std` are in units of [0, 1]. `classes` is counted from the output by
+    default. `labels` is the label space (`imagenet1k` for 1000 classes), `dataset` the home set (then `imagenet`, else
+    `folder`).
+
+    Raises `UsageError` if nothing defines the input.
     """
     if isinstance(network, Model):
-        raise UsageError("bench.wrap: it is a Model already")
+        raise UsageError("bench.wrap: this is a Model already")
     net = network if isinstance(network, nn.Module) else CalledNetwork(network)
     keys = {"mean": mean, "std": std, "size": size, "resize": resize, "interpolation": interpolation}
     keys |= {"geometry": geometry, "channels": channels}
@@ -111,7 +113,7 @@ def _title(network: Network) -> str:
 
 
 def _input(net: nn.Module, transform: object | None, keys: dict[str, Any]) -> InputSpec:
-    """What is said of the input; `keys` go before `transform`, and that before timm's own configuration."""
+    """Return the fields of the input; `keys` override `transform`, which overrides timm's own configuration."""
     if transform is not None:
         return dataclasses.replace(input_of(transform), **keys)
     if (cfg := getattr(net, "pretrained_cfg", None)) is not None and not {"mean", "std", "size"} <= keys.keys():
@@ -126,7 +128,7 @@ def _input(net: nn.Module, transform: object | None, keys: dict[str, Any]) -> In
 
 
 def _classes(model: Model) -> int:
-    """How many logits it gives to one grey image."""
+    """Return the number of logits for one grey image."""
     side = model.card.input.size
     place = next((p.device for p in model.net.parameters()), torch.device("cpu"))
     with torch.no_grad():
@@ -165,16 +167,16 @@ class MemoryKeywords(RunKeywords, total=False):
 
 
 def run(models: Any, suites: str | Sequence[str], **keywords: Unpack[MemoryKeywords]) -> pd.DataFrame:
-    """Measure `models` by `suites` and return the results table of this run (see `bench.results`).
+    """Measure `models` with `suites` and return the results table of this run (see `bench.results`).
 
-    A model is a name, a `Model`, or any module or callable, whose input the keywords of `bench.wrap` tell (`mean=`,
-    `std=`, `size=`, `transform=` ...); several at once in a list. `data` is a data root or a set's folder, or images
-    in memory: a torch Dataset, a DataLoader, a pair of tensors (images, labels), which all suites that run on any
-    data set then take. What was inferred is said on the error stream unless `quiet`.
+    A model is a name, a `Model`, or any module or callable with the keywords of `bench.wrap` for its input (`mean=`,
+    `std=`, `size=`, `transform=` ...); give several in a list. `data` is a data root or a set's folder, or images in
+    memory: a torch Dataset, a DataLoader, a pair of tensors (images, labels), used by all suites that run on any data
+    set. Inferred settings are printed on the error stream unless `quiet`. Units stored in the results folder `out` are
+    not measured again: the same call continues an interrupted run.
 
-    Units already in the results folder `out` are not measured again: the same call continues an interrupted run.
-    Everything is checked before anything is computed. A module in memory is left as it was found: its mode, gradients'
-    switches and device, and torch's random state. Raises the errors of `bench.errors` and `model_zoo.errors`.
+    Everything is checked before anything is computed. A module in memory is not changed: mode, gradient switches,
+    device and torch's random state are restored. Raises the errors of `bench.errors` and `model_zoo.errors`.
     """
     given: dict[str, Any] = {**keywords}
     _refuse_unknown("run", given, [*OPTIONS, *(p.name for p in _WRAP)])
@@ -229,12 +231,13 @@ def _keep(data: object, loaded: list[str | Model]) -> Given:
 
 
 ENOUGH = 10
-"""Images from which labels that reach less than half of the logits are no chance: one in a thousand."""
+"""Minimum number of images at which labels that cover less than half of the logits are unlikely by chance (one in a
+thousand)."""
 
 
 def _refuse_features(kept: Given, model: str | Model) -> None:
-    """Raise `UsageError` where counted classes are twice what the labels reach: a network without its head answers so,
-    and its features would be scored as logits."""
+    """Raise `UsageError` if the model has at least twice as many outputs as labels: a network without its head would
+    have its features scored as logits."""
     classes = model.card.classes if isinstance(model, Model) else 0
     reached = max(kept.labels) + 1
     if classes != 1000 and len(kept.labels) >= ENOUGH and classes >= 2 * reached:
@@ -249,7 +252,7 @@ def _named(model: str | Model) -> list[str | Model]:
 
 
 def _size_of(data: Any) -> dict[str, int]:
-    """The side of the first image, where the images are tensors."""
+    """Return the side of the first image, if the images are tensors."""
     shape: tuple[int, ...] = ()
     with contextlib.suppress(Exception):  # whatever is wrong with it, `keep` says
         items = getattr(data, "dataset", data)
@@ -261,7 +264,7 @@ def _size_of(data: Any) -> dict[str, int]:
 
 
 def _described(model: Model) -> str:
-    """What was inferred of a module: its classes, label space and input."""
+    """Return the inferred settings of a module: classes, label space and input."""
     card, spec = model.card, model.card.input
     means, stds = (", ".join(f"{v:g}" for v in values) for values in (spec.mean, spec.std))
     shown = f"{spec.geometry} {spec.size} ({spec.interpolation}), mean {means}, std {stds}"

@@ -1,4 +1,4 @@
-"""OpenCV, or an error that says which of the system's libraries it lacks: slim containers have none for windows."""
+"""Import of OpenCV, with an error that names the missing system library: slim containers have none for windows."""
 
 from bench.errors import MissingError
 

@@ -1,7 +1,7 @@
-"""What a cell is, and its records: a part for each unit of work, written and read here alone.
+"""The description of a cell and its records, with one part per unit of work; written and read only here.
 
-The checksum in a part's name is of its bytes, so a part cut short or bit-flipped is known and its unit is done again.
-A measurement is put before the records, whose metadata name it: where records stand, their measurement stands.
+The checksum in a part's name is of its bytes, so a truncated or altered part is detected and its unit is repeated. A
+measurement is stored before the records, and the records' metadata name it: if records exist, their measurement exists.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ from bench.store import NoObjectError, Store
 from model_zoo.schema import loads
 
 LARGEST_PART = 1 << 28
-"""Bytes in memory of the records of a unit, at most."""
+"""Maximum size in memory of a unit's records, in bytes."""
 
 _MEASUREMENT = b"measurement"
-"""Key of the records' metadata under which the checksum of their measurement stands."""
+"""Metadata key of the records with the checksum of their measurement."""
 
 _INCOMPLETE = "incomplete"
-"""In the name of a part with images that could not be read for a reason that can pass."""
+"""Mark in the name of a part with images that could not be read for a temporary reason."""
 
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
-"""What pyarrow raises of a damaged file; names that are no UTF-8 are a `UnicodeDecodeError`."""
+"""Errors that pyarrow raises for a damaged file; names that are not UTF-8 raise `UnicodeDecodeError`."""
 
 _PART = re.compile(r"(\d+)-(\d+)\.([0-9a-f]{16})\.parquet")
 
@@ -39,14 +39,14 @@ def _checksum(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class BadPart:
-    """A stored object that is not what its name promises."""
+    """A stored object that does not match its name."""
 
     key: str
     problem: str
 
 
 def put_cell(store: Store, cell: Cell) -> None:
-    """Write what the cell is, unless it stands there already, undamaged."""
+    """Write the cell's description, unless an undamaged one exists."""
     try:
         read_cell(store, cell.id)
     except StoreError:
@@ -56,10 +56,8 @@ def put_cell(store: Store, cell: Cell) -> None:
 def put_part(
     store: Store, cell: Cell, unit: UnitKey, table: pa.Table, measurement: pa.Table | None = None, *, whole: bool = True
 ) -> str:
-    """Write the records of one unit as one object, and before it what was measured of the unit as a whole; its name.
-
-    Not `whole`, because images could not be read for a reason that can pass, it counts as not done.
-    """
+    """Write the records of one unit as one object, after the measurement of the unit as a whole, if any; return its
+    name. A part that is not `whole`, since images could not be read for a temporary reason, counts as not done."""
     if measurement is not None and whole:
         data = _parquet(measurement)
         store.put(_measurement_key(cell.id, unit, _checksum(data)), data)
@@ -72,13 +70,13 @@ def put_part(
 
 
 def replace_part(store: Store, cell: Cell, unit: UnitKey, old: str, table: pa.Table) -> None:
-    """Write records of a unit with other metadata in place of the part called `old`."""
+    """Write records of a unit with new metadata, replacing the part called `old`."""
     if put_part(store, cell, unit, table) != old:  # what is written may be just what stands there
         remove_part(store, cell, old)
 
 
 def remove_part(store: Store, cell: Cell, name: str) -> None:
-    """Take a part away, so that its unit is done again."""
+    """Delete a part, so that its unit is repeated."""
     store.remove(f"cells/{cell.id}/{name}")
 
 
@@ -94,8 +92,8 @@ def _measurement_key(cell_id: str, unit: UnitKey, checksum: str) -> str:
 
 @dataclass(frozen=True)
 class CellFiles:
-    """What lies in a cell's folder: `parts` by unit, the first by name where two drivers wrote the same unit; of units
-    that have none, the last by name of the `incomplete` parts, to be done again; and the `names` of all objects."""
+    """The contents of a cell's folder: `parts` by unit, the first by name if two drivers wrote the same unit; for
+    units without one, the last `incomplete` part by name, to be repeated; and the `names` of all objects."""
 
     parts: dict[UnitKey, str]
     incomplete: dict[UnitKey, str]
@@ -103,7 +101,7 @@ class CellFiles:
 
     @classmethod
     def of(cls, store: Store, cell_id: str) -> "CellFiles":
-        """List it once."""
+        """List the folder once."""
         parts: dict[UnitKey, str] = {}
         incomplete: dict[UnitKey, str] = {}
         names = store.names(f"cells/{cell_id}")
@@ -121,12 +119,12 @@ class CellFiles:
 
 
 def part_names(store: Store, cell_id: str) -> dict[UnitKey, str]:
-    """Names of the cell's parts by unit; the first by name where two drivers wrote the same unit."""
+    """Return the names of the cell's parts by unit; the first by name if two drivers wrote the same unit."""
     return CellFiles.of(store, cell_id).parts
 
 
 def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
-    """The records of one part, or what is wrong with it."""
+    """Return the records of one part, or its damage."""
     match = _PART.fullmatch(name.replace(f".{_INCOMPLETE}.", ".", 1))
     key = f"cells/{cell_id}/{name}"
     rows = int(match[2]) - int(match[1]) if match else 0
@@ -140,7 +138,7 @@ def read_part(store: Store, cell_id: str, name: str) -> pa.Table | BadPart:
 
 
 def read_schema(store: Store, cell_id: str, name: str) -> pa.Schema:
-    """The columns of one part and what is said beside them. Raises `StoreError` or `ValueError` where it is damaged."""
+    """Return the columns of one part and its metadata. Raises `StoreError` or `ValueError` if it is damaged."""
     try:
         return pq.read_schema(io.BytesIO(store.get(f"cells/{cell_id}/{name}")))
     except _UNREADABLE as error:
@@ -148,7 +146,7 @@ def read_schema(store: Store, cell_id: str, name: str) -> pa.Schema:
 
 
 def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) -> pa.Table | BadPart | None:
-    """What was measured of the unit beside its records `part`, or what is wrong with it; None if nothing was."""
+    """Return the measurement of the unit beside its records `part`, or its damage; None if there is none."""
     checksum = (part.schema.metadata or {}).get(_MEASUREMENT)
     if checksum is None:
         return None
@@ -160,7 +158,7 @@ def read_measurement(store: Store, cell_id: str, unit: UnitKey, part: pa.Table) 
 
 
 def _read(store: Store, key: str, checksum: str, rows: int | None = None) -> pa.Table | BadPart:
-    """The table under `key`, or what is wrong with it. Raises `NoObjectError` where nothing lies there."""
+    """Return the table under `key`, or its damage. Raises `NoObjectError` if there is none."""
     try:
         data = store.get(key)
     except NoObjectError:
@@ -176,7 +174,8 @@ def _read(store: Store, key: str, checksum: str, rows: int | None = None) -> pa.
 
 
 def _table(key: str, data: bytes, rows: int | None) -> pa.Table | BadPart:
-    """The table in a Parquet file, unless it would fill the memory: a few kB can say one long text a million times."""
+    """Read the table in a Parquet file, unless it would fill the memory: a few kB can repeat one long text a million
+    times."""
     file = pq.ParquetFile(
         pa.BufferReader(data), pre_buffer=False
     )  # a third of a read through Python's file and threads
@@ -196,7 +195,7 @@ def _table(key: str, data: bytes, rows: int | None) -> pa.Table | BadPart:
 
 
 def _spelt_out(column: pa.ChunkedArray) -> int:
-    """Bytes that a column of repeated texts takes at most when each is written out."""
+    """Return the maximum number of bytes of a column of repeated texts when each is written out."""
     longest = [
         max((len(text) for text in chunk.dictionary.cast(pa.binary()).to_pylist() if text), default=0)
         for chunk in column.chunks
@@ -205,14 +204,14 @@ def _spelt_out(column: pa.ChunkedArray) -> int:
 
 
 def read_sound_part(store: Store, cell_id: str, unit: UnitKey, name: str) -> pa.Table | None:
-    """The records of a part that is whole, and its measurement with it; None of one that is damaged."""
+    """Return the records of an undamaged part with its measurement; None for a damaged one."""
     part = read_part(store, cell_id, name)
     damaged = isinstance(part, BadPart) or part.num_rows != unit.stop - unit.start
     return None if damaged or isinstance(read_measurement(store, cell_id, unit, part), BadPart) else part
 
 
 def read_cell(store: Store, cell_id: str) -> Cell:
-    """What the cell is. Raises `StoreError` if its description is damaged."""
+    """Return the cell's description. Raises `StoreError` if it is damaged."""
     key = f"cells/{cell_id}/cell.json"
     try:
         cell = Cell.from_json(store.get(key).decode())
@@ -227,14 +226,15 @@ def read_cell(store: Store, cell_id: str) -> Cell:
 
 
 def cell_ids(store: Store) -> Iterator[str]:
-    """Ids of all cells that have a description."""
+    """Return the ids of all cells with a description."""
     for name in store.names("cells"):
         if "cell.json" in store.names(f"cells/{name}"):
             yield name
 
 
 def is_sound(key: str, data: bytes) -> bool:
-    """Whether an object is what its key promises: bytes of the checksum in its name, or a description that is one."""
+    """Return whether an object matches its key: its bytes have the checksum in its name, or it is a valid
+    description."""
     name = key.rpartition("/")[2]
     if name.endswith(".parquet"):
         return _checksum(data) == name.split(".")[-2]

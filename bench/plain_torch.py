@@ -1,4 +1,4 @@
-"""Torch as it is by default, whatever surrounds a call: what records say was computed."""
+"""Default torch settings around a computation, so that it matches the recorded protocol."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import torch
 
 AUTOCAST = ("cpu", "cuda", "xpu", "mps")
-"""Devices whose autocast may surround a call."""
+"""Devices whose autocast is switched off."""
 
 
 @contextlib.contextmanager
 def plain_torch() -> Iterator[None]:
-    """Compute within in what records are said to be, float32 with gradients where they are asked for, whatever
-    autocast, inference mode or default dtype surrounds the call."""
+    """Compute in float32 with gradients available, as recorded, whatever autocast, inference mode or default dtype
+    surrounds the call."""
     dtype = torch.get_default_dtype()
     with contextlib.ExitStack() as entered:
         for kind in AUTOCAST:

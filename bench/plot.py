@@ -1,8 +1,8 @@
 """Figures of a results folder as matplotlib objects, for notebooks and scripts.
 
-Every figure of `bench list figures` is a function here, its hyphens written as underscores:
+Every figure of `bench list figures` is a function here, with underscores for hyphens:
 ``bench.plot.sat_activation_scatter("results/runs", models=["tiny_at", "tiny_sat_silu"])``. `scatter`, `curves` and
-`heat_map` draw what the pages of `bench report` show. Nothing is written: ``figure.savefig("one.pdf")`` does that.
+`heat_map` draw the charts of `bench report`. Nothing is written; use ``figure.savefig("one.pdf")``.
 """
 
 import math
@@ -36,8 +36,8 @@ def figure(
 ) -> "Figure":
     """Draw the figure `name` of `bench list figures`: measured numbers of the results folder beside published ones.
 
-    models: names to which it is kept; traits: what is said of models besides their cards. Raises `UsageError` for an
-    unknown name, `StoreError` where there are no results, and `NotMeasuredError` with the command that measures.
+    models: draw only these; traits: traits of models without a card. Raises `UsageError` for an unknown name,
+    `StoreError` for a folder without results, and `NotMeasuredError` with the command that measures.
     """
     (spec,) = find_figures([name])
     with style.styled():
@@ -45,7 +45,7 @@ def figure(
 
 
 def _for_notebooks(drawn: "Figure | None") -> "Figure":
-    """The same figure, which a notebook shows as the value of a cell though pyplot does not know of it."""
+    """Return the same figure in a form that a notebook displays as the value of a cell without pyplot."""
 
     assert drawn is not None, "axes that are drawn on belong to a figure"
 
@@ -66,11 +66,11 @@ def scatter(
     models: Sequence[str] = (),
     axes: "Axes | None" = None,
 ) -> "Axes":
-    """Draw two columns of `bench.leaderboard` against each other, with both 95 % intervals, a mark a model.
+    """Draw two columns of `bench.leaderboard` against each other, with 95 % intervals of both, one mark per model.
 
-    x, y: columns of numbers (`tiny_accuracy`, `pgd_robust_accuracy`, ...), by default the clean and the robust accuracy
-    that most models share. axes: where to draw; a new figure's by default. Raises `UsageError` for a column or model
-    that is not there, `IncompleteError` where no model has both.
+    x, y: numeric columns (`tiny_accuracy`, `pgd_robust_accuracy`, ...), by default the clean and the robust accuracy
+    that most models have. axes: where to draw (default: a new figure). Raises `UsageError` for an unknown column or
+    model, `IncompleteError` if no model has both.
     """
     board = leaderboard(directory)
     columns = [str(name) for name in board.columns if f"{name}_low" in board.columns]
@@ -81,7 +81,7 @@ def scatter(
             raise UsageError.unknown("column", name, columns)
     rows = _only(board, models).dropna(subset=[x, y])
     if rows.empty:
-        raise IncompleteError(f"no model of {directory} has both {x} and {y}")
+        raise IncompleteError(f"no model in {directory} has both {x} and {y}")
     with style.styled():
         axes = axes or style.panels(1, height=2.9, width=style.ONE_COLUMN * 1.3)[1][0]
         for index, row in enumerate(rows.to_dict("records")):
@@ -108,29 +108,29 @@ def scatter(
 
 
 def _shared(board: pd.DataFrame, columns: Sequence[str]) -> tuple[str, str]:
-    """The clean and the robust column that most models have both of."""
+    """Return the clean and the robust column that most models have both of."""
     clean = [c for suite in (*CLEAN, *DECIDING) for m in ("accuracy", "clean_accuracy") if (c := f"{suite}_{m}")]
     robust = [f"{suite}_robust_accuracy" for suite in DECIDING]
     pairs = [(a, b) for a in clean for b in robust if a in columns and b in columns]
     if not pairs:
-        raise IncompleteError("nothing both clean and attacked was measured; name x and y among " + ", ".join(columns))
+        raise IncompleteError("no clean and robust accuracy was measured; choose x and y from " + ", ".join(columns))
     return max(pairs, key=lambda pair: len(board.dropna(subset=list(pair))))
 
 
 def _titled(column: str) -> str:
-    """A column's name with its unit, as an axis has it."""
+    """Return a column's name with its unit, for an axis."""
     return f"{column.replace('_', ' ')}{' (%)' if 'accuracy' in column else ''}"
 
 
 def _told(rows: pd.DataFrame, column: str) -> str:
-    """A column's n and protocol."""
+    """Return a column's n and protocol."""
     n = sorted({int(value) for value in rows[f"{column}_n"]})
     images = f"n {n[0]}" if len(n) == 1 else f"n {n[0]} to {n[-1]}"
     return f"{images}, protocol {rows[f'{column}_protocol'].iloc[0]}"
 
 
 def _only(frame: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    """The rows of `models`, all where none is named."""
+    """Return the rows of `models`, or all rows."""
     known = [str(name) for name in frame["model"].unique()]
     for name in models:
         if name not in known:
@@ -146,10 +146,10 @@ def curves(
     attack: str | None = None,
     axes: "Axes | None" = None,
 ) -> "Axes":
-    """Draw accuracy against the attack's budget (`bench run --eps 2/255,4/255,8/255`), a line a model.
+    """Draw accuracy against the attack's budget (`bench run --eps 2/255,4/255,8/255`), one line per model.
 
-    suite: whose budgets; attack: which one, where the suite has several. Raises `UsageError` for a model or attack that
-    is not there, `IncompleteError` where no model was attacked with two budgets.
+    suite: the suite with several budgets; attack: which one, if the suite has several. Raises `UsageError` for an
+    unknown model or attack, `IncompleteError` if no model was attacked with two budgets.
     """
     rows = _only(results(directory), models)
     rows = rows[(rows["suite"] == suite) & (rows["metric"] == "accuracy") & (rows["condition"] != "all")]
@@ -179,9 +179,9 @@ def _draw_curve(axes: "Axes", model: str, curve: Curve, index: int) -> None:
 
 
 def heat_map(directory: str | Path, model: str, suite: str = "imagenet-c") -> "Figure":
-    """Draw a model's top-1 error by corruption and severity, on one scale of 0..100 % so that figures compare.
+    """Draw a model's top-1 error by corruption and severity, on one scale of 0..100 % so that figures can be compared.
 
-    Raises `UsageError` for a model that was not measured, `IncompleteError` where it has no corrupted condition.
+    Raises `UsageError` for a model that was not measured, `IncompleteError` if it has no corrupted condition.
     """
     return _for_notebooks(corruptions.heat_map(_only(results(directory), [model]), model, suite))
 

@@ -1,8 +1,8 @@
 """The per-image record, the cell it belongs to, and the protocol that makes two numbers comparable.
 
-A *cell* is one model variant under one condition on one data set with one seed: the smallest thing that has an
-accuracy. Its records lie in *parts*, one whole object per unit of work (`bench.parts`). Everything a cell is, is in
-its `Cell` value, whose hash names its folder: whatever would change a record changes the name.
+A *cell* is one model variant under one condition on one data set with one seed: the smallest unit with an accuracy.
+Its records are stored in *parts*, one object per unit of work (`bench.parts`). The hash of the `Cell` value names its
+folder: whatever would change a record changes the name.
 """
 
 import functools
@@ -27,50 +27,54 @@ RECORD_SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
     ]
 )
-"""Columns of every record. `label` and `prediction` are class indices of the data set's label space; `confidence` is
-the softmax probability of the prediction; `margin` is the label's logit less the largest other (negative when wrong).
-An image that could not be read has `scored` false, nulls, and the `reason`; it counts in no n but in `unscored`."""
+"""Columns of every record.
+
+`label` and `prediction` are class indices of the data set's label space; `confidence` is the softmax probability of the
+prediction; `margin` is the label's logit minus the largest other logit (negative when misclassified). An image that
+could not be read has `scored` false, nulls, and the `reason`; it is counted in `unscored`, but in no n.
+"""
 
 ATTACK_FIELDS = (pa.field("broken_by", pa.string()), pa.field("steps", pa.int32()), pa.field("distance", pa.float32()))
-"""What an attack adds: the component that broke the image (`clean` if it was already wrong, null if it stands), the
-steps spent until then, and the norm of the perturbation in the attack's norm, on images in [0, 1]."""
+"""Columns of an attack: the component that broke the image (`clean` if it was already misclassified, null if it
+survives), the steps until then, and the norm of the perturbation in the attack's norm, on images in [0, 1]."""
 
 
 SPACE_FIELDS = (pa.field("prediction_all", pa.int32()),)
-"""What a label space of some of a model's classes adds: the prediction among all of the model's classes."""
+"""Column of a label space with some of a model's classes: the prediction among all of the model's classes."""
 
 
 RANK_FIELDS = tuple(pa.field(f"prediction_{place}", pa.int32()) for place in (2, 3, 4, 5))
-"""What a ranked set adds: the classes after the prediction, by falling logit."""
+"""Column of a ranked set: the classes after the prediction, by decreasing logit."""
 
 
 CONTENT_FIELD = pa.field("content", pa.string())
-"""The hash of the bytes that the image was read from (`bench.datasets.content`); null where its set is generated, so
-that the manifest fixes every byte. Records of older versions do not have it."""
+"""Column with the hash of the bytes that the image was read from (`bench.datasets.content`); null for a generated
+set, whose manifest fixes every byte. Records of older versions do not have it."""
 
 STATE = "state"
-"""Key of a part's metadata: the state of its images' files as they were read."""
+"""Metadata key of a part: the state of its images' files when they were read."""
 
 
 SAMPLE, SAMPLE_STATE = "sample", "sample_state"
-"""Keys of a part's metadata: the content of a few images of its set (`bench.sample`); their files' state."""
+"""Metadata keys of a part: the content of a few images of its set (`bench.sample`), and their files' state."""
 
 
 _KNOWN = {field.name: field for field in (CONTENT_FIELD, *ATTACK_FIELDS, *SPACE_FIELDS, *RANK_FIELDS)}
 
 
 def added_field(name: str) -> pa.Field:
-    """The type of a column beyond `RECORD_SCHEMA`. A diagnostic's are classes (`prediction...`) or numbers."""
+    """Return the type of a column beyond `RECORD_SCHEMA`. A diagnostic's columns are classes (`prediction...`) or
+    numbers."""
     return _KNOWN.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 
 def record_fields(table: pa.Table) -> list[pa.Field]:
-    """What the columns of `table` have to be, if they are records."""
+    """Return the required fields of the columns of `table`, if they are records."""
     return [*RECORD_SCHEMA, *map(added_field, table.column_names[len(RECORD_SCHEMA) :])]
 
 
 def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
-    """What keeps the columns of `table` from being `fields`; empty where nothing does."""
+    """Return how the columns of `table` differ from `fields`; empty if they do not."""
     place = {name: i for i, name in enumerate(table.column_names)}
     if len(place) < table.num_columns:
         return "a column stands there twice"
@@ -88,7 +92,7 @@ def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """The first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
+    """Return the first `length` hex digits of the SHA-256 of `value` as canonical JSON."""
     return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()[:length]
 
 
@@ -97,11 +101,11 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str
 
 @dataclass(frozen=True)
 class Protocol:
-    """All that makes two numbers comparable; numbers of unlike protocols never share a column.
+    """Everything that makes two numbers comparable; numbers of different protocols never share a column.
 
     `preprocessing` names the rule (`canonical`, or the card's own with its resolved values), not a model's size.
     `implementation` names the code that made the images or the attack, with its version. `content` is the hash of all
-    images' content, which is known when all are measured (`with_content`); empty before, and for generated sets.
+    images' content, known when all are measured (`with_content`); empty before, and for generated sets.
     """
 
     dataset: str
@@ -121,16 +125,16 @@ class Protocol:
 
     @functools.cached_property
     def hash(self) -> str:
-        """Twelve hex digits; what tables show."""
+        """Twelve hex digits, as shown in tables."""
         return digest(_told(self), 12)
 
     def with_content(self, contents: Sequence[str | None]) -> "Protocol":
-        """The same of images of these contents, in the order of the data set."""
+        """Return the protocol with the content of its images, in the order of the data set."""
         return replace(self, content=digest(list(contents)) if any(contents) else "")
 
 
 def _told(protocol: Protocol, *, content: bool = True) -> dict[str, Any]:
-    """Its fields, without a content that is not told, as in older versions, or not asked for."""
+    """Return its fields, without `content` if that is empty, as in older versions, or not requested."""
     told = {name: getattr(protocol, name) for name in _PROTOCOL_FIELDS}
     if not (content and protocol.content):
         del told["content"]
@@ -142,7 +146,7 @@ _PROTOCOL_FIELDS = tuple(each.name for each in fields(Protocol))
 
 @dataclass(frozen=True)
 class Cell:
-    """One model variant under one protocol with one seed; `fingerprint` is what it is (`bench.known_models`)."""
+    """One model variant under one protocol with one seed; `fingerprint` identifies the model (`bench.known_models`)."""
 
     model: str
     fingerprint: str
@@ -153,11 +157,11 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """Names the cell's folder in a results folder."""
+        """Name of the cell's folder in a results folder."""
         return digest({**vars(self), "protocol": _told(self.protocol, content=False)})
 
     def to_json(self) -> str:
-        """What is written beside the parts, so that the folder explains itself."""
+        """Return the description stored beside the parts."""
         return json.dumps({**vars(self), "protocol": _told(self.protocol)}, indent=1, sort_keys=True)
 
     @classmethod
@@ -168,7 +172,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class UnitKey:
-    """The images [start, stop) of a data set's order: the grain in which work is done, stored and repeated."""
+    """The images [start, stop) of a data set's order: the unit in which work is done, stored and repeated."""
 
     start: int
     stop: int
@@ -176,7 +180,7 @@ class UnitKey:
 
 @dataclass
 class RecordColumns:
-    """Columns of one part, in the making; `extra` holds what the condition adds."""
+    """Columns of one part in progress; `extra` holds the columns of the condition."""
 
     image_id: Sequence[str]
     label: Sequence[int]

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens without running anything."""
+"""CSV that a spreadsheet can open safely: no cell is evaluated."""
 
 import re
 from pathlib import Path
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a spreadsheet compute a cell (OWASP, CSV injection), with the full-width forms it also takes."""
+"""First characters that make a spreadsheet evaluate a cell (OWASP, CSV injection), with their full-width forms."""
 
 
 _SPLIT = re.compile(r"([;|\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""A spreadsheet that takes another separator than the comma splits a cell here, and computes what follows."""
+"""Separators other than the comma at which a spreadsheet may split a cell and evaluate the rest."""
 
 
 def to_csv(frame: "pd.DataFrame") -> str:
-    """`frame` as CSV; a text that begins like a formula, or would where a spreadsheet splits it, gets a quotation mark
-    before it; what is not seen is written out; numbers stay as they are."""
+    """Return `frame` as CSV. A text that begins like a formula, or would after a split by a spreadsheet, gets a
+    quotation mark in front; invisible characters are escaped; numbers are unchanged."""
     safe = frame.rename(columns=harmless).map(harmless)
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
 def write_file(path: str | Path, text: str) -> None:
-    """Write a file that a user named, and its folder where there is none. Raises `UsageError` if that fails."""
+    """Write a file named by a user, and create its folder. Raises `UsageError` if that fails."""
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write_file(path: str | Path, text: str) -> None:
 
 
 def harmless(value: object) -> object:
-    """`value`, kept from being computed by a spreadsheet if it is text."""
+    """Return `value`, protected from evaluation by a spreadsheet if it is text."""
     if not isinstance(value, str):
         return value
     text = _SPLIT.sub(r"\1'", escape_unprintable(value))

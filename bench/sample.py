@@ -1,4 +1,4 @@
-"""A few images of a set, the same whoever measures which share of it: two shares are thus known to be of one set."""
+"""A fixed sample of a set's images, which shows whether two shares are of one set."""
 
 import json
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ Sample = Mapping[str, str]
 
 
 def write_sample(sample: Sample) -> str:
-    """Text that `sample_of` reads back."""
+    """Return text that `sample_of` reads."""
     return json.dumps(sample, sort_keys=True)
 
 
 def sample_of(part: pa.Schema) -> Sample:
-    """What records tell of the set that they are a share of; nothing in those of older versions."""
+    """Return the sample in the records' metadata; empty in those of older versions."""
     try:
         found = loads((part.metadata or {}).get(SAMPLE.encode(), b"{}"))
     except ValueError:
@@ -27,5 +27,5 @@ def sample_of(part: pa.Schema) -> Sample:
 
 
 def unlike(a: Sample, b: Sample) -> str:
-    """The first image whose content two samples tell otherwise; empty where there is none."""
+    """Return the first image with different content in two samples; empty if there is none."""
     return next((image for image in sorted(a.keys() & b.keys()) if a[image] != b[image]), "")

@@ -1,14 +1,14 @@
-"""A results folder, on a disk or behind any fsspec address; every object is put whole or not at all.
+"""A results folder, on a disk or at any fsspec address; objects are written completely or not at all.
 
 ::
 
-    DIR/cells/CELL/cell.json                       what the cell is (`bench.record.Cell`, `bench.parts`)
+    DIR/cells/CELL/cell.json                       the cell's description (`bench.record.Cell`, `bench.parts`)
     DIR/cells/CELL/START-STOP.CHECKSUM.parquet     the records of the unit [START, STOP)
-    DIR/cells/CELL/START-STOP.incomplete.CHECKSUM.parquet    the same where images could not be read: to be done again
-    DIR/cells/CELL/START-STOP.measurement.CHECKSUM.parquet   what was measured of the unit as a whole, if anything
-    DIR/cells/CELL/reliability.json                under attack: whether the number can be believed, and why
-    DIR/models/MODEL.json                          what each model is (`bench.known_models`)
-    DIR/runs/RUN/run.json                          one invocation: everything needed to repeat it
+    DIR/cells/CELL/START-STOP.incomplete.CHECKSUM.parquet    the same with unreadable images: to be repeated
+    DIR/cells/CELL/START-STOP.measurement.CHECKSUM.parquet   a measurement of the whole unit, if any
+    DIR/cells/CELL/reliability.json                under attack: the reliability verdict
+    DIR/models/MODEL.json                          identity of each model (`bench.known_models`)
+    DIR/runs/RUN/run.json                          one run: everything needed to repeat it
 """
 
 import errno
@@ -24,15 +24,15 @@ from bench.files import NO_LINK, NO_WAIT, PLAIN
 RELIABILITY = "reliability.json"
 
 LARGEST = 1 << 30
-"""Bytes of an object, at most."""
+"""Maximum size of an object, in bytes."""
 
 
 class NoObjectError(StoreError):
-    """Nothing lies under a key."""
+    """There is no object under a key."""
 
 
 class Store:
-    """Objects by key under one address. Local writes go to a temporary name and are renamed; elsewhere one put."""
+    """Objects by key under one address. Local writes use a temporary name and a rename; elsewhere one put."""
 
     def __init__(self, address: str | Path) -> None:
         self.address = str(address)
@@ -46,7 +46,7 @@ class Store:
         self.local = Path(self.root) if self.fs is None or "file" in _protocols(self.fs) else None
 
     def put(self, key: str, data: bytes) -> None:
-        """Write `data` under `key`. Raises `StoreError` if it cannot be written; nothing half-written remains."""
+        """Write `data` under `key`, completely or not at all. Raises `StoreError` if it cannot be written."""
         try:
             if self.local is None:
                 self.fs.pipe_file(f"{self.root}/{key}", data)
@@ -59,7 +59,7 @@ class Store:
             ) from error
 
     def get(self, key: str) -> bytes:
-        """The bytes under `key`. Raises `StoreError` if there are none."""
+        """Return the bytes under `key`. Raises `StoreError` if there are none."""
         try:
             data: bytes = self.fs.cat_file(f"{self.root}/{key}") if self.local is None else _get_file(self.local, key)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -69,7 +69,7 @@ class Store:
         return data
 
     def names(self, prefix: str) -> list[str]:
-        """Names directly under `prefix`, sorted; empty where there is nothing."""
+        """Return the names directly under `prefix`, sorted; empty if there are none."""
         try:
             if self.local is not None:  # fsspec takes ten times as long, and a folder has thousands of cells
                 with os.scandir(_folder(self.local, prefix)) as entries:
@@ -83,15 +83,15 @@ class Store:
         return sorted(Path(name).name for name in found if not Path(name).name.startswith("."))
 
     def changed(self, prefix: str) -> int | None:
-        """When an object directly under `prefix` came, went or was replaced last, in ns since 1970; None where that is
-        not told. Of an object that is written over in place, as this store never does, nothing is seen."""
+        """Return when an object directly under `prefix` was last added, removed or replaced, in ns since 1970; None
+        if unknown. Does not detect an object that is overwritten in place, which this store never does."""
         try:
             return Path(_folder(self.local, prefix)).stat().st_mtime_ns if self.local is not None else None
         except OSError:
             return None
 
     def remove(self, key: str) -> None:
-        """Delete the object under `key`, if it is there. Raises `StoreError` if it cannot be deleted."""
+        """Delete the object under `key`, if it exists. Raises `StoreError` if it cannot be deleted."""
         try:
             if self.local is None:
                 self.fs.rm_file(f"{self.root}/{key}")
@@ -104,7 +104,7 @@ class Store:
 
     @property
     def _failures(self) -> type[Exception]:
-        """What reading and writing raise: network libraries have errors of their own that are no `OSError`."""
+        """Errors of reading and writing: network libraries have some that are not an `OSError`."""
         return OSError if self.local is not None else Exception
 
 
@@ -113,7 +113,8 @@ def _protocols(fs: Any) -> tuple[str, ...]:
 
 
 def _opened(address: str) -> tuple[Any, str]:
-    """The file system of an address; what names none is a folder here, whatever characters it has, and needs none."""
+    """Return the file system of an address; without a protocol it is a local folder, whatever characters it has, and
+    needs none."""
     if "://" in address:
         import fsspec  # which takes longer to import than a folder to read
 
@@ -123,7 +124,7 @@ def _opened(address: str) -> tuple[Any, str]:
 
 
 def _put_file(path: Path, data: bytes) -> None:
-    """Write it under another name, with the rights that the umask leaves, and rename it."""
+    """Write it under another name, with the permissions of the umask, and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:100]}-{secrets.token_hex(8)}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | PLAIN, 0o666)
@@ -138,7 +139,7 @@ def _put_file(path: Path, data: bytes) -> None:
 
 
 def _folder(root: Path, prefix: str) -> str:
-    """The folder `prefix` of a results folder. Raises `NotADirectoryError` where a link would lead out of it."""
+    """Return the folder `prefix` of a results folder. Raises `NotADirectoryError` if a link would lead out of it."""
     place = str(root)
     for part in filter(None, prefix.split("/")):
         place = f"{place}/{part}"
@@ -148,7 +149,7 @@ def _folder(root: Path, prefix: str) -> str:
 
 
 def _get_file(root: Path, key: str) -> bytes:
-    """The bytes of a regular file: no link is followed, no pipe waited for, no device read without end."""
+    """Return the bytes of a regular file; follows no link, waits for no pipe, reads no device."""
     folder, _, name = key.rpartition("/")
     path = f"{_folder(root, folder)}/{name}"
     found = os.lstat(path)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HowShown:
-    """How a command's table is shown: `format` of `bench.formats.FORMATS`, or "" for what fits the output; `columns`
-    as typed; `wide` leaves no column out."""
+    """Options for a command's table: `format` of `bench.formats.FORMATS`, or "" to choose by the output; `columns`
+    as typed; `wide` shows every column."""
 
     format: str = ""
     columns: str = ""
@@ -28,28 +28,28 @@ class HowShown:
 
     @classmethod
     def of(cls, arguments: "argparse.Namespace") -> "HowShown":
-        """What was typed of `bench.formats.add_table_arguments`."""
+        """Read the arguments of `bench.formats.add_table_arguments`."""
         return cls(arguments.format or "", arguments.columns or "", arguments.wide)
 
     @property
     def kind(self) -> str:
-        """The format: a table at a terminal, tab-separated rows anywhere else."""
+        """The format: a table at a terminal, tab-separated rows otherwise."""
         return self.format or ("table" if sys.stdout.isatty() else "tsv")
 
     @property
     def is_for_people(self) -> bool:
-        """Whether remarks may stand below the rows."""
+        """Whether remarks may follow the rows."""
         return self.kind == "table"
 
 
 def rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """The frame's rows as dictionaries."""
+    """Return the frame's rows as dictionaries."""
     return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def show(columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | None = None, caption: str = "") -> None:
-    """Print a table: `texts`, by the names of `columns`, for people, Markdown and LaTeX; `raw` (default: the texts) for
-    machines. Raises `UsageError` for a column that there is not."""
+    """Print a table: `texts`, by the names of `columns`, for people, Markdown and LaTeX; `raw` (default: the texts)
+    for machines. Raises `UsageError` for an unknown column."""
     if how.kind == "table":
         print_table(columns, texts, how)
         return
@@ -59,7 +59,7 @@ def show(columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | 
 
 
 def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowShown()) -> None:
-    """Print a table that fits the terminal; into a pipe or file every column, and no line is broken."""
+    """Print a table that fits the terminal; to a pipe or file every column, without broken lines."""
     asked = choose([column.name for column in columns], how.columns)
     chosen = [next(c for c in columns if c.name == name) for name in asked]
     if how.columns:
@@ -72,18 +72,18 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
 
 
 def _width() -> int | None:
-    """Columns of the terminal; None where there is none."""
+    """Return the width of the terminal; None if there is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def wrapped(text: str) -> str:
-    """`text` in lines that the terminal has room for; into a pipe or file as it is."""
+    """Wrap `text` to the terminal's width; unchanged for a pipe or file."""
     limit = _width()
     return text if limit is None else "\n".join(wrap(text, limit))
 
 
 MACHINES = ("csv", "tsv", "json")
-"""Formats of rows as they are, which need no texts."""
+"""Formats that print rows unchanged, without texts."""
 
 RESULT_COLUMNS = (
     TextColumn("model", heading=True),
@@ -100,8 +100,8 @@ RESULT_COLUMNS = (
 
 
 def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
-    """A suite's metrics, and the accuracy of each of its conditions (single severities are left to the other formats),
-    with 95 % intervals and what keeps a number from being believed or whole."""
+    """Print a suite's metrics, and the accuracy of each of its conditions (single severities only in the other
+    formats), with 95 % intervals, and remarks on unreliable or incomplete numbers."""
     how = how or HowShown("table")
     raw = rows(frame)
     texts = [] if how.kind in MACHINES else [_texts(row) for row in rows(_condensed(frame))]
@@ -131,16 +131,16 @@ def _texts(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-DOUBTS = {"unreliable": "not to be believed", "doubtful": "doubtful", "not assessed": "not assessed"}
-"""What stands before the reasons; nothing is known against a number that was not assessed."""
+DOUBTS = ("unreliable", "doubtful", "not assessed")
+"""Verdicts that are reported with their reasons."""
 
 
 def _doubt(row: dict[str, Any]) -> str:
-    return f"{DOUBTS[row['reliability']]}: {row['model']}, {row['suite']}: {row['because']}"
+    return f"{row['reliability']}: {row['model']}, {row['suite']}: {row['because']}"
 
 
 def _condensed(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Without single severities, and without a suite's only condition, which its metrics already are."""
+    """Drop single severities, and a suite's only condition, since its metrics contain it."""
     single = frame[frame["condition"] != "all"].groupby(["model", "suite"])["condition"].transform("nunique") == 1
     graded = frame["condition"].map(lambda name: name != "all" and Condition.parse(name).severity > 0).astype(bool)
     return frame[~(graded | single.reindex(frame.index, fill_value=False))]

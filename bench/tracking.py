@@ -1,7 +1,7 @@
-"""`bench run --log wandb|mlflow|tensorboard`: progress, tables and figures of a run, sent to an experiment tracker.
+"""`bench run --log wandb|mlflow|tensorboard`: send progress, tables and figures of a run to an experiment tracker.
 
-A tracker is told what the run tells people, and changes nothing: the numbers stay in the results folder. One that
-cannot start is an error before anything is measured; one that fails later is told nothing more, and the run goes on.
+A tracker changes nothing: the numbers stay in the results folder. One that cannot start is an error before anything is
+measured; one that fails later is not called again, and the run continues.
 """
 
 import os
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "robust-imagenet-bench"
-"""The project or experiment that runs are kept under, unless the tracker's own environment variables say otherwise."""
+"""Default project or experiment, unless the tracker's own environment variables give one."""
 
 
 class Tracker(Protocol):
-    """Where progress, numbers, tables and figures go."""
+    """Receives progress, numbers, tables and figures."""
 
     def number(self, name: str, value: float, step: int) -> None:
-        """One value of a series, at `step` images."""
+        """Log one value of a series, at `step` images."""
 
     def table(self, name: str, frame: pd.DataFrame) -> None:
-        """A table, as it stands in `bench.results`."""
+        """Log a table, as in `bench.results`."""
 
     def figure(self, name: str, figure: "Figure") -> None:
-        """A drawn figure."""
+        """Log a figure."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Close the tracker."""
 
 
 class WandbTracker:
-    """Weights & Biases; its own variables (WANDB_MODE, WANDB_DIR, WANDB_PROJECT) are heeded."""
+    """Weights & Biases; respects its own variables (WANDB_MODE, WANDB_DIR, WANDB_PROJECT)."""
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
         self.wandb = _module("wandb", "wandb")
@@ -66,7 +66,7 @@ class WandbTracker:
 
 
 class MlflowTracker:
-    """MLflow; its own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME) are heeded."""
+    """MLflow; respects its own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME)."""
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
         self.client = _module("mlflow", "mlflow-skinny")
@@ -89,7 +89,7 @@ class MlflowTracker:
 
 
 class TensorboardTracker:
-    """TensorBoard's event files, in `runs/RUN` or TENSORBOARD_DIR."""
+    """TensorBoard event files, in `runs/RUN` or TENSORBOARD_DIR."""
 
     def __init__(self, run: str, config: dict[str, Any]) -> None:
         _module("tensorboard", "tensorboard")
@@ -131,12 +131,12 @@ def _module(name: str, package: str) -> Any:
 
 
 def _spelt(name: str) -> str:
-    """MLflow takes letters, digits and `_-. /:` in a metric's name."""
+    """Replace characters that MLflow does not allow in a metric's name (letters, digits and `_-. /:`)."""
     return re.sub(r"[^\w\-. /:]", "_", name, flags=re.ASCII)
 
 
 def _picture(figure: "Figure") -> Any:
-    """A figure as uint8 [h, w, 3]."""
+    """Return a figure as uint8 [h, w, 3]."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -146,13 +146,13 @@ def _picture(figure: "Figure") -> Any:
 
 
 class Careful:
-    """A tracker whose faults are said once, on standard error, and end nothing but its own telling."""
+    """A tracker whose first failure is reported on standard error and ends only the logging."""
 
     def __init__(self, tracker: Tracker, name: str) -> None:
         self.tracker, self.name, self.failed = tracker, name, False
 
     def tell(self, what: Callable[[Tracker], object]) -> None:
-        """Do `what` with the tracker, unless it has failed before."""
+        """Call `what` with the tracker, unless it has failed before."""
         if self.failed:
             return
         try:
@@ -161,13 +161,13 @@ class Careful:
             self.failed = True
             why = escape_unprintable(f"{type(error).__name__}: {error}")
             print(
-                f"--log {self.name} failed and is told nothing more ({why}); the numbers stand in the results folder,"
-                " and the same command tells them again",
+                f"--log {self.name} failed and gets no more data ({why}); the numbers are in the results folder,"
+                " and the same command sends them again",
                 file=sys.stderr,
             )
 
     def close(self) -> None:
-        """Close the tracker; what failed before is not asked how."""
+        """Close the tracker, unless it has failed before."""
         if not self.failed:
             self.tell(lambda tracker: tracker.close())
             return
@@ -176,7 +176,7 @@ class Careful:
 
 
 class ToldTracker(Silent):
-    """Tells a tracker of each finished unit."""
+    """Notifies a tracker of each finished unit."""
 
     def __init__(self, careful: Careful, total: int) -> None:
         self.careful, self.total, self.done = careful, total, 0
@@ -189,9 +189,9 @@ class ToldTracker(Silent):
 
 
 def carry_out_tracked(prepared: Prepared) -> None:
-    """Do what is missing, and tell the tracker of `--log` of it, where one is asked for: progress, then the table of
-    this run, each suite's own numbers and the papers' figures that the folder can draw; what was measured is sent even
-    where a unit fails. Raises what `carry_out` raises, and `UsageError` where the tracker cannot start."""
+    """Run what is missing, and send it to the tracker of `--log`, if given: progress, then the table of this run,
+    each suite's metrics and the papers' figures that the folder can draw. Finished measurements are sent even if a
+    unit fails. Raises the errors of `carry_out`, and `UsageError` if the tracker cannot start."""
     if prepared.options.log is None:
         carry_out(prepared)
         return

@@ -1,4 +1,4 @@
-"""What measuring leaves as it was found: somebody's modules, and torch's settings in their process."""
+"""Restore what measuring changes: the user's modules, and torch's settings in their process."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,8 @@ from model_zoo.identity.model import hidden_modules
 
 @contextlib.contextmanager
 def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Give `modules` their mode, their gradients' switches and their device back, and the process torch's random state,
-    threads and TF32 settings: a network may be in the middle of its training."""
+    """Restore the mode, gradient switches and device of `modules`, and torch's random state, threads and TF32
+    settings: a network may be in the middle of its training."""
     found = [m for each in modules for top in (each, *hidden_modules(each)) for m in top.modules()]
     modes = [(module, module.training) for module in found if hasattr(module, "training")]  # frozen graphs have none
     switches = [(p, p.requires_grad) for module in found for p in module._parameters.values() if p is not None]

@@ -1,4 +1,4 @@
-"""`reliability.json`: whether the robust accuracy of a cell can be believed; one record, one writer, one reader."""
+"""`reliability.json`: the reliability verdict of a cell; one record, one writer, one reader."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,17 +11,18 @@ from model_zoo.schema import loads, parse
 
 VerdictLevel = Literal["", "reliable", "not assessed", "doubtful", "unreliable"]
 LEVELS: tuple[VerdictLevel, ...] = get_args(VerdictLevel)
-"""What a robust accuracy can be, from the best to the worst; "" where nobody asked or nothing was attacked."""
+"""Levels of a robust accuracy, from best to worst; "" if not requested or without an attack."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a robust accuracy can be believed, `because` of what, and how that was found.
+    """The verdict on a robust accuracy, with its reasons (`because`) and how it was found.
 
-    `eps` and `norm` are the attack's, `sample` the images that were read, `images` those that were right without
-    attack, `surrogate` the model whose adversarial examples were tried; `findings` and `skipped` are the criteria of
-    `bench.attacks.reliability` with and without a value. `overstatement` is by how much the number overstates (`value`,
-    `low` and `high` in shares of all scored images; `images` that stand in it were looked at, `fallen` of them fell).
+    `eps` and `norm` are the attack's, `sample` the number of images read, `images` the number classified correctly
+    without attack, `surrogate` the model used for transfer; `findings` and `skipped` are the criteria of
+    `bench.attacks.reliability` with and without a value. `overstatement` is a lower bound of how much the number
+    overstates (`value`, `low` and `high` in shares of all scored images; of the `images` surviving ones that were
+    attacked, `fallen` were broken).
     """
 
     level: VerdictLevel = ""
@@ -37,12 +38,12 @@ class Verdict:
 
     @property
     def reasons(self) -> str:
-        """What it is because of, in one line."""
+        """The reasons, in one line."""
         return "; ".join(self.because)
 
     @classmethod
     def worst(cls, verdicts: Iterable["Verdict"]) -> "Verdict":
-        """The worst of several conditions'."""
+        """Return the worst verdict of several conditions."""
         return max(verdicts, key=lambda verdict: LEVELS.index(verdict.level), default=cls())
 
 
@@ -52,7 +53,7 @@ def put_verdict(store: Store, cell_id: str, verdict: Verdict) -> None:
 
 
 def has_verdict(store: Store, cell_id: str) -> bool:
-    """Whether the cell has a sound one: a damaged one is made again by the same command."""
+    """Return whether the cell has an undamaged one; the same command makes a damaged one again."""
     try:
         return read_verdict(store, cell_id) != Verdict()
     except StoreError:
@@ -60,7 +61,7 @@ def has_verdict(store: Store, cell_id: str) -> bool:
 
 
 def read_verdict(store: Store, cell_id: str) -> Verdict:
-    """The cell's verdict, an empty one where it has none. Raises `StoreError` where it is damaged."""
+    """Return the cell's verdict, empty if there is none. Raises `StoreError` if it is damaged."""
     key = f"cells/{cell_id}/{RELIABILITY}"
     try:
         data = store.get(key)

@@ -34,7 +34,7 @@ _PUBLIC = {
     "use_cards": "model_zoo.registry",
     "verify_weights": "model_zoo.load:confirm",
 }
-"""Where each public name lives: `module`, or `module:name` where it is called otherwise there."""
+"""Module of each public name: `module`, or `module:name` if it has another name there."""
 
 __all__ = [
     "Model",

@@ -1,7 +1,7 @@
-"""Which architectures of timm and torchvision have tensors of some names: an index, kept in the cache.
+"""A cached index of the tensor names of timm's and torchvision's architectures.
 
-To make the outline of a thousand networks takes minutes, so it is made a family at a time, when one is asked for, and
-kept by the libraries' versions.
+Building a thousand networks takes minutes, so the index is made one family at a time, on request, and stored by library
+version.
 """
 
 import contextlib
@@ -16,25 +16,25 @@ from typing import NamedTuple
 from model_zoo.cache import cache_dir
 
 Names = Callable[[str], Collection[str] | None]
-"""The names of an architecture's tensors, or None for one that cannot be made."""
+"""Function that returns the names of an architecture's tensors, or None for one that cannot be built."""
 
 
 class Outline(NamedTuple):
-    """What is kept of an architecture: a digest of its tensors' names, and its outermost parts."""
+    """The stored outline of an architecture: a digest of its tensors' names, and its outermost parts."""
 
     digest: str
     parts: tuple[str, ...]
 
 
 def outline(names: Iterable[str]) -> Outline:
-    """The outline of tensors called `names`; counters left out by the caller."""
+    """Return the outline of tensors called `names`; the caller drops counters."""
     known = sorted(names)
     digest = hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]
     return Outline(digest, tuple(sorted({name.partition(".")[0] for name in known})))
 
 
 class Index:
-    """Outlines by architecture (`timm:resnet50`), made by `names_of` where the cache has none."""
+    """Outlines by architecture (`timm:resnet50`), made by `names_of` if they are not cached."""
 
     def __init__(self, names_of: Names) -> None:
         self._names_of = names_of
@@ -43,7 +43,7 @@ class Index:
         self._kept = len(self._known)
 
     def outlines(self, names: Iterable[str]) -> dict[str, Outline]:
-        """The outlines of `names`, which are kept once all of them are made."""
+        """Return the outlines of `names`, which are stored once all of them are made."""
         found = {name: self._of(name) for name in names}
         self._keep()
         return found
@@ -55,7 +55,7 @@ class Index:
         return self._known[name]
 
     def _keep(self) -> None:
-        """Write what is new, under a temporary name first; a cache that cannot be written costs time alone."""
+        """Write new outlines, under a temporary name first; a cache that cannot be written only costs time."""
         if len(self._known) == self._kept:
             return
         part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
@@ -67,7 +67,7 @@ class Index:
 
 
 def _read(path: Path) -> Mapping[str, Outline]:
-    """What is kept; nothing of a damaged file, which is then made anew."""
+    """Return the stored outlines; none for a damaged file, which is then made again."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): Outline(str(digest), tuple(map(str, parts))) for name, (digest, parts) in kept.items()}

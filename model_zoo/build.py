@@ -1,4 +1,4 @@
-"""A card becomes a network, by the room that knows it."""
+"""Build a card's network with the `build.py` of its method."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,47 +12,47 @@ from model_zoo.weights import Arrays
 
 
 class Room(Protocol):
-    """What each method's `build.py` offers."""
+    """The interface of each method's `build.py`."""
 
     def build(self, card: ModelCard) -> nn.Module:
-        """The network of `card`, weights not yet loaded."""
+        """Return the network of `card`, without loaded weights."""
 
     def convert(self, card: ModelCard, arrays: Arrays) -> Arrays:
-        """The released file's arrays under the names, and in the layouts, of the network's `state_dict`."""
+        """Return the released file's arrays with the names and layouts of the network's `state_dict`."""
 
 
 @runtime_checkable
 class FinishingRoom(Protocol):
-    """A room that makes something of a filled network, such as the head of a text tower."""
+    """A `build.py` that completes a filled network, for example with the head of a text tower."""
 
     def finish(self, net: nn.Module, card: ModelCard) -> nn.Module:
-        """The model that the filled network becomes."""
+        """Return the model made of the filled network."""
 
 
 @runtime_checkable
 class PartialRoom(Protocol):
-    """A room whose networks have a part that a file may hold alone."""
+    """A `build.py` for networks with a part that a file may contain alone."""
 
     def part_of(self, net: nn.Module) -> nn.Module:
-        """That part of `net`."""
+        """Return that part of `net`."""
 
 
 @runtime_checkable
 class EnsembleRoom(Protocol):
-    """A room whose networks are filled from a file a member."""
+    """A `build.py` for ensembles that are filled from one file per member."""
 
     def join(self, card: ModelCard, members: Sequence[Arrays]) -> Arrays:
-        """The members' arrays under the ensemble's names."""
+        """Return the members' arrays with the ensemble's names."""
 
 
 def build(card: ModelCard) -> nn.Module:
-    """The network of `card` with its initial weights."""
+    """Return the network of `card` with its initial weights."""
     return room_of(card).build(card)
 
 
 def build_outline(card: ModelCard) -> nn.Module:
-    """The network of `card` for its names and shapes: without memory, unless its library reads values as it builds
-    (timm 1.0.9's NF-ResNets)."""
+    """Return the network of `card` for its names and shapes: without memory, unless its library reads values during
+    the build (timm 1.0.9's NF-ResNets)."""
     try:
         with torch.device("meta"):
             return build(card)
@@ -61,6 +61,6 @@ def build_outline(card: ModelCard) -> nn.Module:
 
 
 def room_of(card: ModelCard) -> Room:
-    """The module that builds the card's networks: `METHOD.build`, or the one that the card names in full."""
+    """Import the module that builds the card's networks: `METHOD.build`, or the one given in full on the card."""
     module = card.room if "." in card.room else f"{card.room}.build"
     return cast(Room, import_module(f"model_zoo.{module}"))

@@ -1,6 +1,6 @@
 """The folder of downloaded weights: `BENCH_CACHE`, or the platform's cache folder.
 
-Each checkpoint has its own folder there, with its released files and their `SHA256SUMS` (which `sha256sum -c` reads).
+Each checkpoint has its own folder there, with its released files and their `SHA256SUMS` (readable by `sha256sum -c`).
 """
 
 import os
@@ -15,7 +15,8 @@ SUMS = "SHA256SUMS"
 
 
 def cache_dir() -> Path:
-    """`BENCH_CACHE`, or `bench` in the platform's own cache folder. Raises `WeightsError` for a user without a home."""
+    """Return `BENCH_CACHE`, or `bench` in the platform's cache folder. Raises `WeightsError` for a user without a
+    home."""
     if given := os.environ.get("BENCH_CACHE"):
         return Path(given).expanduser()
     if sys.platform == "win32":
@@ -31,13 +32,13 @@ def cache_dir() -> Path:
 
 
 def weights_dir(name: str) -> Path:
-    """Where the files of the checkpoint called `name` lie; characters unfit for a folder become dashes."""
+    """Return the folder of the checkpoint called `name`; characters that a folder cannot have become dashes."""
     return cache_dir() / "weights" / no_device(re.sub(r"[^\w.-]+", "-", name))
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """SHA-256 by file name, as recorded when each file was first verified. Raises `WeightsError` for a damaged list:
-    to go on without it would take any file for the one that was verified."""
+    """Return SHA-256 by file name, as recorded when each file was first verified. Raises `WeightsError` for a
+    damaged list: without it, any file would be accepted as the verified one."""
     path = folder / SUMS
     if not path.is_file():
         return {}
@@ -50,7 +51,7 @@ def recorded(folder: Path) -> dict[str, str]:
 
 
 def record(folder: Path, name: str, sha256: str) -> None:
-    """Write down the SHA-256 of the file called `name` in `folder`."""
+    """Record the SHA-256 of the file called `name` in `folder`."""
     sums = {**recorded(folder), name: sha256}
     part = folder / f"{SUMS}.{os.getpid()}.part"
     part.write_text("".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items())), encoding="utf-8")

@@ -64,7 +64,7 @@ from model_zoo.traits import NO_TRAITS, Traits
 
 Method = Literal["intriguing", "sat", "advprop", "nofrost", "standard"]
 METHODS: tuple[str, ...] = typing.get_args(Method)
-"""Every method, in the order of its colours and marks in charts."""
+"""Every method, in the order of colours and marks in charts."""
 
 Interpolation = Literal[
     "bilinear", "bicubic", "nearest", "box", "hamming", "lanczos", "cv2_cubic", "tf1_bicubic", "tf1_bilinear"
@@ -116,7 +116,7 @@ class InputSpec:
             raise CardError(f"input.std must be positive, found {self.std}")
 
     def record(self) -> dict[str, Any]:
-        """The fields as a record of results keeps them; one added since is left out at its default."""
+        """Return the fields for a record of results; fields added later are left out at their default."""
         fields = dataclasses.asdict(self)
         if self.stored == "fit":
             del fields["stored"]
@@ -136,9 +136,9 @@ class WeightFile:
     sha256: str = ""
     size: int = 0
     path: str = ""
-    """Where a file of the user's own lies (`local`): beside its card, or an absolute path."""
+    """Path of a user's own file (`local`): relative to its card, or absolute."""
     key: str = ""
-    """Of a file that holds several sets of weights, the key of the one meant, as in `FILE:KEY`."""
+    """Key of the weights in a file with several sets, as in `FILE:KEY`."""
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.name).parts
@@ -150,7 +150,7 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class WeightsSpec:
-    """Where the weights are, in which format, and under which licence they may be used."""
+    """Where the weights are, their format, and their licence."""
 
     format: str
     availability: Availability
@@ -161,7 +161,8 @@ class WeightsSpec:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """One checkpoint. `build` goes to the method's room; `branches` are its normalisation branches, main first."""
+    """One checkpoint. `build` is passed to the method's `build.py`; `branches` are its normalisation branches, main
+    first."""
 
     name: str
     method: Method
@@ -169,10 +170,10 @@ class ModelCard:
     input: InputSpec
     weights: WeightsSpec
     parameters: int = 0
-    """Trainable numbers in the network, all branches together; 0 where a card does not say."""
+    """Number of trainable parameters, all branches together; 0 if the card does not give it."""
     paper: str = ""
     also_named: tuple[str, ...] = ()
-    """Names in other zoos (`timm:NAME`) of the same checkpoint: what is published of either is of both."""
+    """Names of the same checkpoint in other zoos (`timm:NAME`): published numbers of either apply to both."""
     dataset: str = "imagenet"
     labels: str = "imagenet1k"
     classes: int = 1000
@@ -183,10 +184,10 @@ class ModelCard:
     reported: tuple[ReportedNumber, ...] = ()
     traits: Traits = NO_TRAITS
     room: str = ""
-    """The package of `model_zoo` whose `build.py` makes the network (with a dot in it: that very module); the
-    method's own unless given."""
+    """The subpackage of `model_zoo` with the `build.py` of the network (or, with a dot, that module itself); the
+    method's own by default."""
     place: str = ""
-    """The folder of a card of one's own, where its weights may lie; set as it is read."""
+    """The folder of a user's own card, where its weights may be; set when it is read."""
 
     def __post_init__(self) -> None:
         typed = self.name.startswith("file:")  # which is a path, as the user has it
@@ -202,10 +203,8 @@ class ModelCard:
 
 
 def read_card(path: Path, *, own: bool = False) -> ModelCard:
-    """Read and check the card at `path`; of the user's `own`, weights may lie anywhere on this machine.
-
-    Raises `CardError` naming the file, the key, and what was expected.
-    """
+    """Read and check the card at `path`; weights of the user's `own` card may be anywhere on this machine. Raises
+    `CardError` with the file, the key, and what was expected."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # tomllib recurses, and Python refuses numbers of 4300 digits
@@ -222,7 +221,7 @@ def read_card(path: Path, *, own: bool = False) -> ModelCard:
 
 
 def parse_card(data: Mapping[str, Any]) -> ModelCard:
-    """A card from parsed TOML; the dataclasses above are the schema, so a new field is added there and only there."""
+    """Make a card from parsed TOML; the dataclasses above are the schema, so a new field is added only there."""
     try:
         return typing.cast(ModelCard, parse(ModelCard, data, "card"))
     except SchemaError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class ZooError(Exception):
-    """Base of the zoo's errors; `exit_code` is what `bench` returns to the shell."""
+    """Base of the zoo's errors; `exit_code` is the exit code of `bench`."""
 
     exit_code = 2
 
@@ -19,16 +19,16 @@ class CardError(ZooError):
 
 
 class WeightsError(ZooError):
-    """Weights are absent, did not verify, or do not fit the network."""
+    """Weights are missing, not verified, or do not fit the network."""
 
     exit_code = 5
 
 
 class OutputError(ZooError):
-    """A network returned something else than logits."""
+    """A network returned something other than logits."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean a, b?)`` with up to three known names nearest to `name`, or nothing."""
+    """Return ``(did you mean a, b?)`` with up to three known names nearest to `name`, or an empty text."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.55)
     return f" (did you mean {', '.join(near)}?)" if near else ""

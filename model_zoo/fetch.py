@@ -1,7 +1,7 @@
-"""Downloading one file so that what lies in the cache is whole, is weights, and has the hash it should have.
+"""Download of one file, verified to be complete, to be weights, and to have the expected hash.
 
-The bytes go to `NAME.part`, which a cut connection leaves for the next attempt to continue; the file gets its name
-only after its length, first bytes and SHA-256 were held against what is known. `HTTPS_PROXY` is honoured.
+The bytes are written to `NAME.part`, which an interrupted download leaves for the next attempt to continue; the file
+gets its name only after its length, first bytes and SHA-256 were checked. `HTTPS_PROXY` is respected.
 """
 
 import errno
@@ -22,11 +22,11 @@ from model_zoo.formats.sniff import refuse_web_page
 from model_zoo.locks import alone
 
 Progress = Callable[[int, int], None]
-"""Told the bytes so far and the bytes in all (0 where the server does not say)."""
+"""Called with the bytes so far and the total (0 if the server does not give it)."""
 
 _CHUNK = 1 << 20
 _SILENCE = 30.0
-"""Seconds without a byte after which a connection counts as cut."""
+"""Seconds without a byte after which a connection counts as broken."""
 _ATTEMPTS = 5
 _DRIVE = re.compile(r"https://drive\.google\.com/(?:uc\?.*?id=|file/d/)([\w-]+)")
 
@@ -37,20 +37,20 @@ class _CutError(Exception):
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file before it comes: bytes (0: unknown), and hex digits that its SHA-256 begins with."""
+    """What is known of a file in advance: size in bytes (0: unknown), and the first hex digits of its SHA-256."""
 
     size: int = 0
     sha256: str = ""
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of the file at `path`, hex."""
+    """Return the SHA-256 of the file at `path`, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def direct_address(url: str) -> str:
-    """The address that serves the bytes: Google Drive's own asks a question first where files are large."""
+    """Return the address that serves the bytes: Google Drive's own first asks for confirmation of large files."""
     match = _DRIVE.match(url)
     if match is None:
         return url
@@ -58,10 +58,8 @@ def direct_address(url: str) -> str:
 
 
 def download(url: str, target: Path, expected: Expected, progress: Progress | None = None) -> str:
-    """Bring the file at `url` to `target` and return its SHA-256. Of two processes at once, the second waits.
-
-    Raises `WeightsError` saying what came instead, and what to do by hand.
-    """
+    """Download `url` to `target` and return its SHA-256. Of two processes at once, the second waits. Raises
+    `WeightsError` with what was received instead, and what to do by hand."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with alone(target.with_name(target.name + ".lock"), wait=True):
         if not target.is_file():
@@ -75,7 +73,7 @@ def download(url: str, target: Path, expected: Expected, progress: Progress | No
 
 
 def by_hand(url: str, target: Path) -> str:
-    """What a person types where no program gets through."""
+    """Return instructions for a manual download."""
     return f"by hand: open {url} in a browser, put the file at {target}"
 
 
@@ -102,7 +100,7 @@ def _with_retries(url: str, part: Path, target: Path, progress: Progress | None)
 
 
 def _transfer(url: str, part: Path, progress: Progress | None) -> None:
-    """One connection: ask for what is missing, write what comes, compare the length with what was announced."""
+    """Make one connection: request what is missing, write what arrives, compare the length with the announced one."""
     have = _size(part)
     request = urllib.request.Request(direct_address(url), headers=_resume_headers(part, have))
     opener = urllib.request.build_opener()  # a fresh one reads the proxies that the environment names now
@@ -131,7 +129,7 @@ def _copy(response: http.client.HTTPResponse, file: IO[bytes], have: int, total:
 
 
 def _resume_headers(part: Path, have: int) -> dict[str, str]:
-    """Continue only a part of the very same version, which the server's validator names."""
+    """Return the headers that continue a part only of the same version, by the server's validator."""
     validator = _validator_of(part)
     if not have or not validator.is_file() or not (stored := validator.read_text()) or stored.startswith("W/"):
         return {"User-Agent": "robust-imagenet-bench"}
@@ -143,7 +141,7 @@ def _validator_of(part: Path) -> Path:
 
 
 def _checked(part: Path, url: str, expected: Expected) -> str:
-    """The digest of a complete part, or its removal and a `WeightsError`."""
+    """Return the digest of a complete part, or remove it and raise `WeightsError`."""
     digest, size = sha256_of(part), _size(part)
     wrong = ""
     if expected.size and size != expected.size:

@@ -1,4 +1,4 @@
-"""Weights become a network's: read, converted by the card's room, loaded whole or refused."""
+"""Load weights into a network: read, convert with the method's `build.py`, load strictly or refuse."""
 
 import contextlib
 from pathlib import Path
@@ -29,10 +29,8 @@ from model_zoo.weights import Arrays
 
 
 def fill_from(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Fill `net` with the set of `checkpoint` that is its own, or that its room converts; what was chosen, in words.
-
-    Raises `WeightsError` where none fits, where several do, and where the file's normalisation is not the card's.
-    """
+    """Fill `net` with the matching weights of `checkpoint`, converted if needed; return a description of the choice.
+    Raises `WeightsError` if none fits, if several differ, and if the file's normalisation is not the card's."""
     fits = fitting(net, checkpoint) or _converted(net, card, checkpoint)
     fit = chosen(checkpoint, fits)
     refuse_other_constants(checkpoint.path, fit.left_out, card.input, net)
@@ -41,7 +39,7 @@ def fill_from(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[
 
 
 def _converted(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> list[Fit]:
-    """The file's largest sets by the room's own rule: of their names as they are, and without common wrappers."""
+    """Return the file's largest sets of weights, with their names as they are and without common prefixes."""
     tried: list[Arrays] = []
     found: list[Fit] = []
     for key, tensors in checkpoint.largest_sets().items():
@@ -60,7 +58,7 @@ def _converted(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> list[
 
 
 def network_state(net: nn.Module, card: ModelCard, arrays: Arrays) -> Arrays:
-    """`arrays` under the network's own names: as they are if they have them already, else as the room converts them."""
+    """Return `arrays` with the network's own names: unchanged if they have them already, else converted."""
     return arrays if not shape_problems(net, arrays) else room_of(card).convert(card, arrays)
 
 
@@ -74,7 +72,7 @@ def fill(net: nn.Module, arrays: Arrays, name: str) -> None:
 
 
 def keep_converted(net: nn.Module, card: ModelCard, source: Path) -> None:
-    """Keep the state read from a TensorFlow checkpoint in the cache as safetensors, where the cache can be written."""
+    """Cache the state read from a TensorFlow checkpoint as safetensors, if the cache can be written."""
     if card.weights.format != "tf_checkpoint":
         return
     with contextlib.suppress(OSError):

@@ -1,8 +1,9 @@
-"""Which of a file's tensors are the network's: wrappers' prefixes off or on, one set of several chosen and said.
+"""Match a file's tensors with a network: remove or add wrappers' prefixes, choose among several sets of weights, and
+report it.
 
-A prefix is taken off, or put on, only where the names and shapes then are the network's, all of them. What a file
-holds beside them is left out by name: copies that attackers and averages keep, counters, and constants of an input's
-normalisation, which must be the card's.
+A prefix is removed, or added, only if then all names and shapes match the network's. Other tensors are left out by
+name: copies of attackers and averages, counters, and constants of an input's normalisation, which must equal the
+card's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,16 +23,17 @@ WRAPPERS = frozenset({
     "module", "_orig_mod", "model", "net", "network", "attacker", "_model", "wrapped", "model_without_ddp",
     "_forward_module", "_fsdp_wrapped_module", "backbone", "student", "teacher", "0", "1",
 })  # fmt: skip
-"""What `DataParallel`, `torch.compile`, Lightning, DeepSpeed, FSDP, MadryLab's robustness and users call a network."""
+"""Prefixes that `DataParallel`, `torch.compile`, Lightning, DeepSpeed, FSDP, MadryLab's robustness and users give a
+network."""
 
 _COUNTERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params", "num_updates")
-"""Names of batch norms and averages while they train, and of thop, which counts operations: none is a weight."""
+"""Counters of batch norms and averages during training, and of thop, which counts operations: none is a weight."""
 _CONSTANTS = frozenset({"mean", "std", "mu", "sigma", "new_mean", "new_std", "pixel_mean", "pixel_std"})
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Tensors of a file that are the network's, under its names; `key` is what `FILE:KEY` calls them."""
+    """Tensors of a file that match the network, under its names; `key` is that of `FILE:KEY`."""
 
     key: str
     arrays: StateDict
@@ -40,17 +42,17 @@ class Fit:
 
 
 def is_weight(name: str) -> bool:
-    """Whether `name` is not one of the counters that are neither wanted nor refused."""
+    """Return whether `name` is not one of the counters, which are neither required nor refused."""
     return name.rpartition(".")[2] not in _COUNTERS
 
 
 def weights_of(arrays: Arrays) -> dict[str, Tensor]:
-    """`arrays` without counters."""
+    """Return `arrays` without counters."""
     return {name: tensor for name, tensor in arrays.items() if is_weight(name)}
 
 
 def shape_problems(net: nn.Module, arrays: Arrays) -> dict[str, list[str]]:
-    """Names of `arrays` and of `net` that do not meet, by kind of misfit; empty when all do."""
+    """Return the names of `arrays` and of `net` that do not match, by kind of mismatch; empty if all do."""
     return _problems(weights_of(net.state_dict()), weights_of(arrays))
 
 
@@ -74,12 +76,12 @@ def _problems(state: Arrays, given: Arrays) -> dict[str, list[str]]:
 
 
 def fitting(net: nn.Module, checkpoint: Checkpoint) -> list[Fit]:
-    """The sets of `checkpoint` that fill `net` whole."""
+    """Return the sets of `checkpoint` that fill `net` completely."""
     return [fit for key, tensors in checkpoint.sets.items() for fit in _fits(net, key, tensors)]
 
 
 def chosen(checkpoint: Checkpoint, fits: list[Fit]) -> Fit:
-    """The one of `fits` to take, of weights and their average the weights; `WeightsError` for two that differ."""
+    """Choose among `fits`: of weights and their average, the weights; raises `WeightsError` for two that differ."""
     distinct = _distinct(fits)
     candidates = [fit for fit in distinct if not _is_second(fit.key)] or distinct
     if len(candidates) > 1:
@@ -93,7 +95,8 @@ def chosen(checkpoint: Checkpoint, fits: list[Fit]) -> Fit:
 
 
 def said(net: nn.Module, checkpoint: Checkpoint, taken: Fit, fits: list[Fit]) -> tuple[str, ...]:
-    """What a reader of the numbers must know of the choice: other sets, an average, another precision, what is left."""
+    """Return notes on the choice for readers of the numbers: other sets, an average, another precision, tensors left
+    out."""
     file = checkpoint.path.name
     further = [fit.key for fit in _distinct([taken, *fits]) if fit.key != taken.key]
     lines = []
@@ -116,7 +119,7 @@ def _within(name: str, fits: list[Fit]) -> bool:
 
 
 def without_wrappers(tensors: StateDict) -> StateDict:
-    """`tensors` without the wrappers that all names begin with; the very same object where there are none."""
+    """Return `tensors` without the prefixes common to all names; the same object if there are none."""
     found, names = tensors, list(weights_of(tensors))
     while names:
         head = names[0].partition(".")[0]
@@ -128,7 +131,7 @@ def without_wrappers(tensors: StateDict) -> StateDict:
 
 
 def _distinct(fits: list[Fit]) -> list[Fit]:
-    """Without those that repeat an earlier one's numbers; plain ones go first."""
+    """Drop those with the same numbers as an earlier one; unwrapped ones go first."""
     kept: list[Fit] = []
     for fit in sorted(fits, key=lambda fit: _is_second(fit.key)):
         if not any(_equal(fit.arrays, other.arrays) for other in kept):
@@ -141,7 +144,7 @@ def _equal(one: Arrays, other: Arrays) -> bool:
 
 
 def _fits(net: nn.Module, key: str, tensors: StateDict) -> list[Fit]:
-    """Every way in which `tensors`, the set called `key`, fill `net`: a prefix off the file's names or on them."""
+    """Yield every way in which `tensors`, the set called `key`, fill `net`: with a prefix removed or added."""
     state = weights_of(net.state_dict())
     for root in _roots(state):
         inner = {name.removeprefix(root): tensor for name, tensor in state.items() if name.startswith(root)}
@@ -154,7 +157,7 @@ def _fits(net: nn.Module, key: str, tensors: StateDict) -> list[Fit]:
 
 
 def _roots(state: Arrays) -> Iterator[str]:
-    """Nothing, then the wrappers that all weights of the network begin with, the outermost first."""
+    """Return the empty prefix, then the prefixes common to all weights of the network, outermost first."""
     yield ""
     root, names = "", [name for name, tensor in state.items() if not _is_constant(name, tensor)]
     while names:
@@ -166,7 +169,7 @@ def _roots(state: Arrays) -> Iterator[str]:
 
 
 def _prefixes(inner: Arrays, tensors: Arrays) -> list[str]:
-    """What stands before the network's longest name wherever the file has it."""
+    """Return the prefixes of the network's longest name in the file."""
     anchor = max(inner, key=len, default="")
     places = [name.removesuffix(anchor) for name in tensors if anchor and name.endswith(anchor)]
     return [prefix for prefix in places if not prefix or prefix.endswith(".")]
@@ -193,7 +196,7 @@ def _with(fit: Fit, own: Arrays) -> Fit:
 
 
 def _is_second(name: str) -> bool:
-    """Whether `name` is of an average, or of the copy that MadryLab's attacker keeps."""
+    """Return whether `name` is of an average, or of the copy that MadryLab's attacker keeps."""
     return is_average(name) or "attacker" in name.split(".")
 
 
@@ -202,7 +205,7 @@ def _is_constant(name: str, tensor: Tensor) -> bool:
 
 
 def refuse_other_constants(path: Path, left_out: Arrays, spec: InputSpec, net: nn.Module) -> None:
-    """Raise `WeightsError` where constants of a normalisation left out are neither the card's, on 0..1 or on 0..255,
+    """Raise `WeightsError` if normalisation constants that were left out are neither the card's, on 0..1 or 0..255,
     nor the network's own."""
     own = [tensor.double().flatten() for name, tensor in net.state_dict().items() if _is_constant(name, tensor)]
     for name, tensor in left_out.items():
@@ -220,7 +223,8 @@ def refuse_other_constants(path: Path, left_out: Arrays, spec: InputSpec, net: n
 
 
 def misfit(net: nn.Module, arrays: Arrays, name: str) -> str:
-    """Why `arrays` do not fill `net`: the likely rule, and of each kind of misfit the count and three examples."""
+    """Explain why `arrays` do not fill `net`: the likely cause, and for each kind of mismatch the count and three
+    examples."""
     problems = shape_problems(net, arrays)
     lines = [f"  {what} ({len(items)}): {_some(items)}" for what, items in problems.items()]
     likely = _likely(weights_of(net.state_dict()), weights_of(arrays), problems)
@@ -251,7 +255,7 @@ def _likely(state: Arrays, given: Arrays, problems: Mapping[str, list[str]]) -> 
 
 
 def _other_classes(state: Arrays, given: Arrays, problems: Mapping[str, list[str]]) -> str:
-    """The sentence for a classifier of another size: only the last layers' first dimension differs."""
+    """Return the explanation for a classifier of another size: only the last layers' first dimension differs."""
     if problems.keys() != {"of another shape"} or len(problems["of another shape"]) > 4:
         return ""
     names = [item.partition(" ")[0] for item in problems["of another shape"]]
@@ -261,7 +265,7 @@ def _other_classes(state: Arrays, given: Arrays, problems: Mapping[str, list[str
 
 
 def _other_names(state: Arrays, given: Arrays) -> str:
-    """The sentence for names of which none is the network's."""
+    """Return the explanation if no name matches the network."""
     prefixes = _prefixes(state, given)
     if prefixes:
         inner = {n.removeprefix(prefixes[0]) for n in given if n.startswith(prefixes[0])}

@@ -1,4 +1,4 @@
-"""Whose network is in a checkpoint: timm's and torchvision's, by the names and shapes of its tensors."""
+"""Identify the architecture of a checkpoint, among timm's and torchvision's, by the names and shapes of its tensors."""
 
 import logging
 import re
@@ -30,7 +30,7 @@ LIBRARIES = ("torchvision", "timm")
 
 @dataclass(frozen=True)
 class Guess:
-    """An architecture that the tensors are of: `torchvision:resnet50`, and how many classes its head has."""
+    """A matching architecture, such as `torchvision:resnet50`, and the number of classes of its head."""
 
     library: str
     name: str
@@ -41,10 +41,8 @@ class Guess:
 
 
 def guess(checkpoint: Checkpoint, wanted: str = "") -> list[Guess]:
-    """Architectures whose names and shapes are the checkpoint's, the likeliest first; only `wanted` if it is given.
-
-    Raises `WeightsError` where none is, naming what came nearest.
-    """
+    """Return the architectures with the checkpoint's names and shapes, likeliest first; only `wanted` if given.
+    Raises `WeightsError` if none matches, with the nearest one."""
     tensors = without_wrappers(_plain(checkpoint))
     shapes = {name: tuple(tensor.shape) for name, tensor in weights_of(tensors).items()}
     counts = _heads(shapes)
@@ -69,13 +67,13 @@ def _plain(checkpoint: Checkpoint) -> StateDict:
 
 
 def _heads(shapes: Shapes) -> list[int]:
-    """Likely numbers of classes: the length of the last biases, and ImageNet's."""
+    """Return likely numbers of classes: the length of the last biases, and ImageNet's."""
     last = [s[0] for name, s in shapes.items() if len(s) == 1 and re.search(r"(fc|head|classifier|last)", name)]
     return list(dict.fromkeys([*reversed(last[-3:]), 1000]))
 
 
 def _by_name(stem: str) -> Iterator[str]:
-    """Architectures that the file's name contains, the longest first."""
+    """Return the architectures in the file's name, longest first."""
     plain = re.sub(r"[^a-z0-9]+", "_", stem.lower())
     for library in LIBRARIES:
         names = [name for name in _names(library) if re.search(rf"(^|_){re.escape(name)}(_|$)", plain)]
@@ -91,7 +89,7 @@ def _names(library: str) -> list[str]:
 
 
 def _searched(shapes: Shapes, classes: int) -> list[Guess]:
-    """The first architecture that fits, and its namesake in the other library."""
+    """Return the first matching architecture, and its namesake in the other library."""
     first = next((g for name in _by_parts(shapes) if (g := _tried(name, classes, shapes))), None)
     if first is None:
         return []
@@ -101,8 +99,8 @@ def _searched(shapes: Shapes, classes: int) -> list[Guess]:
 
 
 def _by_parts(shapes: Shapes) -> Iterator[str]:
-    """Architectures whose tensors are called as the checkpoint's: of torchvision, then of timm's modules whose smallest
-    network has an outermost part of the same name."""
+    """Return the architectures with the checkpoint's tensor names: of torchvision, then of timm's modules with a
+    smallest network that shares an outermost part."""
     wanted, index = outline(shapes), Index(lambda name: _shapes(name, 1000))
     yield from _alike(wanted, index.outlines(f"torchvision:{name}" for name in _names("torchvision")))
     timm = import_timm()
@@ -124,7 +122,7 @@ def _tried(name: str, classes: int, shapes: Shapes) -> Guess | None:
 
 
 def _shapes(name: str, classes: int) -> Shapes | None:
-    """Names and shapes of an architecture, made without memory; None for one that cannot be made so."""
+    """Return names and shapes of an architecture, built without memory; None for one that cannot be built so."""
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some announce changes of their initial weights
@@ -135,7 +133,7 @@ def _shapes(name: str, classes: int) -> Shapes | None:
 
 
 def bare_card(name: str, classes: int) -> ModelCard:
-    """A card of an architecture without weights."""
+    """Return a card of an architecture without weights."""
     library, _, architecture = name.partition(":")
     none = WeightsSpec("torch", "user", "-")
     return ModelCard("bare", "standard", architecture, InputSpec(224, resize=256), none, classes=classes,
@@ -143,7 +141,8 @@ def bare_card(name: str, classes: int) -> ModelCard:
 
 
 def owner_input(found: Guess) -> InputSpec:
-    """The input that the architecture's owner has for it: timm's configuration, torchvision's default weights'."""
+    """Return the input that the library has for the architecture: timm's configuration, torchvision's default
+    weights'."""
     if found.library == "timm":
         from model_zoo.standard.from_timm import input_spec
 
@@ -154,10 +153,8 @@ def owner_input(found: Guess) -> InputSpec:
 
 
 def same_network(checkpoint: Checkpoint, guesses: list[Guess]) -> bool:
-    """Whether all `guesses` compute the same: two libraries' ResNet-50 do, activations of two kinds do not.
-
-    All are shown one image, of the first one's side: what their owners show them at is another matter.
-    """
+    """Return whether all `guesses` compute the same: two libraries' ResNet-50 do, two kinds of activation do not.
+    All get one image, of the first one's size; their own input sizes are not considered."""
     side = owner_input(guesses[0]).size
     answers = [_answer(checkpoint, found, side) for found in guesses]
     return all(torch.allclose(answers[0], other, rtol=1e-4, atol=1e-5) for other in answers[1:])
@@ -174,10 +171,8 @@ def _answer(checkpoint: Checkpoint, found: Guess, side: int) -> Tensor:
 
 
 def new_card(file: Path, name: str, folder: Path, architecture: str = "") -> str:
-    """The text of a card for the checkpoint `file` (or `FILE:KEY`), to be written into `folder`.
-
-    Raises `WeightsError` where the architecture cannot be told: none fits, or several that compute unlike.
-    """
+    """Return the text of a card for the checkpoint `file` (or `FILE:KEY`), to be written into `folder`. Raises
+    `WeightsError` if the architecture is unknown or ambiguous."""
     _, key = split_key(file)
     checkpoint = read_checkpoint(file)
     guesses = guess(checkpoint, architecture)

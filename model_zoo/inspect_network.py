@@ -1,4 +1,4 @@
-"""What a network is by its own modules: fills a card's traits where the card is silent."""
+"""Find a network's traits from its modules, for fields that the card leaves empty."""
 
 from collections import Counter
 from dataclasses import replace
@@ -21,7 +21,7 @@ _NORMALISATIONS: dict[str, Normalisation] = {
 
 
 def activation_of(net: nn.Module) -> str:
-    """The activation that most modules of the network are, by its name in `ACTIVATIONS`; empty where none is seen."""
+    """Return the activation of most modules of the network, by its name in `ACTIVATIONS`; empty if none is found."""
     known = _NAMES | _ALIASES
     kinds = (type(module).__name__.casefold() for module in net.modules())
     counted = Counter(known[kind] for kind in kinds if kind in known)
@@ -29,7 +29,7 @@ def activation_of(net: nn.Module) -> str:
 
 
 def normalisation_of(net: nn.Module) -> Normalisation:
-    """The normalisation that most modules are; empty where none is seen: it may be a function, or there is none."""
+    """Return the normalisation of most modules; empty if none is found: it may be a function, or there is none."""
     counted: Counter[Normalisation] = Counter()
     for module in net.modules():
         kind = type(module).__name__
@@ -38,7 +38,7 @@ def normalisation_of(net: nn.Module) -> Normalisation:
 
 
 def traits_of(traits: Traits, net: nn.Module) -> Traits:
-    """A card's traits, with activation and normalisation as the network has them where the card says nothing."""
+    """Return a card's traits, with activation and normalisation from the network if the card does not give them."""
     return replace(
         traits,
         activation=traits.activation or activation_of(net),

@@ -22,15 +22,16 @@ from model_zoo.weights import FileStatus
 
 
 def load_model(name: str, *, weights_file: Path | None = None) -> Model:
-    """The model called `name`, ready to be evaluated.
+    """Return the model called `name`, ready for evaluation.
 
-    `name` is a card's (`bench list models`), with a normalisation branch where the card has several
-    (`tiny_mbn@adv`), or `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`, `file:PATH.py:FACTORY`.
-    `random:NAME` is NAME's network with its initial weights, to try a pipeline.
-    `weights_file` replaces the card's own weights: a checkpoint as training scripts save it, sharded or not, or
-    `FILE:KEY` for the set of weights under that key. `file:` runs the user's code; nothing else executes.
+    `name` is a card's (`bench list models`), with a normalisation branch if the card has several (`tiny_mbn@adv`), or
+    `torchvision:NAME`, `timm:NAME`, `robustbench:NAME`, `file:PATH.py:FACTORY`. `random:NAME` is NAME's network with
+    its initial weights, to try a pipeline. `weights_file` replaces the card's own weights: a checkpoint as saved by
+    training scripts, sharded or not, or `FILE:KEY` for the weights under that key. `file:` runs the user's code;
+    nothing else is executed.
 
-    Raises `UnknownModelError` for a name, `WeightsError` for weights that are absent, unverified or do not fit.
+    Raises `UnknownModelError` for an unknown name, `WeightsError` for weights that are missing, not verified or do not
+    fit.
     """
     card = find_card(name)
     branch = split_branch(name).branch
@@ -52,16 +53,14 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
 
 
 def _finished(net: nn.Module, card: ModelCard) -> nn.Module:
-    """What the card's room makes of a filled network (a head of its text tower); the network itself otherwise."""
+    """Return the completed model of a filled network (with the head of its text tower), or the network itself."""
     room = room_of(card)
     return room.finish(net, card) if isinstance(room, FinishingRoom) else net
 
 
 def _fill_from_file(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Fill `net` from a file of the user's; a file of one part alone takes that part's place in the card's own weights.
-
-    Raises `WeightsError` where the file holds that part and others that are not the network's.
-    """
+    """Fill `net` from a user's file; a file with one part alone replaces that part of the card's own weights. Raises
+    `WeightsError` if the file holds that part and others that are not the network's."""
     room = room_of(card)
     if not isinstance(room, PartialRoom) or fitting(net, checkpoint):
         return fill_from(net, card, checkpoint)
@@ -80,14 +79,15 @@ def _fill_from_file(net: nn.Module, card: ModelCard, checkpoint: Checkpoint) -> 
 
 
 def _drawn(card: ModelCard) -> nn.Module:
-    """The network of `card` with its initial weights, the same on every call; global generators stay as they are."""
+    """Return the network of `card` with its initial weights, the same on every call; global generators are not
+    changed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return _finished(build(card), card)
 
 
 def confirm(card: ModelCard) -> tuple[FileStatus, ...]:
-    """Verify the card's files, and hold their tensors against the network before a hash is recorded."""
+    """Verify the card's files, and match their tensors with the network before a hash is recorded."""
     statuses = weights.verify(card)
     if any(len(status.expected) < len(status.digest) for status in statuses):
         _fill_verified(build(card), card, statuses)
@@ -95,7 +95,7 @@ def confirm(card: ModelCard) -> tuple[FileStatus, ...]:
 
 
 def _fill_verified(net: nn.Module, card: ModelCard, statuses: tuple[FileStatus, ...]) -> tuple[str, ...]:
-    """Fill `net` from verified files; what fits is recorded, so that no wrong file becomes the one held to."""
+    """Fill `net` from verified files; hashes are recorded only for files that fit."""
     room = room_of(card)
     if len(statuses) == 1 or not isinstance(room, EnsembleRoom):
         remarks = fill_from(net, card, _read(statuses[0]))
@@ -108,13 +108,13 @@ def _fill_verified(net: nn.Module, card: ModelCard, statuses: tuple[FileStatus, 
 
 
 def _read(status: FileStatus) -> Checkpoint:
-    """The sets of weights that the card means: those under its key, where it has one."""
+    """Return the sets of weights that the card means: those under its key, if it has one."""
     found = read_checkpoint(status.path)
     return found.under(status.file.key) if status.file.key else found
 
 
 _log = logging.getLogger("model_zoo")
-"""Tells which of a file's weights were taken; unless a program says else, Python prints it on the error stream."""
+"""Reports which of a file's weights were chosen; unless a program handles it, Python prints it on the error stream."""
 
 
 def _model(
@@ -135,7 +135,7 @@ def _origin(card: ModelCard, weights_file: Path | None) -> dict[str, str]:
 
 
 def convert(name: str, out: Path, *, weights_file: Path | None = None) -> Path:
-    """Write the model's weights, from the cache or `weights_file`, as safetensors under the network's own names."""
+    """Write the model's weights, from the cache or `weights_file`, as safetensors with the network's own names."""
     model = load_model(name, weights_file=weights_file)
     save_state(model.net, model.card, out)
     return out

@@ -1,4 +1,4 @@
-"""One process at a time, by `filelock`: a lock of the system's, which ends with its process however that ends."""
+"""A lock for one process at a time, by `filelock`: a system lock that ends with its process."""
 
 import errno
 from collections.abc import Iterator
@@ -12,11 +12,8 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 @contextmanager
 def alone(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock at `path`; a file system that cannot lock is used without.
-
-    Raises `filelock.Timeout` where another process holds it and this one does not `wait`, `OSError` where `path`
-    cannot be written.
-    """
+    """Hold the lock at `path`; a file system that cannot lock is used without. Raises `filelock.Timeout` if another
+    process holds it and this one does not `wait`, `OSError` if `path` cannot be written."""
     lock = FileLock(path, blocking=wait, fallback_to_soft=False)
     try:
         lock.acquire()

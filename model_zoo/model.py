@@ -1,4 +1,4 @@
-"""A network ready to be evaluated: its normalisation inside, in eval mode, images to logits."""
+"""A network ready for evaluation: normalisation inside, in eval mode, images to logits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ class Model(nn.Module):
         self.card = card
         self.branch = branch
         self.remarks: tuple[str, ...] = ()
-        """What its loading chose and left out, in words (`model_zoo.fit`)."""
+        """What loading chose and left out, in words (`model_zoo.fit`)."""
         self.origin: Mapping[str, str] = {}
-        """Where it is from, for people: the path and options of its name, its weights file. No part of what it is."""
+        """Origin for display: the path and options of its name, its weights file. Not part of its identity."""
         self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(card.input.std).view(1, 3, 1, 1), persistent=False)
         if hidden := hidden_modules(net):
@@ -50,16 +50,17 @@ class Model(nn.Module):
 
     @property
     def input(self) -> InputSpec:
-        """How its authors prepare an image."""
+        """Preprocessing by its authors."""
         return self.card.input
 
     @property
     def code_sha256(self) -> str:
-        """SHA-256 (hex) of the source of a `file:` model, which no card describes; empty for all others."""
+        """SHA-256 (hex) of the source of a `file:` model, which has no card; empty for all others."""
         return str(self.card.build.get("code_sha256", ""))
 
     def identity(self) -> Identity:
-        """What it computes (`model_zoo.identity`), which is what a measured number is a number of; probes it."""
+        """Identity by what the model computes (`model_zoo.identity`), which a measured number refers to; runs a
+        probe."""
         use = (self.card.input.channels, self.card.input.mean, self.card.input.std, self.branch)
         return identify(self.net, self, self.card.input.size, source=f"{self.code_sha256} {use}")
 
@@ -79,7 +80,7 @@ def _to_eval(model: nn.Module) -> None:
 
 
 def _refuse_empty(net: nn.Module) -> None:
-    """Raise `WeightsError` for parameters without numbers: the first image would draw them, and score by chance."""
+    """Raise `WeightsError` for uninitialised parameters: the first image would initialise them randomly."""
     named = [*net.named_parameters(), *net.named_buffers()]
     lazy = [name for name, tensor in named if is_lazy(tensor)]
     meta = [name for name, tensor in named if not is_lazy(tensor) and tensor.is_meta]
@@ -92,10 +93,8 @@ def _refuse_empty(net: nn.Module) -> None:
 
 
 def logits_of(output: object) -> Tensor:
-    """The logits that a network returned: a tensor, or what Hugging Face's networks return around one.
-
-    Raises `OutputError` for anything else, with what to return instead.
-    """
+    """Return the logits in a network's output: a tensor, or the output object of Hugging Face's networks. Raises
+    `OutputError` for anything else, with what to return instead."""
     if isinstance(output, Tensor):
         return output
     if isinstance(logits := getattr(output, "logits", None), Tensor):
@@ -113,12 +112,12 @@ def logits_of(output: object) -> Tensor:
 
 
 torch.fx.wrap("logits_of")
-"""A traced copy of a model calls `logits_of` on what its network returns, as the model does."""
+"""Traced copies call `logits_of` on their network's output, as the model does."""
 
 
 def fingerprint(model: nn.Module) -> str:
-    """SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: which weights were loaded.
-    What a measured number is a number of is `Model.identity`."""
+    """Return SHA-256 (hex) of all parameters and buffers by name, and of a `file:` model's source: which weights
+    were loaded. A measured number refers to `Model.identity`."""
     digest = hashlib.sha256(model.code_sha256.encode() if isinstance(model, Model) else b"")
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())

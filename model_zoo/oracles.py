@@ -1,8 +1,8 @@
-"""Oracles: a network's random weights, images, and the logits that its original code gave (`meta.json`, `io.npz`).
+"""Oracles: a network's random weights, images, and the logits of its original code (`meta.json`, `io.npz`).
 
-`meta.json` is an object with `args`, what the original code was called with, and `variables`, names with shapes.
-Three kinds are known: tensorpack ResNets (`repo` is `sat` or `fb`), TensorFlow EfficientNets (`model`), and timm's
-NF-ResNet-50 as NoFrost used it (`timm`). Only numbers and names are read; nothing in the folder is run.
+`meta.json` is an object with `args`, the arguments of the original code, and `variables`, names with shapes. Three
+kinds are known: tensorpack ResNets (`repo` is `sat` or `fb`), TensorFlow EfficientNets (`model`), and timm's
+NF-ResNet-50 as used by NoFrost (`timm`). Only numbers and names are read; nothing in the folder is executed.
 """
 
 import json
@@ -35,36 +35,36 @@ _WIDTH_DEPTH = {
     "bL1": (3.9, 3.7),
     "l2": (4.3, 5.3),
 }
-"""Multipliers of the EfficientNets (arXiv 1905.11946, section 4, and its code); L1 as Smooth Adversarial Training's."""
+"""Multipliers of the EfficientNets (arXiv 1905.11946, section 4, and its code); L1 from Smooth Adversarial Training."""
 
 
 _WIDEST = 1 << 13
 """Channels, blocks or multipliers of a network."""
 _LARGEST = 1 << 40
-"""Numbers in one variable."""
+"""Number of elements in one variable."""
 
 
 class OracleError(ZooError):
-    """An oracle's folder lacks a file, or its meta.json describes no network that is known here."""
+    """An oracle's folder lacks a file, or its meta.json describes an unknown network."""
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """One folder, read."""
+    """One folder, as read."""
 
     path: Path
     args: Mapping[str, Any]
     variables: Mapping[str, tuple[int, ...]]
 
     def weights(self) -> dict[str, Tensor] | None:
-        """The arrays beside meta.json, from an npz or a TensorFlow checkpoint; None where there are none."""
+        """Return the arrays beside meta.json, from an npz or a TensorFlow checkpoint; None if there are none."""
         files = [p for p in sorted(self.path.glob("*.npz")) if p.name != "io.npz"] + sorted(self.path.glob("*.index"))
         if not files:
             return None
         return {key.removeprefix("module."): value for key, value in read_file(files[0]).items()}
 
     def names(self) -> dict[str, Tensor]:
-        """Tensors without storage, of the names and shapes that meta.json lists."""
+        """Return tensors without storage, with the names and shapes in meta.json."""
         return {
             name.removeprefix("module."): torch.empty(shape, device="meta")
             for name, shape in self.variables.items()
@@ -80,7 +80,7 @@ class Oracle:
 
 
 def read_oracle(path: Path) -> Oracle:
-    """The oracle in the folder `path`. Raises `OracleError` without a meta.json of the form above."""
+    """Read the oracle in the folder `path`. Raises `OracleError` without a meta.json of the form above."""
     meta = path / "meta.json"
     if not meta.is_file():
         raise OracleError(f"{path}: expected a meta.json that describes the network, found none")
@@ -95,7 +95,7 @@ def read_oracle(path: Path) -> Oracle:
 
 
 def images_of(io: Mapping[str, np.ndarray]) -> Tensor:
-    """The stored uint8 [n, h, w, 3] images as float32 [n, 3, h, w], RGB in [0, 1]."""
+    """Return the stored uint8 [n, h, w, 3] images as float32 [n, 3, h, w], RGB in [0, 1]."""
     for order in ("bgr", "rgb"):
         stored = io.get(f"images_uint8_{order}_nhwc")
         if stored is not None:
@@ -107,7 +107,7 @@ def images_of(io: Mapping[str, np.ndarray]) -> Tensor:
 
 
 def oracle_card(oracle: Oracle, *, average: bool = False) -> ModelCard:
-    """The card of the network that meta.json describes; `average` asks for the moving averages of its variables."""
+    """Return the card of the network in meta.json; `average` selects the moving averages of its variables."""
     args = oracle.args
     try:
         if args.get("repo") in ("sat", "fb"):

@@ -20,28 +20,28 @@ CardMaker = Callable[["OutsideName"], ModelCard]
 
 @dataclass(frozen=True)
 class OutsideName:
-    """``prefix:name?key=value&...`` taken apart."""
+    """The parts of ``prefix:name?key=value&...``."""
 
     prefix: str
     name: str
     options: Mapping[str, str]
 
     def check_options(self, *allowed: str) -> None:
-        """Raise `UnknownModelError` for an option that is not among `allowed`."""
+        """Raise `UnknownModelError` for an option that is not in `allowed`."""
         for key in self.options:
             if key not in allowed:
                 known = f"{self.prefix}: takes {', '.join(allowed)}" if allowed else f"{self.prefix}: takes none"
                 raise UnknownModelError(f"unknown option {key!r}{suggestion(key, allowed)}; {known}")
 
     def number(self, key: str, default: int) -> int:
-        """The option `key` as a whole number."""
+        """Return the option `key` as a whole number."""
         value = self.options.get(key, str(default))
         if not value.isdecimal():
             raise UnknownModelError(f"{self.prefix}: option {key} must be a whole number, found {value!r}")
         return int(value)
 
     def triple(self, key: str, default: tuple[float, float, float]) -> tuple[float, float, float]:
-        """The option `key` as three numbers, one a colour channel."""
+        """Return the option `key` as three numbers, one per colour channel."""
         value = self.options.get(key)
         if value is None:
             return default
@@ -53,13 +53,13 @@ class OutsideName:
 
 
 def parse_name(name: str) -> OutsideName:
-    """Take ``prefix:name?options`` apart."""
+    """Split ``prefix:name?options``."""
     prefix, _, rest = name.partition(":")
     base, _, query = rest.partition("?")
     return OutsideName(prefix, base, dict(parse_qsl(query, keep_blank_values=True)))
 
 
 def outside_card(name: str) -> ModelCard:
-    """The card of a model outside this zoo. Raises `UnknownModelError` for a name or option that there is not."""
+    """Return the card of a model outside this zoo. Raises `UnknownModelError` for an unknown name or option."""
     asked = parse_name(name)
     return cast(ModelCard, import_module(f"model_zoo.standard.from_{asked.prefix}").card(asked))

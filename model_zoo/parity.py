@@ -1,4 +1,4 @@
-"""Is a network of this zoo the one that its authors trained? Its logits against those that the original code gave."""
+"""Compare a network's logits with those of the original code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from model_zoo.model import Model
 from model_zoo.oracles import Oracle, images_of, oracle_card, read_oracle
 
 TOLERANCE = 1e-4
-"""Tolerance, relative to the largest |logit|: about a hundred times what float32 leaves between two right
-implementations, and a hundredth of what a wrong batch-norm epsilon does."""
+"""Tolerance, relative to the largest |logit|: about a hundred times the float32 difference of two correct
+implementations, and a hundredth of the effect of a wrong batch-norm epsilon."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,25 @@ class LogitDifference:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What comparing one oracle gave. `missing` says what the folder lacks for a comparison of numbers."""
+    """Result of comparing one oracle. `missing` says what the folder lacks for a comparison of numbers."""
 
     oracle: str
     parameters: int
     differences: tuple[LogitDifference, ...] = ()
     missing: str = ""
     misfits: tuple[str, ...] = ()
-    """Names and shapes of meta.json that the network lacks, or has more."""
+    """Names and shapes of meta.json that the network lacks, or has in addition."""
 
     @property
     def ok(self) -> bool:
-        """Whether names and shapes fit and every difference is within the tolerance."""
+        """Whether names and shapes match and every difference is within the tolerance."""
         return not self.misfits and all(d.ok for d in self.differences)
 
 
 def check(path: Path) -> ParityReport:
-    """Build what the oracle in `path` describes, load its weights, compare logits; without weights, names and shapes.
-
-    Raises `OracleError` for a folder that is no oracle and `WeightsError` for weights that do not fit.
-    """
+    """Build the network of the oracle in `path`, load its weights and compare logits; without weights, compare names
+    and shapes. Raises `OracleError` for a folder that is not an oracle and `WeightsError` for weights that do not
+    fit."""
     oracle = read_oracle(path)
     io = oracle.io()
     outputs = sorted(key for key in io if key.startswith("logits"))
@@ -70,7 +69,7 @@ def check(path: Path) -> ParityReport:
 
 
 def load_oracle(path: Path) -> Model:
-    """The model that the oracle in `path` describes, with the weights beside it."""
+    """Return the model that the oracle in `path` describes, with the weights beside it."""
     oracle = read_oracle(path)
     return _loaded(oracle_card(oracle), oracle.weights() or {})
 

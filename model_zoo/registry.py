@@ -1,4 +1,4 @@
-"""Which checkpoints there are. Reads cards only, never torch, so that listing is instant."""
+"""The registry of checkpoints. Reads only cards, never torch, so that listing is fast."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from model_zoo.outside import outside_card
 
 ROOT = Path(__file__).parent
 PREFIXES = ("torchvision", "timm", "robustbench", "hf", "open_clip", "file")
-"""`PREFIX:NAME` is a model of somebody else's zoo, or of the user's own file (see `model_zoo.outside`)."""
+"""Prefixes of models in other zoos, or in the user's own file (see `model_zoo.outside`)."""
 
 
 RANDOM = "random:"
@@ -20,25 +20,26 @@ RANDOM = "random:"
 
 
 def is_random(name: str) -> bool:
-    """Whether a model's numbers are those of random weights: never on a leaderboard."""
+    """Return whether a model has random weights; such models are on no leaderboard."""
     return name.startswith(RANDOM)
 
 
 class BranchedName(NamedTuple):
-    """`base@branch` taken apart; `branch` is empty where the name has none."""
+    """The parts of `base@branch`; `branch` is empty if the name has none."""
 
     base: str
     branch: str
 
 
 def split_branch(name: str) -> BranchedName:
-    """The name of the checkpoint and of its normalisation branch; an `@` within a `file:` path stays in the path."""
+    """Return the name of the checkpoint and of its normalisation branch; an `@` within a `file:` path is part of the
+    path."""
     base, at, branch = name.rpartition("@")
     return BranchedName(base, branch) if at and branch.isidentifier() else BranchedName(name, "")
 
 
 CARDS = "BENCH_CARDS"
-"""The variable that names folders of the user's own cards, parted as in PATH."""
+"""Environment variable with folders of the user's own cards, separated as in PATH."""
 
 
 def card_folders() -> tuple[Path, ...]:
@@ -47,10 +48,8 @@ def card_folders() -> tuple[Path, ...]:
 
 
 def use_cards(folder: str | Path) -> None:
-    """Let this process, and those that it starts, know the cards in `folder` beside those that they know.
-
-    Raises `CardError` for what is no folder, or holds no card or a wrong one.
-    """
+    """Add the cards in `folder` to those known to this process and its children. Raises `CardError` for a path that
+    is not a folder, or a folder with no card or an invalid one."""
     place = Path(folder).expanduser().resolve()
     if not list(place.glob("*.toml")):
         raise CardError(f"--cards {folder}: no cards (*.toml) there; next: bench card new CHECKPOINT --cards {folder}")
@@ -60,7 +59,7 @@ def use_cards(folder: str | Path) -> None:
 
 
 def cards() -> dict[str, ModelCard]:
-    """Every card of every room, and the user's own, by name, sorted. Raises `CardError` if two share a name."""
+    """Return every card, including the user's own, by name, sorted. Raises `CardError` if two share a name."""
     return _cards(ROOT, tuple((folder, folder.stat().st_mtime_ns) for folder in card_folders() if folder.is_dir()))
 
 
@@ -78,7 +77,7 @@ def _cards(root: Path, own: tuple[tuple[Path, int], ...]) -> dict[str, ModelCard
 
 
 def by_other_name() -> dict[str, ModelCard]:
-    """The cards by the names that their checkpoints have in other zoos. Raises `CardError` where two claim one name."""
+    """Return the cards by the names of their checkpoints in other zoos. Raises `CardError` if two claim one name."""
     found: dict[str, ModelCard] = {}
     for card in cards().values():
         for name in card.also_named:
@@ -89,15 +88,13 @@ def by_other_name() -> dict[str, ModelCard]:
 
 
 def list_models() -> list[str]:
-    """Names of all checkpoints that have a card."""
+    """Return the names of all checkpoints with a card."""
     return list(cards())
 
 
 def find_card(name: str) -> ModelCard:
-    """The card named `name`, a branch (`name@branch`) left aside; one made on the spot for `timm:NAME` and its like.
-
-    Raises `UnknownModelError` with the nearest names.
-    """
+    """Return the card named `name`, ignoring a branch (`name@branch`), or one made for `timm:NAME` and similar
+    names. Raises `UnknownModelError` with the nearest names."""
     base = split_branch(name).base
     if is_random(base):
         return _with_random_weights(find_card(base.removeprefix(RANDOM)))
@@ -111,6 +108,6 @@ def find_card(name: str) -> ModelCard:
 
 
 def _with_random_weights(card: ModelCard) -> ModelCard:
-    """`card` under a name that tells it, without the numbers and other names of the trained one."""
+    """Return `card` with a `random:` name, without the numbers and other names of the trained model."""
     drawn = WeightsSpec("none", "random", "none needed", note="initial weights, drawn from seed 0")
     return replace(card, name=RANDOM + card.name, weights=drawn, reported=(), also_named=())

@@ -1,4 +1,4 @@
-"""A number that somebody published of a checkpoint, in fields: what of it, on what, under which attack, said where."""
+"""A published number of a checkpoint, as fields: metric, data set, attack and source."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ differences of two models in points."""
 UNDER_ATTACK = ("robust_accuracy", "robust_error", "attack_success")
 
 Reading = Literal["printed", "by pixel", "by eye", "secondary"]
-"""How the number was read: as text, from a figure's pixels, from a figure by eye, or in somebody's quotation."""
+"""How the number was read: as text, from a figure's pixels, from a figure by eye, or from a quotation."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class ReportedNumber:
 
     @property
     def is_error(self) -> bool:
-        """Whether it counts errors, so that less is better."""
+        """Whether it counts errors, so that lower is better."""
         return self.metric in ("error", "robust_error")
 
     @property
     def accuracy(self) -> float:
-        """The number with errors turned into accuracy, in percent; the number itself where it is something else."""
+        """The number with errors converted to accuracy, in percent; other numbers unchanged."""
         return 100 - self.value if self.is_error else self.value
 
     def briefly(self) -> str:
@@ -103,7 +103,7 @@ class ReportedNumber:
         return ", ".join(filter(None, [self.suite or self.dataset, attack]))
 
     def under(self) -> str:
-        """What it was measured on and how, for people: `imagenet, PGD-10, linf eps 4/255, step 1/255, untargeted`."""
+        """Data set and full attack, for display: `imagenet, PGD-10, linf eps 4/255, step 1/255, untargeted`."""
         target = {True: "targeted", False: "untargeted", None: ""}[self.targeted]
         parts = [
             self.briefly(),

@@ -1,4 +1,4 @@
-"""Plain data (TOML, JSON) as dataclasses: the dataclass is the schema, what does not fit is refused by its place."""
+"""Plain data (TOML, JSON) as dataclasses: the dataclass is the schema, and errors name the place of the wrong value."""
 
 import dataclasses
 import functools
@@ -13,11 +13,11 @@ from model_zoo.errors import suggestion
 
 
 class SchemaError(ValueError):
-    """A key, type or value that the schema does not know; the message names the place."""
+    """An unknown key, or a wrong type or value; the message names the place."""
 
 
 def loads(text: str | bytes) -> Any:
-    """JSON from somebody else. Raises `SchemaError` for anything but JSON, and for what is nested too deep to read."""
+    """Parse untrusted JSON. Raises `SchemaError` for anything else, and for JSON that is nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -27,7 +27,8 @@ def loads(text: str | bytes) -> Any:
 
 
 def parse(kind: Any, value: Any, where: str, *, strict: bool = True) -> Any:
-    """`value` as `kind`: a dataclass, Literal, tuple, mapping or scalar; unknown keys are refused where `strict`."""
+    """Convert `value` to `kind`: a dataclass, Literal, tuple, mapping or scalar; unknown keys are refused if
+    `strict`."""
     if kind in (str, int, float, bool):
         return _parse_scalar(kind, value, where)
     if kind is Any:
@@ -62,7 +63,7 @@ def _parse_scalar(kind: Any, value: Any, where: str) -> Any:
 
 
 def _is_unicode(text: str) -> bool:
-    """JSON can write halves of characters, which no file and no table can hold."""
+    """Refuse lone surrogates, which JSON can contain and no file or table can hold."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -80,7 +81,7 @@ def _parse_table(kind: Any, value: Any, where: str, strict: bool) -> Any:
 
 
 def _field(kind: Any, value: Any, where: str, key: str, strict: bool) -> Any:
-    """The same as `parse`, sooner for what most fields are: a folder's descriptions have a million of them."""
+    """Convert as `parse`, with a fast path for common fields: a folder's descriptions have a million of them."""
     if kind is value.__class__ and (kind is int or kind is bool):
         return value
     if kind is str and value.__class__ is str and value.isascii():
@@ -90,7 +91,7 @@ def _field(kind: Any, value: Any, where: str, key: str, strict: bool) -> Any:
 
 @functools.cache
 def _fields(kind: Any) -> tuple[dict[str, Any], list[str]]:
-    """Types of a dataclass's fields by name, and the names of those that must be there."""
+    """Return types of a dataclass's fields by name, and the names of required ones."""
     hints = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)
     missing = (dataclasses.MISSING, dataclasses.MISSING)

@@ -1,4 +1,4 @@
-"""What comparisons ask of a checkpoint: the network's kind and how it was trained. Nothing of it is read from names."""
+"""Traits of a checkpoint for comparisons: the kind of network and its training. None is inferred from names."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -90,18 +90,18 @@ class Traits:
 
     @property
     def share(self) -> float | None:
-        """Clean images in percent of the adversarial ones; None without adversarial ones, or where nothing says."""
+        """Clean images in percent of the adversarial ones; None without adversarial ones, or if unknown."""
         if self.clean_share is not None or "adversarial" not in self.images:
             return self.clean_share
         return 100.0 * self.images.count("clean") / self.images.count("adversarial")
 
     @property
     def only(self) -> str:
-        """`clean` or `adversarial` where training is on these images alone; empty otherwise."""
+        """`clean` or `adversarial` if training uses only these images; else empty."""
         return self.images[0] if len(self.images) == 1 and not self.clean_share else ""
 
     def written(self) -> str:
-        """The fields that say something, for people: `family = resnet, depth = 50`."""
+        """Return the fields that are set, for display: `family = resnet, depth = 50`."""
         empty = Traits.__dataclass_fields__
         told = {name: getattr(self, name) for name in empty if getattr(self, name) != empty[name].default}
         return ", ".join(f"{k} = {' + '.join(v) if isinstance(v, tuple) else v}" for k, v in told.items())

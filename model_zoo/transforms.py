@@ -16,10 +16,11 @@ _UNIT: dict[str, tuple[float, float, float]] = {"mean": (0.0, 0.0, 0.0), "std": 
 
 
 def input_of(transform: object) -> InputSpec:
-    """How `transform` prepares an image: a resize, a centre crop, a tensor of [0, 1], a normalisation, in this order.
+    """Return the preprocessing of `transform`: a resize, a centre crop, a tensor of [0, 1], a normalisation, in this
+    order.
 
-    Takes torchvision's `Compose` (v1 and v2), its presets beside weights, and what timm's `create_transform` makes.
-    Without a normalisation mean and std are 0 and 1. Raises `CardError` naming the step that has no equal here.
+    Accepts torchvision's `Compose` (v1 and v2), its presets of weights, and the result of timm's `create_transform`.
+    Without a normalisation mean and std are 0 and 1. Raises `CardError` naming a step that is not supported.
     """
     if type(transform).__name__ == "ImageClassification":
         return _of_preset(transform)
@@ -43,7 +44,7 @@ def _of_preset(preset: Any) -> InputSpec:
 
 @dataclass
 class _Reader:
-    """What the steps so far have fixed; each kind of step may come once, and in order."""
+    """The result of the steps so far; each kind of step may occur once, and in order."""
 
     resize: Any = None
     crop: Any = None
@@ -64,7 +65,7 @@ class _Reader:
         _STEPS[name](self, step)
 
     def spec(self) -> InputSpec:
-        """The input that the steps describe."""
+        """Return the input of the steps."""
         if self.tensor and not self.scaled:
             raise CardError("transform: it leaves levels of 0..255; add ConvertImageDtype or ToDtype(scale=True)")
         values: dict[str, Any] = dict(_UNIT)
@@ -134,11 +135,11 @@ _STEPS: dict[str, Callable[[_Reader, Any], None]] = {
 
 
 _TO_RGB = frozenset({"MaybeConvertMode", "_convert_to_rgb", "_convert_image_to_rgb"})
-"""timm's and open_clip's, and OpenAI's function of CLIP."""
+"""Names of the functions that convert to RGB in timm, open_clip and OpenAI's CLIP."""
 
 
 def _side(size: Any) -> int:
-    """A square's side, of 224, (224,) or (224, 224)."""
+    """Return a square's side from 224, (224,) or (224, 224)."""
     sides = set(size) if isinstance(size, Sequence) else {size}
     if len(sides) != 1:
         raise CardError(f"transform: the size {tuple(size)} is no square")

@@ -1,8 +1,8 @@
-"""Where a checkpoint's weights lie, and whether they are what its card says: fetch, verify, where.
+"""Location and verification of a checkpoint's weights: fetch, verify, where.
 
-Weights are in this package, in another one, in the cache, or in a file of the user's own. Nothing here reads what is
-inside them (`formats` does) and nothing is loaded before its SHA-256 was held against the card's. Where its authors
-publish none, the hash is recorded at first use, once the tensors were seen to fit, and later use is held to it.
+Weights are in this package, in another one, in the cache, or in a user's own file. This module does not read their
+contents (`formats` does), and nothing is loaded before its SHA-256 was compared with the card's. If the authors publish
+no hash, it is recorded at first use, once the tensors fit the network, and required later.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from model_zoo.registry import ROOT
 Arrays = Mapping[str, Tensor]
 
 CONVERTED = "converted.safetensors"
-"""The network's own state, kept beside a TensorFlow checkpoint once it was read."""
+"""The network's own state, stored beside a TensorFlow checkpoint after it was read."""
 
 
 @dataclass(frozen=True)
 class FileStatus:
-    """One file of a checkpoint: where it belongs, what its SHA-256 should be, and, once it was read, what it is."""
+    """One file of a checkpoint: its path, its expected SHA-256, and its actual one once it was read."""
 
     file: WeightFile
     path: Path
@@ -36,12 +36,12 @@ class FileStatus:
 
     @property
     def present(self) -> bool:
-        """Whether there is such a file, whatever is in it."""
+        """Whether the file exists."""
         return self.path.is_file()
 
     @property
     def verdict(self) -> str:
-        """What the file was held against: a published hash, a part of one, or none but that of its first use."""
+        """How the file was verified: by a published hash, by a part of one, or only by that of its first use."""
         if not self.digest:
             return "not looked at"
         if len(self.file.sha256) == len(self.digest):
@@ -54,7 +54,7 @@ class FileStatus:
 
 
 def where(card: ModelCard) -> tuple[FileStatus, ...]:
-    """The places of all of the card's files. Raises `WeightsError` for a card whose weights are the user's own."""
+    """Return the paths of all of the card's files. Raises `WeightsError` for a card with the user's own weights."""
     if not card.weights.files:
         raise _without_files(card)
     folder = _folder(card)
@@ -66,7 +66,7 @@ def where(card: ModelCard) -> tuple[FileStatus, ...]:
 
 
 def fetch(card: ModelCard, progress: Progress | None = None) -> tuple[FileStatus, ...]:
-    """Bring the card's files into the cache; files that are there are held against what is known of them only."""
+    """Download the card's files into the cache; existing files are only verified."""
     for status in where(card):
         if status.present:
             continue
@@ -80,7 +80,7 @@ def fetch(card: ModelCard, progress: Progress | None = None) -> tuple[FileStatus
 
 
 def _drop_what_is_no_weights(card: ModelCard, status: FileStatus) -> None:
-    """A server that announces too short a length leaves a file that only its content betrays: keep none of it."""
+    """Remove a file whose content is wrong: a server that announces too short a length leaves such a file."""
     try:
         _check_format(card, status)
     except WeightsError:
@@ -89,10 +89,8 @@ def _drop_what_is_no_weights(card: ModelCard, status: FileStatus) -> None:
 
 
 def verify(card: ModelCard) -> tuple[FileStatus, ...]:
-    """Hold every file against its size and SHA-256, as far as they are known. Records nothing: `record` does.
-
-    Raises `WeightsError` for a file that is missing, is not weights, or has another size or hash.
-    """
+    """Check every file's size and SHA-256, as far as they are known. Records nothing: `record` does. Raises
+    `WeightsError` for a file that is missing, is not weights, or has another size or hash."""
     return tuple(_verified(card, status) for status in where(card))
 
 
@@ -111,14 +109,14 @@ def _verified(card: ModelCard, status: FileStatus) -> FileStatus:
 
 
 def record(card: ModelCard, statuses: tuple[FileStatus, ...]) -> None:
-    """Write down the hashes of verified files whose tensors fit the network, so that later use is held to them."""
+    """Record the hashes of verified files with tensors that fit the network, so that later use requires them."""
     for status in statuses:
         if _is_fetched(card) and len(status.expected) < len(status.digest):
             cache.record(_folder(card), status.file.name, status.digest)
 
 
 def converted(card: ModelCard) -> Path | None:
-    """The network's own state beside a TensorFlow checkpoint, where there is one as it was written."""
+    """Return the network's own state beside a TensorFlow checkpoint, if it exists unaltered."""
     if not card.weights.files or not _is_fetched(card):
         return None
     path = _folder(card) / CONVERTED
@@ -139,7 +137,7 @@ def _folder(card: ModelCard) -> Path:
 
 
 def _package_folder(card: ModelCard) -> Path:
-    """The folder that holds the package which holds the weights; the package itself is not imported."""
+    """Return the folder of the package with the weights; the package itself is not imported."""
     package = card.weights.files[0].name.partition("/")[0]
     spec = find_spec(package)
     if spec is None or spec.origin is None:
@@ -153,7 +151,7 @@ def _is_fetched(card: ModelCard) -> bool:
 
 
 def _check_format(card: ModelCard, status: FileStatus) -> None:
-    """First bytes against the card's format. A TensorFlow data file is bare numbers, which its index checks."""
+    """Compare first bytes with the card's format. A TensorFlow data file has no header; its index checks it."""
     if ".data-" in status.file.name or status.file.name.endswith(".index.json"):
         return
     found = sniff(status.path)

@@ -354,7 +354,7 @@ def test_pictures_in_memory_are_never_resized(tmp_path: Path, shape: tuple[int, 
 
 
 def test_a_module_whose_input_nobody_tells_is_refused(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
-    with pytest.raises(UsageError, match=r"Sequential \(mean=, std= missing\): say how it takes its images"):
+    with pytest.raises(UsageError, match=r"Sequential \(mean=, std= missing\): give its preprocessing"):
         bench.run(fake_model(classes=10).net, "clean", data=tiny, out=tmp_path, quiet=True)
     with pytest.raises(UsageError, match=r"mean=: for modules in memory"):
         bench.run("tiny_std", "tiny", mean=MEAN, out=tmp_path, quiet=True)

@@ -38,7 +38,7 @@ NORMS: dict[Norm, str] = {"linf": "Linf", "l2": "L2", "l1": "L1"}
 
 
 class Counted(nn.Module):
-    """Return `model` with its passes counted in `cost`."""
+    """`model` with every pass of an image, forward or backward, counted in `cost`."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -87,7 +87,7 @@ def test_a_model_without_gradients_is_unreliable_in_every_table(kept: Path, caps
     assert "pgd_reliability" in readable(board)
     assert any("constant, pgd: unreliable, because" in note for note in board.attrs["notes"])
     print_results(constant)
-    assert "not to be believed: constant, pgd: " in capsys.readouterr().out
+    assert "unreliable: constant, pgd: " in capsys.readouterr().out
 
 
 def test_a_verdict_that_stands_is_not_made_again(
@@ -185,7 +185,7 @@ def test_not_assessed_is_not_said_to_be_unbelievable(
     print_results(bench.run(says_always(500), "pgd", data=imagenet, out=tmp_path, **PGD))
     shown = capsys.readouterr().out
     assert "not assessed: constant, pgd: " in shown
-    assert "not to be believed" not in shown
+    assert "unreliable: " not in shown
 
 
 def test_a_verdict_waits_for_the_last_unit_of_its_cell(imagenet: Path, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_form_in_which_people_save(
         pytest.skip("the old format stores a module's source, which is refused")
     torch.save(PLAIN[form](), tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
     assert torch.equal(load()(IMAGES), expected())
-    assert not caplog.records, "nothing was chosen, so nothing is said"
+    assert not caplog.records, "nothing was chosen, so there is no note"
 
 
 @pytest.mark.parametrize("factory", ["parallel", "compiled", "normalised"])
