@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.attacks.autoattack import autoattack
+from bench.attacks.autoattack import aa_fast
 from bench.suites.tiny import pgd20
 
 INTRIGUING = "Intriguing Properties of Adversarial Training at Scale (1906.03787)"
@@ -12,9 +12,9 @@ NOFROST = "NoFrost (2207.01156)"
 OPEN = "What the papers leave open"
 
 PGD = f"tiny/{pgd20().name}"
-AA = f"tiny/{autoattack('linf', pgd20().eps).name}"
+AA = f"tiny/{aa_fast('linf', pgd20().eps).name}"
 CLEAN, STYLISED, A, C = "tiny/clean", "tiny-stylized/clean", "tiny-a/clean", "tiny-c"
-WHAT = {PGD: "PGD-20", AA: "AutoAttack", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
+WHAT = {PGD: "PGD-20", AA: "`aa-fast`", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ _NO_ENSEMBLE = InPaper("no AutoAttack in the paper")
 _ALONE = InPaper("ResNet-152, targeted PGD-2000 at 16/255", (20.9, 39.2))
 _BRANCH = InPaper("ResNet-152, targeted PGD-2000 at 16/255", (20.9, 38.3))
 _DEPTH = InPaper("ResNet-152 and 638, targeted PGD-2000 at 16/255", (42.2, 46.7))
+_FEWER = InPaper("ResNet-152, targeted PGD-2000 at 16/255", (20.9, 32.1))
+_PAIRED = InPaper("ResNet-152, targeted PGD-2000 at 16/255", (20.9, 23.0))
+_PAIRED_BRANCH = InPaper("ResNet-152, targeted PGD-2000 at 16/255: 3 points less with it")
 _SILU = InPaper("ResNet-50, PGD-50 at 4/255", (33.1, 41.9))
 _GELU = InPaper("ResNet-50, PGD-50 at 4/255", (33.1, 41.5))
 _ELU = InPaper("ResNet-50, PGD-50 at 4/255", (33.1, 40.7))
@@ -69,7 +72,7 @@ CLAIMS = (
         _ALONE,
         "intriguing-clean-share",
     ),
-    Claim(INTRIGUING, "the same under AutoAttack", "at", "mix", AA, _NO_ENSEMBLE, "intriguing-attack-iterations"),
+    Claim(INTRIGUING, "the same under an ensemble", "at", "mix", AA, _NO_ENSEMBLE, "intriguing-attack-iterations"),
     Claim(
         INTRIGUING,
         "a batch norm for each domain beats one for both",
@@ -79,7 +82,9 @@ CLAIMS = (
         _BRANCH,
         "intriguing-mixture-batch-norm",
     ),
-    Claim(INTRIGUING, "the same under AutoAttack", "mbn@adv", "mix", AA, _NO_ENSEMBLE, "intriguing-mixture-batch-norm"),
+    Claim(
+        INTRIGUING, "the same under an ensemble", "mbn@adv", "mix", AA, _NO_ENSEMBLE, "intriguing-mixture-batch-norm"
+    ),
     Claim(
         INTRIGUING,
         "its clean branch beats the single batch norm on clean images",
@@ -108,8 +113,39 @@ CLAIMS = (
         "intriguing-consistent-batch-norm",
     ),
     Claim(INTRIGUING, "depth helps robustness", "at_deep", "at", PGD, _DEPTH, "intriguing-depth"),
+    Claim(
+        INTRIGUING,
+        "a fifth of the clean images beats all of them",
+        "mix_20",
+        "mix",
+        PGD,
+        _FEWER,
+        "intriguing-clean-share",
+    ),
+    Claim(
+        INTRIGUING, "logit pairing helps on the mixture", "mix_alp", "mix", PGD, _PAIRED, "intriguing-attack-iterations"
+    ),
+    Claim(
+        INTRIGUING,
+        "a batch norm for each domain is better without logit pairing",
+        "mbn@adv",
+        "mbn_alp@adv",
+        PGD,
+        _PAIRED_BRANCH,
+        "intriguing-mixture-batch-norm",
+    ),
+    Claim(INTRIGUING, "more depth helps more", "at_deepest", "at_deep", PGD, _DEPTH, "intriguing-depth"),
+    Claim(
+        INTRIGUING,
+        "depth helps clean training too",
+        "std_deepest",
+        "std",
+        CLEAN,
+        InPaper("ResNet-152 and 638, by pixel", (79.0, 79.7)),
+        "intriguing-depth",
+    ),
     Claim(SAT, "SiLU beats ReLU", "sat_silu", "at", PGD, _SILU, "sat-activation-scatter"),
-    Claim(SAT, "the same under AutoAttack", "sat_silu", "at", AA, _NO_ENSEMBLE, "sat-activation-scatter"),
+    Claim(SAT, "the same under an ensemble", "sat_silu", "at", AA, _NO_ENSEMBLE, "sat-activation-scatter"),
     Claim(
         SAT,
         "SiLU costs no clean accuracy",
@@ -120,7 +156,7 @@ CLAIMS = (
         "sat-activation-scatter",
     ),
     Claim(SAT, "GELU beats ReLU", "sat_gelu", "at", PGD, _GELU, "sat-activation-scatter"),
-    Claim(SAT, "the same under AutoAttack", "sat_gelu", "at", AA, _NO_ENSEMBLE, "sat-activation-scatter"),
+    Claim(SAT, "the same under an ensemble", "sat_gelu", "at", AA, _NO_ENSEMBLE, "sat-activation-scatter"),
     Claim(SAT, "ELU beats ReLU", "sat_elu", "at", PGD, _ELU, "sat-activation-scatter"),
     Claim(SAT, "SmoothReLU beats ReLU", "sat_smoothrelu", "at", PGD, _SMOOTHRELU, "sat-activation-scatter"),
     Claim(SAT, "softplus beats ReLU", "sat_parametric_softplus", "at", PGD, _SOFTPLUS, "sat-activation-scatter"),
@@ -230,6 +266,33 @@ CLAIMS = (
         "advprop-attacker-strength",
     ),
     Claim(
+        ADVPROP,
+        "an attacker along the gradient itself helps too",
+        "advprop_gradient@clean",
+        "std_long",
+        CLEAN,
+        InPaper(),
+        "advprop-variants",
+    ),
+    Claim(
+        ADVPROP,
+        "an attacker helps more than Gaussian noise",
+        "advprop@clean",
+        "advprop_noise@clean",
+        CLEAN,
+        InPaper(),
+        "advprop-variants",
+    ),
+    Claim(
+        ADVPROP,
+        "it helps on augmented pictures too",
+        "advprop_augmented@clean",
+        "std_augmented",
+        CLEAN,
+        InPaper(),
+        "advprop-variants",
+    ),
+    Claim(
         NOFROST,
         "no normalisation beats batch norm on the same mixture",
         "nofrost",
@@ -238,7 +301,7 @@ CLAIMS = (
         InPaper("NF-ResNet-50 against ResNet-50, PGD-20 at 8/255", (13.57, 23.56)),
         "nofrost-clean-robust",
     ),
-    Claim(NOFROST, "the same under AutoAttack", "nofrost", "mix", AA, _NO_ENSEMBLE, "nofrost-attacks"),
+    Claim(NOFROST, "the same under an ensemble", "nofrost", "mix", AA, _NO_ENSEMBLE, "nofrost-attacks"),
     Claim(
         NOFROST,
         "no normalisation keeps clean accuracy better",
@@ -250,6 +313,33 @@ CLAIMS = (
     ),
     Claim(
         NOFROST, "the same with augmentations (NoFrost*)", "nofrost_star", "mix_star", PGD, InPaper(), "nofrost-radar"
+    ),
+    Claim(
+        NOFROST,
+        "the same where the attacker grows over 80 % of training",
+        "nofrost_slow",
+        "mix_slow",
+        PGD,
+        InPaper(),
+        "nofrost-training",
+    ),
+    Claim(
+        NOFROST,
+        "no normalisation then keeps clean accuracy better",
+        "nofrost_slow",
+        "mix_slow",
+        CLEAN,
+        InPaper(),
+        "nofrost-training",
+    ),
+    Claim(
+        OPEN,
+        "TRADES beats cross-entropy on the same mixture",
+        "trades",
+        "mix",
+        PGD,
+        InPaper("not in the papers"),
+        "nofrost-clean-robust",
     ),
     Claim(
         OPEN,

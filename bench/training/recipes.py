@@ -187,11 +187,19 @@ RECIPES: dict[str, Recipe] = {
             clip=0.1,
             seeds=_EVERY_SEED,
         ),
-        _once(_AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP)),
+        _once(
+            _AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP), seeds=_EVERY_SEED
+        ),
         _smooth_gradient("smooth_attack", "attack"),
         _smooth_gradient("smooth_update", "update"),
         _smooth_gradient("smooth_both", "attack", "update"),
-        _once(_AT, "at_frozen", "adversarial images only, running statistics in the last two epochs", freeze=2),
+        _once(
+            _AT,
+            "at_frozen",
+            "adversarial images only, running statistics in the last two epochs",
+            freeze=2,
+            seeds=_EVERY_SEED,
+        ),
         _smooth_unit("smoothrelu", 0),
         _smooth_unit("elu", 0),
         _smooth_unit("parametric_softplus", 0),

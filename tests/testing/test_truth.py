@@ -74,7 +74,7 @@ ATTACKS: list[tuple[str, Callable[[Norm, Fraction], Attack], tuple[Norm, ...]]] 
 
 
 @pytest.mark.parametrize(("name", "make", "norm"), [(n, m, norm) for n, m, norms in ATTACKS for norm in norms])
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=affine_heads(), data=st.data())
 def test_an_attack_lies_between_the_truth_and_its_guarantee(
     name: str, make: Callable[[Norm, Fraction], Attack], norm: Norm, drawn: Drawn, data: st.DataObject
@@ -143,18 +143,11 @@ def test_a_gradient_attack_on_what_hides_its_gradients_is_unreliable(kind: str) 
 
 @pytest.mark.parametrize(
     ("model", "suite", "norm", "tolerance"),
-    [
-        ("affine", "pgd", "linf", 0.02),
-        ("affine", "pgd", "l2", 0.02),
-        ("affine", "apgd-t", "l2", 0),
-        ("affine", "fab-t", "linf", 0),
-        ("affine", "aa-fast", "linf", 0),
-        ("affine", "apgd-ce", "l1", 0.02),
-        ("piecewise", "apgd-ce", "linf", 1),
-    ],
+    [("affine", "pgd", "linf", 0.02), ("affine", "apgd-ce", "l1", 0.02), ("piecewise", "apgd-ce", "linf", 1)],
 )
 @pytest.mark.usefixtures("short_checks")
 def test_a_run_reports_the_truth(model: str, suite: str, norm: Norm, tolerance: float) -> None:
+    """With its verdict; `test_truth_of_suites.py` has every suite, without."""
     family = heads(*pictures(_tiny(), 300))
     row = compare(model, family[model], suite, norm, limit=60)
     assert row.sound
