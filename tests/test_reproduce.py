@@ -1,15 +1,18 @@
 """A paper in one command: its steps from fields and figures, its cost from the networks, its faults one by one."""
 
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import bench
 from bench.attacks.presets import make_pgd
 from bench.cli import build_parser, main
 from bench.errors import UsageError
 from bench.figures import FIGURES
-from bench.reproduce import reproduce
+from bench.figures.flops import flops_of_card
+from bench.reproduce import cost, reproduce
 from bench.reproduce.cost import passes
 from bench.reproduce.steps import PAPERS, Step, steps
 from bench.suites.base import Setup
@@ -81,6 +84,26 @@ def test_passes_grow_with_steps_and_restarts() -> None:
     assert passes(Setup("tiny")) == 1
     pgd = Setup("tiny", attack=make_pgd("linf", 8 / 255, 10, None, 2, False))  # type: ignore[arg-type]
     assert passes(pgd) == 1 + 10 * 2 * 3
+
+
+class SlowAtFirst(torch.nn.Module):
+    """As a network is whose code is compiled at first use, or beside other work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        time.sleep(0.3 if self.calls < 4 else 0.001)
+        return images
+
+
+def test_slow_passes_do_not_set_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "build", lambda _card: SlowAtFirst())
+    macs = flops_of_card(find_card("tiny_at"))
+    assert macs
+    assert cost._rate("tiny_at") > 64 * macs / 0.1
 
 
 def test_a_dry_run_says_what_is_missing_and_measures_nothing(

@@ -27,13 +27,19 @@ SEARCHES = {"autoattack": 6_000, "aa-fast": 1_500, "fab": 900, "square": 5_000}
 PROBED = 100
 """Passes of a diagnostic on an image, about."""
 
+PIXELS = 4 * 224**2
+"""Pixels of the batch that is timed, of at most 64 images."""
+
+TIMED = 0.5
+"""Least time of the measurement in seconds; it takes at least five passes."""
+
 
 def missing_and_cost(
     paper: str, *, data: str | None = None, models: Sequence[str] = (), limit: int | None = None
 ) -> Iterator[str]:
     """Lines that say, step by step, what would run, which weights and data are missing, and how long it would take.
 
-    The time is multiply-adds times passes at the rate of one network timed here; decoding comes on top.
+    The time is multiply-adds times passes at the rate of the first network timed here; decoding comes on top.
     """
     from bench.engine.session import Settings
 
@@ -92,14 +98,21 @@ def _why_not(name: str) -> str:
 
 
 def _rate(name: str) -> float:
-    """Multiply-adds a second of one network here, from the second of two passes over four images."""
+    """Multiply-adds per second of one network on this machine, by the fastest of several passes: compilation at first
+    use and other work slow single passes down by any factor.
+    """
     card = find_card(name)
-    net, pictures = build(card).eval(), torch.zeros(4, 3, card.input.size, card.input.size)
+    count = max(1, min(64, PIXELS // card.input.size**2))
+    net, images = build(card).eval(), torch.zeros(count, 3, card.input.size, card.input.size)
+    fastest, finish = float("inf"), time.perf_counter() + TIMED
     with torch.no_grad():
-        net(pictures)
-        started = time.perf_counter()
-        net(pictures)
-    return 4 * (flops_of_card(card) or 1.0) / max(time.perf_counter() - started, 1e-9)
+        done = 0
+        while done < 5 or time.perf_counter() < finish:
+            started = time.perf_counter()
+            net(images)
+            fastest = min(fastest, time.perf_counter() - started)
+            done += 1
+    return count * (flops_of_card(card) or 1.0) / max(fastest, 1e-9)
 
 
 def _duration(seconds: float) -> str:
