@@ -87,6 +87,8 @@ class Recipe:
                 f"{self.name}: a share of clean images is above 0, at most 100 %, and below that of one normalisation "
                 f"alone; found {self.clean_share:g} % and branches {list(self.net.branches)}"
             )
+        if not self.seeds:
+            raise UsageError(f"{self.name}: expected at least one training seed, found none")
         if self.objective and self.domains != ("clean", "adversarial"):
             raise UsageError(f"{self.name}: {self.objective} pairs clean with adversarial images, found {self.domains}")
 
@@ -130,7 +132,7 @@ def _once(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
     return replace(recipe, name=name, about=about, **{"seeds": (0,), **changes})
 
 
-def _smooth_unit(activation: str, *seeds: int) -> Recipe:
+def _smooth_unit(activation: str, seeds: tuple[int, ...] = (0,)) -> Recipe:
     net = TinySpec(activation=activation)
     about = f"adversarial images only, {activation}"
     return _once(_AT, f"sat_{activation}", about, method="sat", net=net, seeds=seeds)
@@ -158,8 +160,8 @@ RECIPES: dict[str, Recipe] = {
         _MIX,
         _MBN,
         _NOFROST,
-        _smooth_unit("silu", *_EVERY_SEED),
-        _smooth_unit("gelu", *_EVERY_SEED),
+        _smooth_unit("silu", _EVERY_SEED),
+        _smooth_unit("gelu", _EVERY_SEED),
         _ADVPROP,
         _once(_STD, "std_long", "undefended, as much time as mbn takes", epochs=22, seeds=_EVERY_SEED),
         _once(
@@ -200,9 +202,9 @@ RECIPES: dict[str, Recipe] = {
             freeze=2,
             seeds=_EVERY_SEED,
         ),
-        _smooth_unit("smoothrelu", 0),
-        _smooth_unit("elu", 0),
-        _smooth_unit("parametric_softplus", 0),
+        _smooth_unit("smoothrelu"),
+        _smooth_unit("elu"),
+        _smooth_unit("parametric_softplus"),
         _smooth_unit("elu_2"),
         _smooth_unit("celu_2"),
         _smooth_unit("silu_rectified"),

@@ -343,6 +343,7 @@ def test_the_log_keeps_training_accuracy_of_each_domain(tmp_path: Path) -> None:
         ({"clean_share": 0.0}, "above 0"),
         ({"net": TinySpec(branches=("clean", "adv")), "clean_share": 50.0}, "branches"),
         ({"domains": ("adversarial",), "objective": "alp"}, "pairs clean with adversarial"),
+        ({"seeds": ()}, "expected at least one training seed"),
     ],
 )
 def test_recipes_that_cannot_be_are_refused(changes: dict[str, object], message: str) -> None:
