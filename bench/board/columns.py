@@ -1,4 +1,4 @@
-"""Which numbers stand in which column of a leaderboard, and who ranks where."""
+"""The columns of a leaderboard and their ranks."""
 
 from typing import Any
 
@@ -24,29 +24,29 @@ ORDER = (
     "tiny-c",
     *(name for name in SETS if name not in ("imagenet", "imagenet-c", "robustbench-5k", "tiny")),
 )
-"""Suites from left to right, those that are called as a data set in the sets' order; the others follow as they are
-registered."""
+"""Order of suites from left to right, those named like a data set in the sets' order; others follow in registration
+order."""
 
 CLEAN = ("imagenet", "clean", "tiny")
 """Suites of plain clean accuracy."""
 
 DECIDING = ("autoattack", "robustbench-5k", "aa-fast", "pgd", "tiny-pgd", *CLEAN)
-"""The first of these that is measured for half of the models puts them in order."""
+"""The leaderboard is sorted by the first of these that is measured for half of the models."""
 
 
 def column_name(column: BoardColumn) -> str:
-    """`SUITE_METRIC`, which begins the names of a column's parts in the table."""
+    """`SUITE_METRIC`, the prefix of the column's names in the table."""
     return f"{column.suite}_{column.metric}"
 
 
 def metric_of(column: BoardColumn) -> Metric | Measure:
-    """The formula behind a column."""
+    """Source of the column's formula."""
     return next(number for number in SUITES[column.suite].numbers if number.name == column.metric)
 
 
 def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | None:
-    """The column that puts the models of a leaderboard in order: the first by `DECIDING` that half of them have, else
-    the one that most have; None where nothing is measured."""
+    """Return the column that sorts the leaderboard: the first of `DECIDING` that half of the models have, else the
+    one that most have; None if nothing is measured."""
     counts = {column: int(frame[column_name(column)].notna().sum()) for column in columns}
     by_suite = {column.suite: column for column in reversed(columns)}
     ordered = [by_suite[suite] for suite in dict.fromkeys((*DECIDING, *by_suite)) if suite in by_suite]
@@ -55,7 +55,8 @@ def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | N
 
 
 def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:
-    """The columns to show, and what is left out of them: a column never mixes protocols, nor versions of a suite."""
+    """Return the columns to show, and what is left out of them: a column never mixes protocols or versions of a
+    suite."""
     table = found.table[found.table["condition"] == "all"]
     columns, notes = [], []
     for suite, metric in _headlines(set(table["suite"])):
@@ -70,8 +71,8 @@ def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:
 
 
 def _headlines(present: set[str]) -> list[tuple[str, str]]:
-    """Suites from left to right with the metrics to show; clean accuracy of an attack's suite only where no suite of
-    clean accuracy is there."""
+    """Return suites from left to right with the metrics to show; clean accuracy of a suite with attack only if no
+    suite of clean accuracy is present."""
     ordered = [*(name for name in ORDER if name in present), *(n for n in SUITES if n in present and n not in ORDER)]
     found = [(name, metric) for name in ordered for metric in headlines(name)]
     return [pair for pair in found if pair[1] != "clean_accuracy" or not present & set(CLEAN)]
@@ -89,7 +90,7 @@ def _left_out(rows: pd.DataFrame, column: BoardColumn) -> list[str]:
 
 
 def rows_of(found: Survey, column: BoardColumn) -> list[dict[Any, Any]]:
-    """The rows of a survey's table that stand in a column, one a model."""
+    """Return the rows of a survey's table for a column, one per model."""
     table = found.table
     chosen = table[
         (table["condition"] == "all")
@@ -102,13 +103,13 @@ def rows_of(found: Survey, column: BoardColumn) -> list[dict[Any, Any]]:
 
 
 def shares_of(found: Survey, column: BoardColumn) -> pd.DataFrame:
-    """Each image's share of the column's metric, images x models, on the images that all of them scored; empty where
-    the metric is no mean over images."""
+    """Return each image's share of the column's metric, images x models, on the images that all models scored; empty
+    if the metric is not a mean over images."""
     return pd.DataFrame(found.shares.get(column, {})).dropna().astype(float)
 
 
 def places_of(found: Survey, column: BoardColumn) -> dict[str, int]:
-    """Ranks of a column's models; empty for fewer than two, and where no two of them are told apart."""
+    """Return the ranks of a column's models; empty for fewer than two, and if no two of them are told apart."""
     shares = shares_of(found, column)
     places = ranks(shares, higher_is_better=metric_of(column).higher_is_better) if min(shares.shape) > 1 else {}
     return places if len(set(places.values())) > 1 else {}

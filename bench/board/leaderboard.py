@@ -20,16 +20,16 @@ from model_zoo.registry import cards, split_branch
 __all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
 
 PARTS = ("", "_low", "_high", "_n", "_protocol")
-"""What travels with each number: the value, its 95 % interval, n, and the protocol's hash."""
+"""Fields of each number: the value, its 95 % interval, n, and the protocol's hash."""
 
 
 ABOUT = ["model", "method", "architecture", "parameters", "resolution", "extra_data"]
-"""What a row says of a model before its numbers."""
+"""Fields of a model before its numbers."""
 
 
 @dataclass(frozen=True)
 class Board:
-    """The table, the columns that it shows, what a reader must know (`notes`), and numbers of others by model."""
+    """The table, the columns that it shows, `notes` for readers, and published numbers by model."""
 
     frame: pd.DataFrame
     columns: list[BoardColumn]
@@ -39,13 +39,13 @@ class Board:
 
 
 def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> pd.DataFrame:
-    """One row per model: what it is, then each suite's headline with interval, n, protocol and rank, what is claimed
-    and what others published of the same with its source, and `SUITE_reliability` for those under attack.
+    """Return one row per model: its description, then each suite's headline with interval, n, protocol and rank, the
+    claimed and outside numbers with sources, and `SUITE_reliability` for suites with attack.
 
-    A column never mixes protocols, nor versions of a suite: where there are several, the one with the most models,
-    then the most images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent. Models
-    share a rank where no paired test over all pairs (Holm) tells them from the group's best; a column whose metric is
-    no mean over images has no ranks. `outside` adds numbers of `bench.published.outside.read_outside`.
+    A column never mixes protocols or versions of a suite: of several, the one with the most models, then the most
+    images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent. Models share a rank if
+    no paired test over all pairs (Holm) tells them apart from the group's best; a column with a metric that is not a
+    mean over images has no ranks. `outside` adds numbers from `bench.published.outside.read_outside`.
     """
     board = make_board(survey(directory), outside)
     board.frame.attrs["notes"] = board.notes
@@ -53,7 +53,7 @@ def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> 
 
 
 def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
-    """The leaderboard of a folder that was read already."""
+    """Return the leaderboard of a folder that was read already."""
     rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
     others = [*outside, *published_table()]
     known = {name: of_model(name_of(name), others) for name in rows}
@@ -87,7 +87,7 @@ def _measured(rows: dict[str, dict[str, Any]], column: BoardColumn, found: Surve
 def _published(
     rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey, known: dict[str, list[Published]]
 ) -> None:
-    """The first number that the authors claim, and the first that others published, of the same as the column."""
+    """Return the first claimed number and the first outside number comparable with the column."""
     name = column_name(column)
     conditions = [cell.protocol.condition for cell in found.cells_of(column.protocol)]
     for model, numbers in known.items():
@@ -100,13 +100,13 @@ def _published(
 
 
 def _doubts(found: Survey, column: BoardColumn) -> list[str]:
-    """Why numbers should not be believed, where they should not."""
+    """Return the reasons of numbers that are not reliable."""
     rows = [row for row in rows_of(found, column) if row["reliability"] not in ("", "reliable")]
     return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}" for row in rows]
 
 
 def _in_order(frame: pd.DataFrame, columns: list[BoardColumn]) -> pd.DataFrame:
-    """Best first by the deciding column; models that lack it last."""
+    """Sort best first by the deciding column; models without it come last."""
     column = deciding(columns, frame)
     if column is None:
         return frame

@@ -25,17 +25,17 @@ def report(
     serve: bool = False,
     port: int | None = None,
 ) -> list[Path]:
-    """Write the results folder `directory` as an HTML site that opens from disk into `out`; returns its pages, the
-    leaderboard first.
+    """Write the results folder `directory` as an HTML site into `out`; return its pages, the leaderboard first.
 
     outside: files or folders of RobustBench's or timm's tables, shown as columns marked outside; thumbnails: number of
-    each model's worst images on its page, read from `data`, a folder as for `bench run`; single_file: style and
-    script in each page, to be sent alone, in place of once in `assets/`; adversarial: the folder that a run's
-    `--keep-adversarial` left, None for where the runs of `directory` say, within it or the working directory; figures:
-    whether the papers' figures are drawn on a page of their own; serve: show it on this machine at `port` (0: any that
-    is free, None: the usual one) while runs go on, until Ctrl-C, in place of writing it. Raises `StoreError` for a
-    folder without results, `UsageError` where `out` cannot be a folder or has somebody else's file where one of the
-    site would stand, `DataError` where `data` is none.
+    each model's worst images on its page, read from `data`, a folder as for `bench run`; single_file: put style and
+    script into each page instead of `assets/`, so that a page can be sent alone; adversarial: a folder written by
+    `--keep-adversarial`, None for the one that the runs of `directory` used, within it or the working directory;
+    figures: add a page of the papers' figures; serve: show the site on this machine at `port` (0: any free one, None:
+    the default) during runs, until Ctrl-C, instead of writing it.
+
+    Raises `StoreError` for a folder without results, `UsageError` if `out` cannot be a folder or contains another file
+    with the name of one of the site's, `DataError` if `data` does not exist.
     """
     if thumbnails < 0:
         raise UsageError(f"--thumbnails: expected a whole number, 0 for none, found {thumbnails}")

@@ -10,7 +10,7 @@ from bench.layout import TextColumn
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
     """Format for people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header,
-    then what was claimed and published elsewhere."""
+    then claimed and outside numbers."""
     table = board[["model", "method", "architecture"]].fillna("").copy()
     for name in numbers(board):
         hashes = board[f"{name}_protocol"].dropna().unique()
@@ -24,13 +24,13 @@ def readable(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(board: pd.DataFrame) -> list[str]:
-    """Names of the columns that were measured, in their order."""
+    """Return the names of the measured columns, in order."""
     return [c.removesuffix("_protocol") for c in board.columns if c.endswith("_protocol")]
 
 
 def for_terminal(board: pd.DataFrame) -> tuple[list[TextColumn], list[dict[str, str]]]:
-    """The columns of a terminal's table and its rows: a number with its rank, the interval below it. The last of the
-    numbers are the first to be left out."""
+    """Return the columns of a terminal's table and its rows: a number with its rank, the interval below it. The last
+    numbers are left out first."""
     measured = numbers(board)
     columns = [TextColumn("model"), TextColumn("method", spare=99), TextColumn("architecture", spare=100)]
     columns += [TextColumn(name, right=True, spare=min(i, 98)) for i, name in enumerate(measured)]
@@ -61,8 +61,8 @@ def to_markdown(board: pd.DataFrame) -> str:
 
 
 def to_latex(board: pd.DataFrame) -> str:
-    """Format as a LaTeX table (booktabs, siunitx): a column of numbers and one of intervals for each measurement. The
-    caption says its protocol and the number of its images."""
+    """Format as a LaTeX table (booktabs, siunitx): a column of numbers and one of intervals for each measurement.
+    The caption gives its protocol and number of images."""
     measured = numbers(board)
     kinds, names = ["l", "l"], ["Model", "Method"]
     for name in measured:
@@ -78,7 +78,7 @@ def to_latex(board: pd.DataFrame) -> str:
 
 
 def _said(board: pd.DataFrame, name: str) -> str:
-    """What a caption says of a column: its protocol and its images."""
+    """Return a column's part of the caption: its protocol and images."""
     hashes = ", ".join(board[f"{name}_protocol"].dropna().unique())
     counts = board[f"{name}_n"].dropna()
     low, high = (f"{counts.min():.0f}", f"{counts.max():.0f}") if len(counts) else ("0", "0")

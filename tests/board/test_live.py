@@ -397,7 +397,7 @@ def test_ctrl_c_and_sigterm_end_it_well(tmp_path: Path) -> None:
             port = int(re.findall(r"http://127\.0\.0\.1:(\d+)/ shows", child.stdout.readline())[0])
             assert ask(port, "/state.json")[0] == 200
             child.send_signal(one)
-            assert child.communicate(timeout=60) == ("ended; nothing was changed\n", "")
+            assert child.communicate(timeout=60) == ("stopped; nothing was changed\n", "")
             assert child.returncode == 0
             with pytest.raises(OSError, match="refused"):
                 ask(port, "/")

@@ -188,7 +188,7 @@ def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: An
     fold.click()
     assert page.locator("#images details[open] li").count() == min(24, only)
     assert "bench compare sat_resnet50 '<script>" in page.locator("#command").inner_text()
-    page.get_by_role("button", name="Exchange A and B").click()
+    page.get_by_role("button", name="Swap A and B").click()
     assert "B is better" in page.locator("#pairs").inner_text()
 
 

@@ -1,1 +1,1 @@
-"""`bench report --serve`: the site of a results folder while runs go on, on this machine alone."""
+"""`bench report --serve`: the site of a results folder during runs, on this machine only."""

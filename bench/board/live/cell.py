@@ -1,4 +1,4 @@
-"""A cell of a run that goes on: its parts so far, read once each, and the accuracy that they make."""
+"""A cell of a run in progress: its parts so far, each read once, and their accuracy."""
 
 import functools
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from bench.verdict import Verdict, read_verdict
 
 
 class LivePart(NamedTuple):
-    """What is kept of a part: the counts of its images, and of cells under a rule each image's outcome."""
+    """Stored result of a part: the counts of its images, and for cells under a rule each image's outcome."""
 
     name: str
     right: int
@@ -37,8 +37,8 @@ class LivePart(NamedTuple):
 
 @dataclass
 class LiveCell:
-    """A cell so far: `parts` by unit, whichever way they came, as `bench results` counts them; `problems` are those of
-    the last reading alone, so that what was mended is no longer told."""
+    """A cell so far: `parts` by unit, in any order, counted as in `bench results`; `problems` are from the last
+    reading only, so that repaired ones disappear."""
 
     entry: RunEntry
     cell: Cell | None = None
@@ -49,12 +49,12 @@ class LiveCell:
 
     @property
     def images(self) -> int:
-        """Images that are planned."""
+        """Number of planned images."""
         return self.entry.images or (self.cell.protocol.images if self.cell else 0)
 
     @property
     def rule(self) -> Rule | None:
-        """What may stop it before its last image."""
+        """Rule that may stop it early."""
         return find_rule(self.cell.subset) if self.cell else None
 
     @property
@@ -64,17 +64,17 @@ class LiveCell:
 
     @property
     def done(self) -> int:
-        """Images that need no more work: all of a cell that its rule stopped."""
+        """Number of images that need no more work: all, if a rule stopped the cell."""
         return self.images if self.enough else min(self.measured, self.images)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the cell is complete."""
         return self.images > 0 and self.done >= self.images
 
     @property
     def seen(self) -> Seen:
-        """Outcomes by unit, of a cell under a rule."""
+        """Outcomes by unit, for a cell under a rule."""
         return {unit.start: part.outcomes for unit, part in self.parts.items() if part.outcomes is not None}
 
     @functools.cached_property
@@ -84,11 +84,11 @@ class LiveCell:
         return with_rule(accuracy_of(*counts), self.rule, lambda: self.seen, self.images)
 
     def judge(self, partner: "LiveCell | None") -> None:
-        """See whether its rule has stopped it."""
+        """Check whether its rule has stopped it."""
         self.enough = is_enough(self.rule, self.seen, partner.seen if partner else {}, self.images)
 
     def read(self, store: Store) -> list[UnitKey]:
-        """Read what the folder holds now; returns the units that are new."""
+        """Read the folder; return the new units."""
         cell_id, self.problems = self.entry.cell, []
         self.__dict__.pop("estimate", None)
         try:

@@ -1,4 +1,4 @@
-"""Serves the site on 127.0.0.1 alone, and makes its pages anew while runs go on."""
+"""Serve the site on 127.0.0.1 only, and rebuild its pages during runs."""
 
 import contextlib
 import json
@@ -23,10 +23,10 @@ from bench.text import escape_unprintable
 
 HOST = "127.0.0.1"
 PORT = 8437
-"""Where the site is, unless told otherwise or taken."""
+"""Default port, if it is free."""
 
 EVERY = 2.0
-"""Seconds between two looks at the folder, at least."""
+"""Minimum seconds between two readings of the folder."""
 
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".webp": "image/webp"}
 TYPES |= {".js": "text/javascript; charset=utf-8", ".json": "application/json"}
@@ -41,8 +41,8 @@ HEADERS = {
 
 
 class LiveSite:
-    """The site's files in memory, by path: nothing else can be asked for. What goes wrong is told on the live page,
-    and does not end it."""
+    """The site's files in memory, by path; nothing else is served. Errors are shown on the live page, and do not end
+    it."""
 
     def __init__(self, directory: str | Path, options: SiteOptions) -> None:
         self.directory, self.options = directory, replace(options, live=True, single_file=False, figures=False)
@@ -56,7 +56,7 @@ class LiveSite:
         self.alone = site.finished()
 
     def look(self) -> bytes:
-        """What the live page shows, as JSON: of the last look that went well, with what went wrong since."""
+        """Return the data of the live page, as JSON: from the last successful reading, with errors since then."""
         with self.lock:
             if time.monotonic() - self.looked >= EVERY:
                 try:
@@ -68,7 +68,7 @@ class LiveSite:
             return json.dumps(self.state | {"version": self.version, "problems": problems}).encode()
 
     def build(self) -> None:
-        """Make the pages anew, if the folder holds anything new; after a fault again, whether it does or not."""
+        """Rebuild the pages if the folder has changed, or after an error."""
         self.look()
         with self.lock:
             revision = self.watch.revision
@@ -86,13 +86,13 @@ class LiveSite:
         self.took = time.monotonic() - started
 
     def keep_building(self) -> None:
-        """Build until `ended`, at rest for three times as long as building takes."""
+        """Rebuild until `ended`, pausing three times as long as a build takes."""
         while not self.ended.is_set():
             self.build()
             self.ended.wait(max(EVERY, 3 * self.took))
 
     def find(self, path: str) -> bytes | None:
-        """The content of a path; the live page stands for the leaderboard until there is one."""
+        """Return the content of a path; the live page replaces the leaderboard until there is one."""
         if path == "/state.json":
             return self.look()
         files = self.files
@@ -101,14 +101,14 @@ class LiveSite:
 
 
 def _told(error: Exception) -> str:
-    """An error in one line; of one that nobody raised on purpose with its kind."""
+    """Return an error in one line, with its type if it is unexpected."""
     text = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
     return escape_unprintable(" ".join(text.split()))
 
 
 def _handler(site: LiveSite, names: Callable[[], set[str]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Answers GET and HEAD for the site's own files, and only to who asks for this very address."""
+        """Answers GET and HEAD for the site's own files, only for requests to this address."""
 
         timeout = 10
 
@@ -147,13 +147,13 @@ def _handler(site: LiveSite, names: Callable[[], set[str]]) -> type[BaseHTTPRequ
 
 
 def serve(directory: str | Path, port: int | None = None, options: SiteOptions | None = None) -> None:
-    """Serve the results folder `directory` until Ctrl-C, and say where.
+    """Serve the results folder `directory` until Ctrl-C, and print the address.
 
-    port: 0 for any that is free, None for the usual one, or any where that is taken. Raises `StoreError` where there
-    is no such folder, `UsageError` where `port` cannot be had.
+    port: 0 for any free one, None for the default or any free one. Raises `StoreError` if the folder does not exist,
+    `UsageError` if `port` is not available.
     """
     if "://" not in str(directory) and not Path(directory).is_dir():
-        raise StoreError(f"{directory}: no such folder; `bench run --out {directory}` makes it")
+        raise StoreError(f"{directory}: no such folder; `bench run --out {directory}` creates it")
     site = LiveSite(directory, options or SiteOptions())
     server = listening(site, port)
     address = f"http://{HOST}:{server.server_address[1]}/"
@@ -161,13 +161,13 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
         signal.signal(sent, signal.default_int_handler)
     builder = threading.Thread(target=site.keep_building, daemon=True)
     builder.start()
-    print(f"{address} shows {directory} as it grows, to this machine alone; Ctrl-C ends it", flush=True)
+    print(f"{address} shows {directory} while it grows, only on this machine; stop with Ctrl-C", flush=True)
     try:
         if sys.stdout.isatty():
             webbrowser.open(address)
         server.serve_forever()
     except KeyboardInterrupt:
-        print("ended; nothing was changed", flush=True)
+        print("stopped; nothing was changed", flush=True)
     finally:
         server.server_close()
         site.ended.set()
@@ -177,7 +177,7 @@ def serve(directory: str | Path, port: int | None = None, options: SiteOptions |
 
 
 def listening(site: LiveSite, port: int | None) -> ThreadingHTTPServer:
-    """A server of the site on this machine alone; `port` as for `serve`."""
+    """Return a server of the site on this machine only; `port` as for `serve`."""
     names: set[str] = set()
     handler = _handler(site, lambda: names)
     for tried in (PORT, 0) if port is None else (port,):

@@ -1,4 +1,4 @@
-"""What a results folder says of the runs that go on in it: read from the folder, never from a run's process."""
+"""State of the runs in a results folder, read from the folder and never from a run's process."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,10 @@ from bench.store import Store
 from bench.text import counted, escape_unprintable
 
 SETTLED = 2_000_000_000
-"""Nanoseconds after which the time of a change tells every later one: clocks of file systems tick a few times a
-second."""
+"""Nanoseconds after which a change time reveals every later change: file system clocks tick a few times a second."""
 
 MOST = 500
-"""Numbers that are shown at once."""
+"""Maximum number of numbers shown."""
 
 NOTHING: dict[str, Any] = {
     "runs": 0,
@@ -55,8 +54,8 @@ class LiveNumber:
 
 
 class Watch:
-    """Looks at a folder again and again; what was read once is not read again. `revision` grows with each change that
-    a page would show."""
+    """Reads a folder repeatedly without reading anything twice. `revision` grows with each change that a page would
+    show."""
 
     def __init__(self, directory: str | Path) -> None:
         self.store, self.pace = Store(directory), Pace()
@@ -68,8 +67,10 @@ class Watch:
         self._stamps: dict[str, int] = {}
 
     def look(self) -> dict[str, Any]:
-        """Progress, throughput in images a second, seconds left, and the numbers so far; ready for JSON. Raises
-        `StoreError` where the folder cannot be read."""
+        """Return progress, throughput in images per second, seconds left, and the numbers so far; ready for JSON.
+
+        Raises `StoreError` if the folder cannot be read.
+        """
         self._read_runs()
         changed = [cell_id for cell_id, cell in self.cells.items() if self._read(cell_id, cell)]
         for cell_id in changed:
@@ -93,7 +94,7 @@ class Watch:
         }
 
     def _read_runs(self) -> None:
-        """The plans of all runs, each read once; of damaged ones what is wrong, as long as it is."""
+        """Return the plans of all runs, each read once, and the current errors of damaged ones."""
         names, problems = self.store.names("runs"), {}
         plans = {run: plan for run, plan in self.plans.items() if run in names}
         for run in names:
@@ -114,7 +115,7 @@ class Watch:
         return (entry for plan in self.plans.values() for entry in plan)
 
     def _read(self, cell_id: str, cell: LiveCell) -> bool:
-        """Read a cell anew if its folder has changed; whether anything did that a page shows."""
+        """Read a cell again if its folder has changed; return whether anything changed that a page shows."""
         stamp = self.store.changed(f"cells/{cell_id}")
         if stamp is None and self.store.local is None and cell.complete:
             return False  # elsewhere each listing is a request
@@ -128,7 +129,7 @@ class Watch:
         return before != _shown(cell)
 
     def _judge(self, cell_id: str) -> None:
-        """See whether a rule has stopped the cell, and with it the one that it is to be told from."""
+        """Check whether a rule has stopped the cell, and with it its partner."""
         cell = self.cells[cell_id]
         other = None
         if isinstance(cell.rule, TellRule):
@@ -139,7 +140,7 @@ class Watch:
             other.judge(cell)
 
     def _time(self, cell_id: str, name: str) -> float:
-        """When a part was stored; elsewhere than on a disk, when it was first seen."""
+        """Return when a part was stored; except on a disk, when it was first seen."""
         try:
             return (self.store.local / "cells" / cell_id / name).stat().st_mtime if self.store.local else time.time()
         except OSError:
@@ -179,7 +180,7 @@ def _number(cell: LiveCell) -> LiveNumber:
 
 
 def _notes(cell: LiveCell, unscored: int) -> Iterator[str]:
-    """What keeps a number from being final, and what is known against it."""
+    """Return the remarks on a number: why it is not final, and its reliability."""
     if cell.complete:
         yield "stopped by its rule" if cell.measured < cell.images else ""
     elif not cell.measured:

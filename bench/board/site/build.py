@@ -26,10 +26,12 @@ from bench.published.table import Published, published_table
 
 @dataclass(frozen=True)
 class SiteOptions:
-    """What a report may contain besides the results. `thumbnails` images a model, read from `roots`; `single_file`
-    puts style and script into each page, so that one can be sent alone; `kept` is where attacked images lie, None
-    for where the runs left them; `live` makes pages for `bench report --serve`; `figures`
-    adds a page of the papers' figures."""
+    """Optional contents of a report.
+
+    `thumbnails` images per model, read from `roots`; `single_file` puts style and script into each page, so that one
+    can be sent alone; `kept` is the folder of attacked images, None for the one that the runs used; `live` makes pages
+    for `bench report --serve`; `figures` adds a page of the papers' figures.
+    """
 
     title: str = "Robust ImageNet leaderboard"
     outside: Sequence[Published] = ()
@@ -44,14 +46,14 @@ class SiteOptions:
 def write_site(directory: str | Path, out: str | Path, options: SiteOptions | None = None) -> list[Path]:
     """Render the results folder `directory` into `out` and return its pages, the leaderboard first.
 
-    Raises `StoreError` for a folder without results or with a damaged description, `UsageError` where `out` cannot be
-    a folder, or has somebody else's file where one of the site would stand; nothing is written then.
+    Raises `StoreError` for a folder without results or with a damaged description, `UsageError` if `out` cannot be a
+    folder, or contains another file with the name of one of the site's; then nothing is written.
     """
     return render_site(directory, options or SiteOptions()).save(Path(out))
 
 
 def render_site(directory: str | Path, options: SiteOptions) -> SiteFiles:
-    """Make the site in memory. Raises as `write_site`."""
+    """Build the site in memory. Raises the errors of `write_site`."""
     board = make_board(survey(directory), options.outside)
     columns = heads(board)
     models = rows(board, columns)

@@ -1,4 +1,4 @@
-"""Places of marks in the site's SVG charts; the drawing itself is in the templates."""
+"""Coordinates in the site's SVG charts; the templates draw them."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 30, 16, 46
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: the values that its ends stand for, and its ticks."""
+    """One axis: the values at its ends, and its ticks."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class Axis:
 
     @classmethod
     def around(cls, values: Sequence[float]) -> "Axis":
-        """A percent axis with some five round ticks around `values`."""
+        """Make a percent axis with about five round ticks around `values`."""
         low, high = max(0.0, min(values)), max(values)
         step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 250, math.inf) if (high - low) / s <= 6)
         first, last = step * math.floor(low / step), step * math.ceil(high / step)
@@ -37,11 +37,11 @@ class Axis:
         return cls(first, last, tuple(first + step * i for i in range(round((last - first) / step) + 1)))
 
     def x(self, value: float) -> float:
-        """Across the frame."""
+        """Horizontal coordinate."""
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - self.low) / (self.high - self.low), 1)
 
     def y(self, value: float) -> float:
-        """Up the frame."""
+        """Vertical coordinate."""
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - self.low) / (self.high - self.low), 1)
 
 
@@ -75,7 +75,8 @@ class Scatter:
 
 
 def scatter(heads: list[Head], rows: list[Row]) -> Scatter | None:
-    """Clean accuracy across, robust accuracy up, of the columns that most models share; None for fewer than two."""
+    """Return clean accuracy (x) against robust accuracy (y), of the columns that most models share; None for fewer
+    than two models."""
     pairs = itertools.product(_columns(heads, (*CLEAN, *DECIDING), "accuracy"), _columns(heads, DECIDING, "robust"))
     best = max(
         ((_known(rows, x, y), -i, x, y) for i, (x, y) in enumerate(pairs)),
@@ -110,12 +111,12 @@ def _with_interval(number: ShownNumber) -> str:
 
 
 def short(name: str, length: int = 28) -> str:
-    """Cut a long name in its middle."""
+    """Shorten a long name in its middle."""
     return name if len(name) <= length else f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
 
 
 def _labelled(marks: list[Mark]) -> list[Mark]:
-    """The highest marks first, each with its name to the right or left of it where nothing stands yet."""
+    """Label the highest marks first, each to its right or left if there is room."""
     taken = [(m.x - 6, m.y - 6, m.x + 6, m.y + 6) for m in marks]
     found = []
     for mark in sorted(marks, key=lambda m: m.y):
@@ -136,7 +137,7 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def _columns(heads: list[Head], suites: Sequence[str], kind: str) -> list[int]:
-    """Columns of clean (`accuracy`) or `robust` accuracy, by the order of `suites`."""
+    """Return columns of clean (`accuracy`) or `robust` accuracy, in the order of `suites`."""
     metrics = ("robust_accuracy",) if kind == "robust" else ("accuracy", "clean_accuracy")
     return [i for name in suites for i, h in enumerate(heads) if h.column.suite == name and h.column.metric in metrics]
 
@@ -147,14 +148,14 @@ def _known(rows: list[Row], x: int, y: int) -> list[tuple[Row, ShownNumber, Show
 
 
 def kind_of(method: str) -> int:
-    """The number of a method's colour and mark."""
+    """Return the number of a method's colour and mark."""
     return METHODS.index(method) if method in METHODS else len(METHODS)
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Error in percent by corruption (rows) and severity; NaN where it was not measured. `ends` has each error's
-    interval and n, corruption by corruption, as texts; None where it was not measured."""
+    """Error in percent by corruption (rows) and severity; NaN if not measured. `ends` has each error's interval and
+    n, corruption by corruption, as texts; None if not measured."""
 
     suite: str
     rows: list[tuple[str, list[float], float]]
@@ -162,7 +163,7 @@ class HeatMap:
 
 
 def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
-    """Build the map from one model's rows of single conditions in one suite."""
+    """Make the map from one model's rows of single conditions in one suite."""
     found: dict[str, dict[int, tuple[float, float, float, int]]] = {}
     for row in conditions.to_dict("records"):
         name = Condition.parse(row["condition"])
@@ -184,7 +185,7 @@ def _ends(error: tuple[float, float, float, int] | None) -> tuple[str, str, str,
 
 @dataclass(frozen=True)
 class ChartPoint:
-    """One budget of a security curve: `eps` in 1/255 (Linf) or as it is (L2), accuracy with its interval."""
+    """One budget of a security curve: `eps` in 1/255 (Linf) or unscaled (L2), accuracy with its interval."""
 
     eps: float
     value: float
@@ -203,7 +204,7 @@ class Curve:
 
     @property
     def count(self) -> str:
-        """The number of images of the points: `200`, or `40 to 200`."""
+        """Return the number of images of the points: `200`, or `40 to 200`."""
         counts = sorted({point.n for point in self.points})
         return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
@@ -219,8 +220,8 @@ class Curve:
 
 
 def curves(conditions: pd.DataFrame) -> list[Curve]:
-    """Security curves of one model in one suite: one for each attack that was made at two budgets or more, with one
-    step size or with one that grows with the budget."""
+    """Return the security curves of one model in one suite: one for each attack with two budgets or more, with one
+    step size or one proportional to the budget."""
     clean: list[ChartPoint] = []
     attacks: dict[AttackFields, list[tuple[AttackFields, ChartPoint]]] = {}
     for row in conditions.to_dict("records"):
@@ -236,12 +237,12 @@ def curves(conditions: pd.DataFrame) -> list[Curve]:
 
 
 def _budget(attack: AttackFields | None) -> float:
-    """The budget as it is read: in 1/255 for Linf."""
+    """Return the budget for display: in 1/255 for Linf."""
     return 0.0 if attack is None else float(attack.eps * (255 if attack.norm == "linf" else 1))
 
 
 def _curves(made: list[tuple[AttackFields, ChartPoint]], clean: list[ChartPoint]) -> Iterator[Curve]:
-    """Curves of attacks that differ in budget and step size alone."""
+    """Return the key of attacks that differ only in budget and step size."""
     attack = made[0][0]
     relative = {a.step_size / a.eps if a.step_size is not None and a.eps else None for a, _ in made}
     grows = len({a.step_size for a, _ in made}) > 1 and len(relative) == 1 and None not in relative

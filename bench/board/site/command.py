@@ -1,4 +1,4 @@
-"""The command that repeats a number, from what `run.json` says was asked for."""
+"""The command that repeats a number, from the request in `run.json`."""
 
 import shlex
 
@@ -8,10 +8,10 @@ from bench.suites.registry import SUITES
 
 
 def repeat(model: str, suite: str, options: RunOptions | None) -> str:
-    """`bench run ...` for one model and one suite; the data's place is the reader's own.
+    """Return `bench run ...` for one model and one suite; the reader adds the data folder.
 
-    Device, batch, shard and folders change no number and are left out, and so is what the suite does not use. Empty
-    where the options are not told.
+    Device, batch size, shard and folders change no number and are left out, as are options that the suite does not use.
+    Empty if the options are unknown.
     """
     if options is None:
         return ""

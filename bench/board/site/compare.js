@@ -96,7 +96,7 @@
         const said = make("span", words(column, test));
         said.append(make("small", ` the same ${column.n.toLocaleString("en")} images`, "soft"));
         cells(row, [["In words", said, "words"], ["", forest(test, reach), "wide"],
-          ["Only A / only B right", test.onlyA === undefined ? "–" : `${test.onlyA} / ${test.onlyB}`, "right"],
+          ["Only A / only B correct", test.onlyA === undefined ? "–" : `${test.onlyA} / ${test.onlyB}`, "right"],
           ["p (Holm)", small(test.holm), "right"], ["Verdict", text, className]]);
       }
       table.append(row);
@@ -154,7 +154,7 @@
     for (const [suite, errors] of Object.entries(data.errors)) {
       if (!errors.by[a] || !errors.by[b]) continue;
       const card = make("section", undefined, "card");
-      card.append(make("h2", "Error of A less error of B, points"));
+      card.append(make("h2", "Error of A minus error of B, points"));
       const table = make("table", undefined, "heat diff");
       const head = make("tr");
       head.append(make("td", "", "mean"), ...[1, 2, 3, 4, 5].map((s) => make("th", String(s))));

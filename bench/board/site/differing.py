@@ -15,18 +15,21 @@ from bench.folder.survey import Survey
 from bench.text import escape_unprintable
 
 BITS = 2_000_000
-"""Answers of models in the page, at most."""
+"""Maximum number of predictions in the page."""
 
 MOST = 5_000
-"""Images of a column, at most."""
+"""Maximum number of images of a column."""
 
 SEEN = 48
-"""Images of a column that are shown, at most; of the others the name."""
+"""Maximum number of images of a column that are shown; others are listed by name."""
 
 
 def differing(found: Survey, heads: Sequence[Head], rows: Sequence[Row], roots: DataRoots | None) -> dict[str, Any]:
-    """Collect by column the images on which its models differ, the most disputed first, with the class of
-    each, and by model which of them it is right on (bits, base64). roots: where images are read; None for names."""
+    """Return by column the images on which its models differ, most disputed first, with the class of each, and by model
+    which of them it classifies correctly (bits, base64).
+
+    roots: where images are read; None for names only.
+    """
     room = min(MOST, BITS // max(1, len(rows) * len(heads)))
     made = {head.id: _column(found, head, rows, room, roots) for head in heads if is_mean(head)}
     return {name: column for name, column in made.items() if column}

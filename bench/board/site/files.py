@@ -1,4 +1,4 @@
-"""The site's files: pages in one frame, with style and script once beside them, or within each page."""
+"""The site's files: pages with one frame, with style and script beside them, or within each page."""
 
 import base64
 import hashlib
@@ -24,40 +24,40 @@ from bench.errors import UsageError
 from bench.text import counted, escape_unprintable
 
 LARGE = 500_000
-"""Characters of JSON from which on it is packed."""
+"""Minimum number of characters of JSON that is compressed."""
 
 HERE = Path(__file__).parent
 STYLES = ("style.css",)
 SCRIPTS = ("site.js", "table.js", "model.js", "compare.js")
 STYLE, SCRIPT = "assets/site.css", "assets/site.js"
-"""Where style and script stand in a site whose pages share them."""
+"""Path of style and script in a site with shared files."""
 
 MARK = '<meta name="generator" content="bench report">'
-"""What tells a page of ours, which may be removed when its model is gone, from anybody else's file."""
+"""Mark of the site's own pages, which may be removed when their model is gone."""
 
 SHARED_MARK = "/* Made by bench report. */"
-"""The same in style and script."""
+"""The mark in style and script."""
 
 PICTURE_MARK = "Made by bench report."
-"""The same in an image, as the software that made it."""
+"""The mark in an image, as its software."""
 
 MARKS = tuple(mark.encode() for mark in (MARK, SHARED_MARK, PICTURE_MARK))
 
 REMOVED = ("figures.html", "models/*.html", "assets/figures/*.webp", "assets/site.*")
-"""What is removed where the site has it no longer, if it is the site's own."""
+"""Files that are removed if the site no longer has them, if they are the site's own."""
 
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:"
-"""What every page forbids: all that is not in it or in the site itself. `file:` is the site opened from a disk, where
-not every browser takes `'self'` for it."""
+"""Content security policy of every page: only the page and the site itself. `file:` is a site opened from disk,
+where not every browser accepts `'self'`."""
 
 SHARED = f"{NOTHING} 'self' file:; style-src 'self' file: 'unsafe-inline'; script-src 'self' file:"
 
 LIVE = f"{SHARED}; connect-src 'self'"
-"""The same for pages that a server of this machine makes anew, and that ask it whether it did."""
+"""The policy of pages that a server on this machine rebuilds, and that ask it for changes."""
 
 
 class SiteFiles:
-    """The pages of one site, and the style, script and images that they share, in memory until they are saved."""
+    """The pages of one site, and their shared style, script and images, in memory until they are saved."""
 
     def __init__(self, frame: dict[str, Any], *, single_file: bool = False, live: bool = False) -> None:
         self.templates, self.pages, self.contents = environment(), list[str](), dict[str, bytes]()
@@ -83,7 +83,7 @@ class SiteFiles:
         self.pages.append(path)
 
     def picture(self, path: str, data: bytes, *, page: str) -> str:
-        """The address, seen from `page`, of a WebP image: a file of the site, or the image itself."""
+        """Return the address, seen from `page`, of a WebP image: a file of the site, or the image itself."""
         if not self.shared:
             return "data:image/webp;base64," + base64.b64encode(data).decode()
         self.contents[path] = data
@@ -94,14 +94,14 @@ class SiteFiles:
         return self.contents | {path: f"{SHARED_MARK}\n{text}".encode() for path, text in self.shared.items()}
 
     def save(self, out: Path) -> list[Path]:
-        """Write them under `out`, and remove what an earlier report left there of models that are no longer there;
-        returns the pages. Raises `UsageError` where somebody else's file stands in the place of one."""
+        """Write the files under `out`, and remove an earlier report's files of models that are gone; return the
+        pages. Raises `UsageError` if another file has the name of one of them."""
         files = self.finished()
         if foreign := [path for path in files if not _may_be_replaced(out / path)]:
             more = f" and {counted(len(foreign) - 1, 'more file')}" if len(foreign) > 1 else ""
             raise UsageError(
-                f"--out {out}: {foreign[0]}{more} is not of `bench report`, and stays as it is; move it away, or name "
-                "another folder"
+                f"--out {out}: {foreign[0]}{more} was not made by `bench report` and is not replaced; move it away, or "
+                "name another folder"
             )
         for path, content in files.items():
             _put(out, path, content)
@@ -112,7 +112,7 @@ class SiteFiles:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether nothing stands there, or a file that carries the mark of this site's."""
+    """Return whether the path is free, or has a file with the site's mark."""
     if not os.path.lexists(path):
         return True
     if path.is_symlink() or not path.is_file():
@@ -125,7 +125,7 @@ def _may_be_replaced(path: Path) -> bool:
 
 
 def _put(out: Path, path: str, content: bytes) -> None:
-    """Write it whole or not at all."""
+    """Write a file atomically."""
     target = out / path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _put(out: Path, path: str, content: bytes) -> None:
 
 
 def webp(picture: Image.Image) -> bytes:
-    """An image as WebP that carries the mark of this site."""
+    """Return an image as WebP with the site's mark."""
     told, buffer = Image.Exif(), io.BytesIO()
     told[Base.Software] = PICTURE_MARK
     picture.save(buffer, "WEBP", quality=80, exif=told.tobytes())
@@ -148,7 +148,7 @@ def webp(picture: Image.Image) -> bytes:
 
 
 def packed(data: Any) -> tuple[str, bool]:
-    """JSON as it may stand in a page, and whether it is deflated and in base64, as what is large is."""
+    """Return JSON that is safe in a page, and whether it is compressed (deflate, base64), as large data are."""
     text = htmlsafe_json_dumps(data)
     if len(text) < LARGE:
         return text, False
@@ -160,12 +160,12 @@ def _joined(names: tuple[str, ...]) -> str:
 
 
 def _shown(value: object) -> object:
-    """What a template prints; markup of its own stays as it is."""
+    """Return a value for a template; its own markup is unchanged."""
     return escape_unprintable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def environment() -> jinja2.Environment:
-    """The templates, which print every text with what is not seen written out, and escaped for HTML."""
+    """Return the templates, which escape invisible characters and HTML in every text."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""What diagnostics found of a model: the one place where this site touches them."""
+"""Diagnostics on a model's page."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -20,23 +20,23 @@ from bench.errors import IncompleteError
 from bench.folder.reader import ResultsFolder
 
 LABELS = {
-    ("batchnorm", "clean_shift"): "stored means against those observed on clean images",
+    ("batchnorm", "clean_shift"): "stored means against means on clean images",
     ("batchnorm", "adversarial_shift"): "means on adversarial against clean images",
     ("batchnorm", "corrupted_shift"): "means on corrupted against clean images",
-    ("batchnorm", "between_domain"): "share of variance that lies between clean and adversarial images",
-    ("batchnorm", "dead_channels"): "channels of hardly any variance",
+    ("batchnorm", "between_domain"): "share of variance between clean and adversarial images",
+    ("batchnorm", "dead_channels"): "channels with almost no variance",
     ("batchnorm", "adversarial_accuracy"): "adversarial accuracy with running statistics",
-    ("batchnorm", "adversarial_accuracy_batch64"): "adversarial accuracy with those of batches of 64",
+    ("batchnorm", "adversarial_accuracy_batch64"): "adversarial accuracy with statistics of batches of 64",
     ("smoothness", "gradient_cosine"): "cosine of gradients at neighbouring points",
     ("margin", "median_distance"): "smallest perturbation that changes the prediction, median",
-    ("margin", "area"): "area under accuracy against eps",
+    ("margin", "area"): "area under the curve of accuracy against eps",
 }
-"""What a reader of a model's page looks for first, in this order; the suites' own sections below have the rest."""
+"""Findings shown first on a model's page, in this order; the suites' sections have the others."""
 
 
 @dataclass(frozen=True)
 class FindingView:
-    """One number of a diagnosis, in words."""
+    """One number of a diagnosis, with its text."""
 
     label: str
     text: str
@@ -44,14 +44,14 @@ class FindingView:
 
 
 def findings(table: pd.DataFrame) -> list[FindingView]:
-    """Collect findings from one model's rows of `bench.results`; nothing where nothing was diagnosed."""
+    """Return findings from one model's rows of `bench.results`; empty without a diagnosis."""
     whole = table[table["condition"] == "all"]
     found = {(row["suite"], row["metric"]): row for row in whole.to_dict("records")}
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
 
 
 def read(folder: ResultsFolder) -> dict[str, Diagnosis]:
-    """The diagnosis of each model whose channel moments are complete."""
+    """Return the diagnosis of each model with complete channel moments."""
     if not any(run.suite in SUITES for run in folder.suite_runs()):
         return {}
     try:
@@ -61,7 +61,7 @@ def read(folder: ResultsFolder) -> dict[str, Diagnosis]:
 
 
 def sentences(diagnosis: Diagnosis) -> list[DiagnosticFinding]:
-    """What `bench diagnose` says of a model, but for what needs its weights."""
+    """Return the findings of `bench diagnose`, except those that need the weights."""
     none = pd.DataFrame()
     return sentences_on(diagnosis, none, none)
 
@@ -76,7 +76,7 @@ class DiagnosisFigure:
 
 
 def drawn(diagnosis: Diagnosis) -> Iterator[DiagnosisFigure]:
-    """The figures that need nothing but records: what was not measured is left out."""
+    """Return the figures that need only records; those without measurements are left out."""
     of_one = {diagnosis.model: diagnosis}
     made: dict[str, tuple[str, Callable[[], Figure | None]]] = {
         "layers": ("Batch norm by layer", lambda: figures.layer_figure(diagnosis)),

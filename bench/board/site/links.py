@@ -1,4 +1,4 @@
-"""Where a model comes from: addresses of its papers and code, of what its card says."""
+"""Links to a model's papers and code, from its card."""
 
 import re
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ CODE = (
     "alibaba/easyrobust",
     "tensorflow/tpu",
 )
-"""Repositories that cards name as the source of a checkpoint or of a number."""
+"""Repositories that cards give as the source of a checkpoint or number."""
 
 _ARXIV = re.compile(r"\b\d{4}\.\d{5}\b")
 
 
 @dataclass(frozen=True)
 class Link:
-    """An address outside, with the words that lead there."""
+    """An outside address, with its text."""
 
     text: str
     address: str

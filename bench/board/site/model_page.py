@@ -1,4 +1,4 @@
-"""What one model's page shows."""
+"""The contents of a model's page."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -39,7 +39,7 @@ class ResultLine:
 
 @dataclass(frozen=True)
 class SuiteSection:
-    """One suite as one run measured it: numbers, charts, protocol, and the command that repeats them."""
+    """One suite as measured by one run: numbers, charts, protocol, and the command that repeats them."""
 
     anchor: str
     suite: str
@@ -63,7 +63,7 @@ class SuiteSection:
 
 @dataclass(frozen=True)
 class Reported:
-    """A number that somebody else published, and the like number measured here, if any."""
+    """A published number, and the comparable number measured here, if any."""
 
     metric: str
     value: str
@@ -104,7 +104,7 @@ def model_page(board: Board, heads: list[Head], row: Row, table: pd.DataFrame, r
 
 
 def _unique(sections: list[SuiteSection | None]) -> list[SuiteSection]:
-    """Sections with anchors of their own, those on the leaderboard first and under the suite's plain name."""
+    """Return sections with unique anchors, those on the leaderboard first and with the suite's plain name."""
     taken: dict[str, int] = {}
     found = []
     for section in sorted(filter(None, sections), key=lambda s: not s.shown):

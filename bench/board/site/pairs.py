@@ -1,4 +1,4 @@
-"""What the comparison page needs to test any two models: a few numbers a pair, never the records themselves."""
+"""Data with which the comparison page tests any two models: a few numbers per pair, never the records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 Matrix = NDArray[np.float64]
 
 NOTHING = 1e-12
-"""A difference of means that is none: what rounding leaves of equal ones, as the ranks' test has it."""
+"""Tolerance below which a difference of means is rounding, as in the ranks' test."""
 
 
 def payload(
@@ -33,7 +33,7 @@ def payload(
     maps: dict[str, list[HeatMap]],
     looked_at: Mapping[str, Any] = NONE,
 ) -> dict[str, Any]:
-    """Write as JSON the models, each column's values and pairs, the corruption errors by suite and model, and the
+    """Return as JSON the models, each column's values and pairs, the corruption errors by suite and model, and the
     images on which models differ (`looked_at`, by column)."""
     return {
         "level": APART,
@@ -59,14 +59,13 @@ def _column(found: Survey, head: Head, rows: list[Row], index: int) -> dict[str,
 
 
 def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
-    """Every pair's difference (of the later model less the earlier) with its interval, the counts of images right
-    under one of them alone where shares are right or wrong, and p corrected over all pairs of the column, as the
-    ranks have it.
+    """Return every pair's difference (later model minus earlier) with its interval, the counts of images that only one
+    of them classifies correctly, and p corrected over all pairs of the column, as for ranks.
 
-    `place` says where a model stands in the triangles: row i of one holds i entries. Differences are whole numbers of
-    10^-`digits`, in the column's unit; `fine` has those that would read 0 there, with digits of their own. `sign` is
-    1 where the later model's number is higher, `better` 1 where the later model is told to be better and -1 where the
-    earlier is: both of what was not rounded.
+    `place` gives a model's place in the triangles: row i of one has i entries. Differences are integers in units of
+    10^-`digits` of the column's unit; `fine` has those that would read 0, with their own digits. `sign` is 1 if the
+    later model's number is higher; `better` is 1 if the later model is significantly better and -1 if the earlier is;
+    both are from unrounded numbers.
     """
     shares = shares_of(found, head.column)
     names = list(shares.columns)
@@ -94,14 +93,14 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
 
 
 def _sign(difference: float) -> int:
-    """1, -1, or 0 for what rounding leaves of no difference."""
+    """Return 1 or -1, or 0 for a difference within rounding."""
     return 0 if not abs(difference) > NOTHING else 1 if difference > 0 else -1
 
 
 def _fine(
     ends: Sequence[Sequence[float]], signs: Sequence[int], scale: float, digits: int
 ) -> dict[int, list[int | None]]:
-    """Differences that are not 0 and would read so: place -> digits, difference, low, high."""
+    """Return nonzero differences that would read 0: place -> digits, difference, low, high."""
     found = {}
     for at, (three, sign) in enumerate(zip(ends, signs, strict=True)):
         if sign and round(scale * three[0]) == 0:
@@ -111,8 +110,8 @@ def _fine(
 
 
 def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix]:
-    """Difference, low and high of every pair, of row less column: Newcombe's interval where shares are right or wrong,
-    else that of the paired t-test."""
+    """Return difference, low and high of every pair, row minus column: Newcombe's interval for images that are right
+    or wrong, else that of the paired t-test."""
     means = values.mean(0)
     difference = means[:, None] - means
     if not binary:
@@ -130,7 +129,7 @@ def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix]
 
 
 def _alone(values: Matrix) -> dict[str, list[int | None]]:
-    """How many images the later model of each pair, and the earlier, is right on alone."""
+    """Return how many images only the later, and only the earlier, model of each pair classifies correctly."""
     both, right = values.T @ values, values.sum(0)
     return {
         "later": [_whole(v) for v in _triangle(right[:, None] - both)],
@@ -143,7 +142,7 @@ def _whole(value: float) -> int | None:
 
 
 def shown_p(p: float) -> float | None:
-    """Three digits or more that are never less than p, and on the same side of the level."""
+    """Round up p to at least three digits, on the same side of the level."""
     if not math.isfinite(p) or p <= 0:
         return None if not math.isfinite(p) else 0.0
     for digits in range(3, 17):
@@ -154,7 +153,7 @@ def shown_p(p: float) -> float | None:
 
 
 def _spread(values: Matrix) -> Matrix:
-    """The standard error of every pair's mean difference."""
+    """Return the standard error of every pair's mean difference."""
     covariance = np.atleast_2d(np.cov(values, rowvar=False))
     own = np.diag(covariance)
     variance = np.maximum(own[:, None] + own - 2 * covariance, 0)
@@ -162,12 +161,12 @@ def _spread(values: Matrix) -> Matrix:
 
 
 def _triangle(matrix: Matrix) -> list[float]:
-    """The lower triangle without the diagonal, row by row."""
+    """Return the lower triangle without the diagonal, row by row."""
     return [float(value) for value in matrix[np.tril_indices(len(matrix), -1)]]
 
 
 def _errors(maps: dict[str, list[HeatMap]], rows: list[Row]) -> dict[str, dict[str, Any]]:
-    """suite -> corruption names, and by model its errors row by row (null where not measured)."""
+    """Return suite -> corruption names, and by model its errors row by row (null if not measured)."""
     found: dict[str, dict[str, Any]] = {}
     for index, row in enumerate(rows):
         for heat in maps.get(row.model, []):

@@ -1,4 +1,4 @@
-"""The papers' figures on a page of the site: the image, and what it says, apart from it."""
+"""The papers' figures on a page of the site: images and their data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bench.figures.shown import FigureMark, is_measured, marks, take_caption
 from bench.folder.survey import Survey
 
 MOST = 400
-"""Rows of a figure's data in the page, at most."""
+"""Maximum rows of a figure's data in the page."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class PaperFigure:
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """What could be drawn of a results folder, and of the other figures which command would measure them."""
+    """The figures that a results folder allows, and for the others the commands that measure them."""
 
     drawn: list[PaperFigure]
     others: list[tuple[FigureSpec, str]]
 
 
 def paper_figures(found: Survey, directory: str) -> PaperFigures:
-    """Draw every figure all of whose panels are measured. `directory` is what a command calls the folder."""
+    """Draw every figure with all panels measured. `directory` is the folder's name in commands."""
     data = Numbers(found.folder.store.address, read=(found.folder, found.table))
     with style.styled():
         made = {spec.name: figure for spec in FIGURES for figure in _drawn(spec, data, directory)}
@@ -47,7 +47,7 @@ def paper_figures(found: Survey, directory: str) -> PaperFigures:
 
 
 def _drawn(spec: FigureSpec, data: Numbers, directory: str) -> Iterator[PaperFigure]:
-    """The figure, or nothing: of a model that says none of what it asks for, it is not tried."""
+    """Return the figure or None; without a model that has its traits it is not tried."""
     if not spec.command or not data.told(spec.needs):
         return
     data.passed_over.clear()

@@ -1,4 +1,4 @@
-"""Images on a model's page, small and part of it: those it gets wrong with the widest margin, and attacked ones."""
+"""Small images on a model's page: those misclassified with the largest margin, and attacked ones."""
 
 import base64
 import io
@@ -23,12 +23,12 @@ SIDE = 96
 """Pixels of the longer side."""
 
 ATTACKED = 6
-"""Attacked images on a page, where `--thumbnails` names no number."""
+"""Number of attacked images on a page without `--thumbnails`."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One image as a data URI, its label, what the model says, and by how much."""
+    """One image as a data URI, its label, the prediction, and the confidence."""
 
     uri: str
     image_id: str
@@ -39,7 +39,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class AttackedPicture:
-    """One image before and after an attack, and what was added, as data URIs; classes by name."""
+    """One image before and after an attack, and the difference, as data URIs; classes by name."""
 
     clean: str
     attacked: str
@@ -52,8 +52,7 @@ class AttackedPicture:
 
 @dataclass(frozen=True)
 class AttackedPictures:
-    """The attacked images of one condition: how many were kept, how many of them turned the model, and
-    some of these."""
+    """The attacked images of one condition: how many were kept, how many became misclassified, and some of these."""
 
     condition: str
     kept: int
@@ -71,19 +70,19 @@ FAULTS = (
     AttributeError,
     Image.DecompressionBombError,
 )
-"""What images, and tables of them, that are gone, damaged or somebody else's raise; numbers stand without them."""
+"""Errors of missing, damaged or foreign images and tables; the numbers do not depend on them."""
 
 LARGEST = 4096
-"""Pixels of the longer side of an attacked image, at most."""
+"""Maximum pixels of the longer side of an attacked image."""
 
 
 def attacked_pictures(
     found: Survey, runs: list[SuiteRun], kept: KeptPictures | None, count: int
 ) -> AttackedPictures | None:
-    """Those of the model's attack of the largest budget whose images are at hand; None where none are.
+    """Return the attacked images of the model's attack with the largest available budget; None if there are none.
 
-    kept: where to look; None for where the model's own runs were told to leave them, within reach of a results folder
-    that may be of anybody (`KeptPictures.told_by_a_run`)
+    kept: the folder; None for the one that the model's own runs used, if it is within reach of a results folder of
+    unknown origin (`KeptPictures.told_by_a_run`)
     """
     told = [(run, c, kept or _kept(run, found)) for run in runs for c in run.cells if Condition.parse(c).attack]
     for run, condition, where in sorted(told, key=lambda t: -float(Condition.parse(t[1]).attack.eps)):  # type: ignore[union-attr]
@@ -141,7 +140,7 @@ def _picture(values: np.ndarray) -> Image.Image:
 
 
 def worst_pictures(found: Survey, runs: list[SuiteRun], roots: DataRoots, count: int) -> list[Thumbnail]:
-    """Images of the model's first clean condition whose images are at hand; empty where none are."""
+    """Return images of the model's first clean condition with available images; empty if there is none."""
     for run in runs if count else ():
         for condition, cell_id in run.cells.items():
             parsed = Condition.parse(condition)
@@ -172,7 +171,7 @@ def _of_cell(records: pd.DataFrame, dataset: str, roots: DataRoots, count: int) 
 
 
 def class_name(space: str, index: float) -> str:
-    """The class by its name, where it has one, else by its number."""
+    """Return the class by its name, if it has one, else by its number."""
     names = class_names(space)
     return names[int(index)] if 0 <= index < len(names) else f"{index:.0f}"
 
@@ -186,7 +185,7 @@ def _uri(picture: Image.Image) -> str:
 
 
 def _uri_of(pictures: Dataset, index: int) -> str:
-    """An image of a data set; nothing of one that cannot be read, which costs no other."""
+    """Return an image of a data set; None for one that cannot be read, without affecting others."""
     try:
         return _uri(pictures.read(index))
     except FAULTS:
@@ -194,7 +193,7 @@ def _uri_of(pictures: Dataset, index: int) -> str:
 
 
 def small_pictures(dataset: str, names: Sequence[str], roots: DataRoots) -> list[str]:
-    """The images of these image ids as data URIs; empty where the data are not at hand."""
+    """Return the images of these ids as data URIs; empty if the data are not available."""
     try:
         pictures = open_dataset(dataset, roots, "")
         index = {name: i for i, name in enumerate(pictures.ids)}

@@ -1,4 +1,4 @@
-"""What the pages show, ready to be written: texts, places of bars, addresses. Templates compute nothing."""
+"""Contents of the pages, ready to be written: texts, bar positions, addresses. Templates compute nothing."""
 
 import hashlib
 import math
@@ -31,7 +31,7 @@ SHORT = {
     "imagenet-real": "ReaL",
     "calibration": "ECE",
 }
-"""A suite's column head; the suite's own name stands below it, and is the head of suites that are not here."""
+"""Column heads of suites, with the suite's own name below; other suites use their name as head."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ShownNumber:
 
 @dataclass(frozen=True)
 class Head:
-    """One column: what it is, under which protocol, and in which direction better lies."""
+    """One column: its metric, protocol and direction."""
 
     column: BoardColumn
     title: str
@@ -70,7 +70,7 @@ class Head:
 
     @property
     def id(self) -> str:
-        """Name of the element in the page."""
+        """Id of the element in the page."""
         return column_name(self.column)
 
 
@@ -95,7 +95,7 @@ def heads(board: Board) -> list[Head]:
 
 @dataclass(frozen=True)
 class HeadGroup:
-    """Neighbouring columns of one data set: `count` of them from number `start`."""
+    """Adjacent columns of one data set: `count` of them from number `start`."""
 
     title: str
     start: int
@@ -103,7 +103,7 @@ class HeadGroup:
 
 
 def groups(columns: Sequence[Head]) -> list[HeadGroup]:
-    """The data sets over the columns, from left to right."""
+    """Return the data sets above the columns, from left to right."""
     found: list[HeadGroup] = []
     for start, head in enumerate(columns):
         if found and found[-1].title == head.dataset:
@@ -114,7 +114,7 @@ def groups(columns: Sequence[Head]) -> list[HeadGroup]:
 
 
 def setting_of(conditions: Iterable[Condition]) -> str:
-    """What is said of attacks in a column's head: `10 steps, eps 2, 4, 8/255`; nothing where there is none."""
+    """Return the text about attacks in a column's head: `10 steps, eps 2, 4, 8/255`; empty without attack."""
     attacks = [condition.attack for condition in conditions if condition.attack]
     if not attacks:
         return ""
@@ -174,7 +174,7 @@ def rows(board: Board, columns: list[Head]) -> list[Row]:
 
 
 def _scale(frame: pd.DataFrame, name: str) -> float:
-    """Where a column's bars end: at 100, or at the largest upper end beyond it."""
+    """Return the end of a column's bars: 100, or the largest upper end beyond it."""
     top = frame[f"{name}_high"].max() if f"{name}_high" in frame else math.nan
     return 100.0 if math.isnan(top) else max(100.0, float(top))
 
@@ -207,14 +207,14 @@ def _number(row: dict[Any, Any], head: Head, scale: float, frame: pd.DataFrame) 
 
 
 def figure(value: float | None, unit: str = "%", nothing: str = "n/a") -> str:
-    """A number as it is read: one decimal for percent, three digits for anything else."""
+    """Return a number for display: one decimal for percent, three digits otherwise."""
     if value is None or not math.isfinite(value):
         return nothing
     return f"{value:.1f}" if unit == "%" else f"{value:.3g}"
 
 
 def parameters(count: Any) -> str:
-    """`25.6 M`, `78 k`; nothing where it is unknown."""
+    """Return `25.6 M`, `78 k`, or an empty text if unknown."""
     if count is None or pd.isna(count) or not count:
         return ""
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k" if count >= 1e3 else f"{count:.0f}"
@@ -229,7 +229,7 @@ def _text(value: Any) -> str:
 
 
 def page_names(models: Iterable[str]) -> dict[str, str]:
-    """A file name for each model's page: harmless on any file system, and unlike every other's."""
+    """Return a file name for each model's page: valid on every file system, and unique."""
     taken: set[str] = {"index", "compare", "published", "figures", "live"}
     names = {}
     for model in sorted(models):
@@ -243,6 +243,6 @@ def page_names(models: Iterable[str]) -> dict[str, str]:
 
 
 def is_mean(head: Head) -> bool:
-    """Whether the column's metric is a mean over images, which a paired test needs."""
+    """Return whether the column's metric is a mean over images, as a paired test needs."""
     number = metric_of(head.column)
     return isinstance(number, Metric) and number.per_image is not None
