@@ -1,4 +1,4 @@
-"""Whether each image of a cell is right, a bit each: what pairs of models are compared by.
+"""One bit per image of a cell, whether it is correct, with which pairs of models are compared.
 
 The records of 200 models under 75 conditions of 50,000 images fill a hundred gigabytes; these bits fill 0.1.
 """
@@ -18,7 +18,8 @@ from bench.record import Cell
 
 @dataclass(frozen=True)
 class Answers:
-    """A cell and what is missing of it, with the ids of its images, which like cells share, and two bits of each."""
+    """A cell and its missing parts, with the ids of its images (shared by cells of the same images) and two bits per
+    image."""
 
     cell: Cell
     problems: tuple[str, ...]
@@ -33,15 +34,14 @@ class Answers:
 
     @property
     def records(self) -> pd.DataFrame:
-        """Records as far as comparisons need them: an image that is right has its `label` 1 as `prediction`, any other
-        0."""
+        """Return records as comparisons need them: `prediction` is the label 1 for a correct image, else 0."""
         right, scored = (np.unpackbits(bits, count=len(self.ids)) for bits in (self.right, self.scored))
         label = np.ones(len(self.ids), np.uint8)
         return pd.DataFrame({"image_id": self.ids, "label": label, "prediction": right, "scored": scored.astype(bool)})
 
 
 class AnswersReader:
-    """The answers of a folder's cells, each cell read once and its records let go."""
+    """The bits of a folder's cells; each cell is read once and its records are dropped."""
 
     def __init__(self, folder: ResultsFolder) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class AnswersReader:
         return Answers(loaded.cell, loaded.problems, ids, np.packbits(right), np.packbits(scored))
 
     def _shared(self, ids: pa.ChunkedArray) -> pd.Series:
-        """The ids as a series that cells of the same images have in common."""
+        """Return the ids as a series shared by cells of the same images."""
         found = next((shared for known, shared in self._ids if known.equals(ids)), None)
         if found is None:
             found = ids.to_pandas()

@@ -1,4 +1,4 @@
-"""Pairs of cells of which a rule stopped at least one: what may be said of their difference whenever one looks."""
+"""Anytime-valid intervals and p-values for pairs of cells that a rule may have stopped."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +23,7 @@ class MeasuredCell(Protocol):
 
 @dataclass(frozen=True)
 class AnytimeDifference:
-    """Interval and p of a difference, in place of those of a sample whose size was fixed beforehand."""
+    """Interval and p of a difference, instead of those for a fixed sample size."""
 
     low: float
     high: float
@@ -31,11 +31,12 @@ class AnytimeDifference:
 
 
 NOTHING = AnytimeDifference(-1.0, 1.0, 1.0)
-"""Of two cells in unlike random orders: on the images of both, neither order is random any more."""
+"""Refuse two cells in different random orders: on the images of both, neither order is random."""
 
 
 def anytime_difference(a: MeasuredCell, b: MeasuredCell) -> AnytimeDifference | None:
-    """What holds of A less B where a rule may have stopped either; None where none did, and the usual tests hold."""
+    """Return interval and p of A minus B if a rule may have stopped either cell; None otherwise, when the usual
+    tests are valid."""
     rules = {rule for cell in (a, b) if (rule := find_rule(cell.cell.subset))}
     if not rules:
         return None
@@ -47,7 +48,7 @@ def anytime_difference(a: MeasuredCell, b: MeasuredCell) -> AnytimeDifference | 
 
 
 def _differences(a: MeasuredCell, b: MeasuredCell) -> Values:
-    """A less B of each image that both scored, in the order of the cell that a rule may have stopped first."""
+    """Return A minus B for each image that both scored, in the order of the cell that a rule may have stopped first."""
     ordered = min((cell for cell in (a, b) if find_rule(cell.cell.subset)), key=lambda cell: len(cell.records))
     left, right = (correct(cell.records).reindex(ordered.records["image_id"]) for cell in (a, b))
     both = (left.notna() & right.notna()).to_numpy()

@@ -1,4 +1,4 @@
-"""`bench compare`: models of a results folder in pairs, image by image, under like protocols only."""
+"""`bench compare`: compare models of a results folder in pairs, image by image, only under equal protocols."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -28,15 +28,15 @@ from bench.record import Cell, Protocol
 from model_zoo.errors import suggestion
 
 MCE = "mCE"
-"""Stands for a condition in the rows of mCE's difference."""
+"""Name of the condition in the rows of mCE's difference."""
 
 Cells = dict[str, Answers]
-"""One model's cells by condition, whether each image is right."""
+"""One model's cells by condition, with correctness of each image."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models: a row per condition both were measured under (`p_holm` over all rows), mCE's difference, images."""
+    """Two models: a row per common condition (`p_holm` over all rows), mCE's difference, images."""
 
     table: pd.DataFrame
     mce: Estimate | None
@@ -47,15 +47,13 @@ class Comparison:
 class Pairs:
     """All pairs of some models.
 
-    table: a row per pair and condition, and one for mCE where both have it (0.02 is 2 points in all rows); `p` is
-        McNemar's exact, of cells that a rule may have stopped that of a betting sequence, as is their interval (both
-        hold whenever one looks), for mCE that of the paired t-test over images, whose interval is the paired
-        bootstrap's; `p_holm` is corrected over the `family` pairs that there are of the folder's models under the same
-        condition and protocol, whichever of them are asked for: as the leaderboard's ranks and pages have it; `kappa`
-        is error consistency (`bench.metrics.consistency`)
-    refused: pairs that share no condition under one protocol, with what differs
-    folder: where the records are
-    alike: the ids of two cells for each pair and condition that is compared
+    table: a row per pair and condition, and one for mCE if both have it (0.02 is 2 points in all rows). `p` is
+    McNemar's exact test; for cells that a rule may have stopped, p and interval are from a betting sequence
+    (anytime-valid); for mCE, p is from the paired t-test over images and the interval from the paired bootstrap.
+    `p_holm` is corrected over the `family` of all comparable pairs of the folder under the same condition and protocol,
+    whichever are requested, as for the leaderboard's ranks. `kappa` is error consistency (`bench.metrics.consistency`)
+    refused: pairs without a common condition under one protocol, with the difference
+    folder: the ids of two cells for each compared pair and condition
     """
 
     table: pd.DataFrame
@@ -65,7 +63,7 @@ class Pairs:
 
     @functools.cached_property
     def images(self) -> pd.DataFrame:
-        """Those on which exactly one of a pair is right, by pair and condition, read when they are asked for."""
+        """Return the images that exactly one of a pair classifies correctly, by pair and condition; read on demand."""
         found = []
         for (a, b, condition), pair in self.alike.items():
             mine, other = (self.folder.load(cell).records for cell in pair)
@@ -74,10 +72,10 @@ class Pairs:
 
 
 def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
-    """Paired comparison of models `a` and `b` from their records.
+    """Compare models `a` and `b` in pairs from their records.
 
-    Raises `UsageError` for a model that is not there or when the two share no condition under one protocol (naming
-    what differs), `IncompleteError` for records that are not complete.
+    Raises `UsageError` for an unknown model or if the two share no condition under one protocol (with the difference),
+    `IncompleteError` for incomplete records.
     """
     found = compare_pairs(directory, [a, b])
     if found.refused:
@@ -91,7 +89,8 @@ def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
 
 
 def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
-    """Every pair of `models` (default: all of the folder). Raises as `compare_models`, but keeps refused pairs."""
+    """Compare every pair of `models` (default: all of the folder). Raises as `compare_models`, but returns refused
+    pairs."""
     folder = ResultsFolder(str(directory))
     names = [_which(folder, model) for model in models] or sorted(set(folder.labels.values()))
     if len(set(names)) < 2:
@@ -118,10 +117,10 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
 
 
 class _Family:
-    """All pairs of a folder's models that were measured alike: what a verdict on any of them is corrected over.
+    """Return all comparable pairs of a folder's models, over which verdicts are corrected.
 
-    Each condition, and mCE, has a family of its own, as a leaderboard's columns have; the conditions of corruptions,
-    which nobody asked for one by one, are one family together.
+    Each condition, and mCE, is a family, as a leaderboard column is; the conditions of corruptions together are one
+    family.
     """
 
     def __init__(self, reader: AnswersReader) -> None:
@@ -131,7 +130,7 @@ class _Family:
             self._cells.setdefault(cell.protocol.condition, []).append(cell_id)
 
     def corrected(self, table: pd.DataFrame, cells: Mapping[str, Cells]) -> pd.DataFrame:
-        """`table` with `p_holm` and the size of the `family`; `cells` are those of its models."""
+        """Return `table` with `p_holm` and the size of the `family`; `cells` are those of its models."""
         keys = [(row["condition"], row["protocol"], row["a"]) for row in table.to_dict("records")]
         raw: dict[tuple[str, str], pd.DataFrame] = {}
         for condition, protocol, model in keys:
@@ -149,7 +148,7 @@ class _Family:
         )
 
     def _p(self, condition: str, mine: Cells) -> pd.DataFrame:
-        """p of all pairs of models under a condition, or of their mCE."""
+        """Return p of all pairs of models under a condition, or of their mCE."""
         alike = {} if condition == MCE else self._alike(mine[condition].cell)
         if any(find_rule(cell.cell.subset) for cell in alike.values()):
             return _anytime_p(alike)
@@ -158,7 +157,7 @@ class _Family:
         return pd.DataFrame(paired_p(shares.to_numpy(dtype=float)), names, names)
 
     def _alike(self, cell: Cell) -> dict[str, Answers]:
-        """Every model's complete cell under the protocol of `cell`."""
+        """Return every model's complete cell under the protocol of `cell`."""
         found = {}
         for cell_id in self._cells[cell.protocol.condition]:
             loaded = self.reader.load(cell_id)
@@ -167,11 +166,11 @@ class _Family:
         return found
 
     def _shares(self, cell: Cell) -> pd.DataFrame:
-        """Whether each image is right, by model, of images that all of them scored."""
+        """Return whether each image is correct, by model, for images that all of them scored."""
         return pd.DataFrame({name: correct(one.records) for name, one in self._alike(cell).items()}).dropna()
 
     def _mce(self, mine: Cells) -> pd.DataFrame:
-        """Each image's share of mCE, by model."""
+        """Return each image's share of mCE, by model."""
         wanted = [name for name in mine if Condition.parse(name).severity]
         by_condition = {name: self._alike(mine[name].cell) for name in wanted}
         everywhere = set.intersection(*(set(found) for found in by_condition.values()))
@@ -182,7 +181,7 @@ class _Family:
 
 
 def _anytime_p(alike: Cells) -> pd.DataFrame:
-    """p of all pairs of models, of which a rule may have stopped some: each pair on its own images."""
+    """Return p of all pairs of models if a rule may have stopped some: each pair on its own images."""
     p = pd.DataFrame(1.0, list(alike), list(alike))
     for a, b in combinations(alike, 2):
         row = _whenever(alike[a], alike[b]) or {"p": compare(alike[a].records, alike[b].records).p}
@@ -191,7 +190,7 @@ def _anytime_p(alike: Cells) -> pd.DataFrame:
 
 
 def _holm_together(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Symmetric tables of p, the pairs of all of them Holm-corrected together."""
+    """Return symmetric tables of p, Holm-corrected over all pairs together."""
     corners = [np.triu_indices(len(table), 1) for table in tables]
     pairs = zip(tables, corners, strict=True)
     adjusted = holm(np.concatenate([np.empty(0), *(table.to_numpy()[corner] for table, corner in pairs)]))
@@ -209,7 +208,7 @@ def _pairs(tables: Sequence[pd.DataFrame]) -> int:
 
 
 def _cells(reader: AnswersReader, model: str) -> Cells:
-    """The model's cells by condition, the one with most images where there are several."""
+    """Return the model's cells by condition; of several, the one with the most images."""
     folder = reader.folder
     label = _which(folder, model)
     ids = [cell_id for cell_id, cell in folder.cells.items() if folder.label(cell) == label]
@@ -218,8 +217,7 @@ def _cells(reader: AnswersReader, model: str) -> Cells:
 
 
 def _which(folder: ResultsFolder, asked: str) -> str:
-    """The model that is asked for by its label, its name, or the hash in its label. Raises `UsageError` where there is
-    none, and where there are several."""
+    """Return the model with this label, name, or hash. Raises `UsageError` if there is none or several."""
     held = sorted(set(folder.labels.values()))
     named = {label for key, label in folder.labels.items() if asked in (key.name, key.name.partition("?")[0])}
     hashed = {
@@ -249,7 +247,7 @@ def _why_not(a: Cells, b: Cells) -> str:
 
 
 def differing(a: Protocol, b: Protocol) -> str:
-    """Name the fields in which two protocols of the same condition differ."""
+    """Return the fields in which two protocols of the same condition differ."""
     unlike = [f.name for f in fields(Protocol) if getattr(a, f.name) != getattr(b, f.name)]
     values = ", ".join(f"{name} {getattr(a, name)!r} against {getattr(b, name)!r}" for name in unlike)
     return f"under {a.condition} their protocols differ: {values}"
@@ -269,13 +267,13 @@ def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
 
 
 def _whenever(a: Answers, b: Answers) -> dict[str, float]:
-    """The interval and p of cells that a rule may have stopped; nothing of others."""
+    """Return the interval and p for cells that a rule may have stopped; empty for others."""
     found = anytime_difference(a, b)
     return asdict(found) if found else {}
 
 
 def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
-    """The difference of mCE where both have all 75 conditions."""
+    """Return the difference of mCE if both have all 75 conditions."""
     corrupted = [name for name in like if Condition.parse(name).severity]
     if any(find_rule(cells[name].cell.subset) for cells in (a, b) for name in corrupted):
         return []

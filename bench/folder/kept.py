@@ -20,14 +20,14 @@ from bench.store import Store
 
 @dataclass(frozen=True)
 class KeptPictures:
-    """Where attacked images go, and of how many images of each set (None: all)."""
+    """Folder of attacked images, and the number of images of each set to keep (None: all)."""
 
     folder: Path
     images: int | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> "KeptPictures | None":
-        """`DIR` or `DIR:N`. Raises `UsageError` where DIR is a file."""
+        """Read `DIR` or `DIR:N`. Raises `UsageError` if DIR is a file."""
         if not text:
             return None
         folder, _, number = text.rpartition(":")
@@ -41,13 +41,13 @@ class KeptPictures:
         return self.folder / file_name(model) / file_name(condition)
 
     def before(self, model: str, condition: str) -> Path:
-        """The folder of the images with which an attacked condition began."""
+        """Return the folder of the clean images of an attacked condition."""
         return self.of(model, str(replace(Condition.parse(condition), attack=None, probes=())))
 
     @classmethod
     def told_by_a_run(cls, text: str | None, results: str | Path) -> "KeptPictures | None":
-        """The folder that a `run.json` names, if it lies within the results folder or where we stand, without links:
-        who made the results may have named any folder of this machine. None else."""
+        """Return the folder named in a `run.json` if it is within the results folder or the working directory,
+        without links, since its author may have named any folder of this machine; else None."""
         found = cls.parse(text)
         for base in (Path(results), Path()) if found else ():
             inside = (base / found.folder).absolute()  # type: ignore[union-attr]
@@ -61,8 +61,8 @@ class KeptPictures:
         return None
 
     def table(self, model: str, condition: str) -> pd.DataFrame:
-        """One row an image, in the set's order; empty where none was kept. Of an image that several runs attacked
-        the latest row, as its file is the latest's. Raises `StoreError` where a link would have to be followed."""
+        """Return one row per image, in the set's order; empty if none was kept. If several runs attacked an image,
+        its latest row counts, as its file is the latest. Raises `StoreError` for a link."""
         store, key = Store(self.folder), self.of(model, condition).relative_to(self.folder).as_posix()
         names = [name for name in store.names(key) if _TABLE.fullmatch(name)]
         names.sort(key=lambda name: ((self.folder / key / name).lstat().st_mtime_ns, name))
@@ -74,7 +74,7 @@ class KeptPictures:
         return latest.sort_values("start", kind="stable", ignore_index=True).drop(columns="start")
 
     def picture(self, folder: Path, image_id: str) -> bytes:
-        """The PNG file of an image in `of` or `before` some condition. Raises `StoreError` as `table` does."""
+        """Return the PNG file of an image in `of` or `before` a condition. Raises `StoreError` as `table` does."""
         return Store(self.folder).get((folder.relative_to(self.folder) / f"{file_name(image_id)}.png").as_posix())
 
 
@@ -82,5 +82,5 @@ _TABLE = re.compile(r"\d+-\d+\.csv")
 
 
 def _start(table: str) -> int:
-    """The first place in the set of a unit's table, which its name begins with."""
+    """Return the first place in the set of a unit's table, from its name."""
     return int(table.partition("-")[0])

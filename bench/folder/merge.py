@@ -1,4 +1,4 @@
-"""Joining results folders: objects are named by what they are, so joining is copying what is not there yet."""
+"""Join results folders: objects are named by their content, so joining copies the missing ones."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from model_zoo.identity import alike
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> int:
-    """Copy every object of the `sources` that `out` lacks or has damaged; returns how many.
+    """Copy every object of the `sources` that is missing or damaged in `out`; return the number of copies.
 
-    Of an object that several sources have, an undamaged copy is taken; one that none has whole is left out, and its
-    unit is to be done again. Raises `StoreError` for a source that is empty, and for two sources whose images, or
-    whose models of one name, are not the same, or that are shards of unlike sets or models: before anything is copied.
+    Of several copies an undamaged one is taken; an object without one is left out, and its unit must be repeated.
+    Raises `StoreError`, before anything is copied, for an empty source, for two sources with different images or
+    different models of one name, and for shards of different sets or models.
     """
     target, stores = Store(out), [Store(source) for source in sources]
     keys = [set(_keys(store)) for store in stores]
@@ -48,7 +48,7 @@ def _keys(store: Store) -> Iterator[str]:
 
 
 def _sound(store: Store, key: str) -> bytes | None:
-    """The object, if it is a file of its own and undamaged."""
+    """Return the object, if it is a regular, undamaged file."""
     try:
         data = store.get(key)
     except StoreError:
@@ -61,7 +61,7 @@ def _is_sound(store: Store, key: str) -> bool:
 
 
 def _check_contents(stores: Sequence[Store]) -> None:
-    """Raise `StoreError` where folders have records of one cell that are of unlike images, or of unlike models."""
+    """Raise `StoreError` if folders have records of one cell with different images or models."""
     first: dict[str, tuple[Store, bytes]] = {}
     for store in stores:
         for name in store.names("models"):
@@ -90,7 +90,7 @@ def _one_model(a: bytes, b: bytes) -> bool:
 
 
 def _unlike_picture(a: Store, name_a: str, b: Store, name_b: str, cell: str) -> str:
-    """The first image whose content two parts of one unit tell otherwise; empty where there is none."""
+    """Return the first image with different content in two parts of one unit; empty if there is none."""
     tables = read_part(a, cell, name_a), read_part(b, cell, name_b)
     columns = []
     for table in tables:

@@ -1,4 +1,4 @@
-"""A results folder read back: its runs, their cells, and the records, each part checked before it counts."""
+"""Reader of a results folder: its runs, their cells, and the records, each part verified."""
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,11 +24,8 @@ from bench.verdict import Verdict, read_verdict
 
 @dataclass(frozen=True)
 class LoadedCell:
-    """A cell with its records as Arrow holds them (`table`), and what was measured of each unit as a whole (a frame a
-    unit, if anything).
-
-    `problems` says what keeps it from being complete; empty when all is there.
-    """
+    """A cell with its records as an Arrow `table`, and the measurements of its units (one frame per unit, if any).
+    `problems` lists what is missing or damaged; empty if the cell is complete."""
 
     cell: Cell
     table: pa.Table
@@ -39,7 +36,7 @@ class LoadedCell:
 
     @functools.cached_property
     def records(self) -> pd.DataFrame:
-        """The records as a frame; without a column where there are none."""
+        """The records as a frame; without a column if there are none."""
         return _frame(self.table) if len(self.table) else pd.DataFrame()
 
     @property
@@ -50,10 +47,10 @@ class LoadedCell:
 
 @dataclass(frozen=True)
 class SuiteRun:
-    """What one run wanted of one model in one suite: its condition names and cells, and what the model was.
+    """One model in one suite of a run: its condition names and cells, and the model.
 
-    `model` is what the folder calls it, `name` its own name. `version` is the suite's when the run was made, 0 in runs
-    of older versions; `given` is what was asked for, None where it is not told in the options of this version.
+    `model` is its label in the folder, `name` its own name. `version` is the suite's when the run was made, 0 in runs
+    of older versions; `given` is the request, None if this version does not have its options.
     """
 
     suite: str
@@ -67,7 +64,7 @@ class SuiteRun:
 
 
 class ResultsFolder:
-    """Reads lazily: descriptions first, the records of a cell when they are asked for."""
+    """Reads lazily: first descriptions, then the records of a cell on demand."""
 
     def __init__(self, address: str | Path) -> None:
         self.store = Store(address)
@@ -84,7 +81,7 @@ class ResultsFolder:
             )
 
     def _described(self) -> Iterator[tuple[str, Cell]]:
-        """Every cell that says what it is; of a damaged one alone nothing is known."""
+        """Return every cell with a readable description."""
         for cell_id in self.store.names("cells"):
             try:
                 yield cell_id, read_cell(self.store, cell_id)
@@ -95,7 +92,7 @@ class ResultsFolder:
 
     @functools.cached_property
     def manifests(self) -> dict[str, RunManifest]:
-        """What every run wanted, by its id. Raises `StoreError` where none can be read."""
+        """Return the request of every run, by its id. Raises `StoreError` if none can be read."""
         found, problems = {}, []
         for run in self.run_names:
             try:
@@ -109,7 +106,7 @@ class ResultsFolder:
 
     @functools.cached_property
     def _several_seeds(self) -> set[tuple[str, str]]:
-        """Models, by name and fingerprint, that were measured twice alike but for the seed."""
+        """Return models, by name and fingerprint, that were measured with several seeds."""
         seeds: dict[tuple[str, str, str], set[int]] = {}
         for cell in self.cells.values():
             seeds.setdefault((cell.model, cell.fingerprint, cell.protocol.hash), set()).add(cell.seed)
@@ -120,16 +117,17 @@ class ResultsFolder:
         return ModelKey(cell.model, cell.fingerprint, cell.seed if several else None)
 
     def label(self, cell: Cell) -> str:
-        """What this folder calls the model of a cell: its name, and what tells it from others of that name."""
+        """Return the label of a cell's model in this folder: its name, and what distinguishes it from others of that
+        name."""
         return self.labels[self._key(cell)]
 
     @property
     def run_names(self) -> list[str]:
-        """Ids of the runs that say what they wanted; a copy that was cut off may have left others."""
+        """Return the ids of the runs with a description; an interrupted copy may have left others."""
         return [run for run in self.store.names("runs") if "run.json" in self.store.names(f"runs/{run}")]
 
     def load(self, cell_id: str) -> LoadedCell:
-        """The records of one cell in the data set's order, and what is missing or damaged."""
+        """Return the records of one cell in the data set's order, and what is missing or damaged."""
         cell = self.cells[cell_id]
         tables: list[pa.Table] = []
         measured: list[pd.DataFrame] = []
@@ -177,7 +175,7 @@ class ResultsFolder:
         return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured), sample)
 
     def _drawn_unlike(self, cell: Cell, sample: Sample) -> Iterator[str]:
-        """A generated set, whose listing should fix every byte, that was drawn otherwise for another cell."""
+        """Return the problem of a generated set that was drawn differently for another cell with the same listing."""
         other, known = self._drawn.setdefault(cell.protocol.manifest, (cell.id, sample))
         if image := unlike(known, sample):
             yield (
@@ -186,25 +184,25 @@ class ResultsFolder:
             )
 
     def _stopped(self, cell_id: str, seen: Seen) -> bool:
-        """Whether the cell's own rule says that these outcomes are enough."""
+        """Return whether the cell's rule is met by these outcomes."""
         cell = self.cells[cell_id]
         rule = find_rule(cell.subset)
         other = self.partner(cell_id) if isinstance(rule, TellRule) else None
         return is_enough(rule, seen, self._outcomes(other) if other else {}, cell.protocol.images)
 
     def partner(self, cell_id: str) -> str | None:
-        """The other cell of a run that was to tell two models apart; None where there is none."""
+        """Return the partner cell of a run that compares two models; None if there is none."""
         plans = (manifest.entries for manifest in self.manifests.values())
         return partner_of(cell_id, plans, self.cells)
 
     def _outcomes(self, cell_id: str) -> Seen:
-        """The outcomes of a cell's sound units."""
+        """Return the outcomes of a cell's undamaged units."""
         parts = CellFiles.of(self.store, cell_id).parts
         read = {unit.start: read_part(self.store, cell_id, name) for unit, name in parts.items()}
         return {start: outcomes(part) for start, part in read.items() if not isinstance(part, BadPart)}
 
     def _unread(self, cell_id: str, files: CellFiles) -> Iterator[str]:
-        """What could not be read for reasons that can pass."""
+        """Return the problem of images that could not be read for a temporary reason."""
         for unit, name in files.incomplete.items():
             part = read_part(self.store, cell_id, name)
             if isinstance(part, BadPart):
@@ -216,7 +214,7 @@ class ResultsFolder:
             )
 
     def suite_runs(self) -> Iterator[SuiteRun]:
-        """Every (suite, model) that a run of this folder wanted, each set of cells once."""
+        """Return every (suite, model) requested by a run of this folder, each set of cells once."""
         seen = set()
         for run, manifest in self.manifests.items():
             for (suite, model), cells in _by_suite(manifest.entries).items():
@@ -232,7 +230,7 @@ class ResultsFolder:
 
 
 def partner_of(cell_id: str, plans: Iterable[Iterable[RunEntry]], cells: Mapping[str, Cell]) -> str | None:
-    """The other cell of one of the `plans` that is to be told apart from this one; None where there is none."""
+    """Return the partner of this cell in one of the `plans`; None if there is none."""
     mine = cells[cell_id]
     for entries in plans:
         planned = {entry.cell for entry in entries}
@@ -247,8 +245,8 @@ _NOTHING = RECORD_SCHEMA.empty_table()
 
 
 def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
-    """The cell with its images' content in its protocol: all, or the `first` and the sample where a rule may stop
-    before the rest."""
+    """Return the cell with its images' content in its protocol: all, or the `first` and the sample if a rule may
+    stop before the rest."""
     rule = find_rule(cell.subset)
     if rule is None and len(records) < cell.protocol.images:
         return cell
@@ -258,7 +256,8 @@ def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> 
 
 
 def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:
-    """A share of another set than the first: shards that were measured on unlike images of one listing."""
+    """Return the problem of a share of another set than the first: shards measured on different images of one
+    listing."""
     for part in parts[1:]:
         if image := unlike(sample_of(parts[0].schema), sample_of(part.schema)):
             first, other = parts[0].column("image_id")[0], part.column("image_id")[0]
@@ -269,7 +268,7 @@ def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """Convert to pandas, without what somebody may have written for pandas into the file."""
+    """Convert to pandas, ignoring any pandas metadata in the file."""
     frame: pd.DataFrame = table.replace_schema_metadata().to_pandas(use_threads=False)  # which starts none for a few kB
     return frame
 

@@ -1,8 +1,7 @@
-"""Shards of one command that were measured on unlike sets, or of unlike models: what a merge refuses.
+"""Shards of one command that a merge refuses, since they were measured on different sets or models.
 
-Such folders may have no unit in common, so that no image stands against another: what tells them is the sample of the
-set that each part carries, and where the listing differs, or the model, that each folder has a run of its own of which
-the other has nothing.
+Such folders may share no unit, so images cannot be compared. The difference shows in the sample of the set in each
+part, or, if the listing or the model differs, in a run that the other folder does not have.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,12 +27,12 @@ class ShardRun:
 
     @property
     def id(self) -> str:
-        """The run's."""
+        """The run's manifest."""
         return self.manifest.id
 
 
 def check_shares(stores: Sequence[Store]) -> None:
-    """Raise `StoreError` where shards of one command in `stores` do not make one measurement."""
+    """Raise `StoreError` if shards of one command in `stores` do not belong to one measurement."""
     alike: dict[str, list[ShardRun]] = {}
     for store in stores:
         for share in _shares(store):
@@ -53,7 +52,7 @@ def _shares(store: Store) -> Iterable[ShardRun]:
 
 
 def _asked(share: ShardRun) -> str:
-    """What shards of one command have in common: models, suites, and every option that may change a number."""
+    """Return what shards of one command share: models, suites, and every option that may change a number."""
     given = share.manifest.given
     names = sorted(model.name for model in share.manifest.models.values())
     options = {name: given.get(name) for name, option in OPTIONS.items() if option.role == "number"}
@@ -75,7 +74,7 @@ def _sharded(share: ShardRun) -> bool:
 
 
 def _check_samples(a: ShardRun, b: ShardRun) -> None:
-    """Raise `StoreError` where a set of one plan was not the same set in both."""
+    """Raise `StoreError` if the two folders had different sets in one plan."""
     seen: dict[str, tuple[ShardRun, Sample]] = {}
     for share in (a, b):
         for entry in share.manifest.entries:
@@ -91,7 +90,7 @@ def _check_samples(a: ShardRun, b: ShardRun) -> None:
 
 
 def _read(store: Store, entry: RunEntry) -> tuple[Cell | None, Sample]:
-    """The cell of a line of a plan, and the sample of its first part; nothing where that is damaged or not there."""
+    """Return the cell of a plan's line, and the sample of its first part; empty if it is damaged or missing."""
     try:
         names = part_names(store, entry.cell)
         return read_cell(store, entry.cell), sample_of(read_schema(store, entry.cell, min(names.values())))
@@ -100,7 +99,7 @@ def _read(store: Store, entry: RunEntry) -> tuple[Cell | None, Sample]:
 
 
 def _whole(share: ShardRun, stores: Sequence[Store]) -> bool:
-    """Whether the folders together have all of a run."""
+    """Return whether the folders together have all of a run."""
     for entry in share.manifest.entries:
         units = set[UnitKey]().union(*(part_names(store, entry.cell) for store in stores))
         if sum(unit.stop - unit.start for unit in units) < entry.images:
@@ -109,7 +108,7 @@ def _whole(share: ShardRun, stores: Sequence[Store]) -> bool:
 
 
 def _difference(a: ShardRun, b: ShardRun) -> str:
-    """What differs between the first two cells that are not the same."""
+    """Return the difference between the first two cells that are not equal."""
     theirs = {(entry.suite, entry.model, entry.condition): entry for entry in b.manifest.entries}
     for entry in a.manifest.entries:
         other = theirs.get((entry.suite, entry.model, entry.condition))

@@ -1,4 +1,4 @@
-"""One pass over a results folder, keeping what leaderboards and reports are made of."""
+"""One pass over a results folder that collects the data for leaderboards and reports."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from model_zoo.registry import is_random
 
 
 class BoardColumn(NamedTuple):
-    """What may stand in one column of a leaderboard: one metric of one version of a suite under one protocol."""
+    """Contents of one leaderboard column: one metric of one version of a suite under one protocol."""
 
     suite: str
     metric: str
@@ -27,8 +27,8 @@ class BoardColumn(NamedTuple):
 
 @dataclass
 class Survey:
-    """`table` is that of `bench.results`. `shares` holds, by column and model, each image's share of a metric that is
-    a mean over images; `measured` what each (suite, protocol, version, model) is made of."""
+    """`table` is that of `bench.results`. `shares` has, by column and model, each image's share of a metric that is
+    a mean over images; `measured` has the data behind each (suite, protocol, version, model)."""
 
     folder: ResultsFolder
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -43,16 +43,16 @@ class Survey:
         return list(self.table.attrs["problems"])
 
     def cell(self, cell_id: str) -> Cell:
-        """What a cell is."""
+        """Return the description of a cell."""
         return self.folder.cells[cell_id]
 
     def cells_of(self, protocol: str) -> list[Cell]:
-        """The cells, of one model, behind a protocol's hash."""
+        """Return the cells, of one model, behind a protocol's hash."""
         return [self.folder.cells[cell_id] for cell_id in self.cells.get(protocol, [])]
 
 
 def survey(directory: str | Path) -> Survey:
-    """Read the whole folder once. Raises `StoreError` where there is nothing or a description is damaged."""
+    """Read the whole folder once. Raises `StoreError` if it is empty or a description is damaged."""
     found = Survey(ResultsFolder(str(directory)))
     found.table = tabulate(_kept(load_suites(found.folder), found))
     found.table.attrs["problems"] += [*found.folder.problems, *dict.fromkeys(found.left_out)]
@@ -92,6 +92,6 @@ def _keep_shares(suite: LoadedSuite, found: Survey) -> None:
 
 
 def headlines(suite: str) -> tuple[str, ...]:
-    """The metrics of a suite that a leaderboard shows: its headline, and the clean accuracy beside a robust one."""
+    """Return the metrics of a suite on a leaderboard: its headline, and clean accuracy beside a robust one."""
     names = {number.name for number in SUITES[suite].numbers}
     return tuple(name for name in (SUITES[suite].headline, "clean_accuracy") if name in names)

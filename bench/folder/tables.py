@@ -48,12 +48,12 @@ RESULT_COLUMNS = ResultRow._fields
 
 
 def results(directory: str | Path, *, cells: Collection[str] | None = None) -> pd.DataFrame:
-    """One row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
+    """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
 
-    A suite's own metrics stand under condition `all`; accuracies per condition under the condition's name. What is
-    incomplete is left out and told in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
-    `reliability` says of attacked conditions, and of their suite's headline, whether the number can be believed,
-    `because` of what; empty elsewhere.
+    A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
+    results are left out and listed in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
+    `reliability` is the verdict on attacked conditions, and on their suite's headline, `because` its reasons; empty
+    elsewhere.
     """
     folder = ResultsFolder(str(directory))
     frame = tabulate(load_suites(folder, cells))
@@ -63,7 +63,7 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> p
 
 @dataclass(frozen=True)
 class LoadedSuite:
-    """What a run wanted of one model in one suite, with the cells that are complete, and what is lacking."""
+    """One model in one suite of a run, with the complete cells, and what is missing."""
 
     wanted: SuiteRun
     cells: Mapping[str, LoadedCell]
@@ -71,18 +71,18 @@ class LoadedSuite:
 
     @functools.cached_property
     def frames(self) -> Frames:
-        """The records by condition, as metrics take them."""
+        """Return the records by condition, for metrics."""
         tables = {name: cell.table for name, cell in self.cells.items()}
         return SuiteFrames(tables, lambda name: self.cells[name].records)
 
     @functools.cached_property
     def protocol(self) -> str:
-        """The hash of a metric over all conditions."""
+        """Return the hash of a metric over all conditions."""
         return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
 
 
 def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> Iterator[LoadedSuite]:
-    """Every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
+    """Return every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
     for wanted in folder.suite_runs():
         if cells is not None and not set(wanted.cells.values()) <= set(cells):
             continue
@@ -94,7 +94,7 @@ def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> 
 
 
 def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
-    """Conditions of one listing that were measured on unlike images, of which no number is one."""
+    """Return conditions of one listing that were measured on different images, so that they give no number."""
     first: dict[str, tuple[str, LoadedCell]] = {}
     for name, cell in cells.items():
         other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
@@ -106,7 +106,7 @@ def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
 
 
 def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
-    """The table of `results` from suites as they are loaded."""
+    """Return the table of `results` from suites as they are loaded."""
     rows: list[ResultRow] = []
     problems: list[str] = []
     unanswered: list[str] = []
@@ -122,7 +122,7 @@ def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
 
 
 def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
-    """Why a suite that is measured has no headline; empty where it has one."""
+    """Return why a measured suite has no headline; empty if it has one."""
     if wanted.suite not in SUITES:
         return []
     headline = SUITES[wanted.suite].headline
@@ -134,7 +134,7 @@ def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
 
 
 def require_headlines(frame: pd.DataFrame) -> None:
-    """Raise `IncompleteError` naming the suites that are measured and still have no headline."""
+    """Raise `IncompleteError` naming the measured suites without a headline."""
     if unanswered := frame.attrs["unanswered"]:
         raise IncompleteError("\n".join(unanswered[:10]))
 
@@ -147,10 +147,11 @@ def require_complete(frame: pd.DataFrame, address: str) -> None:
 
 
 def records(directory: str | Path) -> pd.DataFrame:
-    """One row per model, condition and image; `suite` is the first suite that wanted the condition.
+    """Return one row per model, condition and image; `suite` is the first suite with the condition.
 
-    Texts are categorical, classes and steps `Int32`, of which what was not scored, or is not told of a condition, is
-    `<NA>`, and numbers `float32`: 50,000 images under 75 conditions take 124 MB (`benchmarks/records_memory.py`).
+    Texts are categorical; classes and steps are `Int32`, with `<NA>` if an image was not scored or a condition does not
+    have the column; numbers are `float32`. 50,000 images under 75 conditions take 124 MB
+    (`benchmarks/records_memory.py`).
     """
     folder = ResultsFolder(str(directory))
     tables = []

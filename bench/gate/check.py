@@ -1,4 +1,4 @@
-"""`bench check`: measure models again, and hold them to what was accepted and to what their authors report."""
+"""`bench check`: measure models again, and compare them with accepted and with published numbers."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +28,12 @@ class Report:
     findings: tuple[GateFinding, ...]
 
     def of(self, *status: Status) -> tuple[GateFinding, ...]:
-        """The findings of some status."""
+        """Return the findings of some status."""
         return tuple(finding for finding in self.findings if finding.status in status)
 
     @property
     def regressed(self) -> tuple[GateFinding, ...]:
-        """What must not be released."""
+        """Findings that block a release."""
         return self.of(*BAD)
 
 
@@ -60,11 +60,11 @@ def check(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Report:
-    """Measure `models` (default: all that are accepted) again and judge them.
+    """Measure `models` (default: all accepted ones) again and judge them.
 
-    `hashes` also holds weights and input to those accepted. `out` keeps the measured records (default: a temporary
-    folder); `data`, `device`, `batch_size` and `seed` are those of `bench.run`.
-    Raises `UsageError` where there is nothing to hold a model to.
+    `hashes` also compares weights and input with the accepted ones. `out` keeps the measured records (default: a
+    temporary folder); `data`, `device`, `batch_size` and `seed` are those of `bench.run`. Raises `UsageError` if there
+    is nothing to compare with.
     """
     directory = Path(baseline or shipped("baseline"))
     subjects = [subject_of(model, directory, asked=bool(models)) for model in models or accepted_names(directory)]
@@ -96,10 +96,10 @@ def accept(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> list[Path]:
-    """Measure `models` (default: all accepted ones, or `SELECTION`) and accept the numbers; returns the files.
+    """Measure `models` (default: all accepted ones, or `SELECTION`) and accept the numbers; return the files.
 
-    Without `suites` a model keeps those it was accepted under. Files of models that are gone are removed.
-    Raises `MissingError` for a model that cannot be loaded.
+    Without `suites` a model keeps its accepted suites. Files of models that no longer exist are removed. Raises
+    `MissingError` for a model that cannot be loaded.
     """
     directory = Path(baseline or shipped("baseline"))
     if baseline is None and not in_checkout():
@@ -129,7 +129,7 @@ def _require_something(subjects: Sequence[CheckedModel], directory: Path) -> Non
 
 
 def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec]], where: RunOptions) -> Runs:
-    """Every measure once, with all models that want it together, so that they share the images."""
+    """Return every measure once, with all of its models together, so that they share the images."""
     asked = {measure.key: measure for measures in wanted.values() for measure in measures}
     runs: dict[tuple[str, str], Measured] = {}
     for key, measure in asked.items():
@@ -145,7 +145,7 @@ def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec
 
 
 def _evidence(subject: CheckedModel, runs: Runs) -> Iterator[Evidence | GateFinding]:
-    """Each accepted number against the one measured now, then each claim of the authors."""
+    """Return each accepted number with the one measured now, then each claim of the authors."""
     mine = {key: run for (model, key), run in runs.items() if model == subject.name}
     if subject.baseline:
         keys = {measure.suite: measure.key for measure in subject.baseline.measures}
@@ -175,7 +175,7 @@ def _new_baseline(model: Model, measures: Sequence[RunSpec], runs: Runs) -> Base
 
 @contextmanager
 def _folder(out: str | Path | None) -> Iterator[Path]:
-    """The folder of the measured records: the user's, or one that goes away."""
+    """The folder of the measured records: the user's, or a temporary one."""
     if out:
         yield Path(out)
         return

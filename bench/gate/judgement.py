@@ -14,11 +14,11 @@ from bench.metrics.estimate import Z
 from bench.metrics.paired import compare, holm
 
 LEVEL = 0.01
-"""Family-wise error of one check: an untouched zoo raises a false alarm in at most one check of a hundred."""
+"""Family-wise error of one check: if nothing changed, at most one check in a hundred raises a false alarm."""
 
 
 class Status(StrEnum):
-    """What was found of one number, or of a model as a whole."""
+    """Status of one number, or of a whole model."""
 
     REGRESSED = "regressed"
     ALTERED = "altered"
@@ -32,7 +32,7 @@ BAD = (Status.REGRESSED, Status.ALTERED)
 
 @dataclass(frozen=True)
 class GateFinding:
-    """One line of the report: `what` of `model`, held `against` the baseline or the card."""
+    """One line of the report: `what` of `model`, compared `against` the baseline or the card."""
 
     model: str
     what: str
@@ -54,10 +54,8 @@ class Evidence:
 
 
 def judge(evidence: Sequence[Evidence], level: float = LEVEL) -> list[GateFinding]:
-    """Findings in the given order; a difference counts where its Holm-adjusted p is below `level`.
-
-    What has no p (a number that is none) is unchecked.
-    """
+    """Return findings in the given order; a difference counts if its Holm-adjusted p is below `level`. Evidence
+    without p (an undefined number) is unchecked."""
     adjusted = iter(holm([item.p for item in evidence if not math.isnan(item.p)]))
     return [_finding(item, math.nan if math.isnan(item.p) else next(adjusted), level) for item in evidence]
 
@@ -77,10 +75,8 @@ def _status(difference: float, p: float, level: float) -> Status:
 
 
 def paired_evidence(model: str, accepted: AcceptedCell, measured: LoadedCell) -> Evidence | GateFinding:
-    """McNemar's exact test of the measured records against the accepted ones, image by image.
-
-    A `GateFinding` (unchecked) where the two were measured under unlike protocols or records are missing.
-    """
+    """Compare the measured records with the accepted ones, image by image, with McNemar's exact test. Returns a
+    `GateFinding` (unchecked) if their protocols differ or records are missing."""
     condition, against = f"{accepted.suite} {accepted.protocol.condition}", "baseline"
     if accepted.protocol != measured.cell.protocol:
         why = f"{differing(accepted.protocol, measured.cell.protocol)}; next: bench check --update --model {model}"
@@ -109,7 +105,7 @@ def _percent(part: int, whole: int) -> str:
 
 
 def interval_p(value: float, low: float, high: float, reference: float) -> float:
-    """Two-sided p of `reference` from a 95 % interval, by the normal curve that its side of the interval belongs to."""
+    """Return the two-sided p of `reference` from a 95 % interval, by the normal curve of its side of the interval."""
     side = (high - value) if reference > value else (value - low)
     if math.isnan(side) or math.isnan(reference):
         return math.nan

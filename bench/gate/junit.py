@@ -1,4 +1,4 @@
-"""Findings as JUnit XML, which continuous-integration servers show."""
+"""Findings as JUnit XML, for continuous-integration servers."""
 
 import re
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from xml.etree import ElementTree as ET
 from bench.gate.judgement import BAD, GateFinding, Status
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 (section 2.2) has no place for."""
+"""Characters that XML 1.0 (section 2.2) does not allow."""
 
 
 def to_junit(findings: Sequence[GateFinding]) -> bytes:
-    """A test case a finding: regressions and altered weights are failures, what could not be checked is an error."""
+    """Return one test case per finding: regressions and altered weights are failures, unchecked ones are errors."""
     suite = ET.Element(
         "testsuite",
         {

@@ -1,4 +1,4 @@
-"""The authors' numbers of a card as claims that a run can be held to, under the authors' own protocol."""
+"""The authors' numbers on a card as claims that a run can be compared with, under the authors' own protocol."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,10 +16,8 @@ from model_zoo.reported import ReportedNumber
 
 @dataclass(frozen=True)
 class ReportedClaim:
-    """One reported number as `metric` of a suite, in [0, 1]; `half` is half a unit of its last digit.
-
-    `measure` is the run that it takes; where there is none, `protocol` is the hash that a measured number must have.
-    """
+    """One reported number as `metric` of a suite, in [0, 1]; `half` is half a unit of its last digit. `measure` is
+    the run that it needs; without one, `protocol` is the hash that a measured number must have."""
 
     source: str
     suite: str
@@ -31,14 +29,14 @@ class ReportedClaim:
 
 
 def claims(card: ModelCard, branch: str = "") -> list[ReportedClaim]:
-    """What the authors report of the card's model (of one branch of it), where a run here is like it."""
+    """Return the authors' claims on the card's model (of one branch of it) that a run can be compared with."""
     own = [n for n in card.reported if n.by == "authors" and n.branch in ("", branch)]
     found = (_measured_here(number) if number.suite else _of_paper(number) for number in own)
     return [claim for claim in found if claim]
 
 
 def affordable(found: Sequence[ReportedClaim]) -> list[ReportedClaim]:
-    """Choose, of the claims that need a run of their own, all clean ones, and the attack of fewest steps."""
+    """Choose, of the claims that need their own run, all clean ones, and the attack with the fewest steps."""
     ran = [claim for claim in found if claim.measure]
     attacked = [c for c in ran if c.suite == "pgd"]
     fewest = min((_steps(c) for c in attacked), default=0)
@@ -46,10 +44,8 @@ def affordable(found: Sequence[ReportedClaim]) -> list[ReportedClaim]:
 
 
 def reported_evidence(model: str, found: Iterable[ReportedClaim], frame: pd.DataFrame) -> list[Evidence]:
-    """Each claim against the number in a `results` frame of its own runs, by that number's interval.
-
-    Where authors report several values of one number, the nearest counts.
-    """
+    """Compare each claim with the number in a `results` frame of its own runs, by that number's interval. If authors
+    report several values of one number, the nearest is used."""
     rows = frame[(frame["model"] == model) & (frame["condition"] == "all")].to_dict("records")
     nearest: dict[tuple[str, str, str], Evidence] = {}
     for claim in found:
@@ -81,7 +77,7 @@ def _measured_here(number: ReportedNumber) -> ReportedClaim | None:
 
 
 def _of_paper(number: ReportedNumber) -> ReportedClaim | None:
-    """A printed number on the whole of ImageNet, clean or under a PGD of which every choice is told."""
+    """Return whether a number is printed, on the whole of ImageNet, and clean or under a fully specified PGD."""
     if number.dataset != "imagenet" or number.subset or number.reading != "printed":
         return None
     if number.metric in ("accuracy", "error"):

@@ -1,4 +1,4 @@
-"""Who is checked, and what each is held to: accepted numbers, and the authors' that can be measured."""
+"""The models to check, with their accepted numbers and the authors' that can be measured."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,18 +29,18 @@ SELECTION = (
     "tiny_advprop@clean",
     "tiny_nofrost",
 )
-"""The models of this package's own CI, where nothing is accepted yet: every method, both branches of mixture BN."""
+"""The models of this package's own CI, if nothing is accepted yet: every method, both branches of mixture BN."""
 
 TINY: Mapping[str, Options] = {"tiny": {}, "tiny-stylized": {}, "tiny-pgd": {"limit": 200, "reliability": 0}}
-"""What tiny models are held to: 3 points show on 2,000 images; 200 attacked ones take a second a model."""
+"""Suites for tiny models: 2,000 images show 3 points; 200 attacked ones take a second per model."""
 
 OTHERS: Mapping[str, Options] = {"clean": {"protocol": "published"}}
-"""What any other model is held to unless `--suite` says otherwise."""
+"""Suites for any other model without `--suite`."""
 
 
 @dataclass
 class CheckedModel:
-    """A model about to be checked. `findings` tells what could not be checked at all."""
+    """A model to check. `findings` lists what could not be checked at all."""
 
     name: str
     directory: Path
@@ -55,11 +55,11 @@ class CheckedModel:
         return self.directory / baseline_name(self.name)
 
     def unchecked(self, what: str, why: str) -> None:
-        """Tell why `what` cannot be held against the baseline."""
+        """Report why `what` cannot be compared with the baseline."""
         self.findings.append(GateFinding(self.name, what, "baseline", Status.UNCHECKED, why))
 
     def measures(self) -> list[RunSpec]:
-        """What its accepted numbers were made by; a suite that is gone or has changed is told, not run."""
+        """Return the measures of its accepted numbers; a suite that is gone or has changed is reported, not run."""
         return [m for m in self.baseline.measures if self._known(m)] if self.baseline else []
 
     def _known(self, measure: RunSpec) -> bool:
@@ -75,11 +75,11 @@ class CheckedModel:
 
     @property
     def next(self) -> str:
-        """The command that accepts what is there now."""
+        """The command that accepts the current numbers."""
         return f"next: bench check --update --model {self.name}"
 
     def marks(self) -> Iterator[GateFinding]:
-        """Weights and input that are not those accepted, whatever the images say."""
+        """Report weights and input that differ from the accepted ones."""
         if self.baseline is None or self.model is None:
             return
         if self.baseline.weights != (now := fingerprint(self.model)):
@@ -92,16 +92,15 @@ class CheckedModel:
 
 
 def input_of(model: Model) -> dict[str, Any]:
-    """The model's own input as JSON brings it back."""
+    """Return the model's own input after a JSON round trip."""
     spec = dataclasses.asdict(model.input)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}
 
 
 def subject_of(model: str | Model, directory: Path, *, asked: bool = True) -> CheckedModel:
-    """The model with its baseline and claims; what is wrong with either is told, so that the others are checked.
-
-    Not `asked` for, but named by a file of the baseline alone, a `file:` model is not loaded: that runs its code.
-    """
+    """Return the model with its baseline and claims; problems with either are reported, so that the others are
+    checked. A `file:` model that is not `asked` for, but only named by a baseline file, is not loaded, since that
+    runs its code."""
     subject = CheckedModel(model.name if isinstance(model, Model) else model, directory)
     if not asked and subject.name.startswith("file:"):
         subject.unchecked("model", f"to load it runs its file; if you trust it: bench check --model {subject.name}")
@@ -122,12 +121,12 @@ def subject_of(model: str | Model, directory: Path, *, asked: bool = True) -> Ch
 
 
 def accepted_names(directory: Path) -> list[str]:
-    """Models that have a file; where it is damaged, the name that its own name stands for."""
+    """Return models with a file; for a damaged one, the name in its file name."""
     return [_name_of(path) for path in baseline_files(directory)]
 
 
 def remaining(directory: Path) -> list[str]:
-    """Accepted models that still exist; the files of those that do not are removed."""
+    """Return accepted models that still exist; files of the others are removed."""
     kept = []
     for path in baseline_files(directory):
         try:
@@ -139,7 +138,7 @@ def remaining(directory: Path) -> list[str]:
 
 
 def new_measures(subject: CheckedModel, suites: Sequence[str], limit: int | None) -> list[RunSpec]:
-    """What to hold it to from now on: what was asked, else what it was held to, else what is usual."""
+    """Return the measures to accept: the requested ones, else the accepted ones, else the default."""
     if not suites and limit is None and subject.baseline:
         chosen: Mapping[str, Options] = {m.suite: m.options for m in subject.baseline.measures}
     else:

@@ -1,4 +1,4 @@
-"""AUPR and AUROC: how well low confidence finds images of no known class (Hendrycks et al., arXiv 1907.07174)."""
+"""AUPR and AUROC: how well low confidence detects images of unknown classes (Hendrycks et al., arXiv 1907.07174)."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, bootstrap
 
 Area = Callable[[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]], float]
-"""Area of (is an anomaly, its score, its weight), each [n]."""
+"""Function of (is an anomaly, its score, its weight), each [n], that returns an area."""
 
 
 TINY = 1e-12
-"""In place of a weight of nothing, as of resamples in which one of the two kinds is absent."""
+"""Replaces a zero weight, as in resamples without one of the two kinds."""
 
 
 def average_precision(anomaly: NDArray[np.bool_], score: NDArray[np.float64], weight: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""What a metric is, and the conditions' names as metrics read them."""
+"""The definition of a metric, and its inputs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ Kept = TypeVar("Kept")
 
 
 class SuiteFrames(Mapping[str, pd.DataFrame]):
-    """Frames that are made as they are asked for, of `tables` as Arrow holds them; what several metrics need of them is
-    made once."""
+    """Frames made on demand from Arrow `tables`; results shared by several metrics are computed once."""
 
     def __init__(self, tables: Mapping[str, pa.Table], frame_of: Callable[[str], pd.DataFrame]) -> None:
         self.tables, self._frame_of = tables, frame_of
@@ -35,33 +34,32 @@ class SuiteFrames(Mapping[str, pd.DataFrame]):
         return len(self.tables)
 
     def keep(self, make: Callable[[Frames], Kept]) -> Kept:
-        """What `make` makes of these frames."""
+        """Return `make` of these frames, computed once."""
         if make not in self._kept:
             self._kept[make] = make(self)
         return self._kept[make]  # type: ignore[return-value]
 
 
 def once(frames: Frames, make: Callable[[Frames], Kept]) -> Kept:
-    """What `make` makes of `frames`, once where they are a suite's."""
+    """Return `make` of `frames`, computed once for a suite's frames."""
     return frames.keep(make) if isinstance(frames, SuiteFrames) else make(frames)
 
 
 def records_of(frames: Frames, name: str) -> pd.DataFrame | pa.Table:
-    """A condition's records in whichever form is there."""
+    """Return a condition's records in the available form."""
     return frames.tables[name] if isinstance(frames, SuiteFrames) else frames[name]
 
 
 Measurements = Mapping[str, Sequence[pd.DataFrame]]
-"""What one model's units measured in one suite: condition -> a frame a unit (`bench.diagnostics.table.SCHEMA`)."""
+"""Measurements of one model's units in one suite: condition -> one frame per unit
+(`bench.diagnostics.table.SCHEMA`)."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a suite. `compute` raises `MissingConditionError` naming what it lacks.
-
-    `source` is the paper or code that defines the formula. `per_image`, of a metric that is a mean over images, gives
-    each image's own share of it (index: image id), so that two models can be tested image by image.
-    """
+    """A metric of a suite. `compute` raises `MissingConditionError` naming what it lacks. `source` is the paper or
+    code that defines the formula. `per_image`, for a metric that is a mean over images, returns each image's share
+    of it (index: image id), so that two models can be tested image by image."""
 
     name: str
     compute: Callable[[Frames], Estimate]
@@ -73,7 +71,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a suite that is made of measurements, not of records; otherwise as `Metric`."""
+    """A metric computed from measurements, not from records; otherwise as `Metric`."""
 
     name: str
     compute: Callable[[Measurements], Estimate]
@@ -84,7 +82,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Shown:
-    """How people read a number of some unit: multiplied by `scale`, with `digits` and `sign` behind it."""
+    """Display of numbers of a unit: multiplied by `scale`, with `digits` and followed by `sign`."""
 
     scale: float
     digits: str
@@ -92,13 +90,13 @@ class Shown:
 
     @classmethod
     def of(cls, unit: str) -> "Shown":
-        """Shares and percentages in percent, anything else in its own unit."""
+        """Return the display of a unit: shares and percentages in percent, others unscaled."""
         return cls(100.0 if unit == "share" else 1.0, ".2f", "%") if unit in ("share", "%") else cls(1.0, ".3g", unit)
 
     def text(self, value: float) -> str:
-        """The number alone."""
+        """Return the number as text."""
         return f"{value * self.scale:{self.digits}}"
 
 
 class MissingConditionError(Exception):
-    """A metric's condition was not measured; the mean over what is there would be another number."""
+    """A metric's condition was not measured; the mean over the others would be another number."""

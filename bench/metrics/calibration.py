@@ -1,4 +1,5 @@
-"""How far a model's confidence can be believed: expected calibration error and negative log-likelihood."""
+"""Calibration of a model's confidence: expected calibration error, negative log-likelihood, RMS calibration error,
+AURRA."""
 
 from collections.abc import Callable
 

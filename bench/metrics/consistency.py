@@ -1,5 +1,5 @@
-"""Error consistency: do two models err on the same images more than their accuracies make them (Geirhos et al. 2020,
-arXiv 2006.16736)."""
+"""Error consistency: whether two models err on the same images more often than their accuracies explain (Geirhos et
+al. 2020, arXiv 2006.16736)."""
 
 import math
 from dataclasses import dataclass

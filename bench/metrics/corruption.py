@@ -51,10 +51,8 @@ class Wrong:
 
 
 def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> Wrong:
-    """Images by corruptions x severities (and, last, the clean one), of images that were scored under all of them.
-
-    Raises `MissingConditionError` naming every condition that is absent: 74 of 75 make no mCE.
-    """
+    """Return images by corruptions x severities (and, last, the clean one), for images scored under all of them.
+    Raises `MissingConditionError` naming every missing condition: 74 of 75 give no mCE."""
     by_key = once(frames, _by_key)
     wanted: list[tuple[str, int]] = [(name, severity) for name in names for severity in SEVERITIES]
     wanted += [("", 0)] if clean else []

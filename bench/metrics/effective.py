@@ -1,4 +1,4 @@
-"""Effective robustness: accuracy under shift beyond what accuracy on ImageNet lets expect (Taori et al. 2020)."""
+"""Effective robustness: accuracy under shift beyond the prediction from ImageNet accuracy (Taori et al. 2020)."""
 
 import math
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class TrendLine:
     highest: float
 
     def expected(self, standard: float) -> float:
-        """Shifted accuracy that standard training gives at a `standard` accuracy, both in (0, 1)."""
+        """Return the shifted accuracy of standard training at a `standard` accuracy, both in (0, 1)."""
         return 1 / (1 + math.exp(-(self.slope * _logit(standard) + self.intercept)))
 
 
@@ -39,12 +39,12 @@ LINES = {
     "imagenet-r": TrendLine(0.6368, -2.1077, 80, 0.889, 0.769, 0.965),
 }
 """Least squares over the models that modestyachts/imagenet-testbed (0170eec) calls standard, from its
-robustness_top1s.csv; -R against accuracy on its 200 classes. There is no line for ImageNet-A: the set was chosen so
-that a ResNet-50 fails, and below that model's accuracy the logits are not on one."""
+robustness_top1s.csv; -R against accuracy on its 200 classes. There is no line for ImageNet-A: the set was selected
+to make a ResNet-50 fail, and below that model's accuracy the logits are not linear."""
 
 
 def effective_robustness(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
-    """Accuracy on `shifted` less what its line expects from accuracy on `standard` (condition names), in points."""
+    """Accuracy on `shifted` minus the line's prediction from accuracy on `standard` (condition names), in points."""
     line = LINES[shifted.split("/")[0]]
 
     def compute(frames: Frames) -> Estimate:
@@ -64,10 +64,10 @@ def effective_robustness(shifted: str, standard: str) -> Callable[[Frames], Esti
 
 
 def gap(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
-    """Accuracy on `standard` less accuracy on `shifted`, in points; both of the same classes.
+    """Accuracy on `standard` minus accuracy on `shifted`, in points; both of the same classes.
 
     The interval is Newcombe's for unpaired proportions (method 10: Newcombe 1998, Statistics in Medicine 17, 873-890),
-    which has a width where a model is right on all images of a few.
+    which has a nonzero width even if a model is correct on all of a few images.
     """
 
     def compute(frames: Frames) -> Estimate:

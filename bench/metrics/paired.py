@@ -1,4 +1,4 @@
-"""Two models on the same images: what a difference is worth when every image was seen by both."""
+"""Paired comparison of two models on the same images."""
 
 import math
 from collections.abc import Sequence

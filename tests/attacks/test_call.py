@@ -89,7 +89,7 @@ def test_a_model_of_two_classes_is_attacked_by_all_parts() -> None:
         ({"name": "agpd-ce"}, "apgd-ce"),
         ({"eps": "4"}, "write 4/255"),
         ({"norm": "l3"}, "norm"),
-        ({"stepz": 3}, "no such choice"),
+        ({"stepz": 3}, "no such setting"),
         ({"name": "bim", "norm": "l2", "eps": "0.5"}, "in Linf"),
         ({"images": np.zeros((2, 3, 4, 4), np.uint8)}, "divide uint8"),
         ({"images": torch.zeros(0, 3, 4, 4)}, "no images"),
