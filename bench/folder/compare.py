@@ -117,7 +117,7 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
 
 
 class _Family:
-    """Return all comparable pairs of a folder's models, over which verdicts are corrected.
+    """All comparable pairs of a folder's models, over which verdicts are corrected.
 
     Each condition, and mCE, is a family, as a leaderboard column is; the conditions of corruptions together are one
     family.

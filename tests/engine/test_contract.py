@@ -114,7 +114,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "NaN": (lambda: Wrapped(lambda out: out * float("nan")), "NaN or infinite logits on 4 of 4"),
     "infinity": (lambda: Wrapped(lambda out: out / 0), "NaN or infinite"),
     "dropout left on": (DroppedOut, "output for the same images differs on a second pass"),
-    "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "unlike on a second look"),
+    "noise": (lambda: Wrapped(lambda out: out + torch.rand(())), "differs on a second pass"),
     "state": (Counting, "state kept between calls"),
     "batch norm without statistics": (BatchNormed, "batch norm without running statistics"),
     "a softmax over the batch": (lambda: Wrapped(lambda out: out.softmax(0)), "the other images of the batch"),

@@ -47,7 +47,7 @@ def test_a_run_that_measures_nothing_says_that_it_writes_nothing(
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"suites": "tiny"}, "none of the suites attacks"), ({"keep_adversarial": __file__}, "is a file")],
+    [({"suites": "tiny"}, "none of the suites has an attack"), ({"keep_adversarial": __file__}, "is a file")],
 )
 def test_what_could_not_be_kept_is_refused(tmp_path: Path, given: dict[str, str], message: str) -> None:
     asked = {"suites": "bim", "keep_adversarial": str(tmp_path / "pictures")} | given
