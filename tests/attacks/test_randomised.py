@@ -107,7 +107,7 @@ def test_a_run_measures_a_random_model_and_says_how_its_draws_spread(
     again = bench.run(model, "autoattack-rand", limit=4, out=tmp_path / "b", quiet=True)
     assert first["value"].tolist() == again["value"].tolist()
     assert set(first["metric"]) == {"accuracy", "robust_accuracy"}
-    with pytest.raises(UsageError, match="unlike on a second look"):
+    with pytest.raises(UsageError, match="differs on a second pass"):
         bench.run(model, "pgd,autoattack-rand", limit=4, out=tmp_path / "c", quiet=True)
 
 

@@ -314,7 +314,7 @@ def test_a_link_in_the_site_s_folder_is_not_written_through(tmp_path: Path) -> N
     outside = (tmp_path / "s" / "index.html").rename(tmp_path / "outside.html")
     before = outside.read_bytes()
     (tmp_path / "s" / "index.html").symlink_to(outside)
-    with pytest.raises(UsageError, match=r"index\.html is not of"):
+    with pytest.raises(UsageError, match=r"index\.html was not made by"):
         write_site(tmp_path / "r", tmp_path / "s")
     assert outside.read_bytes() == before
 
@@ -590,7 +590,7 @@ def test_the_papers_figures_stand_on_a_page_with_their_data_and_commands(tmp_pat
         assert f"measured{label}{100 * robust:.5g}{100 * clean:.5g}{low:.4g}–{high:.4g}" in text.replace(" ", "")
     assert "bench figures r --only sat-activation-scatter --out figures" in text
     assert "bench run --model tiny_at,tiny_sat_silu,tiny_sat_gelu,tiny_sat_elu --suite tiny-pgd --out r" in text
-    others = text.partition("of which something is not measured here")[2]
+    others = text.partition("with missing measurements")[2]
     assert "bench run --model tiny_std,tiny_at,tiny_advprop_tuned --suite tiny --out r" in others
     assert (tmp_path / "s" / "assets" / "figures" / "sat-activation-scatter.webp").is_file()
     assert ">Figures</a>" in (tmp_path / "s" / "index.html").read_text()

@@ -43,7 +43,7 @@ def test_the_page_is_whole_in_itself(folder: Path) -> None:
     assert not re.search(r"(src|href)='?(?!data:)", page.replace("src='data:", ""))
     assert page.index("<img") < page.index("<h2>Findings") < page.index("<h2>Tables")
     for words in (
-        "dead or nearly so",
+        "dead or nearly dead",
         "between the two domains",
         "the affine parameters of",
         "relative L2 distance",
