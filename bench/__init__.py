@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.figures import write_figures as write_figures
     from bench.folder.compare import compare_pairs as compare
     from bench.folder.merge import merge as merge
-    from bench.folder.tables import records as records
+    from bench.folder.records import records as records
     from bench.folder.tables import results as results
     from bench.folder.verify import verify as verify
     from bench.gate.check import accept as accept
@@ -55,7 +55,7 @@ _PUBLIC = {
     "list_figures": "bench.figures",
     "list_suites": "bench.suites.registry",
     "merge": "bench.folder.merge",
-    "records": "bench.folder.tables",
+    "records": "bench.folder.records",
     "report": "bench.board.report",
     "reproduce_paper": "bench.reproduce:reproduce",
     "results": "bench.folder.tables",

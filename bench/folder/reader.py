@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from bench.diagnostics.table import SCHEMA
 from bench.errors import NoResultsError, StoreError
+from bench.folder.units import read_units, to_frame
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
 from bench.metrics.accuracy import outcomes
 from bench.metrics.told import Seen, TellRule, find_rule, is_enough
 from bench.options import RunOptions
-from bench.parts import BadPart, CellFiles, read_cell, read_measurement, read_part
-from bench.record import RECORD_SCHEMA, Cell, misfit
+from bench.parts import BadPart, CellFiles, read_cell, read_part
+from bench.record import RECORD_SCHEMA, Cell
 from bench.sample import Sample, sample_of, unlike
 from bench.store import RELIABILITY, NoObjectError, Store
 from bench.verdict import Verdict, read_verdict
@@ -37,7 +37,7 @@ class LoadedCell:
     @functools.cached_property
     def records(self) -> pd.DataFrame:
         """The records as a frame; without a column if there are none."""
-        return _frame(self.table) if len(self.table) else pd.DataFrame()
+        return to_frame(self.table) if len(self.table) else pd.DataFrame()
 
     @property
     def complete(self) -> bool:
@@ -129,31 +129,9 @@ class ResultsFolder:
     def load(self, cell_id: str) -> LoadedCell:
         """Return the records of one cell in the data set's order, and what is missing or damaged."""
         cell = self.cells[cell_id]
-        tables: list[pa.Table] = []
-        measured: list[pd.DataFrame] = []
-        problems: list[str] = []
-        position = 0
-        starts: list[int] = []
         files = CellFiles.of(self.store, cell_id)
-        for unit, name in files.in_order:
-            part = read_part(self.store, cell_id, name)
-            if isinstance(part, BadPart):
-                problems.append(f"{part.key}: {part.problem}")
-            elif unit.start < position:
-                problems.append(f"cells/{cell_id}/{name}: overlaps the unit before it")
-            elif part.num_rows != unit.stop - unit.start:
-                problems.append(f"cells/{cell_id}/{name}: {part.num_rows} records for {unit.stop - unit.start} images")
-            elif isinstance(measurement := read_measurement(self.store, cell_id, unit, part), BadPart):
-                problems.append(f"{measurement.key}: {measurement.problem}")
-            elif measurement is not None and (problem := _no_measurement(measurement)):
-                problems.append(f"cells/{cell_id}: the measurement of {name}: {problem}")
-            elif tables and not part.schema.equals(tables[0].schema):
-                problems.append(f"cells/{cell_id}/{name}: other columns than the unit before it")
-            else:
-                tables.append(part)
-                starts.append(unit.start)
-                measured += [] if measurement is None else [_frame(measurement)]
-                position = unit.stop
+        units = read_units(self.store, cell_id, files)
+        tables, problems = units.tables, units.problems
         records = pa.concat_tables(tables).combine_chunks() if tables else _NOTHING
         sample = sample_of(tables[0].schema) if tables else {}
         problems += [*self._unread(cell_id, files), *_unlike_sets(tables)]
@@ -162,9 +140,7 @@ class ResultsFolder:
             self.cells[cell_id] = cell
             if records.column("content").null_count == len(records):  # nothing but generated images
                 problems += self._drawn_unlike(cell, sample)
-        if len(records) < cell.protocol.images and not self._stopped(
-            cell_id, dict(zip(starts, map(outcomes, tables), strict=True))
-        ):
+        if len(records) < cell.protocol.images and not self._stopped(cell_id, units.outcomes):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
         if RELIABILITY in files.names:
@@ -172,7 +148,7 @@ class ResultsFolder:
                 verdict = read_verdict(self.store, cell_id)
             except StoreError as error:
                 problems.append(str(error))
-        return LoadedCell(cell, records, tuple(problems), verdict, tuple(measured), sample)
+        return LoadedCell(cell, records, tuple(problems), verdict, tuple(units.measured), sample)
 
     def _drawn_unlike(self, cell: Cell, sample: Sample) -> Iterator[str]:
         """Return the problem of a generated set that was drawn differently for another cell with the same listing."""
@@ -265,16 +241,6 @@ def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:
                 f"its parts are of unlike sets: {image} was another image when {other} was measured than with {first}"
             )
             return
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """Convert to pandas, ignoring any pandas metadata in the file."""
-    frame: pd.DataFrame = table.replace_schema_metadata().to_pandas(use_threads=False)  # which starts none for a few kB
-    return frame
-
-
-def _no_measurement(table: pa.Table) -> str:
-    return misfit(table, SCHEMA)
 
 
 def _by_suite(entries: Iterable[RunEntry]) -> dict[tuple[str, str], dict[str, str]]:

@@ -13,7 +13,8 @@ from reader import OURS, REPOSITORY, Read
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.diagnostics.table import SCHEMA, merged
 from bench.folder.reader import ResultsFolder
-from bench.folder.tables import records, results
+from bench.folder.records import records
+from bench.folder.tables import results
 from bench.folder.verify import verify
 from bench.gate.baseline import read_baseline
 from bench.parts import put_part
