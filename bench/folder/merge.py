@@ -1,6 +1,5 @@
 """Join results folders: objects are named by their content, so joining copies the missing ones."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pyarrow as pa
 
 from bench.errors import StoreError
 from bench.folder.shares import check_shares
+from bench.known_models import KnownModel, read_known_models
 from bench.parts import is_sound, part_names, read_part
 from bench.record import UnitKey
 from bench.store import Store
@@ -62,14 +62,13 @@ def _is_sound(store: Store, key: str) -> bool:
 
 def _check_contents(stores: Sequence[Store]) -> None:
     """Raise `StoreError` if folders have records of one cell with different images or models."""
-    first: dict[str, tuple[Store, bytes]] = {}
+    first: dict[str, tuple[Store, KnownModel]] = {}
     for store in stores:
-        for name in store.names("models"):
-            data = _sound(store, f"models/{name}")
-            other, known = first.setdefault(name, (store, data or b"{}"))
-            if data and not _one_model(known, data):
+        for model in read_known_models(store):
+            other, known = first.setdefault(model.key, (store, model))
+            if known.probe and model.probe and not alike(known.probe, model.probe):
                 raise StoreError(
-                    f"{other.address} and {store.address}: models/{name} has the same weights and source in both, and "
+                    f"{other.address} and {store.address}: {model.key} has the same weights and source in both, and "
                     "has other outputs for the same images; next: keep the folders apart, or measure it again in one"
                 )
     seen: dict[tuple[str, UnitKey], tuple[Store, str]] = {}
@@ -82,11 +81,6 @@ def _check_contents(stores: Sequence[Store]) -> None:
                         f"{other_store.address} and {store.address}: cells/{cell}: {image} is not the same image in "
                         "both: they were measured on other images; next: keep the folders apart, or measure one again"
                     )
-
-
-def _one_model(a: bytes, b: bytes) -> bool:
-    probes = [json.loads(data).get("probe") or () for data in (a, b)]
-    return not all(probes) or alike(*probes)
 
 
 def _unlike_picture(a: Store, name_a: str, b: Store, name_b: str, cell: str) -> str:

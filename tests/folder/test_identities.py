@@ -171,6 +171,16 @@ def test_merged_folders_keep_what_their_models_are(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"probe": "none"}'])
+def test_a_damaged_description_of_a_model_does_not_stop_a_merge(text: str, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        bench.run(always(3), "tiny", limit=10, out=tmp_path / folder, quiet=True)
+    (damaged,) = (tmp_path / "a" / "models").iterdir()
+    damaged.write_text(text)
+    merge([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "all"))
+    assert shown(bench.results(tmp_path / "all")) == {"one_name": right(3, tmp_path / "b")}
+
+
 def test_compare_asks_which_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for answer in (3, 4):
         bench.run(always(answer), "tiny", limit=30, out=tmp_path, quiet=True)
