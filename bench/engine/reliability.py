@@ -23,7 +23,7 @@ from bench.suites.base import Setup
 from bench.verdict import Verdict, has_verdict
 
 if TYPE_CHECKING:
-    from bench.attacks.reliability import StandingPictures
+    from bench.attacks.reliability import Reliability, StandingPictures
 
 
 def attacked(plan: Plan) -> list[PlanEntry]:
@@ -165,6 +165,11 @@ def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -
         )
     except UsageError as error:
         return replace(unknown, because=(str(error),))
+    return _found(unknown, found)
+
+
+def _found(unknown: Verdict, found: "Reliability") -> Verdict:
+    """The verdict with what was found."""
     return replace(
         unknown,
         level=found.level,

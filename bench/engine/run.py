@@ -131,7 +131,7 @@ def carry_out(
         book.open()  # which is nothing new of a finished run: that may lie in a folder that is read only
         Tally(plan.faults).check()
         return
-    tally, said = Tally([*plan.faults, *_look_at_models(book, queue)]), set[str]()
+    tally = Tally([*plan.faults, *_look_at_models(book, queue)])
     with (
         sole_driver(store, book.run_id, prepared.options.shard),
         reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
@@ -140,7 +140,7 @@ def carry_out(
     ):
         for mend in prepared.mends:
             mend.carry_out(store)
-        stopping = Stopping(plan, store)
+        listeners, stopping = _Listeners(progress, watch, on_unit), Stopping(plan, store)
         for outcome in outcomes:
             if isinstance(outcome, Failed):
                 progress.said(str(outcome))
@@ -153,19 +153,31 @@ def carry_out(
             # Verdicts read what is written, and may be the next work: where none is left, all writes are waited for.
             for done in writers.finished(every=not queue or isinstance(outcome, Failed)):
                 queue.extend(verdicts.finished(done.work))
-                for note in notes_of(done):
-                    if note not in said:
-                        progress.said(note)
-                    said.add(note)
                 tally.count(done)
-                name = done.work.name if isinstance(done.work, ReliabilityCheck) else done.work.setup.name
-                for told in filter(None, (progress, watch)):
-                    told.finished(name, done.work.images)
-                if on_unit and isinstance(done.work, Unit):
-                    on_unit(done.work)
+                listeners.tell(done)
             if isinstance(outcome, Failed) and outcome.final:
                 queue.extend(verdicts.finished(outcome.work))
     tally.check()
+
+
+class _Listeners:
+    """Who is told of what is done: the terminal, the caller's reporter and `on_unit`; of each note once."""
+
+    def __init__(self, progress: Reporter, watch: Reporter | None, on_unit: Callable[[Unit], None] | None) -> None:
+        self.progress, self.watch, self.on_unit = progress, watch, on_unit
+        self.said: set[str] = set()
+
+    def tell(self, done: Done) -> None:
+        for note in notes_of(done):
+            if note not in self.said:
+                self.progress.said(note)
+            self.said.add(note)
+        work = done.work
+        name = work.name if isinstance(work, ReliabilityCheck) else work.setup.name
+        for told in filter(None, (self.progress, self.watch)):
+            told.finished(name, work.images)
+        if self.on_unit and isinstance(work, Unit):
+            self.on_unit(work)
 
 
 def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
