@@ -29,6 +29,14 @@ POINTS = "[0-9.e+/-]+"
 ANYTIME = f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
 """What a cell's `subset` says of a rule's numbers, after the rule."""
 
+ORDER = "order of seed ([0-9]+):"
+"""A pattern of how `write_order` begins."""
+
+
+def write_order(seed: int) -> str:
+    """The end of every rule's text: in which order the images come, and what its numbers are."""
+    return f"order of seed {seed}: {ANYTIME}"
+
 
 def write_points(value: Fraction) -> str:
     """Percentage points exactly: `0.5`, and `1/3` where six digits would be another number."""
@@ -44,12 +52,12 @@ class StopRule:
     seed: int = 0
 
     def __str__(self) -> str:
-        return f"until {write_points(self.points)} points, order of seed {self.seed}: {ANYTIME}"
+        return f"until {write_points(self.points)} points, {write_order(self.seed)}"
 
     @classmethod
     def find(cls, subset: str) -> "StopRule | None":
         """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(rf"until ({POINTS}) points, order of seed ([0-9]+):", subset)
+        found = re.search(rf"until ({POINTS}) points, {ORDER}", subset)
         return cls(Fraction(found[1]), int(found[2])) if found else None
 
     @property
@@ -68,8 +76,12 @@ class StopRule:
 
     def estimate(self, values: Values, total: int, unscored: int = 0) -> Estimate:
         """The mean of `values` with this interval."""
-        low, high = self.interval(values, total)
-        return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
+        return estimate_mean(values, self.interval(values, total), unscored)
+
+
+def estimate_mean(values: Values, interval: tuple[float, float], unscored: int = 0) -> Estimate:
+    """The mean of the values seen, [n], between the ends of an interval; NaN of none."""
+    return Estimate(float(values.mean()) if len(values) else math.nan, *interval, len(values), unscored)
 
 
 def betting_interval(values: Values, total: int, width: float) -> tuple[float, float]:

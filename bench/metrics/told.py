@@ -5,7 +5,6 @@ An image's outcome is 1 where A alone is right, 0 where B alone is, one half els
 the betting sequence of `bench.metrics.sequential`, and says the difference of the accuracies.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,17 @@ from fractions import Fraction
 import numpy as np
 
 from bench.metrics.estimate import Estimate
-from bench.metrics.sequential import ANYTIME, POINTS, StopRule, Values, betting_interval, betting_p, write_points
+from bench.metrics.sequential import (
+    ORDER,
+    POINTS,
+    StopRule,
+    Values,
+    betting_interval,
+    betting_p,
+    estimate_mean,
+    write_order,
+    write_points,
+)
 
 WIDTH = 0.05
 """Half the width at which an accuracy's own interval does best that stands beside a difference."""
@@ -32,15 +41,13 @@ class TellRule:
     seed: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"until {self.names} are told apart or within {write_points(self.gap)} points, "
-            f"order of seed {self.seed}: {ANYTIME}"
-        )
+        gap = write_points(self.gap)
+        return f"until {self.names} are told apart or within {gap} points, {write_order(self.seed)}"
 
     @classmethod
     def find(cls, subset: str) -> "TellRule | None":
         """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(rf"until (.+) are told apart or within ({POINTS}) points, order of seed ([0-9]+):", subset)
+        found = re.search(rf"until (.+) are told apart or within ({POINTS}) points, {ORDER}", subset)
         return cls(found[1], Fraction(found[2]), int(found[3])) if found else None
 
     @property
@@ -59,8 +66,7 @@ class TellRule:
 
     def estimate(self, values: Values, total: int, unscored: int = 0) -> Estimate:
         """The mean of one model's `values` with its own interval, valid whenever one looks."""
-        low, high = betting_interval(values, total, WIDTH)
-        return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
+        return estimate_mean(values, betting_interval(values, total, WIDTH), unscored)
 
 
 Rule = StopRule | TellRule
