@@ -17,20 +17,13 @@ from typing import Any
 import pandas as pd
 
 from bench.folder.tables import results
+from bench.published.papers import TITLES
 from bench.training.recipes import Attacker, Recipe
 from model_zoo.card import ModelCard, read_card
 from model_zoo.registry import ROOT
 from model_zoo.tiny.build import TinySpec, network
 
 ROOM = ROOT / "tiny"
-
-PAPERS = {
-    "intriguing": "Intriguing Properties of Adversarial Training at Scale, arXiv 1906.03787",
-    "sat": "Smooth Adversarial Training, arXiv 2006.14536",
-    "advprop": "Adversarial Examples Improve Image Recognition, arXiv 1911.09665",
-    "nofrost": "Removing Batch Normalization Boosts Adversarial Training, arXiv 2207.01156",
-    "standard": "",
-}
 
 HEADLINES = {
     "tiny-pgd": ("clean_accuracy", "robust_accuracy"),
@@ -98,7 +91,7 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
                 "name": trained.name,
                 "method": recipe["method"],
                 "room": "tiny",
-                "paper": PAPERS[recipe["method"]],
+                "paper": ", arXiv ".join(TITLES.get(recipe["method"], ())),
                 "architecture": f"resnet {blocks}, {net['activation']}, {norm} norm",
                 "parameters": sum(p.numel() for p in network(recipe_of(recipe).net).parameters()),
                 "dataset": "tiny",

@@ -12,6 +12,14 @@ ADVPROP = "1911.09665"
 NOFROST = "2207.01156"
 """The papers by their arXiv numbers, as they stand in a row's `paper`."""
 
+TITLES = {
+    "intriguing": ("Intriguing Properties of Adversarial Training at Scale", INTRIGUING),
+    "sat": ("Smooth Adversarial Training", SAT),
+    "advprop": ("Adversarial Examples Improve Image Recognition", ADVPROP),
+    "nofrost": ("Removing Batch Normalization Boosts Adversarial Training", NOFROST),
+}
+"""Title and arXiv number of each method's paper."""
+
 
 def find(
     paper: str, metric: str, *, method: str = "", model: str = "", source: str = "", **fields: Any

@@ -9,16 +9,12 @@ from typing import Any
 from bench.errors import UsageError
 from bench.figures import FIGURES
 from bench.options.command import add_arguments, typed
+from bench.published.papers import TITLES
 from bench.suites.registry import find_suite
 from model_zoo.errors import ZooError
 from model_zoo.registry import cards, find_card
 
-PAPERS = {
-    "intriguing": "Intriguing Properties of Adversarial Training at Scale (arXiv 1906.03787)",
-    "sat": "Smooth Adversarial Training (arXiv 2006.14536)",
-    "advprop": "Adversarial Examples Improve Image Recognition (arXiv 1911.09665)",
-    "nofrost": "Removing Batch Normalization Boosts Adversarial Training (arXiv 2207.01156)",
-}
+PAPERS = {name: f"{title} (arXiv {number})" for name, (title, number) in TITLES.items()}
 
 SHIFTED = ("imagenet-c", "imagenet-a", "imagenet-r", "imagenet-sketch", "stylized", "cue-conflict")
 RELIABILITY = {"reliability": 0}
