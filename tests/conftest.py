@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,23 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared images and oracles are not beside this checkout")
     return SHARED
+
+
+ShortChecks = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="session")
+def short_checks() -> ShortChecks:
+    """Masking checks of fewer steps and queries within `with short_checks(queries=100):`; enough for a small model."""
+    from bench.attacks import masking, overstatement
+
+    @contextmanager
+    def shortened(short: int = 20, long: int = 40, queries: int = 400, targeted: int = 50) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(masking, "SHORT", short)
+            patch.setattr(masking, "LONG", long)
+            patch.setattr(masking, "QUERIES", queries)
+            patch.setattr(overstatement, "TARGETED_STEPS", targeted)
+            yield
+
+    return shortened

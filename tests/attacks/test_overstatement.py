@@ -1,5 +1,6 @@
 """The verdict is on the number: a weak attack's overstates by what a linear model's margins say it must."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -11,14 +12,15 @@ from bench.attacks.autoattack import apgd
 from bench.attacks.overstatement import Overstatement, stronger
 from bench.attacks.presets import make_pgd
 from bench.attacks.reliability import StandingPictures, assess
+from tests.conftest import ShortChecks
 
 EPS = Fraction(8, 255)
 
 
 @pytest.fixture(autouse=True)
-def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masking, "LONG", 40)
-    monkeypatch.setattr(masking, "QUERIES", 100)
+def short_attacks(short_checks: ShortChecks) -> Iterator[None]:
+    with short_checks(queries=100):
+        yield
 
 
 @pytest.fixture(scope="module")

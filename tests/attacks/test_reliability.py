@@ -1,6 +1,7 @@
 """The verdict on a robust accuracy: a linear model hides nothing; each way of hiding is found by its own criterion."""
 
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -10,16 +11,16 @@ from torch import Tensor, nn
 from bench.attacks import masking
 from bench.attacks.reliability import CRITERIA, Criterion, Reliability, assess
 from bench.errors import UsageError
+from tests.conftest import ShortChecks
 
 EPS = Fraction(16, 255)
 IDS = [f"image{i}" for i in range(12)]
 
 
 @pytest.fixture(autouse=True)
-def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long enough for a linear model."""
-    monkeypatch.setattr(masking, "LONG", 40)
-    monkeypatch.setattr(masking, "QUERIES", 600)
+def short_attacks(short_checks: ShortChecks) -> Iterator[None]:
+    with short_checks(queries=600):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import bench
-from bench.attacks import masking, overstatement, reliability
+from bench.attacks import reliability
 from bench.board.leaderboard import readable
 from bench.engine import reliability as engine_reliability
 from bench.engine.batches import Batch
@@ -23,20 +24,18 @@ from bench.terminal import print_results
 from bench.testing import fake_model
 from bench.verdict import read_verdict
 from model_zoo.model import Model
+from tests.conftest import ShortChecks
 
 PGD = {"eps": "8/255", "steps": 2, "step_size": "4/255", "quiet": True}
 
 
-def shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(masking, "SHORT", 4)
-    patch.setattr(masking, "LONG", 10)
-    patch.setattr(masking, "QUERIES", 20)
-    patch.setattr(overstatement, "TARGETED_STEPS", 5)
+SHORTEST = {"short": 4, "long": 10, "queries": 20, "targeted": 5}
 
 
 @pytest.fixture(autouse=True)
-def short_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    shorten(monkeypatch)
+def short_attacks(short_checks: ShortChecks) -> Iterator[None]:
+    with short_checks(**SHORTEST):
+        yield
 
 
 def says_always(target: int, name: str = "constant") -> Model:
@@ -56,11 +55,10 @@ def row(frame: pd.DataFrame, metric: str, condition: str = "all") -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def kept(imagenet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(imagenet: Path, tmp_path_factory: pytest.TempPathFactory, short_checks: ShortChecks) -> Path:
     """The results of the constant model, for those who only look at them."""
     directory = tmp_path_factory.mktemp("constant")
-    with pytest.MonkeyPatch.context() as patch:
-        shorten(patch)
+    with short_checks(**SHORTEST):
         bench.run(says_always(0), "pgd", data=imagenet, out=directory, **PGD)
     return directory
 

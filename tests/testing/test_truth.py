@@ -1,6 +1,6 @@
 """Models of known robustness: their closed forms against solvers, and every attack against the closed forms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 from torch import Tensor
 
-from bench.attacks import autoattack, masking
+from bench.attacks import autoattack
 from bench.attacks.base import Attack
 from bench.attacks.budget import Norm
 from bench.attacks.presets import make_pgd
@@ -19,6 +19,7 @@ from bench.attacks.reliability import assess
 from bench.testing import AffineHead, HiddenGradients, PiecewiseConstant, affine_heads
 from bench.testing.truth import least_change
 from benchmarks.attack_truth import compare, heads, pictures
+from tests.conftest import ShortChecks
 
 Drawn = tuple[AffineHead, Tensor, Tensor]
 
@@ -112,13 +113,13 @@ def test_the_ensemble_is_exact_on_affine_heads(drawn: Drawn, norm: Norm) -> None
 
 
 @pytest.fixture
-def short_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masking, "LONG", 40)
-    monkeypatch.setattr(masking, "QUERIES", 400)
+def short_attacks(short_checks: ShortChecks) -> Iterator[None]:
+    with short_checks():
+        yield
 
 
 @pytest.mark.parametrize("kind", ["piecewise", "hidden"])
-@pytest.mark.usefixtures("short_checks")
+@pytest.mark.usefixtures("short_attacks")
 def test_a_gradient_attack_on_what_hides_its_gradients_is_unreliable(kind: str) -> None:
     draw = torch.Generator().manual_seed(0)
     weight = torch.randn(10, 3, 6, 6, generator=draw)
@@ -145,7 +146,7 @@ def test_a_gradient_attack_on_what_hides_its_gradients_is_unreliable(kind: str) 
     ("model", "suite", "norm", "tolerance"),
     [("affine", "pgd", "linf", 0.02), ("affine", "apgd-ce", "l1", 0.02), ("piecewise", "apgd-ce", "linf", 1)],
 )
-@pytest.mark.usefixtures("short_checks")
+@pytest.mark.usefixtures("short_attacks")
 def test_a_run_reports_the_truth(model: str, suite: str, norm: Norm, tolerance: float) -> None:
     """With its verdict; `test_truth_of_suites.py` has every suite, without."""
     family = heads(*pictures(_tiny(), 300))
