@@ -68,7 +68,7 @@ def _examine(info: SetInfo, roots: DataRoots, root: Path) -> tuple[DataReport, P
     report = DataReport(info.name, info.title, *_where(place))
     report.notes += [f"also here, left out: {found}" for found in place.elsewhere if found.kind in (TRAINING, TEST)]
     if info.all_parts:
-        report.notes += [f"no part of the set, left out: {found}" for found in place.found if not found.part]
+        report.notes += [f"not part of the set, left out: {found}" for found in place.found if not found.part]
     datasets: Parts = []
     absent = []
     for part in (*info.all_parts, *info.extra_parts) or ("",):

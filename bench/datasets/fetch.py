@@ -50,7 +50,7 @@ def _fetch_one(archive: Archive, folder: Path, say: Say, progress: Progress | No
     except WeightsError as error:
         raise DataError(str(error)) from None
     _check_md5(target, archive)
-    verified = "verified" if archive.sha256 or archive.md5 else "no published hash to hold it against"
+    verified = "verified" if archive.sha256 or archive.md5 else "no published hash to compare with"
     say(f"{archive.name}: SHA-256 {sha256}, {verified}; unpacking")
     unpack(target, folder)
     done.write_text(f"{sha256}\n")

@@ -123,7 +123,7 @@ def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]
                 f"{root}: {len(strangers)} of {len(classes.labels) + len(strangers)} class folders have names that are "
                 f"not ImageNet's, or not one class's alone: {', '.join(strangers[:SHOWN])}; name them by wnid"
             )
-        left.add("folders of images that are no wnid of ImageNet-1k", strangers[0], len(strangers))
+        left.add("folders of images whose names are not wnids of ImageNet-1k", strangers[0], len(strangers))
     return items
 
 

@@ -136,7 +136,7 @@ def _shuffles(data: object) -> bool:
 def _said_of(data: Any) -> Iterator[str]:
     """What somebody must know who takes the images for those of a set on a disk."""
     if _shuffles(data):
-        yield "the loader shuffles: the images are put into the order of their content, the same at every call"
+        yield "the loader shuffles: the images are sorted by their content, so that every call has the same order"
     batch, whole = getattr(data, "batch_size", None), getattr(data, "dataset", data)
     try:
         count = len(whole)
@@ -167,7 +167,7 @@ def _numpy(picture: Any) -> NDArray[Any]:
     elif np.ma.isMaskedArray(picture) and np.ma.getmaskarray(picture).any():
         kind = "masked"
     if kind:
-        raise UsageError(f"data: {kind} values are no images and no labels: make them a dense array first")
+        raise UsageError(f"data: {kind} values are neither images nor labels: convert them to a dense array first")
     return np.asarray(picture)
 
 
@@ -175,7 +175,7 @@ def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
     """(image, label), one at a time, of whatever was given."""
     if isinstance(data, Mapping) or hasattr(data, "columns"):
         names = ", ".join(map(str, list(data.columns if hasattr(data, "columns") else data)[:5]))
-        raise UsageError(f"data: a {type(data).__name__} of {names}: say which are the images: (images, labels)")
+        raise UsageError(f"data: a {type(data).__name__} of {names}: pass a pair (images, labels)")
     if isinstance(data, tuple | list) and len(data) == 2 and getattr(data[0], "ndim", 0) == 4:
         if len(data[0]) != len(data[1]):
             raise UsageError(f"data: {len(data[0])} images and {len(data[1])} labels")
@@ -210,9 +210,9 @@ def _label(label: Any, classes: int) -> int:
     value = _numpy(label).reshape(-1).tolist()
     value = value[0] if len(value) == 1 else value
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"data: a label is a class's number, found {value!r} (one-hot? pass labels.argmax(1))")
+        raise UsageError(f"data: a label must be a class index, found {value!r} (one-hot? pass labels.argmax(1))")
     if not 0 <= value < classes:
-        raise UsageError(f"data: label {value}, where the model has the classes 0..{classes - 1}")
+        raise UsageError(f"data: label {value}, but the model has the classes 0..{classes - 1}")
     return value
 
 
@@ -254,7 +254,7 @@ def _array(picture: Any) -> NDArray[Any]:
     if not np.issubdtype(array.dtype, np.floating) or not (low >= 0 and high <= 1):
         raise UsageError(
             f"data: images are uint8, or float in [0, 1]; found {array.dtype} from {low:.3g} to {high:.3g}: take the "
-            "Normalize out of the data's transform and say mean= and std= here, since attacks need budgets in [0, 1]"
+            "Normalize out of the data's transform and give mean= and std= here, since attacks need budgets in [0, 1]"
         )
     return array
 

@@ -23,7 +23,7 @@ class FoundPictures:
 
     def __str__(self) -> str:
         kind = f", images of the {self.kind} split" if self.kind in ("training", "test") else ""
-        return f"{self.name or 'images of no set known here'} in {self.folder} ({self.layout}{kind})"
+        return f"{self.name or 'images of no known set'} in {self.folder} ({self.layout}{kind})"
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def check_fit(space: LabelSpace, card: ModelCard) -> None:
         )
     if space.name == "folder1000" and card.labels == "imagenet1k":
         raise DataError(
-            f"{card.name} counts ImageNet's classes, and the folders' names are not ImageNet's (wnids or class names): "
+            f"{card.name} has ImageNet's classes, but the folders' names are not ImageNet's (wnids or class names): "
             "labels by the order of folders would be wrong; name the folders by wnid"
         )
 

@@ -8,7 +8,7 @@ from bench.datasets.listing import LeftOut, Listing
 from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
 
-LIVE = "corrupt clean images on the fly: --suite imagenet-c-live"
+LIVE = "corrupt clean images during the run: --suite imagenet-c-live"
 """What one does without the files of ImageNet-C."""
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".tar.zst", ".rar", ".7z")

@@ -41,7 +41,7 @@ class LeftOut:
 
 
 HIDDEN = "names that begin with a dot"
-NO_PICTURES = "files that are no images"
+NO_PICTURES = "files that are not images"
 NOT_FILES = "names that are neither files nor folders"
 LINKS = "links to folders, not followed"
 

@@ -212,7 +212,7 @@ def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool
             mine = _best([f for f in finds if _may_be(f, info, root, own=own)], root, name)
     if len(mine) > 1 and not info.scattered:
         raise DataError(
-            f"{name}: it lies in several places: {'; '.join(str(f.folder) for f in mine[:5])}; "
+            f"{name}: found in several places: {'; '.join(str(f.folder) for f in mine[:5])}; "
             f"name one: --data {name}=DIR"
         )
     if not mine:
@@ -274,4 +274,4 @@ def not_there(name: str, root: Path, finds: Sequence[FoundPictures]) -> str:
     found += [str(f) for f in others[:3]]
     place = f"place it as {info.layout or name} under your data root, or name it: --data {name}=DIR"
     live = f"; or {LIVE}" if name == "imagenet-c" else ""
-    return f"{name}: not under {root}, which holds {', '.join(found) or 'no images that are known here'}; {place}{live}"
+    return f"{name}: not under {root}, which holds {', '.join(found) or 'no known sets'}; {place}{live}"

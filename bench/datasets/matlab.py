@@ -38,7 +38,7 @@ def read_structs(content: bytes, name: str) -> list[dict[str, Value]]:
     Raises `ValueError` for any other file.
     """
     if content[126:128] != b"IM":
-        raise ValueError("no little-endian MATLAB file of level 5")
+        raise ValueError("not a little-endian MATLAB file of level 5")
     try:
         for element in _elements(content[HEADER:]):
             if (found := _structs(element, name)) is not None:

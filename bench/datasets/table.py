@@ -76,7 +76,7 @@ def parse_roots(text: str | None, environment: str | None) -> DataRoots:
             common = Path(part)
     for folder_given in [*own.values(), *([common] if common else [])]:
         if not folder_given.is_dir():
-            raise DataError(f"--data: {folder_given} is not a folder; `bench data list` says what goes where")
+            raise DataError(f"--data: {folder_given} is not a folder; see `bench data list`")
     return DataRoots(own, common)
 
 

@@ -37,7 +37,7 @@ def _in_norm(card: ModelCard, options: RunOptions, make: "Callable[..., Attack]"
 
 def refuse_choices(options: RunOptions) -> None:
     """Raise `UsageError` for what is fixed in an ensemble."""
-    refuse(options, CHOICES, "part of an ensemble's name: choose only --eps and --norm, or use --suite pgd")
+    refuse(options, CHOICES, "fixed by the ensemble: choose only --eps and --norm, or use --suite pgd")
 
 
 def _autoattack(card: ModelCard, options: RunOptions) -> list[Setup]:
@@ -56,7 +56,7 @@ def _aa_fast(card: ModelCard, options: RunOptions) -> list[Setup]:
 
     refuse_choices(options)
     if options.attack_engine == "reference":
-        raise UsageError("aa-fast has no reference engine: it is this package's own; use --suite autoattack")
+        raise UsageError("aa-fast exists only in the native engine; use --suite autoattack")
     return _in_norm(card, options, aa_fast, classes=card.classes)
 
 

@@ -30,7 +30,7 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 SUITES = (
     Suite(
         "pgd-branches",
-        "PGD through each normalisation branch, judged by the model's own",
+        "PGD through each normalisation branch, predicted by the model's own branch",
         2,
         conditions,
         pgd.METRICS,

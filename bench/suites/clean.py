@@ -38,5 +38,5 @@ def clean_suite(name: str, title: str, dataset: str | None = None) -> Suite:
 SUITES = (
     clean_suite("clean", "clean accuracy on the model's home data set"),
     clean_suite("imagenet", "clean accuracy on the ImageNet validation set", "imagenet"),
-    clean_suite("folder", "accuracy on any folder with one folder a class", "folder"),
+    clean_suite("folder", "accuracy on any folder with one subfolder per class", "folder"),
 )

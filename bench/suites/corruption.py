@@ -99,7 +99,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-c-live",
-        "ImageNet-C's corruptions made on the fly, JPEG 85",
+        "ImageNet-C's corruptions computed during the run, JPEG 85",
         1,
         _live(85),
         (*METRICS, RELATIVE),
@@ -108,7 +108,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-c-live-nojpeg",
-        "ImageNet-C's corruptions made on the fly, without JPEG: not the benchmark",
+        "ImageNet-C's corruptions computed during the run, without JPEG: not the benchmark",
         1,
         _live(None),
         (*METRICS, RELATIVE),

@@ -48,7 +48,7 @@ def _tiny(dataset: str) -> bool:
 
 def _eps(dataset: str, card: ModelCard, options: RunOptions, norm: Norm = "linf") -> Fraction:
     if len(options.eps) > 1:
-        refuse(options, ("eps",), "diagnostics look at one radius; run them once for each")
+        refuse(options, ("eps",), "diagnostics use one radius; run them once for each")
     if options.eps:
         return options.eps[0]
     return TINY_EPS if _tiny(dataset) and norm == "linf" else usual_eps(norm, card)
@@ -74,7 +74,7 @@ def batchnorm(card: ModelCard, options: RunOptions) -> list[Setup]:
     deep = replace(moments, probes=(MomentsProbe(), ConsistencyProbe(), *cross))
     whole = not SETS[dataset].labels.endswith("200")  # attacks need all of the model's classes
     if not whole:
-        refuse(options, ATTACK, f"{dataset} has some of a model's classes: batchnorm attacks nothing there")
+        refuse(options, ATTACK, f"{dataset} has only some of a model's classes: batchnorm cannot attack there")
     return [
         deep,
         *(replace(deep, attack=attack) for attack in (attacks(card, options) if whole else ())),
@@ -98,7 +98,7 @@ def smoothness(card: ModelCard, options: RunOptions) -> list[Setup]:
 
     dataset = home(card, options)
     if options.norm != "linf":
-        refuse(options, ("eps",), "the radius that smoothness looks at is one of Linf: leave out --norm, or --eps")
+        refuse(options, ("eps",), "smoothness uses a Linf radius: leave out --norm, or --eps")
     return [Setup(dataset, probes=(SmoothnessProbe(_eps(dataset, card, options)),))]
 
 
@@ -125,7 +125,7 @@ def _accuracies() -> Iterator[Metric]:
 SUITES = (
     Suite(
         "batchnorm",
-        "what batch norm stores against what it sees; batch statistics; branches taken apart",
+        "stored against observed batch-norm statistics; batch statistics; branches compared",
         1,
         batchnorm,
         tuple(_accuracies()),
@@ -159,7 +159,7 @@ SUITES = (
         (
             Metric("area", metrics.area, True, "share", CURVE, metrics.area_per_image),
             Metric("median_distance", metrics.median_of("distance"), True, "of [0, 1]", "arXiv 2102.12827"),
-            Metric("median_margin", metrics.median_of("margin"), True, "logits", "logit margin of right images"),
+            Metric("median_margin", metrics.median_of("margin"), True, "logits", "logit margin of correct images"),
         ),
         "area",
         uses=("dataset", "norm", "steps"),

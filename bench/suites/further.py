@@ -146,7 +146,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-hard",
-        "ImageNet-Hard: right where the prediction is one of the image's labels",
+        "ImageNet-Hard: correct if the prediction is one of the image's labels",
         1,
         lambda _card, _options: [Setup("imagenet-hard")],
         (Metric("accuracy_any", any_label_accuracy, True, "share", "Benchmark_ImageNet_Hard.ipynb"),),
@@ -154,7 +154,7 @@ SUITES = (
     ),
     Suite(
         "imagenet-w",
-        "ImageNet-W: what a watermark costs, at 224 px",
+        "ImageNet-W: loss of accuracy from a watermark, at 224 px",
         1,
         lambda _card, _options: [Setup("imagenet-w"), Setup("imagenet-w", split=PLAIN)],
         (

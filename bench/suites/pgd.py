@@ -33,7 +33,7 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
-        refuse(options, ATTACK, "--protocol published takes the attack of the model's own paper; to choose, name --eps")
+        refuse(options, ATTACK, "--protocol published uses the attack of the model's own paper; to choose settings, give --eps")
         attacks = [published(card)]
     else:
         norm = check_budget(options.norm, Fraction(0))
@@ -75,7 +75,7 @@ METRICS = (
         robust_accuracy,
         True,
         "share",
-        "share of all scored images still right under attack",
+        "share of all scored images still correct under attack",
         lambda frames: correct(_strongest(frames)),
     ),
     Metric(

@@ -70,7 +70,7 @@ EFFECTIVE = (
         for name in LINES
     ),
     *(
-        Metric(f"gap_{name}", gap(f"{name}/clean", _pair(name)), False, "points", "clean less shifted, same classes")
+        Metric(f"gap_{name}", gap(f"{name}/clean", _pair(name)), False, "points", "clean minus shifted, same classes")
         for name in ("imagenet-a", "imagenet-r")
     ),
 )

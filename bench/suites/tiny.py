@@ -48,13 +48,13 @@ SUITES = (
     ),
     Suite(
         "tiny-c",
-        "15 corruptions at CIFAR-10-C's strengths, without JPEG, on the tiny images",
+        "15 corruptions at CIFAR-10-C's severities, without JPEG, on the tiny images",
         1,
         lambda _card, _options: live("tiny", jpeg_quality=None),
         CORRUPTION_METRICS,
         "mean_error",
     ),
-    clean_suite("tiny-a", "hard tiny images that the undefended network gets wrong", "tiny-a"),
+    clean_suite("tiny-a", "hard tiny images that the undefended network misclassifies", "tiny-a"),
     clean_suite("tiny-stylized", "tiny images with another, stronger texture", "tiny-stylized"),
     Suite(
         "tiny-cue-conflict",

@@ -20,7 +20,7 @@ def _conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
     if found is None:
         raise UsageError(
             f"transfer has no surrogates for {card.input.size} pixels and {card.classes} classes: "
-            "bench.attacks.transfer.transfer(eps, names) takes models of your own"
+            "bench.attacks.transfer.transfer(eps, names) takes your own models"
         )
     others = [name for name in found if name != card.name]
     return under(card, options, lambda eps: transfer(eps, others), usual_eps("linf", card))
@@ -29,7 +29,7 @@ def _conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 SUITES = (
     Suite(
         "transfer",
-        "accuracy on images made on other models, an upper bound of robust accuracy",
+        "accuracy under attacks made on other models, an upper bound of robust accuracy",
         1,
         _conditions,
         METRICS,

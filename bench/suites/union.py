@@ -36,7 +36,7 @@ def _alone(norm: str) -> Metric:
         compute,
         True,
         "share",
-        f"share of all scored images right under the attack in {norm}",
+        f"share of all scored images correct under the attack in {norm}",
         lambda frames: correct(union.under_norm(frames, norm)),
     )
 
@@ -47,7 +47,7 @@ METRICS = (
         union.union_accuracy,
         True,
         "share",
-        "share of all scored images right under each of Linf, L2 and L1 (arXiv 1904.13000)",
+        "share of all scored images correct under each of Linf, L2 and L1 (arXiv 1904.13000)",
         union.union_per_image,
     ),
     Metric(
@@ -58,7 +58,7 @@ METRICS = (
         "mean of the accuracies under Linf, L2 and L1 (arXiv 1904.13000)",
         union.average_per_image,
     ),
-    Metric("worst_accuracy", union.worst_accuracy, True, "share", "least of the accuracies under Linf, L2 and L1"),
+    Metric("worst_accuracy", union.worst_accuracy, True, "share", "minimum of the accuracies under Linf, L2 and L1"),
     *(_alone(norm) for norm in union.THREATS),
     next(metric for metric in PGD_METRICS if metric.name == "clean_accuracy"),
 )

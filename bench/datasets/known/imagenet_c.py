@@ -53,7 +53,7 @@ def corrupted(name: str, side: int = SIDE) -> Opener:
         found = [f for f in place.of_part(part) if f.layout != EMPTY]
         whole = [f for f in place.found if f.part == ANY_PART]
         if len(found) > 1 and found[0].part != ANY_PART:
-            raise DataError(f"{name}: {part}/ lies in several places: {', '.join(str(f.folder) for f in found[:5])}")
+            raise DataError(f"{name}: {part}/ found in several places: {', '.join(str(f.folder) for f in found[:5])}")
         for lying in found or whole:
             if lying.part != ANY_PART:
                 return same_size(read_set(lying.folder, name, "imagenet1k", as_stored=True), side, lying.folder)

@@ -102,7 +102,7 @@ def open_imagenet_p(place: SetPlace, part: str) -> Dataset:
         listing = Listing.at(found[0].folder / folder)
         left.take(listing.left_out, folder)
         if label is None:
-            left.add("folders that are no wnid of ImageNet-1k", folder)
+            left.add("folders whose names are not wnids of ImageNet-1k", folder)
             continue
         films += [(path, label) for path in listing.files(".mp4")]
     if not films:

@@ -82,7 +82,7 @@ def _by_object(place: SetPlace, name: str) -> FolderDataset:
     items = []
     for folder in look.folders:
         if folder not in order:
-            left.add("folders of objects that ImageNet has no class for", folder)
+            left.add("folders of objects without an ImageNet class", folder)
             continue
         items += [
             Item.at(f"{folder}/{PurePath(p).stem}", order[folder], p)
