@@ -210,19 +210,19 @@ def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
         (lambda x, y: (x * 255, y), "found float32 from 0 to 255"),
         (lambda x, y: (x[:, :1], y), r"an image is \[3, h, w\]"),
         (lambda x, y: (x, y[:3]), "40 images and 3 labels"),
-        (lambda x, y: (x, torch.nn.functional.one_hot(y, 10)), "a label is a class's number"),
+        (lambda x, y: (x, torch.nn.functional.one_hot(y, 10)), "a label must be a class index"),
         (lambda x, y: (x, y + 1), "label 10, where the model has the classes 0..9"),
-        (lambda x, y: (x, y.float()), "a label is a class's number"),
+        (lambda x, y: (x, y.float()), "a label must be a class index"),
         (lambda *_: [], "no images"),
         (lambda *_: 3, "found a int"),
         (lambda x, _: [x[0], x[1]], r"expected \(image, label\)"),
         (lambda x, _: [(x[0], 1), (x[1][:, :20], 2)], "images of 2 sizes"),
-        (lambda x, y: {"image": x, "label": y}, "a dict of image, label: say which are the images"),
-        (lambda x, y: pd.DataFrame({"a": list(x), "b": y}), "a DataFrame of a, b: say which are the images"),
-        (lambda x, y: (np.ma.masked_array(x.numpy(), x.numpy() > 0.9), y), "masked values are no images"),
-        (lambda x, y: (x, np.ma.masked_array(y.numpy(), y.numpy() > 8)), "masked values|a label is a class's number"),
-        (lambda x, y: (x.to_sparse(), y), "sparse values are no images"),
-        (lambda x, y: (x, y.float().requires_grad_()), "a label is a class's number"),
+        (lambda x, y: {"image": x, "label": y}, "a dict of image, label: pass a pair"),
+        (lambda x, y: pd.DataFrame({"a": list(x), "b": y}), "a DataFrame of a, b: pass a pair"),
+        (lambda x, y: (np.ma.masked_array(x.numpy(), x.numpy() > 0.9), y), "masked values are neither images"),
+        (lambda x, y: (x, np.ma.masked_array(y.numpy(), y.numpy() > 8)), "masked values|a label must be a class index"),
+        (lambda x, y: (x.to_sparse(), y), "sparse values are neither images"),
+        (lambda x, y: (x, y.float().requires_grad_()), "a label must be a class index"),
         (lambda x, y: (torch.where(x > 0.9, torch.nan, x), y), "found float32 from nan to nan"),
     ],
 )  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_shuffling_loader_gives_one_set(
         table = bench.run(bare(net), "clean", data=loader, out=tmp_path, **UNIT)
         assert list(whole(table)["value"]) == [pytest.approx(by_hand(net, *tiny))]
     assert bench.results(tmp_path)["protocol"].nunique() == 1
-    assert "the loader shuffles: the images are put into the order of their content" in capsys.readouterr().err
+    assert "the loader shuffles: the images are sorted by their content" in capsys.readouterr().err
 
 
 class Batches(BatchSampler):

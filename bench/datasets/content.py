@@ -100,8 +100,8 @@ def _check(path: Path, listed: FileState, found: os.stat_result) -> None:
 
 def _changed(path: Path) -> str:
     return (
-        f"{path} was written to while it was being measured; what was not yet stored is not kept; next: see that "
-        "nothing writes there, then repeat the same command"
+        f"{path} changed while it was being measured; units in progress were dropped; next: make sure that nothing "
+        "writes there, then repeat the same command"
     )
 
 

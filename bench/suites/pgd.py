@@ -33,7 +33,7 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 
     dataset = home(card, options)
     if options.protocol == "published" and not options.eps:
-        refuse(options, ATTACK, "--protocol published uses the attack of the model's own paper; to choose settings, give --eps")
+        refuse(options, ATTACK, "--protocol published uses the attack of the model's own paper; for others give --eps")
         attacks = [published(card)]
     else:
         norm = check_budget(options.norm, Fraction(0))

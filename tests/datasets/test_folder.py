@@ -171,8 +171,8 @@ def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     for part in (
         "folders by wnid, 7 images in 3 classes",
         "unreadable: bad: not an image",
-        "left out: 1 folders of images that are no wnid of ImageNet-1k (n99999999)",
-        "left out: 1 files that are no images (n02123045/readme.txt)",
+        "left out: 1 folders of images whose names are not wnids of ImageNet-1k (n99999999)",
+        "left out: 1 files that are not images (n02123045/readme.txt)",
         "997 of 1000 classes have no image",
         "64x48 (6)",
     ):

@@ -116,7 +116,7 @@ def test_a_hub_subset_with_other_peoples_class_names_is_refused(tmp_path: Path) 
 
 def test_bare_numbers_are_refused_unless_the_pictures_names_confirm_them(tmp_path: Path) -> None:
     parquet(tmp_path / "a" / "x.parquet", [(f"{n}.jpg", n) for n in range(10)])
-    refused(tmp_path / "a", "told by numbers alone")
+    refused(tmp_path / "a", "given only by numbers")
     parquet(tmp_path / "b" / "x.parquet", [(f"{stem}.JPEG", c) for stem, c in STEMS.items()])
     assert labels(opened(tmp_path / "b")) == STEMS
     parquet(tmp_path / "c" / "x.parquet", [(f"{stem}.JPEG", c // 100) for stem, c in STEMS.items()])
@@ -170,7 +170,7 @@ def test_folders_in_the_sorted_order_are_taken_where_the_pictures_names_confirm_
     put(tmp_path / "a", (f"{c}/{stem}.JPEG" for stem, c in STEMS.items()))
     assert labels(opened(tmp_path / "a")) == STEMS
     put(tmp_path / "b", (f"{c}/photo{stem[-4:]}.JPEG" for stem, c in STEMS.items()))
-    refused(tmp_path / "b", "told by numbers alone")
+    refused(tmp_path / "b", "given only by numbers")
 
 
 # 3. Names

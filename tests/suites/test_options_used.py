@@ -146,7 +146,7 @@ def test_a_refusal_names_suites_that_use_the_option(option: str) -> None:
         ("autoattack", {"steps": 50}, "--steps: not used by autoattack"),
         ("smoothness", {"eps": "2/255,4/255"}, "one radius"),
         ("batchnorm", {"eps": [1 / 255, 2 / 255]}, "one radius"),
-        ("batchnorm", {"dataset": "imagenet-a", "eps": "4/255"}, "batchnorm attacks nothing there"),
+        ("batchnorm", {"dataset": "imagenet-a", "eps": "4/255"}, "batchnorm cannot attack there"),
     ],
 )
 def test_what_would_be_ignored_is_refused(suite: str, given: dict[str, Any], message: str) -> None:
