@@ -105,7 +105,7 @@ def _untar(archive: Path, folder: Path) -> None:
                 with content, target.open("wb") as out:
                     shutil.copyfileobj(content, out)
             else:
-                raise tarfile.TarError(f"{member.name!r} is no file and no folder")
+                raise tarfile.TarError(f"{member.name!r} is neither a file nor a folder")
 
 
 def _unzip(archive: Path, folder: Path) -> None:

@@ -85,7 +85,7 @@ def refusal(dataset: Dataset) -> str:
     if dataset.proof == BY_NUMBERS and not told.right >= HALF * max(1, told.count):
         return (
             "classes are given only by numbers, and no image's name (ILSVRC2012_val_..., n01440764_...) confirms "
-            "their order: name classes by wnid, or keep class names beside the numbers"
+            "their order: name folders by wnid, or add class names to the numbers"
         )
     return ""
 

@@ -139,7 +139,7 @@ def test_a_picture_rewritten_while_the_run_works_ends_it(data: Path, tmp_path: P
     def rewrite(_unit: object) -> None:
         Image.new("RGB", (40, 40)).save(last)
 
-    with pytest.raises(ChangedError, match=f"{last.name} was written to while it was being measured"):
+    with pytest.raises(ChangedError, match=f"{last.name} changed while it was being measured"):
         carry_out(prepared, quiet=True, on_unit=rewrite)
     assert len(bench.records(tmp_path / "out")) == 10
     again = run(data, tmp_path / "out")

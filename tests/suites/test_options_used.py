@@ -141,7 +141,7 @@ def test_a_refusal_names_suites_that_use_the_option(option: str) -> None:
         ("tiny-pgd", {"eps": "2/255,4/255"}, "--eps: not used by tiny-pgd"),
         ("clean", {"targeted": False}, "--targeted: not used by clean"),
         ("robustbench-5k", {"dataset": "imagenet"}, "--dataset: not used by robustbench-5k"),
-        ("pgd", {"protocol": "published", "steps": 50}, "--steps: --protocol published takes the attack"),
+        ("pgd", {"protocol": "published", "steps": 50}, "--steps: --protocol published uses the attack"),
         ("pgd-branches", {"protocol": "published", "restarts": 5, "norm": "l2"}, "--norm, --restarts: --protocol"),
         ("autoattack", {"steps": 50}, "--steps: not used by autoattack"),
         ("smoothness", {"eps": "2/255,4/255"}, "one radius"),
@@ -157,14 +157,14 @@ def test_what_would_be_ignored_is_refused(suite: str, given: dict[str, Any], mes
 def test_one_radius_serves_two_diagnostics_only_in_one_norm() -> None:
     card, both = fake_model().card, RunOptions(norm="l2", eps=3)
     assert SUITES["batchnorm"].conditions(card, both)
-    with pytest.raises(UsageError, match="--eps: the radius that smoothness looks at is one of Linf"):
+    with pytest.raises(UsageError, match="--eps: smoothness uses a Linf radius"):
         SUITES["smoothness"].conditions(card, both)
 
 
 def test_an_ensemble_refuses_even_what_another_suite_uses() -> None:
     options = RunOptions(steps=5)
     check_used([SUITES["autoattack"], SUITES["pgd"]], options)
-    with pytest.raises(UsageError, match="--steps: part of an ensemble's name"):
+    with pytest.raises(UsageError, match="--steps: fixed by the ensemble"):
         SUITES["autoattack"].conditions(fake_model().card, options)
 
 

@@ -40,7 +40,7 @@ def of_200(name: str) -> Opener:
         if strangers := len(dataset) - len(chosen):
             raise DataError(
                 f"{name}: {strangers} of the {len(dataset)} images in {place.folder} are of none of its 200 classes;"
-                " is it another set's folder? `bench data list` says what goes where"
+                " is it another set's folder? See `bench data list`"
             )
         return chosen
 
