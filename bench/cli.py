@@ -19,15 +19,21 @@ from model_zoo.errors import ZooError, suggestion
 
 DESCRIPTION = "Evaluate robust ImageNet models: attacks, corruptions, distribution shift, diagnostics."
 EPILOG = "exit codes: 0 complete, 2 usage, 3 incomplete, 4 regression found, 5 data or weights missing or not verified"
-BEGINNING = f"""{DESCRIPTION}
+BEGINNING = """Evaluate robust ImageNet models: attacks, corruptions, distribution shift,
+diagnostics.
 
-  bench demo                                            run everything once, without a download
-  bench list models|suites|attacks|datasets             list them; bench show MODEL prints one model's card
-  bench run --model NAME --suite SUITE --data DIR       measure; the same command again continues
-  bench results DIR                                     print the numbers; also bench leaderboard, bench report
-  bench compare MODEL_A MODEL_B DIR                     compare two models, image by image
+  bench demo                    run everything once, without a download
+  bench list models             list models; also suites, attacks, datasets
+  bench show MODEL              print one model's card
+  bench run --model NAME --suite SUITE --data DIR
+                                measure; the same command again continues
+  bench results DIR             print the numbers; also bench leaderboard, report
+  bench compare MODEL_A MODEL_B DIR
+                                compare two models, image by image
 
 `bench --help` shows every command, `bench COMMAND --help` its options."""
+CONTINUED = ("run", "diagnose", "demo", "reproduce")
+"""Commands that continue after an interruption."""
 INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
 """Exit codes 128 + signal, as in shells: Ctrl-C (SIGINT), SIGTERM, SIGHUP."""
 
@@ -48,8 +54,8 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-[\d.]")  # `--eps -1/255` is a wrong budget, not a missing one
 
     def error(self, message: str) -> NoReturn:
-        """Print `message` in one line and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        """Print `message` in one line, with the command that helps, and exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}{'' if '`' in message else f'; `{self.prog} --help` shows all'}\n")
 
     def unknown_option(self, words: Sequence[str]) -> NoReturn:
         """Report the first of the unknown `words`, with the nearest known option."""
@@ -99,6 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if lost is not None and signal.getsignal(lost) != signal.SIG_IGN:  # which nohup sets
             signal.signal(lost, _hang_up)
     try:
+        if folder := getattr(options, "own_cards", None):
+            from model_zoo.registry import use_cards
+
+            use_cards(folder)
         return int(options.func(options))
     except (BenchError, ZooError) as error:
         print(f"bench {options.command}: {escape_unprintable(str(error))}", file=sys.stderr)
@@ -108,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt as stop:
         with contextlib.suppress(OSError):  # the terminal may be gone
-            said = f"\nbench {options.command}: stopped; finished units are stored, the same command continues"
+            kept = "; finished units are stored, the same command continues" if options.command in CONTINUED else ""
+            said = f"\nbench {options.command}: stopped{kept}"
             print(said, file=sys.stderr)
         return HUNG_UP if isinstance(stop, HangUp) else TERMINATED if isinstance(stop, Termination) else INTERRUPTED
 

@@ -16,7 +16,7 @@ _PARTS = re.compile(r"[^/@:,+_\- ]*[/@:,+_\- ]?")
 @dataclass(frozen=True)
 class TextColumn:
     """A column: numbers are right-aligned and never cut. If there is no room the columns with the highest `spare`
-    are left out first; with 0 never. A `heading` column then becomes a separate line above its rows."""
+    are left out first; with 0 never. A `heading` column then becomes a separate line above its rows, put together."""
 
     name: str
     right: bool = False
@@ -47,6 +47,8 @@ def lay_out(columns: Sequence[TextColumn], rows: Sequence[Sequence[str]], width:
         above = None
     elif above is not None:
         del widths[above]
+        places: dict[str, int] = {}
+        rows = sorted(rows, key=lambda row: places.setdefault(row[above], len(places)))
     if width is not None and _total(widths.values()) > width:
         _narrow(widths, columns, width)
     shown = list(widths)

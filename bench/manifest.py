@@ -23,11 +23,16 @@ NAMES = ("models", "suites")
 """The request of a run besides its options; on the command line `--model` and `--suite`."""
 
 
+SAID = ("traits", "branches", "extra_data", "dataset")
+"""Fields that describe a model and change no number; they are not part of a run's id."""
+
+
 @dataclass(frozen=True)
 class RunModel:
     """A model of a run, with everything that a report shows without its card.
 
-    `input` has at least a `size`. traits: from the card, and from the network itself
+    traits: from the card, and from the network itself. `branches`, `extra_data` and `dataset` (the home data set) are
+    the card's, which a reader of the folder may not have
     """
 
     fingerprint: str = ""
@@ -37,6 +42,9 @@ class RunModel:
     input: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     traits: Traits = NO_TRAITS
+    branches: tuple[str, ...] = ()
+    extra_data: str = ""
+    dataset: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.input.get("size", 0), int):
@@ -82,7 +90,8 @@ class RunManifest:
         """Identifier of the run, equal for equal plans, whatever the form of the request or the machine."""
         content = self._content()
         for model in content["models"].values():
-            del model["traits"]  # what is said of a model changes no number
+            for told in SAID:
+                del model[told]
         return digest({key: value for key, value in content.items() if key not in ("given", "environment")})
 
     @property

@@ -274,7 +274,8 @@ def _described(model: Model) -> str:
 def _signature() -> inspect.Signature:
     own = inspect.signature(engine.prepare)
     offered = [p.replace(annotation=object) if p.name == "data" else p for p in own.parameters.values()]
-    return own.replace(parameters=[*offered, *(p for p in _WRAP if p.name not in own.parameters)])
+    every = [*offered, *(p for p in _WRAP if p.name not in own.parameters)]
+    return own.replace(parameters=every, return_annotation=pd.DataFrame)
 
 
 cast(Any, run).__signature__ = _signature()

@@ -48,6 +48,7 @@ def _for_notebooks(drawn: "Figure | None") -> "Figure":
     """Return the same figure in a form that a notebook displays as the value of a cell without pyplot."""
 
     assert drawn is not None, "axes that are drawn on belong to a figure"
+    style.end_at_100(drawn)
 
     def picture() -> bytes:
         with BytesIO() as file, style.styled():

@@ -26,13 +26,24 @@ def to_csv(frame: "pd.DataFrame") -> str:
 
 
 def write_file(path: str | Path, text: str) -> None:
-    """Write a file named by a user, and create its folder. Raises `UsageError` if that fails."""
+    """Write a file that a user named, and its folder if needed; an earlier table is replaced.
+
+    Raises `UsageError` if that fails, or if the file exists and is not such a table.
+    """
     target = Path(path)
     try:
+        if target.is_file() and not text.encode().startswith(_beginning(target)):
+            raise UsageError(f"{target} exists, is not a table of this command and is not replaced; name another file")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror or error}; name another file") from error
+
+
+def _beginning(file: Path, length: int = 5) -> bytes:
+    """Return the first bytes of a file: they tell our tables (first column's name, LaTeX, Markdown) from other files."""
+    with file.open("rb") as stream:
+        return stream.read(length)
 
 
 def harmless(value: object) -> object:

@@ -2,13 +2,14 @@
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.condition import Condition
 from bench.formats import Rows, choose, render
-from bench.layout import TextColumn, lay_out, wrap
+from bench.layout import TextColumn, lay_out
 from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -47,19 +48,22 @@ def rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
-def show(columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | None = None, caption: str = "") -> None:
-    """Print a table: `texts`, by the names of `columns`, for people, Markdown and LaTeX; `raw` (default: the texts)
-    for machines. Raises `UsageError` for an unknown column."""
+def show(
+    columns: Sequence[TextColumn], texts: Rows, how: HowShown, raw: Rows | None = None, caption: str = ""
+) -> list[str]:
+    """Print a table: `texts`, by the names of `columns`, for people, Markdown and LaTeX; `raw` (default: the texts) for
+    machines. Return the names of the columns shown. Raises `UsageError` for an unknown column."""
     if how.kind == "table":
-        print_table(columns, texts, how)
-        return
+        return print_table(columns, texts, how)
     given = texts if raw is None or how.kind not in MACHINES else raw
     names = choose(list(given[0]) if given else [column.name for column in columns], how.columns)
     print(render([{name: row[name] for name in names} for row in given], how.kind, caption), end="")
+    return names
 
 
-def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowShown()) -> None:
-    """Print a table that fits the terminal; to a pipe or file every column, without broken lines."""
+def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowShown()) -> list[str]:
+    """Print a table that fits the terminal; into a pipe or file, print all columns on unbroken lines. Return the
+    names of the columns shown."""
     asked = choose([column.name for column in columns], how.columns)
     chosen = [next(c for c in columns if c.name == name) for name in asked]
     if how.columns:
@@ -68,7 +72,8 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
     table = lay_out(chosen, cells, None if how.wide else _width())
     print("\n".join(table.lines))
     if table.left_out:
-        print(wrapped(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses"))
+        print(paragraph(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses", 2))
+    return [column.name for column in chosen if column.name not in table.left_out]
 
 
 def _width() -> int | None:
@@ -76,10 +81,16 @@ def _width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def wrapped(text: str) -> str:
-    """Wrap `text` to the terminal's width; unchanged for a pipe or file."""
+def paragraph(text: str, indent: int = 0) -> str:
+    """Wrap a sentence to the terminal's width between words, with later lines indented; unchanged in a pipe or file."""
     limit = _width()
-    return text if limit is None else "\n".join(wrap(text, limit))
+    if limit is None:
+        return text
+    hanging = " " * indent
+    lines = textwrap.wrap(
+        text, limit, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False, expand_tabs=False
+    )
+    return "\n".join(lines)
 
 
 MACHINES = ("csv", "tsv", "json")
@@ -114,7 +125,7 @@ def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
     for remark in remarks:
         said = escape_unprintable(remark)
         if how.is_for_people:
-            print(wrapped(said))
+            print(paragraph(said, 2))
         else:
             print(said, file=sys.stderr)
 

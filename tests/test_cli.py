@@ -1,5 +1,6 @@
 """The command line as people meet it: quick answers, nearest names, exit codes."""
 
+import argparse
 import json
 import os
 import select
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main
+from bench.cli import build_parser, main
 from bench.testing import write_pictures, write_results
+from model_zoo.registry import ROOT
 
 WNIDS = ("n01440764", "n02123045")
 
@@ -54,6 +56,40 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "Apache-2.0" in out
     assert "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db" in out
+
+
+@pytest.mark.parametrize("command", ["show lab", "weights where lab", "list models"])
+def test_own_cards_are_known_to_other_commands_than_run(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCH_CARDS", "")
+    text = (ROOT / "tiny" / "cards" / "tiny_at.toml").read_text(encoding="utf-8")
+    (tmp_path / "lab.toml").write_text(text.replace('"tiny_at"', '"lab"'), encoding="utf-8")
+    assert main([*command.split(), "--cards", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "lab" in shown if command.startswith("show") else "tiny_at.safetensors" in shown or "lab\t" in shown
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "report", "figures", "diagnose", "check"])
+def test_commands_that_look_at_cards_take_a_folder_of_them(command: str) -> None:
+    (subparsers,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert "--cards" in subparsers.choices[command].format_help()
+
+
+def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_results(tmp_path / "r", "fake", {"imagenet": {"imagenet/clean": 0.5}}, n=4)
+    notes = tmp_path / "notes.csv"
+    notes.write_text("mine", encoding="utf-8")
+    assert main(["results", str(tmp_path / "r"), "--csv", str(notes)]) == 2
+    assert "stays as it is" in capsys.readouterr().err
+    assert notes.read_text(encoding="utf-8") == "mine"
+    notes.unlink()
+    for _ in range(2):  # its own table is brought up to date
+        assert main(["results", str(tmp_path / "r"), "--csv", str(notes)]) == 0
+    capsys.readouterr()
+    for command, out in (("report", "r"), ("report", "notes.csv"), ("figures", "notes.csv")):
+        assert main([command, str(tmp_path / "r"), "--out", str(tmp_path / out)]) == 2
+        assert "name another" in (said := capsys.readouterr().err) or "name a folder" in said
 
 
 def test_run_results_leaderboard(own: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,6 +148,10 @@ def test_a_dry_run_measures_nothing(own: tuple[str, str], tmp_path: Path, capsys
         ("run --model {model} --suite imagenet-c --data {data}", 5, "--suite imagenet-c-live"),
         ("run --model {model} --suite pgd --data {data} --eps 4", 2, "4/255"),
         ("results {data}", 5, "no results here"),
+        ("data fetch imagenett", 2, "did you mean imagenet"),
+        ("reproduce satt", 2, "(did you mean sat?); known: "),
+        ("show", 2, "`bench show --help` shows all"),
+        ("show lab --cards {data}/nowhere", 2, "next: bench card new CHECKPOINT --cards"),
         ("doctor {data}/nowhere", 5, "not a folder"),
     ],
 )

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from bench import terminal
-from bench.board.leaderboard import leaderboard, to_latex
+from bench.board.leaderboard import leaderboard, to_latex, to_markdown
+from bench.board.text import for_terminal
 from bench.cli import main
 from bench.commands.compare import HOW
 from bench.errors import UsageError
@@ -54,9 +55,9 @@ def test_names_break_after_their_parts() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_sentences_fit_a_terminal_and_are_whole_in_a_pipe(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert terminal.wrapped(HOW) == HOW
+    assert terminal.paragraph(HOW) == HOW
     monkeypatch.setattr(terminal, "_width", lambda: width)
-    lines = terminal.wrapped(HOW).splitlines()
+    lines = terminal.paragraph(HOW).splitlines()
     assert max(map(cell_len, lines)) <= width
     assert " ".join(lines) == HOW
 
@@ -71,6 +72,32 @@ def test_every_name_is_there_at_every_width(width: int) -> None:
         assert name in text
         assert f"{number}.5%" in text
     assert table.left_out == (() if width >= 120 else ("protocol",))
+
+
+def test_the_rows_of_one_heading_come_together() -> None:
+    rows = [[name, PGD, "1", "p"] for name in ("a", "b", "a", "b")]
+    assert [line for line in lay_out(COLUMNS, rows, 60).lines if line in ("a", "b")] == ["a", "b"]
+    assert [row[0] for row in (line.split() for line in lay_out(COLUMNS, rows).lines[2:])] == ["a", "b", "a", "b"]
+
+
+def test_a_leaderboard_keeps_what_orders_it_then_what_most_models_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_results(tmp_path, "alone", {"imagenet": {"imagenet/clean": 0.7}}, n=50)
+    for seed, name in enumerate(("a", "b", "c")):
+        write_results(tmp_path, name, {"pgd": {"imagenet/clean": 0.7, PGD: 0.3}}, n=50, seed=seed)
+    board = leaderboard(tmp_path)
+    assert board.attrs["order"] == "pgd_robust_accuracy"
+    assert board.attrs["about"]["pgd_robust_accuracy"] == "10 steps, eps 4/255"
+    columns, _ = for_terminal(board)
+    spare = {column.name: column.spare for column in columns}
+    assert spare["pgd_robust_accuracy"] < spare["imagenet_accuracy"] < spare["method"]
+    assert main(["leaderboard", str(tmp_path), "--format", "table", "--columns", "model,pgd_robust_accuracy"]) == 0
+    shown = capsys.readouterr().out
+    assert "pgd_robust_accuracy: 10 steps, eps 4/255, n 50" in shown
+    assert "imagenet_accuracy: " not in shown
+    assert "10 steps, eps 4/255" in to_latex(board)
+    assert "10 steps, eps 4/255" in to_markdown(board)
 
 
 def test_columns_are_left_out_before_names_are_wrapped() -> None:

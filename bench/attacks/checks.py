@@ -60,7 +60,10 @@ def check_eval(model: nn.Module) -> None:
 def check_images(images: Tensor) -> None:
     """Refuse images that are not float32 [n, 3, h, w] in [0, 1]: budgets have no meaning for others."""
     if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
-        raise UsageError(f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 images by 255")
+        last = images.ndim == 4 and images.shape[1] != 3 and images.shape[3] == 3
+        turned = "; channels are last: permute(0, 3, 1, 2) them" if last else ""
+        found = f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 images by 255"
+        raise UsageError(found + turned)
     if not len(images):
         return
     low, high = images.aminmax()

@@ -1,9 +1,12 @@
 """The columns of a leaderboard and their ranks."""
 
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
+from bench.condition import Condition
 from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn, Survey, headlines
 from bench.metrics.base import Measure, Metric
@@ -44,6 +47,13 @@ def metric_of(column: BoardColumn) -> Metric | Measure:
     return next(number for number in SUITES[column.suite].numbers if number.name == column.metric)
 
 
+def described(column: BoardColumn, found: Survey) -> str:
+    """What is said of a column besides its name: `20 steps, eps 8/255`, and whether less is better."""
+    conditions = [Condition.parse(cell.protocol.condition) for cell in found.cells_of(column.protocol)]
+    setting = "" if column.metric == "clean_accuracy" else setting_of(conditions)
+    return ", ".join(filter(None, (setting, "" if metric_of(column).higher_is_better else "lower is better")))
+
+
 def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | None:
     """Return the column that sorts the leaderboard: the first of `DECIDING` that half of the models have, else the
     one that most have; None if nothing is measured."""
@@ -52,6 +62,26 @@ def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | N
     ordered = [by_suite[suite] for suite in dict.fromkeys((*DECIDING, *by_suite)) if suite in by_suite]
     enough = [column for column in ordered if 2 * counts[column] >= len(frame)]
     return next(iter(enough), None) or max(ordered, key=lambda column: counts[column], default=None)
+
+
+def setting_of(conditions: Iterable[Condition]) -> str:
+    """What is said of attacks in a column's head: `10 steps, eps 2, 4, 8/255`; nothing where there is none."""
+    attacks = [condition.attack for condition in conditions if condition.attack]
+    if not attacks:
+        return ""
+    steps = sorted({attack.steps for attack in attacks if attack.steps})
+    pieces = [f"{', '.join(map(str, steps))} steps"] if steps and attacks[0].family.startswith("pgd") else []
+    for norm in sorted({attack.norm for attack in attacks}, reverse=True):
+        budgets = sorted({attack.eps for attack in attacks if attack.norm == norm})
+        name = "" if norm == "linf" else f"{norm.upper()} "
+        pieces.append(f"{name}eps {_budgets(budgets, norm)}")
+    return ", ".join(pieces)
+
+
+def _budgets(budgets: Sequence[Fraction], norm: str) -> str:
+    if norm == "linf":
+        return ", ".join(f"{float(255 * eps):g}" for eps in budgets) + "/255"
+    return ", ".join(f"{float(eps):g}" for eps in budgets)
 
 
 def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:

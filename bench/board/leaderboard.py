@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.board.columns import choose_columns, column_name, deciding, metric_of, places_of, rows_of
+from bench.board.columns import choose_columns, column_name, deciding, described, metric_of, places_of, rows_of
 from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
 from bench.known_models import name_of
@@ -46,9 +46,15 @@ def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> 
     images, is shown, and `frame.attrs["notes"]` names what is left out. Shares are in percent. Models share a rank if
     no paired test over all pairs (Holm) tells them apart from the group's best; a column with a metric that is not a
     mean over images has no ranks. `outside` adds numbers from `bench.published.outside.read_outside`.
+    `frame.attrs["about"]` gives each column's attack, `frame.attrs["order"]` the column that orders the models.
     """
     board = make_board(survey(directory), outside)
-    board.frame.attrs["notes"] = board.notes
+    first = deciding(board.columns, board.frame)
+    board.frame.attrs |= {
+        "notes": board.notes,
+        "about": {column_name(column): described(column, board.survey) for column in board.columns},
+        "order": column_name(first) if first else "",
+    }
     return board.frame
 
 
@@ -70,7 +76,7 @@ def _about(name: str, about: RunModel) -> dict[str, Any]:
     card = cards().get(split_branch(name_of(name)).base)
     row: dict[str, Any] = {"model": name, **{k: getattr(about, k) for k in ("method", "architecture", "parameters")}}
     row["resolution"] = about.input.get("size")
-    return row | {"extra_data": card.extra_data if card else ""}
+    return row | {"extra_data": card.extra_data if card else about.extra_data}
 
 
 def _measured(rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey) -> None:

@@ -1,5 +1,6 @@
 """A leaderboard as text: for a terminal, Markdown and LaTeX."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,12 +10,15 @@ from bench.layout import TextColumn
 
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
-    """Format for people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), protocol hashes in the header,
-    then claimed and outside numbers."""
+    """Format for people: `1. 75.1 [74.3, 75.9] n=50000` in one cell (the rank first), attack and protocol
+    hashes in the header, then claimed and outside numbers."""
     table = board[["model", "method", "architecture"]].fillna("").copy()
     for name in numbers(board):
-        hashes = board[f"{name}_protocol"].dropna().unique()
-        table[f"{name} ({', '.join(hashes)})"] = [_cell(row, name) for row in board.to_dict("records")]
+        how = board.attrs.get("about", {}).get(name, "")
+        hashes = ", ".join(board[f"{name}_protocol"].dropna().unique())
+        table[f"{name} ({'; '.join(filter(None, (how, hashes)))})"] = [
+            _cell(row, name) for row in board.to_dict("records")
+        ]
         for kind in ("claimed", "outside"):
             if f"{name}_{kind}" in board:
                 table[f"{name} {kind}"] = ["" if pd.isna(v) else f"{v:.1f}" for v in board[f"{name}_{kind}"]]
@@ -29,16 +33,36 @@ def numbers(board: pd.DataFrame) -> list[str]:
 
 
 def for_terminal(board: pd.DataFrame) -> tuple[list[TextColumn], list[dict[str, str]]]:
-    """Return the columns of a terminal's table and its rows: a number with its rank, the interval below it. The last
-    numbers are left out first."""
+    """Return the columns of a terminal's table and its rows: a number with its rank, the interval below it. The column
+    that orders the models is never left out; of the others, those with the fewest models are left out first."""
     measured = numbers(board)
+    order = board.attrs.get("order")
+    kept = sorted(measured, key=lambda name: (name != order, -board[name].notna().sum()))
     columns = [TextColumn("model"), TextColumn("method", spare=99), TextColumn("architecture", spare=100)]
-    columns += [TextColumn(name, right=True, spare=min(i, 98)) for i, name in enumerate(measured)]
+    columns += [TextColumn(name, right=True, spare=min(kept.index(name), 98)) for name in measured]
     rows = []
     for row in board.to_dict("records"):
         texts = {name: "" if pd.isna(row[name]) else str(row[name]) for name in ("model", "method", "architecture")}
         rows.append(texts | {name: _cell(row, name, "\n", count=False) for name in measured})
     return columns, rows
+
+
+def legend(board: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return the lines below a terminal's table on the columns `names`: attack, direction and number of images."""
+    order = board.attrs.get("order")
+    lines = [
+        "before each value its rank where models are told apart, below it its 95 % interval"
+        + (f"; best first by {order}" if order else "")
+    ]
+    told = board.attrs.get("about", {})
+    return lines + [f"{name}: " + ", ".join(filter(None, (told.get(name, ""), counts(board, name)))) for name in names]
+
+
+def counts(board: pd.DataFrame, name: str) -> str:
+    """Return the number of images of a column: `n 200`, or a range."""
+    found = board[f"{name}_n"].dropna()
+    low, high = (f"{found.min():.0f}", f"{found.max():.0f}") if len(found) else ("0", "0")
+    return f"n {low if low == high else f'{low} to {high}'}"
 
 
 def _cell(row: dict[Any, Any], name: str, between: str = " ", *, count: bool = True) -> str:
@@ -78,8 +102,7 @@ def to_latex(board: pd.DataFrame) -> str:
 
 
 def _said(board: pd.DataFrame, name: str) -> str:
-    """Return a column's part of the caption: its protocol and images."""
-    hashes = ", ".join(board[f"{name}_protocol"].dropna().unique())
-    counts = board[f"{name}_n"].dropna()
-    low, high = (f"{counts.min():.0f}", f"{counts.max():.0f}") if len(counts) else ("0", "0")
-    return f"{name.replace('_', ' ')}: protocol {hashes}, n = {low if low == high else f'{low} to {high}'}."
+    """Return a column's part of the caption: its attack, protocol and images."""
+    hashes = "protocol " + ", ".join(board[f"{name}_protocol"].dropna().unique())
+    how = board.attrs.get("about", {}).get(name, "")
+    return f"{name.replace('_', ' ')}: {', '.join(filter(None, (how, hashes, counts(board, name))))}."

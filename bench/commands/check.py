@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.options import RunOptions
-from bench.options.command import add_arguments, typed
+from bench.options.command import add_arguments, add_cards_argument, typed
 
 if TYPE_CHECKING:
     from bench.gate.check import Report
@@ -23,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("--junit", metavar="FILE", help="write the findings as JUnit XML")
     add("--out", dest="keep", metavar="DIR", help="keep the measured records in this results folder")
     add_arguments(parser, ("limit", "data", "seed", "device", "batch_size"), limit="with --update: images of each set")
+    add_cards_argument(parser)
     parser.set_defaults(func=_check)
 
 

@@ -56,11 +56,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _show(found: "Pairs", how: "HowShown") -> None:
     """Print one sentence per pair, then one row per condition, then the refused pairs."""
     from bench.layout import TextColumn
-    from bench.terminal import rows, show, wrapped
+    from bench.terminal import paragraph, rows, show
 
     ordered = sorted(rows(found.table), key=lambda row: (row["a"], row["b"], *_place(row["condition"])))
     if how.is_for_people:
-        print("\n".join([*_summary(ordered), wrapped(HOW), ""]))
+        print("\n".join([*map(paragraph, _summary(ordered)), paragraph(HOW), ""]))
     columns = [
         TextColumn("pair", heading=True),
         TextColumn("condition"),

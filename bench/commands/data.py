@@ -26,11 +26,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from bench.datasets.doctor import diagnose
+    from bench.terminal import paragraph
 
     reports = diagnose(Path(arguments.dir))
     for report in reports:
         for line in report.lines():
-            print(line)
+            print(paragraph(line, len(line) - len(line.lstrip()) + 2))
     return 5 if any(report.problems for report in reports) else 0
 
 
@@ -57,21 +58,25 @@ def _list(arguments: argparse.Namespace) -> int:
 def _survey(root: Path) -> int:
     """Print which sets lie under `root`, and what a run will refuse."""
     from bench.datasets.doctor import survey
+    from bench.terminal import paragraph
 
     reports = survey(root)
     for report in reports:
-        print(report.summary)
+        print(paragraph(report.summary, 2))
         for problem in report.problems:
-            print(f"  problem: {problem}")
+            print(paragraph(f"  problem: {problem}", 4))
     return 5 if any(report.standing == "refused" for report in reports) else 0
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from bench.datasets.fetch import fetch
+    from bench.datasets.known import SETS
     from bench.errors import UsageError
 
+    if arguments.set not in SETS:
+        raise UsageError.unknown("dataset", arguments.set, SETS)
     root = arguments.data or os.environ.get("BENCH_DATA")
     if not root:
-        raise UsageError("bench data fetch: no data root: add --data DIR, or set BENCH_DATA")
+        raise UsageError("no data root: add --data DIR, or set BENCH_DATA")
     print(f"{fetch(arguments.set, Path(root))} is ready; `bench doctor` looks at it")
     return 0

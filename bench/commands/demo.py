@@ -14,12 +14,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from bench.board.text import for_terminal
+    from bench.board.text import for_terminal, legend, numbers
     from bench.demo import demo
-    from bench.terminal import print_table
+    from bench.terminal import paragraph, print_table
 
-    board = demo(arguments.out, lambda line: print(f"\n{line}", flush=True))
-    print_table(*for_terminal(board))
-    print("A demonstration on 20 to 200 images, not a measurement: the intervals say how little it settles.")
+    board = demo(arguments.out, lambda line: print(f"\n{paragraph(line)}", flush=True))
+    shown = print_table(*for_terminal(board))
+    print()
+    for line in legend(board, [name for name in numbers(board) if name in shown]):
+        print(paragraph(line, 2))
+    said = "A demonstration on 20 to 200 images, not a measurement: the intervals say how little it settles."
+    print(f"\n{paragraph(said)}")
     print(f"open {arguments.out}/report/index.html; also {arguments.out}/leaderboard.csv, {arguments.out}/figures/")
     return 0

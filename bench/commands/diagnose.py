@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from bench.options.command import add_arguments, typed
+from bench.options.command import add_arguments, add_cards_argument, typed
 
 _OPTIONS = ("dataset", "data", "limit", "seed", "device", "batch_size", "eps", "norm", "steps", "step_size", "protocol")
 
@@ -17,6 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     add("model", metavar="MODEL", help="a model with all its normalisation branches, or one branch (NAME@BRANCH)")
     add("--out", dest="page", required=True, metavar="DIR", help="folder of the page; measurements go to its results/")
     add_arguments(parser, _OPTIONS, limit="images of each set (default 256)")
+    add_cards_argument(parser)
     parser.set_defaults(func=_diagnose)
 
 

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bench.options.command import add_cards_argument
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Describe the command."""
@@ -19,6 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         metavar="FILE",
         help="a TOML file with traits of models without a card: one table per model, fields as in a card's [traits]",
     )
+    add_cards_argument(parser)
     parser.set_defaults(func=_figures)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.formats import add_table_arguments
+from bench.options.command import add_cards_argument
 
 Row = dict[str, Any]
 
@@ -16,10 +17,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("kind", choices=tuple(_KINDS))
     parser.add_argument("--json", action="store_true", help="as JSON (--format json)")
     add_table_arguments(parser)
+    add_cards_argument(parser)
     parser.set_defaults(func=_list)
     parser = subparsers.add_parser("show", help="show one model's card")
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    add_cards_argument(parser)
     parser.set_defaults(func=_show)
 
 
@@ -132,10 +135,17 @@ def _show(arguments: argparse.Namespace) -> int:
     }
     for key, value in facts.items():
         if value:
-            print(f"{key:<13} {value}")
+            _say(key, value)
     for file in weights.files:
-        print(f"{'file':<13} {file.name}  sha256 {file.sha256 or 'not known yet'}  {file.url}")
+        _say("file", f"{file.name}  sha256 {file.sha256 or 'not known yet'}  {file.url}")
     for number in card.reported:
-        print(f"{'reported':<13} {number.metric} {number.value:g} {number.unit} by {number.by}: {number.under()}")
-        print(f"{'':<13} source: {number.source}")
+        _say("reported", f"{number.metric} {number.value:g} {number.unit} by {number.by}: {number.under()}")
+        _say("", f"source: {number.source}")
     return 0
+
+
+def _say(key: str, value: str) -> None:
+    """A line of a card; at a terminal its later lines stand below its value."""
+    from bench.terminal import paragraph
+
+    print(paragraph(f"{key:<13} {value}", 14))

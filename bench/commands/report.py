@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.commands.results import OUTSIDE
 from bench.errors import UsageError
+from bench.options.command import add_cards_argument
 from bench.text import counted
 
 USUAL = ""
@@ -50,6 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         metavar="PORT",
         help="serve the site on this machine during runs, with their progress, until Ctrl-C; does not write --out",
     )
+    add_cards_argument(parser)
     parser.set_defaults(func=_report)
 
 

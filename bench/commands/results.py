@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
-from bench.text import counted
+from bench.options.command import add_cards_argument
+from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
         )
     add_table_arguments(parser)
     parser.add_argument("--outside", action="append", default=[], metavar="FILE|DIR", help=OUTSIDE)
+    add_cards_argument(parser)
     parser.set_defaults(func=_leaderboard)
     parser = subparsers.add_parser("merge", help="join results folders, such as those of shards")
     parser.add_argument("dirs", nargs="+", metavar="DIR", help="results folders")
@@ -56,7 +58,7 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.board.leaderboard import leaderboard, to_latex, to_markdown
     from bench.published.outside import read_outside
     from bench.safe_csv import to_csv, write_file
-    from bench.terminal import HowShown
+    from bench.terminal import HowShown, paragraph
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
     frame = leaderboard(arguments.dir, outside=outside)
@@ -69,20 +71,25 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
     if not written or how.format:
         _show(frame, how)
     for note in frame.attrs["notes"]:
-        print(f"note: {note}", file=sys.stdout if how.is_for_people else sys.stderr)
+        said = escape_unprintable(f"note: {note}")
+        print(paragraph(said, 2) if how.is_for_people else said, file=sys.stdout if how.is_for_people else sys.stderr)
     return 0
 
 
 def _show(frame: "pd.DataFrame", how: "HowShown") -> None:
     """A table for people, or the leaderboard in a format."""
-    from bench.board.text import for_terminal, to_latex, to_markdown
-    from bench.terminal import rows, show
+    from bench.board.text import for_terminal, legend, numbers, to_latex, to_markdown
+    from bench.terminal import paragraph, rows, show
 
     if how.kind in ("markdown", "latex") and not how.columns:
         print(to_markdown(frame) if how.kind == "markdown" else to_latex(frame), end="")
         return
     columns, texts = for_terminal(frame)
-    show(columns, texts, how, rows(frame))
+    shown = show(columns, texts, how, rows(frame))
+    if how.is_for_people and texts:
+        print()
+        for line in legend(frame, [name for name in numbers(frame) if name in shown]):
+            print(paragraph(line, 2))
 
 
 def _merge(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.options.command import add_cards_argument
+
 if TYPE_CHECKING:
     from model_zoo.card import ModelCard
     from model_zoo.weights import FileStatus
@@ -18,6 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
     for name, (help_text, function) in _ACTIONS.items():
         action = actions.add_parser(name, help=help_text, description=help_text)
         action.add_argument("models", nargs="+", metavar="MODEL")
+        add_cards_argument(action)
         action.set_defaults(func=_each, each=function)
     action.add_argument("--weights", type=Path, metavar="FILE", help="convert this file instead of the cached one")
     action.add_argument("--out", type=Path, metavar="FILE", help="write here (default: MODEL.safetensors)")

@@ -107,7 +107,6 @@ def consistency_figure(diagnosis: Diagnosis) -> Figure | None:
         axes.errorbar(x, 100 * y, yerr=100 * spread, fmt="o", capsize=3, color=tint[label], label=label)
     axes.set_xticks(range(len(STATISTICS)), ["running", *(f"batch {n}" for n in BATCHES), "re-estimated\n(clean)"])
     axes.set_ylabel("accuracy (%)")
-    axes.set_ylim(-3, 103)
     axes.set_title(f"{diagnosis.model}: statistics at test time, the same images (95 % intervals)")
     axes.legend(fontsize=8)
     return figure

@@ -17,6 +17,7 @@ from bench.diagnosis.findings import DiagnosticFinding, findings, mixture_shares
 from bench.diagnosis.read import Diagnosis, layer_curves
 from bench.diagnostics.branches import branch_parameters
 from bench.diagnostics.plane import Plane, loss_planes
+from bench.figures import style
 from model_zoo.model import Model
 from model_zoo.nets.normalisation import branch_names
 
@@ -123,7 +124,7 @@ def render(sections: Iterable[Section], title: str, notes: Sequence[str]) -> str
 
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
+    style.end_at_100(figure).savefig(buffer, format="png", dpi=90)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -134,5 +135,5 @@ def save_figures(sections: Iterable[Section], folder: Path, prefix: str = "", dp
     for one in sections:
         for name, figure in one.figures:
             written.append(folder / f"{prefix}{one.title.replace('@', '-').replace(' ', '-')}-{name}.png")
-            figure.savefig(written[-1], dpi=dpi)
+            style.end_at_100(figure).savefig(written[-1], dpi=dpi)
     return written

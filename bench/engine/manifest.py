@@ -61,6 +61,9 @@ def _described(subject: Subject) -> RunModel:
         subject.spec.record(),
         subject.model.name,
         traits_of(card.traits, subject.model),
+        card.branches,
+        card.extra_data,
+        card.dataset,
     )
 
 

@@ -5,7 +5,17 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 LINE_SECONDS = 20.0
 """Minimum seconds between plain lines."""
@@ -68,21 +78,30 @@ class Lines(Silent):
         print(text, file=sys.stderr, flush=True)
 
 
-class Bar(Silent):
-    """Shows a bar with images per second and time left."""
+class Left(TimeRemainingColumn):
+    """Shows the time left; unknown during reliability checks, which count no images."""
 
-    def __init__(self, total: int) -> None:
+    def render(self, task: Task) -> Text:
+        return Text("?", style="progress.remaining") if task.fields["checking"] else super().render(task)
+
+
+class Bar(Silent):
+    """Shows a bar with images per second and time left, then the number of finished reliability `checks`."""
+
+    def __init__(self, total: int, checks: int = 0) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}", style="bold"),
-            BarColumn(),
+            TextColumn("{task.description}", style="bold", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            BarColumn(bar_width=10),
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]:.1f} images/s"),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            Left(),
+            expand=True,
         )
-        self.task = self.progress.add_task("starting", total=total, rate=0.0)
-        self.started, self.done = time.monotonic(), 0
+        self.task = self.progress.add_task("starting", total=total, rate=0.0, checking=total == 0)
+        self.started, self.done, self.total = time.monotonic(), 0, total
+        self.checked, self.checks = 0, checks
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -95,15 +114,23 @@ class Bar(Silent):
 
     def finished(self, what: str, images: int) -> None:
         self.done += images
-        rate = self.done / max(time.monotonic() - self.started, 1e-9)
-        self.progress.update(self.task, advance=images, description=what, rate=rate)
+        self.checked += not images
+        checking = self.done >= self.total and self.checked < self.checks
+        if images:
+            self.progress.update(self.task, rate=self.done / max(time.monotonic() - self.started, 1e-9))
+        if checking:
+            what = f"checking reliability: {self.checked} of {self.checks} done"
+        self.progress.update(self.task, advance=images, description=what, checking=checking)
 
     def said(self, text: str) -> None:
         self.progress.console.print(text, markup=False, highlight=False)
 
 
-def reporter(total: int, *, quiet: bool = False) -> Silent:
-    """Return a bar at a terminal, lines otherwise, and nothing when `quiet` or when there is nothing to do."""
-    if quiet or total == 0:
+def reporter(total: int, checks: int = 0, *, quiet: bool = False) -> Silent:
+    """Return a bar at a terminal, lines otherwise, and nothing when `quiet` or when there is nothing to do; reliability
+    `checks` follow the images."""
+    if quiet or not (total or checks):
         return Silent()
-    return Bar(total) if sys.stderr.isatty() else Lines(total)
+    if sys.stderr.isatty():
+        return Bar(total, checks)
+    return Lines(total) if total else Silent()

@@ -82,6 +82,10 @@ class PendingVerdicts:
         self._wanted = {entry.cell.id: entry for entry in missing}
         self._units = Counter(cell.id for unit in todo for _, cell in unit.cells)
 
+    def __len__(self) -> int:
+        """Those that are still waiting."""
+        return len(self._wanted)
+
     def due(self) -> list[ReliabilityCheck]:
         """Return those that wait for no unit."""
         ready = [id for id in self._wanted if self._units[id] <= 0]

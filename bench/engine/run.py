@@ -126,6 +126,7 @@ def carry_out(
     settle_torch(prepared.options.threads)
     book = _Book(prepared)
     verdicts = PendingVerdicts(plan, store, prepared.doubted, prepared.options.reliability, prepared.todo)
+    checks = len(verdicts)
     queue = WorkQueue([*prepared.todo, *verdicts.due()])
     if not queue:
         book.open()  # which is nothing new of a finished run: that may lie in a folder that is read only
@@ -134,7 +135,7 @@ def carry_out(
     tally = Tally([*plan.faults, *_look_at_models(book, queue)])
     with (
         sole_driver(store, book.run_id, prepared.options.shard),
-        reporter(prepared.images, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
+        reporter(prepared.images, checks, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
         closing(Writers(functools.partial(keep, store), WRITERS if prepared.cluster else 0)) as writers,
         closing(_executor(prepared, queue, book, progress.said)) as outcomes,
     ):

@@ -55,6 +55,8 @@ def write_figures(
     not, and `NotMeasuredError` where a figure of `only` cannot be drawn.
     """
     chosen = find_figures(only)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file; name a folder")
     data = Numbers(directory, models, traits)
     out.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []

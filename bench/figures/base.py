@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bench.errors import IncompleteError
+from bench.figures import style
 from bench.figures.measured import Numbers
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def figure(
     name: str, title: str, follows: str, command: str = "", needs: tuple[str, ...] = (), steps: tuple[int, ...] = ()
 ) -> Callable[[Callable[[FigureSpec, Numbers], "Figure"]], FigureSpec]:
     """Make a `FigureSpec` of the function that draws it; its fields are said where the function stands."""
-    return lambda draw: FigureSpec(name, title, follows, command, draw, needs, steps)
+    return lambda draw: FigureSpec(
+        name, title, follows, command, lambda spec, data: style.end_at_100(draw(spec, data)), needs, steps
+    )
 
 
 def figures_of(*modules: ModuleType) -> tuple[FigureSpec, ...]:

@@ -89,9 +89,9 @@ class Facts:
             merged(told),
             size,
             (card.parameters if card else 0) or about.parameters,
-            card.branches if card else (),
-            card.extra_data if card else "",
-            card.dataset if card else "",
+            card.branches if card else about.branches,
+            card.extra_data if card else about.extra_data,
+            card.dataset if card else about.dataset,
             card,
             (card.architecture if card else "") or about.architecture,
         )
@@ -113,9 +113,10 @@ class Facts:
 
     @property
     def role(self) -> str:
-        """The training images whose normalisation this branch is; the first ones' where there is one branch of more."""
+        """The training images whose normalisation this branch is; the first ones' where none is named, and nothing
+        where the one that is named is not known."""
         images = self.traits.images
-        if self.separate < 2 or len(images) != self.separate:
+        if self.separate < 2 or len(images) != self.separate or (self.branch and self.branch not in self.branches):
             return ""
         return images[self.branches.index(self.branch)] if self.branch in self.branches else images[0]
 

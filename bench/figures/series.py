@@ -24,6 +24,9 @@ MOST_NAMES = 8
 MOST_NUMBERS = 16
 """Bars that still have room for their numbers."""
 
+ABOVE_NUMBERS = 11
+"""Points between a panel of bars and its title: the number of a bar of 100 % stands there."""
+
 
 @dataclass(frozen=True)
 class Series:
@@ -163,7 +166,7 @@ def bars(
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(y)
-    axes.set_title(title)
+    axes.set_title(title, pad=ABOVE_NUMBERS)
 
 
 def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None:
@@ -210,7 +213,7 @@ def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], leas
     labels = ("clean", "under attack")
     series = [of_column(label, (), c, shared) for label, c in zip(labels, (both.clean, both.robust), strict=True)]
     bars(axes, shared, series, "accuracy (%)", "measured")
-    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.05), loc="lower center")
     axes.set_title("")
     style.caption(figure, f"{spec.title}. {both.about}Published: no number verified.")
     return figure

@@ -4,6 +4,7 @@ Measured numbers are filled marks with their 95 % interval and solid lines; publ
 lines. Colour follows the model, never the rank.
 """
 
+import re
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -189,6 +190,34 @@ def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
             place["bbox_transform"] = axes.transAxes + below
         place |= options
         axes.legend(handles, [plain(label) for label in labels], columnspacing=1.0, handletextpad=0.4, **place)
+
+
+SHARES = re.compile(r"\b(accuracy( \d+)?|images( below)?) \(%\)")
+"""Labels of axes on which nothing lies outside 0 to 100."""
+
+
+def end_at_100(figure: "Figure") -> "Figure":
+    """End every axis of an accuracy at 0 and 100 %, however much room bars and marks asked for; returns `figure`."""
+    for axes in figure.axes:
+        for label, limits, place in (
+            (axes.get_xlabel(), axes.get_xlim(), axes.set_xlim),
+            (axes.get_ylabel(), axes.get_ylim(), axes.set_ylim),
+        ):
+            if SHARES.search(label):
+                place(max(0.0, limits[0]), min(100.0, limits[1]))
+                _unclip_marks(axes)
+    return figure
+
+
+def _unclip_marks(axes: "Axes") -> None:
+    """Show marks whole that lie on an end of an axis; what lies beyond stays hidden."""
+    import numpy as np
+
+    low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
+    for line in axes.lines:
+        points = np.asarray(line.get_xydata(), dtype=float)
+        if line.get_marker() not in ("None", "") and ((low <= points) & (points <= high)).all():
+            line.set_clip_on(False)
 
 
 def count_axis(axes: "Axes", values: Iterable[float]) -> None:

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser, names: Iterable[str] = OPTION
         )
 
 
+def add_cards_argument(parser: argparse.ArgumentParser) -> None:
+    """Describe `--cards` of a command that is no run; `bench.cli.main` heeds it before the command begins."""
+    option = OPTIONS["cards"]
+    parser.add_argument(option.flag, dest="own_cards", metavar=option.metavar, help=option.description)
+
+
 def typed(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options given on the command line."""
     return {name: value for name, value in vars(arguments).items() if name in OPTIONS}

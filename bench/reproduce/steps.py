@@ -11,7 +11,7 @@ from bench.figures import FIGURES
 from bench.options.command import add_arguments, typed
 from bench.published.papers import TITLES
 from bench.suites.registry import find_suite
-from model_zoo.errors import ZooError
+from model_zoo.errors import ZooError, suggestion
 from model_zoo.registry import cards, find_card
 
 PAPERS = {name: f"{title} (arXiv {number})" for name, (title, number) in TITLES.items()}
@@ -47,7 +47,7 @@ def steps(paper: str, *, real: bool, models: Sequence[str] = (), limit: int | No
     Raises `UsageError` for a paper that there is not, and where nothing is left to run.
     """
     if paper not in PAPERS:
-        raise UsageError.unknown("paper", paper, PAPERS)
+        raise UsageError(f"unknown paper {paper!r}{suggestion(paper, PAPERS)}; known: {', '.join(PAPERS)}")
     found = _real(paper, models) if real else list(_tiny(paper))
     kept = [replace(s, models=tuple(m for m in s.models if not models or m in models)) for s in found]
     joined = _joined(step.limited(limit) for step in kept if step.models)

@@ -29,7 +29,7 @@ from bench.board.site.differing import differing
 from bench.board.site.files import packed, webp
 from bench.board.site.findings import findings
 from bench.board.site.pairs import payload, shown_p
-from bench.board.site.view import figure, heads, page_names, parameters, rows
+from bench.board.site.view import figure, groups, heads, page_names, parameters, rows
 from bench.cli import build_parser, main
 from bench.datasets.table import DataRoots
 from bench.errors import StoreError, UsageError
@@ -349,6 +349,18 @@ def test_thumbnails_are_the_widest_mistakes_and_none_where_the_data_are_elsewher
     assert "Worst images" not in Page(write_site(tmp_path / "r", tmp_path / "s", bare)[-1]).text
 
 
+def test_columns_of_one_data_set_stand_together(tmp_path: Path) -> None:
+    suites = {
+        "imagenet": {"imagenet/clean": 0.7},
+        "robustbench-5k": {"robustbench-5k/clean": 0.7, "robustbench-5k/autoattack-linf-eps4_255-standard": 0.3},
+        "aa-fast": {"imagenet/clean": 0.7, "imagenet/aa-fast-linf-eps4_255-v1": 0.3},
+    }
+    write_results(tmp_path, "a", suites, n=20)
+    found = heads(make_board(survey(tmp_path)))
+    assert [head.column.suite for head in found] == ["imagenet", "aa-fast", "robustbench-5k"]
+    assert [group.count for group in groups(found)] == [2, 1]
+
+
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder `r` whose run left its attacked images in `r/kept`."""
@@ -449,11 +461,13 @@ def test_a_results_folder_s_run_leads_to_no_other_folder(
             manifest = json.loads(file.read_text())
             manifest["given"]["keep_adversarial"] = told
             file.write_text(json.dumps(manifest))
-        return "What the attack did" in Page(write_site(copy, tmp_path / "s")[-1]).text
+        return "kept pictures," in Page(write_site(copy, tmp_path / "s")[-1]).text
 
     for told in (str(private), "../private", str(copy / ".." / "private"), "link", str(copy / "link"), ".", "/"):
         assert KeptPictures.told_by_a_run(told, copy) is None
     assert not shows(str(private))
+    text = " ".join(Page(tmp_path / "s" / "models" / "tiny_std.html").text.split())
+    assert f"bench report r --adversarial {private}" in text  # which its reader may trust
     shutil.copytree(private, tmp_path / "here" / "kept")
     assert shows("kept")  # where the run was started
     (condition,) = (tmp_path / "here" / "kept" / "tiny_std").glob("*pgd*")

@@ -237,10 +237,11 @@ def test_dark_and_light_by_system_and_by_choice(view: Any) -> None:
     assert page.evaluate(colour) == dark
 
 
+@pytest.mark.parametrize("width", [400, 700, 1280])
 @pytest.mark.parametrize("path", ["index.html", "compare.html", "published.html", MODEL, "figures.html"])
-def test_a_phone_scrolls_in_one_direction_only(view: Any, path: str) -> None:
-    page = view(path, width=400)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+def test_a_page_scrolls_in_one_direction_only(view: Any, path: str, width: int) -> None:
+    page = view(path, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_phone_sorts_by_a_list(view: Any) -> None:

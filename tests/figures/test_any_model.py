@@ -19,6 +19,8 @@ from bench.figures.facts import Facts, differences, groups, merged
 from bench.figures.flops import multiply_adds, multiply_adds_of_resnet
 from bench.figures.measured import Numbers
 from bench.figures.nofrost.radar import AXES
+from bench.folder.reader import ResultsFolder
+from bench.manifest import RunManifest, RunModel
 from bench.metrics.estimate import wilson
 from bench.published.papers import points
 from bench.suites.registry import SUITES
@@ -115,6 +117,20 @@ def test_every_card_says_how_it_was_trained_and_whose_each_branch_is() -> None:
     for name, card in cards().items():
         assert card.traits.images, name
         assert all(Facts.of(f"{name}@{branch}").role for branch in card.branches)
+
+
+def test_a_branch_is_what_the_run_wrote_where_its_card_is_not_at_hand(tmp_path: Path) -> None:
+    bench.run(["tiny_mbn@adv"], "tiny", limit=2, out=tmp_path, quiet=True)
+    (run,) = ResultsFolder(tmp_path).suite_runs()
+    assert (run.about.branches, run.about.dataset) == (("clean", "adv"), "tiny")
+    assert Facts.of("lab@adv", run.about).role == "adversarial"
+    assert Facts.of("lab@clean", run.about).role == "clean"
+    assert Facts.of("lab@adv", replace(run.about, branches=())).role == "", "an earlier version's run: not known"
+
+
+def test_what_is_said_of_a_model_is_no_part_of_a_run_s_id() -> None:
+    plain, told = RunModel(), RunModel(branches=("clean",), extra_data="JFT", dataset="tiny")
+    assert RunManifest({"a": plain}, ()).id == RunManifest({"a": told}, ()).id
 
 
 def test_a_model_without_a_card_says_what_is_missing_and_enters_once_told(

@@ -18,7 +18,7 @@ from bench.errors import StoreError
 from bench.figures import FIGURES, heat_maps, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.measured import Numbers
-from bench.figures.series import Series, beside
+from bench.figures.series import Series, bars, beside
 from bench.published.papers import NOFROST, find
 from bench.published.table import published_table
 from bench.suites.registry import SUITES
@@ -101,8 +101,22 @@ def test_every_figure_is_drawn_or_names_the_run_that_it_needs(spec: FigureSpec, 
     assert figure.get_figwidth() in (style.ONE_COLUMN, style.TWO_COLUMNS)
     assert figure.get_supxlabel().startswith(spec.title)
     figure.canvas.draw()
+    for axes in figure.axes:
+        for label, ends in ((axes.get_xlabel(), axes.get_xlim()), (axes.get_ylabel(), axes.get_ylim())):
+            assert not label.endswith("accuracy (%)") or 0 <= ends[0] < ends[1] <= 100, label
     right = figure.bbox.x1
     assert all(text.get_window_extent().x1 <= right for text in figure.texts), "the caption is cut off"
+
+
+def test_an_axis_of_accuracy_ends_at_100_however_high_its_bars() -> None:
+    figure, (left, right) = style.panels(2)
+    for axes, label in ((left, "tiny clean accuracy (%)"), (right, "mCE (%)")):
+        bars(axes, ["a"], [Series("s", (), [99.0], [(95.0, 100.0)])], label, "")
+        assert axes.get_ylim()[1] > 105
+    style.end_at_100(figure)
+    assert left.get_ylim() == (0, 100)
+    assert all(line.get_clip_on() for line in left.lines), "the line at 0 would stand below an axis that begins at 80"
+    assert right.get_ylim()[1] > 105  # which may lie above 100
 
 
 @pytest.mark.parametrize("spec", [spec for spec in FIGURES if spec.command], ids=lambda spec: spec.name)

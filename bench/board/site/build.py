@@ -9,16 +9,17 @@ from bench.board.columns import deciding
 from bench.board.leaderboard import Board, make_board
 from bench.board.site.charts import scatter
 from bench.board.site.differing import differing
-from bench.board.site.files import SiteFiles, packed
+from bench.board.site.files import SiteFiles, check_place, packed
 from bench.board.site.findings import drawn, findings, read, sentences
 from bench.board.site.links import links
 from bench.board.site.model_page import ModelPage, model_page
 from bench.board.site.pairs import payload
 from bench.board.site.papers import paper_figures
-from bench.board.site.pictures import attacked_pictures, worst_pictures
+from bench.board.site.pictures import attacked_pictures, kept_elsewhere, worst_pictures
 from bench.board.site.view import Head, Row, groups, heads, rows
 from bench.datasets.table import DataRoots
 from bench.diagnosis.read import Diagnosis
+from bench.errors import UsageError
 from bench.folder.kept import KeptPictures
 from bench.folder.survey import survey
 from bench.published.table import Published, published_table
@@ -49,7 +50,11 @@ def write_site(directory: str | Path, out: str | Path, options: SiteOptions | No
     Raises `StoreError` for a folder without results or with a damaged description, `UsageError` if `out` cannot be a
     folder, or contains another file with the name of one of the site's; then nothing is written.
     """
-    return render_site(directory, options or SiteOptions()).save(Path(out))
+    place = Path(out)
+    if place.resolve() == Path(directory).resolve():
+        raise UsageError(f"--out {out}: is the results folder itself; name another folder")
+    check_place(place, ["index.html"])  # which a long report should not find out at its end
+    return render_site(directory, options or SiteOptions()).save(place)
 
 
 def render_site(directory: str | Path, options: SiteOptions) -> SiteFiles:
@@ -94,6 +99,7 @@ def _write_model(
         (figure, site.picture(f"assets/figures/{name}-{figure.name}.webp", figure.data, page=path))
         for figure in (drawn(diagnosis) if diagnosis else ())
     ]
+    attacked = attacked_pictures(board.survey, page.runs, options.kept, options.thumbnails)
     site.page(
         path,
         "model.html",
@@ -104,7 +110,8 @@ def _write_model(
         sentences=sentences(diagnosis) if diagnosis else [],
         figures=figures,
         thumbnails=worst_pictures(board.survey, page.runs, options.roots, options.thumbnails),
-        attacked=attacked_pictures(board.survey, page.runs, options.kept, options.thumbnails),
+        attacked=attacked,
+        elsewhere="" if attacked or options.kept else kept_elsewhere(board.survey, page.runs),
     )
 
 

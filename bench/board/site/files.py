@@ -8,6 +8,7 @@ import os
 import secrets
 import shlex
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -97,18 +98,25 @@ class SiteFiles:
         """Write the files under `out`, and remove an earlier report's files of models that are gone; return the
         pages. Raises `UsageError` if another file has the name of one of them."""
         files = self.finished()
-        if foreign := [path for path in files if not _may_be_replaced(out / path)]:
-            more = f" and {counted(len(foreign) - 1, 'more file')}" if len(foreign) > 1 else ""
-            raise UsageError(
-                f"--out {out}: {foreign[0]}{more} was not made by `bench report` and is not replaced; move it away, or "
-                "name another folder"
-            )
+        check_place(out, files)
         for path, content in files.items():
             _put(out, path, content)
         for old in (old for pattern in REMOVED for old in out.glob(pattern)):
             if old.relative_to(out).as_posix() not in files and old.is_file() and _may_be_replaced(old):
                 old.unlink()
         return [out / path for path in self.pages]
+
+
+def check_place(out: Path, files: Iterable[str]) -> None:
+    """Raise `UsageError` if `out` is a file, or has another file with the name of one of `files`."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file; name a folder")
+    if foreign := [path for path in files if not _may_be_replaced(out / path)]:
+        more = f" and {counted(len(foreign) - 1, 'more file')}" if len(foreign) > 1 else ""
+        raise UsageError(
+            f"--out {out}: {foreign[0]}{more} was not made by `bench report` and is not replaced; move it away, or "
+            "name another folder"
+        )
 
 
 def _may_be_replaced(path: Path) -> bool:

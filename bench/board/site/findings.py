@@ -17,6 +17,7 @@ from bench.diagnosis.findings import DiagnosticFinding
 from bench.diagnosis.findings import findings as sentences_on
 from bench.diagnosis.read import SUITES, Diagnosis, read_diagnoses
 from bench.errors import IncompleteError
+from bench.figures import style
 from bench.folder.reader import ResultsFolder
 
 LABELS = {
@@ -96,7 +97,7 @@ def drawn(diagnosis: Diagnosis) -> Iterator[DiagnosisFigure]:
 def drawn_picture(figure: Figure) -> bytes:
     """A figure as WebP."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    style.end_at_100(figure).savefig(buffer, format="png", dpi=100, bbox_inches="tight")
     with Image.open(buffer) as picture:
         return webp(picture.convert("RGB"))
 

@@ -100,6 +100,17 @@ def attacked_pictures(
     return None
 
 
+def kept_elsewhere(found: Survey, runs: list[SuiteRun]) -> str:
+    """The folder in which one of the model's runs kept attacked pictures, if it is none that a page reads untold."""
+    for run in runs:
+        told = run.given.keep_adversarial if run.given else None
+        attacked = any(Condition.parse(condition).attack for condition in run.cells)
+        if told and attacked and run.name == run.model and _kept(run, found) is None:
+            folder, _, number = str(told).rpartition(":")
+            return folder if folder and number.isdigit() else str(told)
+    return ""
+
+
 def _kept(run: SuiteRun, found: Survey) -> KeptPictures | None:
     try:
         told = run.given.keep_adversarial if run.given else None

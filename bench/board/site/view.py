@@ -5,12 +5,11 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
-from bench.board.columns import column_name, metric_of
+from bench.board.columns import column_name, metric_of, setting_of
 from bench.board.leaderboard import Board
 from bench.condition import Condition
 from bench.datasets.known import SETS
@@ -89,8 +88,10 @@ class Row:
 
 
 def heads(board: Board) -> list[Head]:
-    """The columns of a leaderboard."""
-    return [_head(column, board) for column in board.columns]
+    """The columns of a leaderboard, those of one data set together."""
+    places: dict[str, int] = {}
+    found = [_head(column, board) for column in board.columns]
+    return sorted(found, key=lambda head: places.setdefault(head.dataset, len(places)))
 
 
 @dataclass(frozen=True)
@@ -111,26 +112,6 @@ def groups(columns: Sequence[Head]) -> list[HeadGroup]:
         else:
             found.append(HeadGroup(head.dataset, start, 1))
     return found
-
-
-def setting_of(conditions: Iterable[Condition]) -> str:
-    """Return the text about attacks in a column's head: `10 steps, eps 2, 4, 8/255`; empty without attack."""
-    attacks = [condition.attack for condition in conditions if condition.attack]
-    if not attacks:
-        return ""
-    steps = sorted({attack.steps for attack in attacks if attack.steps})
-    pieces = [f"{', '.join(map(str, steps))} steps"] if steps and attacks[0].family.startswith("pgd") else []
-    for norm in sorted({attack.norm for attack in attacks}, reverse=True):
-        budgets = sorted({attack.eps for attack in attacks if attack.norm == norm})
-        name = "" if norm == "linf" else f"{norm.upper()} "
-        pieces.append(f"{name}eps {_budgets(budgets, norm)}")
-    return ", ".join(pieces)
-
-
-def _budgets(budgets: Sequence[Fraction], norm: str) -> str:
-    if norm == "linf":
-        return ", ".join(f"{float(255 * eps):g}" for eps in budgets) + "/255"
-    return ", ".join(f"{float(eps):g}" for eps in budgets)
 
 
 def _head(column: BoardColumn, board: Board) -> Head:

@@ -39,7 +39,7 @@ def main_auxiliary(spec: FigureSpec, data: Numbers) -> "Figure":
         for label, role in (("main batch norm", "clean"), ("auxiliary batch norm", "adversarial"))
     ]
     bars(axes, whole, series, "clean accuracy (%)", "measured")
-    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    style.legend(axes, columns=2, bbox_to_anchor=(0.5, 1.05), loc="lower center")
     axes.set_title("")
     style.caption(figure, f"{spec.title}. Measured: {column.about()}. Published: no number verified.")
     return figure

@@ -35,7 +35,7 @@ def attacks(spec: FigureSpec, data: Numbers) -> "Figure":
         numbers = [column.numbers[name] for column in chosen]
         series.append(Series(name, (), [n.value for n in numbers], [(n.low, n.high) for n in numbers]))
     bars(axes, [_short(column) for column in chosen], series, "robust accuracy (%)", "")
-    style.legend(axes, columns=4, bbox_to_anchor=(0.5, 1.0), loc="lower center")
+    style.legend(axes, columns=4, bbox_to_anchor=(0.5, 1.05), loc="lower center")
     about = "; ".join(column.about() for column in chosen)
     style.caption(figure, f"{spec.title}. Measured: {about}. Published: no number verified.")
     return figure
