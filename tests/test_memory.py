@@ -120,6 +120,8 @@ ODD: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "labels in a column": lambda x, y: (x, y[:, None]),
     "labels with an index of their own": lambda x, y: (x, pd.Series(y.numpy(), index=range(40)[::-1])),
     "labels as categories": lambda x, y: (x, pd.Categorical(y.numpy())),
+    "two lists": lambda x, y: (list(x), y.tolist()),
+    "a list of two lists of arrays": lambda x, y: [list(x.numpy()), list(y.numpy())],
     "a mask that hides nothing": lambda x, y: (np.ma.masked_array(x.numpy()), y),
 }
 
@@ -127,6 +129,22 @@ ODD: dict[str, Callable[[Tensor, Tensor], Any]] = {
 @pytest.mark.parametrize("form", ODD)
 def test_every_form_is_the_same_set(tiny: tuple[Tensor, Tensor], form: str) -> None:
     assert keep(ODD[form](*tiny), 10, "tiny").folder == keep(tiny, 10, "tiny").folder
+
+
+def test_two_lists_of_pil_pictures_and_labels_are_a_list_of_pairs() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (40 + i, 60, 3), dtype=np.uint8)) for i in range(3)]
+    pairs = keep(list(zip(pictures, (0, 1, 2), strict=True)), 10, "folder10")
+    assert keep((pictures, [0, 1, 2]), 10, "folder10").folder == pairs.folder
+    with pytest.raises(UsageError, match="3 images and 2 labels"):
+        keep((pictures, [0, 1]), 10, "folder10")
+
+
+def test_a_picture_in_the_place_of_a_label_is_not_printed() -> None:
+    pair = (torch.zeros(3, 8, 8), torch.zeros(3, 8, 8))
+    with pytest.raises(UsageError, match=r"found Tensor of \(192,\)") as error:
+        keep([pair, pair, pair], 10, "tiny")
+    assert len(str(error.value)) < 120
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -181,7 +181,7 @@ def test_a_leaderboard_s_format_goes_to_a_file_or_the_output(
 def test_latex_is_a_table_with_its_protocols_in_the_caption(folder: Path) -> None:
     text, board = to_latex(leaderboard(folder)), leaderboard(folder)
     (protocol,) = board["pgd_robust_accuracy_protocol"].unique()
-    assert f"pgd robust accuracy: protocol {protocol}, n = 200" in text
+    assert f"pgd robust accuracy: 10 steps, eps 4/255, protocol {protocol}, n 200." in text
     head = text[text.index("\\toprule") : text.index("\\midrule")]
     assert protocol not in head
     assert "S[table-format=3.1]" in text

@@ -99,8 +99,8 @@ class GivenDataset(Dataset):
 def keep(data: object, classes: int, space: str) -> Given:
     """Keep `data` for a model of `classes` in the label space `space`.
 
-    A pair of tensors (images, labels), a Dataset, a DataLoader, or any iterable of (image, label) or of batches of
-    them. Raises `UsageError` with what to pass instead.
+    A pair (images, labels) of tensors, arrays or lists, a Dataset, a DataLoader, or any iterable of (image, label) or
+    of batches of them. Raises `UsageError` with what to pass instead.
     """
     pictures: list[Any] = []
     labels: list[int] = []
@@ -176,7 +176,7 @@ def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(data, Mapping) or hasattr(data, "columns"):
         names = ", ".join(map(str, list(data.columns if hasattr(data, "columns") else data)[:5]))
         raise UsageError(f"data: a {type(data).__name__} of {names}: pass a pair (images, labels)")
-    if isinstance(data, tuple | list) and len(data) == 2 and getattr(data[0], "ndim", 0) == 4:
+    if isinstance(data, tuple | list) and len(data) == 2 and _all_pictures(data[0]):
         if len(data[0]) != len(data[1]):
             raise UsageError(f"data: {len(data[0])} images and {len(data[1])} labels")
         yield from zip(data[0], data[1], strict=True)
@@ -195,6 +195,13 @@ def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
             yield picture, label
 
 
+def _all_pictures(given: Any) -> bool:
+    """Return whether `given` is a batch or a list of images: the first half of a pair of images and labels."""
+    if not isinstance(given, tuple | list):
+        return bool(getattr(given, "ndim", 0) == 4)
+    return bool(given) and all(isinstance(p, Image.Image) or getattr(p, "ndim", 0) in (2, 3) for p in given)
+
+
 def _by_index(data: Any) -> Iterator[Any]:
     try:
         count = len(data)
@@ -210,7 +217,8 @@ def _label(label: Any, classes: int) -> int:
     value = _numpy(label).reshape(-1).tolist()
     value = value[0] if len(value) == 1 else value
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"data: a label must be a class index, found {value!r} (one-hot? pass labels.argmax(1))")
+        found = repr(value) if len(repr(value)) < 60 else f"{type(label).__name__} of {np.shape(value)}"
+        raise UsageError(f"data: a label must be a class index, found {found} (one-hot? pass labels.argmax(1))")
     if not 0 <= value < classes:
         raise UsageError(f"data: label {value}, but the model has the classes 0..{classes - 1}")
     return value

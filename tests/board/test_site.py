@@ -359,6 +359,8 @@ def test_columns_of_one_data_set_stand_together(tmp_path: Path) -> None:
     found = heads(make_board(survey(tmp_path)))
     assert [head.column.suite for head in found] == ["imagenet", "aa-fast", "robustbench-5k"]
     assert [group.count for group in groups(found)] == [2, 1]
+    write_results(tmp_path, "b", {"robustbench-5k": suites["robustbench-5k"]}, n=20)
+    assert heads(make_board(survey(tmp_path)))[0].column.suite == "robustbench-5k"  # which both have
 
 
 @pytest.fixture(scope="module")

@@ -88,10 +88,13 @@ class Row:
 
 
 def heads(board: Board) -> list[Head]:
-    """The columns of a leaderboard, those of one data set together."""
-    places: dict[str, int] = {}
+    """The columns of a leaderboard, those of one data set together, and first the sets that most models saw."""
     found = [_head(column, board) for column in board.columns]
-    return sorted(found, key=lambda head: places.setdefault(head.dataset, len(places)))
+    models: dict[str, int] = {}
+    for head in found:
+        models[head.dataset] = max(models.get(head.dataset, 0), int(board.frame[head.id].notna().sum()))
+    places = list(models)
+    return sorted(found, key=lambda head: (-models[head.dataset], places.index(head.dataset)))
 
 
 @dataclass(frozen=True)
