@@ -41,7 +41,7 @@ def write_file(path: str | Path, text: str) -> None:
 
 
 def _beginning(file: Path, length: int = 5) -> bytes:
-    """Return the first bytes of a file: they tell our tables (first column's name, LaTeX, Markdown) from other files."""
+    """Return the first bytes of a file, which identify our tables: the first column's name, LaTeX's or Markdown's."""
     with file.open("rb") as stream:
         return stream.read(length)
 

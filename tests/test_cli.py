@@ -81,7 +81,7 @@ def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path, capsys: pyt
     notes = tmp_path / "notes.csv"
     notes.write_text("mine", encoding="utf-8")
     assert main(["results", str(tmp_path / "r"), "--csv", str(notes)]) == 2
-    assert "stays as it is" in capsys.readouterr().err
+    assert "is not replaced" in capsys.readouterr().err
     assert notes.read_text(encoding="utf-8") == "mine"
     notes.unlink()
     for _ in range(2):  # its own table is brought up to date

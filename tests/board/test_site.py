@@ -463,7 +463,7 @@ def test_a_results_folder_s_run_leads_to_no_other_folder(
             manifest = json.loads(file.read_text())
             manifest["given"]["keep_adversarial"] = told
             file.write_text(json.dumps(manifest))
-        return "kept pictures," in Page(write_site(copy, tmp_path / "s")[-1]).text
+        return "kept images," in Page(write_site(copy, tmp_path / "s")[-1]).text
 
     for told in (str(private), "../private", str(copy / ".." / "private"), "link", str(copy / "link"), ".", "/"):
         assert KeptPictures.told_by_a_run(told, copy) is None
