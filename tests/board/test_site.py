@@ -287,7 +287,7 @@ def test_pages_of_models_that_are_gone_go_and_others_files_stay(tmp_path: Path) 
     write_site(tmp_path / "b", tmp_path / "s")
     assert sorted(p.name for p in (tmp_path / "s" / "models").iterdir()) == ["b.html", "own.html"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(UsageError, match="is a file; name a folder"):
         write_site(tmp_path / "b", tmp_path / "file")
 
 
