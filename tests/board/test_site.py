@@ -425,7 +425,7 @@ def test_a_damaged_attacked_picture_costs_the_pictures_alone(content: bytes, att
     copy = shutil.copytree(attacked / "r", tmp_path / "r")
     for picture in copy.rglob("*.png"):
         picture.write_bytes(content)
-    page = Page(write_site(copy, tmp_path / "s")[-1])
+    page = Page(write_site(copy, tmp_path / "s", SiteOptions(kept=KeptPictures(copy / "kept")))[-1])
     assert "What the attack did" not in page.text
     assert "Reported against measured" in page.text
 
@@ -444,8 +444,10 @@ def test_a_table_of_kept_pictures_that_is_none_costs_the_pictures_alone(
 ) -> None:
     copy = shutil.copytree(attacked / "r", tmp_path / "r")
     (file,) = copy.rglob("0-8.csv")
+    options = SiteOptions(kept=KeptPictures(copy / "kept"))
+    assert "What the attack did" in Page(write_site(copy, tmp_path / "s", options)[-1]).text
     file.write_text(table)
-    assert "What the attack did" not in Page(write_site(copy, tmp_path / "s")[-1]).text
+    assert "What the attack did" not in Page(write_site(copy, tmp_path / "s", options)[-1]).text
 
 
 def test_a_results_folder_s_run_leads_to_no_other_folder(
