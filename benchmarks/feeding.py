@@ -86,7 +86,7 @@ def measured(dataset: Pretend, rate: float, readers: int, out: Path) -> float:
     if not dataset.seconds:  # decoded before the run began
         for i in range(len(dataset)):
             view = {subject.spec: np.zeros((SIZE, SIZE, 3), np.uint8)}
-            session.cache.put((dataset.manifest, i), Viewed(view, f"{i:016x}"))
+            session.cache.put((dataset.shelf, i), Viewed(view, f"{i:016x}"))
     started = time.perf_counter()
     for start in range(0, len(dataset), UNIT_IMAGES):
         unit = Unit(setup, UnitKey(start, min(start + UNIT_IMAGES, len(dataset))), ((0, cell),))

@@ -1,66 +1,222 @@
-"""Clean images per second: `bench run` against a bare loop, and against the model alone, in turn in one process.
+"""Images per second of `bench run`, clean or of ImageNet-C made live, beside the loops that people use instead.
 
-    python benchmarks/throughput.py DIR [ROUNDS]
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR [--rounds 5] [--images 64] [--threads 1]
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR --live [--rounds 3] [--images 4]       76 conditions
 
-The bare loop decodes, resizes and runs the same model, batch by batch, without plan, threads or records. The model
-alone runs on tensors in memory. Rounds alternate, and ratios are of medians.
+DIR holds folders of images by wnid. All see the same images, model (EfficientNet-Lite0) and batch size, in turn in one
+process; a ratio is how much longer the other took in the same round, the median over rounds. Loaders decode in
+`--threads` processes, the network computes in `--threads` threads.
+
+- a bare loop: decode, resize, corrupt (`imagecorruptions`, then JPEG as ImageNet-C is saved), forward
+- timm's validate.py with its defaults: its own `create_loader`, loss, top-1 and top-5
+- RobustBench: a DataLoader into memory, then its `clean_accuracy` (the package's where it is installed)
+
+Each of the first two as the images come and channels-last, which `bench run` looks for by itself.
 """
 
+import argparse
+import functools
+import io
+import math
+import os
+import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
+from timm.data import create_dataset, create_loader
+from timm.utils import AverageMeter, accuracy
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 from torchvision.transforms import InterpolationMode
 
+from bench.corruptions import SEVERITIES
 from bench.engine.run import carry_out, prepare
+from bench.metrics.corruption import CORRUPTIONS
 from model_zoo import load_model
+from model_zoo.model import Model
 
 BATCH = 32
+CROP = T.Compose([T.Resize(256, InterpolationMode.BICUBIC), T.CenterCrop(224)])
 
 
-def main(data: Path, rounds: int) -> None:
-    torch.set_num_threads(1)
+class Folder(Dataset[tuple[Tensor, int]]):
+    """Crops as a DataLoader takes them."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+        names = sorted({file.parent.name for file in files})
+        self.labels = [names.index(file.parent.name) for file in files]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def crop(self, index: int) -> Image.Image:
+        """The image of 224 px."""
+        with Image.open(self.files[index]) as image:
+            cropped: Image.Image = CROP(image.convert("RGB"))
+            return cropped
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return T.functional.to_tensor(self.crop(index)), self.labels[index]
+
+
+def corrupted(crop: Image.Image, name: str, severity: int) -> Image.Image:
+    """By the reference, saved as the files of ImageNet-C were."""
+    from imagecorruptions import corrupt
+
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(corrupt(np.asarray(crop), severity, name))).save(file, "JPEG", quality=85)
+    return Image.open(file)
+
+
+CLEAN = ("", 0)
+
+
+def bare(model: nn.Module, images: Folder, live: bool, layout: torch.memory_format) -> None:
+    """Batch by batch, without loader, plan or records."""
+    conditions = [CLEAN, *((name, s) for name in CORRUPTIONS for s in SEVERITIES)] if live else [CLEAN]
+    for name, severity in conditions:
+        for start in range(0, len(images), BATCH):
+            crops = [images.crop(i) for i in range(start, min(start + BATCH, len(images)))]
+            shown = [corrupted(crop, name, severity) if name else crop for crop in crops]
+            batch = torch.stack([T.functional.to_tensor(crop) for crop in shown])
+            with torch.inference_mode():
+                model(batch.contiguous(memory_format=layout)).argmax(1)
+
+
+def timms(model: nn.Module, folder: Path, threads: int, layout: torch.memory_format) -> None:
+    """The loop of validate.py (timm 1.0) with its defaults, on the CPU."""
+    data = create_dataset("", root=folder, split="validation")
+    loader = create_loader(
+        data, (3, 224, 224), BATCH, use_prefetcher=False, interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1),
+        num_workers=threads, crop_pct=0.875, device=torch.device("cpu"),
+    )  # fmt: skip
+    criterion, losses, top1, top5 = nn.CrossEntropyLoss(), AverageMeter(), AverageMeter(), AverageMeter()
+    with torch.inference_mode():
+        for pictures, target in loader:
+            output = model(pictures.contiguous(memory_format=layout))
+            losses.update(criterion(output, target).item(), len(pictures))
+            first, five = accuracy(output, target, topk=(1, 5))
+            top1.update(first.item(), len(pictures))
+            top5.update(five.item(), len(pictures))
+
+
+def robustbenchs(model: nn.Module, images: Folder, threads: int) -> None:
+    """All images into memory, as its `load_imagenet` does, then its `clean_accuracy`."""
+    x, y = next(iter(DataLoader(images, batch_size=len(images), shuffle=False, num_workers=threads)))
+    try:
+        from robustbench.utils import clean_accuracy
+    except ImportError:
+        clean_accuracy = _clean_accuracy
+    clean_accuracy(model, x, y, BATCH, torch.device("cpu"))
+
+
+def _clean_accuracy(model: nn.Module, x: Tensor, y: Tensor, batch: int, device: torch.device) -> float:
+    """What RobustBench 1.1.1's function of that name does, for machines that do not have it."""
+    right = 0.0
+    with torch.no_grad():
+        for number in range(math.ceil(len(x) / batch)):
+            part = slice(number * batch, (number + 1) * batch)
+            right += (model(x[part].to(device)).max(1)[1] == y[part].to(device)).float().sum().item()
+    return right / len(x)
+
+
+def ours(model: Model, folder: Path, threads: int, live: bool) -> None:
+    """`bench run` into a new folder; images are decoded anew."""
+    with tempfile.TemporaryDirectory() as out:
+        suite = "imagenet-c-live" if live else "imagenet"
+        carry_out(
+            prepare(model, suite, data=folder, out=out, batch_size=BATCH, device="cpu", threads=threads), quiet=True
+        )
+
+
+def chosen(folder: Path, images: int, into: Path) -> list[Path]:
+    """`images` files spread over `folder`, in a folder of their own."""
+    files = sorted(folder.glob("*/*.JPEG"))
+    copies: list[Path] = []
+    for file in files[:: max(len(files) // images, 1)][:images]:
+        copy = into / file.parent.name / file.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(file, copy)
+        copies.append(copy)
+    return copies
+
+
+def contestants(folder: Path, images: Folder, threads: int, live: bool) -> dict[str, Callable[[], None]]:
+    """Each by name."""
     model = load_model("efficientnet_lite0")
-    files = sorted(data.glob("*/*.JPEG"))
-    show = T.Compose([T.Resize(256, InterpolationMode.BICUBIC), T.CenterCrop(224), T.ToTensor()])
-    tensors = torch.stack([show(Image.open(f).convert("RGB")) for f in files])
+    layouts = {"": torch.contiguous_format, ", channels-last": torch.channels_last}
+    tasks: dict[str, Callable[[], None]] = {"bench run": functools.partial(ours, model, folder, threads, live)}
+    for name, layout in layouts.items():
+        tasks[f"bare loop{name}"] = functools.partial(bare, model, images, live, layout)
+    if not live:
+        for name, layout in layouts.items():
+            tasks[f"timm's validate.py{name}"] = functools.partial(timms, model, folder, threads, layout)
+        tasks["RobustBench's clean_accuracy"] = functools.partial(robustbenchs, model, images, threads)
+    return tasks
 
-    def bare() -> None:
-        with torch.inference_mode():
-            for start in range(0, len(files), BATCH):
-                pictures = [show(Image.open(f).convert("RGB")) for f in files[start : start + BATCH]]
-                model(torch.stack(pictures)).argmax(1)
 
-    def alone() -> None:
-        with torch.inference_mode():
-            for start in range(0, len(files), BATCH):
-                model(tensors[start : start + BATCH]).argmax(1)
+class Spent(NamedTuple):
+    """Seconds of one round: of time, and of CPU in this process and those that it waited for."""
 
-    def ours() -> None:
-        with tempfile.TemporaryDirectory() as out:
-            carry_out(prepare(model, "imagenet", data=data, out=out, batch_size=BATCH, device="cpu"), quiet=True)
+    wall: float
+    cpu: float
 
-    tasks: dict[str, Callable[[], None]] = {"bench run": ours, "bare loop": bare, "model alone": alone}
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+
+def spent(task: Callable[[], None]) -> Spent:
+    """Carry it out."""
+    started, before = time.perf_counter(), sum(os.times()[:4])
+    task()
+    return Spent(time.perf_counter() - started, sum(os.times()[:4]) - before)
+
+
+def ratio(own: list[float], other: list[float]) -> str:
+    """How much longer the other took: the median over rounds, and the range."""
+    ratios = [theirs / mine for mine, theirs in zip(own, other, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def compete(tasks: dict[str, Callable[[], None]], rounds: int, images: int) -> None:
+    """Print each one's rate, and how much longer it takes than the first, after a round that is not timed."""
+    times: dict[str, list[Spent]] = {name: [] for name in tasks}
     for task in tasks.values():
         task()
     for _ in range(rounds):
         for name, task in tasks.items():
-            started = time.perf_counter()
-            task()
-            seconds[name].append(time.perf_counter() - started)
-    rate = {name: len(files) / statistics.median(times) for name, times in seconds.items()}
-    for name, images in rate.items():
-        print(f"{name}: {images:.1f} images/s (seconds {', '.join(f'{s:.2f}' for s in seconds[name])})")
-    print(f"bench run / bare loop: {rate['bench run'] / rate['bare loop']:.2f}")
-    print(f"bench run / model alone: {rate['bench run'] / rate['model alone']:.2f}")
+            times[name].append(spent(task))
+    first = next(iter(times.values()))
+    for name, found in times.items():
+        walls, cpus = [t.wall for t in found], [t.cpu for t in found]
+        print(
+            f"{name}: {images / statistics.median(walls):.1f} images/s; against bench run "
+            f"{ratio([t.wall for t in first], walls)} in time, {ratio([t.cpu for t in first], cpus)} in CPU time"
+        )
+
+
+def main() -> None:
+    """Print rates and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--live", action="store_true")
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        images = Folder(chosen(asked.folder, asked.images, Path(scratch)))
+        conditions = 1 + len(CORRUPTIONS) * len(SEVERITIES) if asked.live else 1
+        tasks = contestants(Path(scratch), images, asked.threads, asked.live)
+        compete(tasks, asked.rounds, len(images) * conditions)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main()

@@ -93,10 +93,13 @@ def _read_ahead(
             return np.asarray(image) if loaded.levels is None else loaded.levels
         return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
 
-    waiting: deque[tuple[int, Future[ViewedOrUnread]]] = deque()
+    shelf = dataset.shelf
+    waiting: deque[tuple[int, Viewed | Future[ViewedOrUnread]]] = deque()
 
     def finish() -> ViewedOrUnread:
         index, future = waiting.popleft()
+        if isinstance(future, Viewed):
+            return future
         try:
             shown = future.result(None if future.done() else READ_SECONDS)
         except TimeoutError:
@@ -105,12 +108,13 @@ def _read_ahead(
             says = hangs(f"image {dataset.ids[index]} was", READ_SECONDS)
             raise DataError(f"{dataset.name}: {says}") from None
         if isinstance(shown, Viewed):
-            session.cache.put((dataset.shelf, index), shown, state_of(dataset, [index]))
+            session.cache.put((shelf, index), shown, state_of(dataset, [index]))
         return shown
 
     for index in indices:
         show = functools.partial(session.show, dataset, index, views, make)
-        waiting.append((index, session.pool.submit(show)))
+        known = session.cache.in_memory((shelf, index), views)  # a thread would cost more than the lookup
+        waiting.append((index, known or session.pool.submit(show)))
         if len(waiting) > 2 * session.batch_size:
             yield finish()
     while waiting:

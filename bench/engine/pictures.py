@@ -53,6 +53,14 @@ class PictureCache:
             self._shown.move_to_end(key)
         return self._shown.get(key)
 
+    def in_memory(self, key: tuple[str, int], views: Sequence[View]) -> Viewed | None:
+        """The image, now the most recent, where memory has it in all `views`."""
+        known = self._shown.get(key)
+        if known is None or not all(view in known.views for view in views):
+            return None
+        self._shown.move_to_end(key)
+        return known
+
     def put(self, key: tuple[str, int], shown: Viewed, state: str = "") -> None:  # noqa: ARG002
         """Keep `shown`, and drop the oldest images that do not fit."""
         if self._shown.get(key) is shown:
