@@ -1,1 +1,1 @@
-"""Ordered, labelled images: the table of sets, their readers, and what turns an image into an input."""
+"""Ordered, labelled images: the table of sets, their readers, and preprocessing."""

@@ -1,4 +1,4 @@
-"""What every data set is: an order of images with ids and labels, read one at a time."""
+"""The interface of data sets: images in a fixed order, with ids and labels, read one at a time."""
 
 import functools
 import hashlib
@@ -32,7 +32,7 @@ class Item:
 
     @classmethod
     def at(cls, image_id: str, label: int, path: Path) -> "Item":
-        """The image in a file, as large as that is; what is no file has no bytes."""
+        """The image in a file, unscaled; an image without a file has no bytes."""
         state = FileState.at(path)
         return cls(image_id, label, path, state.size if state else 0)
 
@@ -66,31 +66,32 @@ class Dataset(ABC):
 
     @property
     def stems(self) -> Sequence[str]:
-        """The images' own names, which may tell more than their ids."""
+        """The images' own names, which may contain more than their ids."""
         return self.ids
 
     @abstractmethod
     def read(self, index: int) -> Image.Image:
-        """The image at `index` as RGB. Raises `UnreadableError` with the reason. Safe in several threads."""
+        """Return the image at `index` as RGB. Raises `UnreadableError` with the reason. Thread-safe."""
 
     def load(self, index: int) -> Loaded:
-        """The image at `index` with the hash of its content. Raises as `read`, and `PassingError`, `ChangedError`."""
+        """Return the image at `index` with the hash of its content. Raises as `read`, and `PassingError`,
+        `ChangedError`."""
         image = self.read(index)
         return Loaded(image, content_hash(image.tobytes()))
 
     def hash_of(self, index: int) -> str:
-        """The hash of what the image at `index` is made from, or of its pixels where that is no file; without
-        decoding it where that can be. Raises as `load`."""
+        """Return the hash of the source of the image at `index`, or of its pixels if it is not a file, without
+        decoding if possible. Raises as `load`."""
         loaded = self.load(index)
         return loaded.content or content_hash(loaded.image.tobytes())
 
     def state(self, index: int) -> object:  # noqa: ARG002
-        """What is equal as long as nobody wrote to the image at `index`; None where nobody can."""
+        """Return a value that changes when anybody writes to the image at `index`; None if nobody can."""
         return None
 
     @abstractmethod
     def content(self) -> list[tuple[object, ...]]:
-        """What the manifest is made of: one tuple an image."""
+        """The entries of the manifest: one tuple per image."""
 
     @functools.cached_property
     def manifest(self) -> str:
@@ -99,13 +100,13 @@ class Dataset(ABC):
 
     @property
     def shelf(self) -> str:
-        """Under which key prepared images are kept: two sets may prepare the images of one folder unlike."""
+        """Key of prepared images in caches: two sets may prepare the images of one folder differently."""
         return digest([self.name, self.manifest, self.as_stored])
 
 
 def names_of(paths: Sequence[PurePath]) -> list[str]:
-    """An id for each image, the same in every layout: its stem, without a wnid at its end. Those alone whose stems
-    clash are called with the folder before them (ImageNet-R's `art_0`), and with the extension where that clashes."""
+    """Return an id for each image, the same in every layout: its stem, without a wnid at its end. If stems clash,
+    the ids contain the folder (ImageNet-R's `art_0`), and the extension if those clash too."""
     names = [picture_id(path.stem) for path in paths]
     for qualified in (_under_its_folder, _with_extension):
         counts = Counter(names)
@@ -122,12 +123,12 @@ def _with_extension(path: PurePath) -> str:
 
 
 def _utf8(image_id: str) -> str:
-    r"""The id as records can hold it: bytes of a file's name that are no UTF-8 become `\udcff`."""
+    r"""Return the id as records can store it: bytes of a file's name that are not UTF-8 become `\udcff`."""
     return image_id.encode("utf-8", "backslashreplace").decode()
 
 
 class View(Dataset):
-    """Images `indices` of a set, in its order; `targets` and `labels` where they are counted in another space."""
+    """Images `indices` of a set, in its order; with other `targets` and `labels` if they use another label space."""
 
     def __init__(
         self, whole: Dataset, indices: Sequence[int], targets: Sequence[int] | None = None, labels: str = ""
@@ -170,15 +171,15 @@ class Subset(View):
 
 
 class Shuffled(View):
-    """The same images in the order of a hash of their ids: any stretch of it is a mixture of classes, as batch
-    statistics need it. The manifest is of this order, so that the lists of images are part of the protocol."""
+    """The same images in the order of a hash of their ids, so that any range mixes classes, as batch statistics
+    need. The manifest is of this order, so the lists of images are part of the protocol."""
 
     def __init__(self, whole: Dataset) -> None:
         super().__init__(whole, sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest()))
 
 
 class RandomOrder(View):
-    """The same images in a random order of `seed`, labelled with the `rule` that may stop a measurement of them."""
+    """The same images in a random order of `seed`, labelled with the `rule` that may stop their measurement."""
 
     def __init__(self, whole: Dataset, seed: int, rule: str) -> None:
         def key(index: int) -> bytes:
@@ -189,7 +190,7 @@ class RandomOrder(View):
 
 
 class FixedSize(View):
-    """A set whose every image must be `side` x `side`; any other would be shown resized, which is another set."""
+    """A set that requires every image to be `side` x `side`; resizing others would make it another set."""
 
     def __init__(self, whole: Dataset, side: int) -> None:
         super().__init__(whole, range(len(whole)))

@@ -1,4 +1,4 @@
-"""ImageNet's classes by their names: a label told by a name is proved only where the name is one class's alone."""
+"""ImageNet's classes by name: a name proves a label only if it is unique to one class."""
 
 import ast
 import functools
@@ -15,7 +15,7 @@ _NUMBERED = re.compile(r"^\d+[\s._:-]+(?=\D)")
 
 
 def wnid_in(name: str) -> str:
-    """The wnid in a folder's name, alone or with words (`n01440764`, `n01440764_tench`, `0 n01440764 tench`)."""
+    """Return the wnid in a folder's name, alone or with words (`n01440764`, `n01440764_tench`, `0 n01440764 tench`)."""
     found = set(_WNID.findall(name))
     return found.pop() if len(found) == 1 else ""
 
@@ -53,7 +53,7 @@ def _plain(name: str) -> str:
 
 @functools.cache
 def _tables() -> tuple[dict[str, frozenset[int]], dict[str, frozenset[int]]]:
-    """Classes by what they are called, and, weaker, by any one of WordNet's words for them, as timm lists them."""
+    """Return classes by their names, and, less certain, by any one of their WordNet words, as listed by timm."""
     called: dict[str, set[int]] = defaultdict(set)
     words: dict[str, set[int]] = defaultdict(set)
     lines = timm_file("imagenet_synset_to_lemma.txt").read_text("utf-8").splitlines()
@@ -70,7 +70,7 @@ def _tables() -> tuple[dict[str, frozenset[int]], dict[str, frozenset[int]]]:
 
 @functools.cache
 def torchvision_names() -> tuple[str, ...]:
-    """The 1000 names in torchvision's weights, read without importing it; empty where it is not installed."""
+    """Return the 1000 names in torchvision's weights, read without importing it; empty if it is not installed."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         return ()

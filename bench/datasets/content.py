@@ -1,4 +1,4 @@
-"""An image is its bytes: reading them whole from a regular file, their hash, and whether the file is as it was."""
+"""The bytes of an image file: reading them from a regular file, their hash, and whether the file has changed."""
 
 import hashlib
 import os
@@ -15,15 +15,15 @@ from bench.files import NO_WAIT, PLAIN
 
 
 class UnreadableError(Exception):
-    """One image cannot be decoded, whoever tries; the engine records it as not scored and goes on."""
+    """An image cannot be decoded; the engine records it as not scored and continues."""
 
 
 class PassingError(UnreadableError):
-    """One image cannot be read now, for a reason that can pass: the disk, the network, a permission."""
+    """An image cannot be read, perhaps temporarily: the disk, the network, a permission."""
 
 
 class ChangedError(DataError):
-    """An image is not the one that was listed, or measured."""
+    """An image is not the one that was listed or measured."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Loaded:
 
 @dataclass(frozen=True)
 class FileState:
-    """What tells, without reading a file, that nobody wrote to it: nobody can set the time of the last change."""
+    """The state of a file, which reveals without reading that somebody wrote to it: the time of the last change
+    cannot be set."""
 
     size: int
     modified: int
@@ -49,12 +50,12 @@ class FileState:
 
     @classmethod
     def of(cls, found: os.stat_result) -> "FileState":
-        """The state in the answer of `stat`."""
+        """Return the state from the result of `stat`."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
     @classmethod
     def at(cls, path: Path) -> "FileState | None":
-        """The state of a regular file, or of the one that a link leads to; None for anything else."""
+        """Return the state of a regular file, or of a link's target; None for anything else."""
         try:
             found = path.stat()
         except (OSError, ValueError):
@@ -63,7 +64,7 @@ class FileState:
 
 
 def content_hash(data: bytes | memoryview) -> str:
-    """Sixteen hex digits of the SHA-256: no two of a set's images meet by chance."""
+    """Return sixteen hex digits of the SHA-256, enough to avoid collisions within a set."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -88,7 +89,7 @@ def read_whole(path: Path, listed: FileState | None, offset: int = 0, size: int 
 
 
 def check_unchanged(path: Path, listed: FileState | None) -> None:
-    """Raise `ChangedError` where a file is not as it was `listed`."""
+    """Raise `ChangedError` if a file is not as it was `listed`."""
     if FileState.at(path) != listed:
         raise ChangedError(_changed(path))
 
@@ -106,7 +107,7 @@ def _changed(path: Path) -> str:
 
 
 def _leads(path: Path) -> str:
-    """Where a link that leads to no file points."""
+    """Return where a broken link points."""
     try:
         return f" (a link to {path.readlink()})"
     except OSError:

@@ -1,4 +1,4 @@
-"""A look at a data folder before any compute: which sets lie there, how complete, and what `run` says to them."""
+"""Check a data folder before a run: its sets, their completeness, and what `run` would refuse."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,22 +14,20 @@ from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import DataError
 
 SAMPLE = 3
-"""Images opened of each part of a set that has many: ImageNet-C has nearly five million."""
+"""Number of images opened in each part of a set with many: ImageNet-C has nearly five million."""
 
 NEARLY = 0.9
-"""Share of ImageNet's images from which what is missing is taken to be lost, not left out on purpose."""
+"""Share of ImageNet's images above which missing ones are assumed to be lost, not left out on purpose."""
 
 
 def survey(root: Path) -> list[DataReport]:
-    """Survey the sets under `root`: where, in which layout, how complete, and what `run` refuses; no image is read.
-
-    Raises `DataError` where there is nothing to look at.
-    """
+    """Survey the sets under `root`: place, layout, completeness, and what `run` refuses; reads no image. Raises
+    `DataError` if there is nothing to check."""
     return [report for report, _ in _examined(root)]
 
 
 def diagnose(root: Path, *, readers: int = 4) -> list[DataReport]:
-    """Survey the same, and open every image once (of ImageNet-C's conditions, a few each)."""
+    """Survey the sets, and open every image once (of ImageNet-C's conditions, a few each)."""
     reports = []
     for report, datasets in _examined(root):
         with ThreadPoolExecutor(readers) as pool:
@@ -60,7 +58,7 @@ def _examined(root: Path) -> Iterator[tuple[DataReport, Parts]]:
 
 
 def _examine(info: SetInfo, roots: DataRoots, root: Path) -> tuple[DataReport, Parts]:
-    """One set: every part of it opened, as `run` opens it."""
+    """Return the report of one set, with every part opened as in `run`."""
     try:
         place = roots.place(info.name)
     except DataError as error:
@@ -88,14 +86,14 @@ def _examine(info: SetInfo, roots: DataRoots, root: Path) -> tuple[DataReport, P
 
 
 def _where(place: SetPlace) -> tuple[Path, str]:
-    """The folder that holds all of a set, and its layouts."""
+    """Return the folder that contains a whole set, and its layouts."""
     layouts = " and ".join(dict.fromkeys(f.layout for f in place.found))
     folders = list(dict.fromkeys(f.folder for f in place.found))
     return (folders[0] if len(folders) == 1 else place.root), layouts
 
 
 def _count(report: DataReport, info: SetInfo, datasets: Parts, absent: Sequence[str]) -> None:
-    """Add up what is there, and say what is missing or left out."""
+    """Add up the parts, and list what is missing or left out."""
     report.images = sum(len(dataset) for _, dataset in datasets)
     report.classes = len({target for _, dataset in datasets for target in dataset.targets})
     standing = []

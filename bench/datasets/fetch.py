@@ -1,4 +1,4 @@
-"""`bench data fetch`: downloading a set, with resume and checksums, and unpacking it where it belongs."""
+"""`bench data fetch`: download a set, with resume and checksums, and unpack it in its place."""
 
 import errno
 import hashlib
@@ -21,8 +21,8 @@ Say = Callable[[str], None]
 def fetch(name: str, root: Path, *, say: Say = print, progress: Progress | None = None) -> Path:
     """Download set `name` into its folder under `root`, verify, unpack, and return the folder.
 
-    A cut download goes on where it stopped; an archive that is unpacked already is not fetched again. Raises
-    `DataError` where the set may not be downloaded, an archive does not verify, or one tries to leave its folder.
+    An interrupted download continues; an archive that is unpacked already is not fetched again. Raises `DataError` if
+    the set may not be downloaded, an archive does not verify, or one would write outside its folder.
     """
     if name not in SETS:
         raise UsageError.unknown("dataset", name, SETS)
@@ -92,7 +92,8 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _untar(archive: Path, folder: Path) -> None:
-    """Files and folders alone, written by ourselves: no set holds a link, and Python before 3.11.4 has no filter."""
+    """Extract only files and folders, without the `tarfile` filter: no set has links, and Python before 3.11.4 has
+    no filter."""
     with BoundedFile(archive) as file, tarfile.open(fileobj=file) as tar:
         for member in tar:
             target = (folder / member.name).resolve()
@@ -117,7 +118,7 @@ def _unzip(archive: Path, folder: Path) -> None:
 
 
 def _move_into(source: Path, folder: Path) -> None:
-    """Move what is in `source` to `folder`; a single folder that is called as `folder` gives its content."""
+    """Move the content of `source` to `folder`; a single folder with the name of `folder` is unwrapped."""
     inner = list(source.iterdir())
     if len(inner) == 1 and inner[0].is_dir() and inner[0].name == folder.name:
         inner = list(inner[0].iterdir())

@@ -1,4 +1,5 @@
-"""ImageNet and its kin on a disk: folders by wnid, number or class name, or the flat archive with its ground truth."""
+"""ImageNet and similar sets on disk: folders by wnid, number or class name, or the flat archive with its ground
+truth."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ AS_NUMBERS = (
 """What is said of ten and more folders by number, of which nobody knows how a model's training counted them."""
 
 SHOWN = 5
-"""Names shown of what was found instead."""
+"""Number of names shown in an error."""
 
 
 class FolderDataset(Dataset):
@@ -60,7 +61,7 @@ class FolderDataset(Dataset):
 
 
 def _unique_ids(items: Sequence[Item]) -> Sequence[Item]:
-    """Items whose ids are not (those of cue conflict are pieces of their stems) are called by their paths."""
+    """Set paths as ids for items with clashing ids (those of cue conflict are parts of their stems)."""
     if len({item.image_id for item in items}) == len(items):
         return items
     names = names_of([item.path for item in items])
@@ -69,7 +70,7 @@ def _unique_ids(items: Sequence[Item]) -> Sequence[Item]:
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """What the folders' names say of classes: the label of each, by what (`proof`), and those that are no class."""
+    """Classes from folder names: the label of each, how it is known (`proof`), and folders that are not classes."""
 
     proof: str
     labels: Mapping[str, int]
@@ -77,7 +78,7 @@ class ClassFolders:
 
     @classmethod
     def of(cls, names: Sequence[str]) -> "ClassFolders":
-        """Read wnids where there are any, numbers where all are, otherwise ImageNet's class names."""
+        """Read wnids if there are any, numbers if all are, otherwise ImageNet's class names."""
         index = imagenet_index()
         if wnids := {name: wnid for name in names if (wnid := wnid_in(name))}:
             known = {name: index[wnid] for name, wnid in wnids.items() if wnid in index}
@@ -113,7 +114,7 @@ def read_folder(root: Path, name: str, labels: str, *, as_stored: bool = False) 
 
 
 def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]:
-    """The images of class folders; folders of no class are left out, which is an error where classes go by name."""
+    """Return the images of class folders; other folders are left out, which is an error if classes go by name."""
     items = []
     for folder, label in classes.labels.items():
         items += [_item(path, label) for path in pictures_within(root / folder, left)]
@@ -132,10 +133,8 @@ def _item(path: Path, label: int) -> Item:
 
 
 def _flat_items(look: Listing, left: LeftOut, *, sorted_too: bool, name: str) -> tuple[list[Item], str, bool]:
-    """The labelled images of a flat folder, and the ground truth that labels them.
-
-    Raises `DataError` where there is none: some of a half-sorted set is not the set.
-    """
+    """Return the labelled images of a flat folder, and its ground truth. Raises `DataError` without one: a part of a
+    half-sorted set is not the set."""
     paths = [look.folder / picture for picture in look.pictures]
     truth = find_truth(look.folder, [picture_id(path.stem) for path in paths])
     if truth is None:
@@ -203,5 +202,5 @@ def _check_count(order: Sequence[str], root: Path, name: str) -> None:
 
 
 def missing_classes(dataset: Dataset, classes: int) -> list[int]:
-    """Classes of the label space that no image has."""
+    """Return the classes of the label space without images."""
     return sorted(set(range(classes)) - set(dataset.targets))

@@ -26,12 +26,12 @@ NAME = "memory"
 PICTURES, ABOUT = "pictures.npy", "about.json"
 
 EIGHT_BITS = 0.001
-"""Of a level: by how much floats may lie beside the levels and be called eight-bit images (float32 is as exact)."""
+"""Tolerance, in levels, for floats that count as 8-bit values (float32 is that exact)."""
 
 
 @dataclass(frozen=True)
 class AboutGiven:
-    """Labels, how many classes they count, and what happened to the images on their way."""
+    """Labels, their number of classes, and remarks on the images' conversion."""
 
     space: str
     labels: tuple[int, ...]
@@ -40,7 +40,7 @@ class AboutGiven:
 
 @dataclass(frozen=True)
 class Given:
-    """Where the images are kept, as `--data` names it, in which set, and their labels."""
+    """Stored images in memory: their folder as for `--data`, their set, and their labels."""
 
     dataset: str
     folder: Path
@@ -49,18 +49,18 @@ class Given:
 
     @property
     def lines(self) -> list[str]:
-        """What a run says of it."""
+        """The run's message about them."""
         seen = f"{len(self.labels)} images of {len(set(self.labels))} classes, kept in {self.folder}"
         return [seen, *self.notes]
 
     @property
     def data(self) -> str:
-        """What `--data` says."""
+        """The value of `--data`."""
         return f"{self.dataset}={self.folder}"
 
 
 class GivenDataset(Dataset):
-    """Images of one size, shown as they are, uint8 or float32; the manifest is a hash of their bytes and labels."""
+    """Images of one size, used as they are, uint8 or float32; the manifest is a hash of their bytes and labels."""
 
     as_stored = exact = True
 
@@ -134,7 +134,7 @@ def _shuffles(data: object) -> bool:
 
 
 def _said_of(data: Any) -> Iterator[str]:
-    """What somebody must know who takes the images for those of a set on a disk."""
+    """Yield remarks for readers who assume a set on disk."""
     if _shuffles(data):
         yield "the loader shuffles: the images are sorted by their content, so that every call has the same order"
     batch, whole = getattr(data, "batch_size", None), getattr(data, "dataset", data)
@@ -172,7 +172,7 @@ def _numpy(picture: Any) -> NDArray[Any]:
 
 
 def _pairs(data: Any) -> Iterator[tuple[Any, Any]]:
-    """(image, label), one at a time, of whatever was given."""
+    """Yield (image, label), one at a time, from any accepted input."""
     if isinstance(data, Mapping) or hasattr(data, "columns"):
         names = ", ".join(map(str, list(data.columns if hasattr(data, "columns") else data)[:5]))
         raise UsageError(f"data: a {type(data).__name__} of {names}: pass a pair (images, labels)")
@@ -250,7 +250,7 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
 
 
 def _array(picture: Any) -> NDArray[Any]:
-    """An image as [h, w, 3], uint8 or float in [0, 1]."""
+    """Return an image as [h, w, 3], uint8 or float in [0, 1]."""
     array = _numpy(picture)
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
@@ -268,7 +268,7 @@ def _array(picture: Any) -> NDArray[Any]:
 
 
 def _levels(whole: NDArray[Any]) -> NDArray[Any]:
-    """All images as uint8 where that holds them, else as float32, which is what a network is shown."""
+    """Return all images as uint8 if that is exact, else as float32."""
     if whole.dtype == np.uint8:
         return whole
     exact = whole.astype(np.float32)
@@ -280,7 +280,7 @@ def _levels(whole: NDArray[Any]) -> NDArray[Any]:
 def _keep_photographs(
     pictures: list[Image.Image], labels: list[int], classes: int, space: str, notes: tuple[str, ...]
 ) -> Given:
-    """Keep them as a folder a class, so that the model's own input prepares them."""
+    """Store them in one folder per class, so that the model's own input prepares them."""
     made = hashlib.sha256(repr((labels, space)).encode())
     for picture in pictures:
         made.update(repr(picture.size).encode() + picture.convert("RGB").tobytes())

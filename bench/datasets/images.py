@@ -1,4 +1,4 @@
-"""Files become RGB images, whatever they are; those that are not images say so."""
+"""Decode files as RGB images; other files raise an error with the reason."""
 
 import io
 import os
@@ -11,12 +11,12 @@ from bench.datasets.content import PassingError, UnreadableError
 from bench.pixels import to_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM", "TIFF", "AVIF")
-"""What is decoded, whatever a file's name is. Pillow knows more: of an EPS it would start Ghostscript."""
+"""Formats that are decoded, whatever a file's name is. Pillow knows more: for an EPS it would start Ghostscript."""
 
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff", ".avif"})
 
 MOST_PIXELS = "BENCH_MAX_PIXELS"
-"""Environment variable: pixels of the largest image that is decoded; default Pillow's 178,956,970."""
+"""Environment variable: number of pixels of the largest image that is decoded; default Pillow's 178,956,970."""
 
 
 def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:

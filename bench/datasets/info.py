@@ -1,4 +1,4 @@
-"""What is known of a data set: one record, from which tables, doctor, fetch, columns and pages are made."""
+"""The record of a data set, from which tables, doctor, fetch, columns and pages are made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,8 @@ from bench.datasets.base import Dataset
 
 @dataclass(frozen=True)
 class FoundPictures:
-    """Images that lie together in `folder` in a `layout`, and the set that they are of.
-
-    `name` is empty where nothing tells it; `part` is what of the set they are (`fog/3`); `kind` is what the images'
-    own names tell: a set's name, `training`, `test`, or empty.
-    """
+    """Images found together in `folder` in a `layout`, and their set. `name` is empty if unknown; `part` is their
+    part of the set (`fog/3`); `kind` is from the images' own names: a set's name, `training`, `test`, or empty."""
 
     folder: Path
     layout: str
@@ -28,7 +25,7 @@ class FoundPictures:
 
 @dataclass(frozen=True)
 class SetPlace:
-    """Where a set lies under `root`: in one folder, or a folder a part. `elsewhere` is what else lies there."""
+    """Place of a set under `root`: one folder, or one folder per part. `elsewhere` lists other finds."""
 
     root: Path
     found: tuple[FoundPictures, ...] = ()
@@ -40,18 +37,18 @@ class SetPlace:
         return self.found[0].folder if self.found else self.root
 
     def of_part(self, part: str) -> list[FoundPictures]:
-        """Where `part` lies by its folder's name, and the shards that may hold it."""
+        """Return the place of `part` by its folder's name, and the shards that may contain it."""
         return [f for f in self.found if f.part == part] or [f for f in self.found if f.part == ANY_PART]
 
 
 ANY_PART = "*"
-"""Part of shards that hold several."""
+"""Part of shards that contain several parts."""
 
 EMPTY = "empty folder"
-"""Layout of a folder that is called as a part and holds nothing."""
+"""Layout of an empty folder with the name of a part."""
 
 Opener = Callable[[SetPlace, str], Dataset]
-"""Opens a set where it lies; the second argument is its part (`fog/3` of ImageNet-C), mostly empty."""
+"""Function that opens a set at its place; the second argument is its part (`fog/3` of ImageNet-C), usually empty."""
 
 RESEARCH = "research only, by registration"
 

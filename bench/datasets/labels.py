@@ -1,4 +1,4 @@
-"""Label spaces: what a class index means, and which of a model's logits may be chosen."""
+"""Label spaces: the meaning of class indices, and the selection of a model's logits."""
 
 import functools
 import importlib
@@ -54,7 +54,7 @@ def imagenet_names() -> tuple[str, ...]:
 
 @functools.cache
 def class_names(space: str) -> tuple[str, ...]:
-    """What people call the classes of a label space, by index; empty for a folder's own classes."""
+    """Return display names of the classes of a label space, by index; empty for a folder's own classes."""
     if space == "tiny10":
         from bench.datasets.tiny import CLASSES
 
@@ -119,16 +119,13 @@ def label_space(name: str) -> LabelSpace:
 
 
 def add_space(name: str, make: Callable[[], LabelSpace]) -> None:
-    """Make a label space known by name; its set's module calls this."""
+    """Register a label space; its set's module calls this."""
     _SPACES[name] = make
 
 
 def check_fit(space: LabelSpace, card: ModelCard) -> None:
-    """Check that a model's logits answer in `space`.
-
-    Raises `DataError` where they count other classes: a thousand folders that are not called as ImageNet's classes are
-    not ImageNet's for being a thousand.
-    """
+    """Check that a model's logits match `space`. Raises `DataError` for other classes: a thousand folders without
+    ImageNet's class names are not taken for ImageNet's."""
     needed = 1000 if space.members else space.classes
     if card.classes != needed:
         raise DataError(

@@ -1,4 +1,4 @@
-"""A data set in whichever form it lies on the disk: folders, tar shards, or Parquet as on Hugging Face."""
+"""A data set in any layout on disk: folders, tar shards, or Parquet as on Hugging Face."""
 
 from pathlib import Path
 
@@ -9,17 +9,15 @@ from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
 
 LIVE = "corrupt clean images during the run: --suite imagenet-c-live"
-"""What one does without the files of ImageNet-C."""
+"""Advice without the files of ImageNet-C."""
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".tar.zst", ".rar", ".7z")
 """Archives that cannot be read in place."""
 
 
 def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, under: str = "") -> Dataset:
-    """The ImageNet-labelled set in `root`, nothing of which is unpacked. `under`: only this path inside tar shards.
-
-    Folders win over shards that lie beside them. Raises `DataError` naming what was expected and found.
-    """
+    """Open the ImageNet-labelled set in `root`, without unpacking. `under`: only this path inside tar shards.
+    Folders take precedence over shards beside them. Raises `DataError` with what was expected and found."""
     if not root.is_dir():
         raise DataError(f"{name}: no folder {root}; name the set's folder with --data DIR, or see `bench data list`")
     look = Listing.at(root)
@@ -41,7 +39,7 @@ def read_set(root: Path, name: str, labels: str, *, as_stored: bool = False, und
 
 
 def same_size(dataset: Dataset, side: int, root: Path) -> Dataset:
-    """`dataset` with each image's size checked when it is read, and that of the first at once."""
+    """Return `dataset` with each image's size checked when it is read, and that of the first at once."""
     try:
         width, height = dataset.read(0).size
     except UnreadableError:

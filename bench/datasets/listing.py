@@ -1,4 +1,4 @@
-"""What lies in a folder, by names alone: nothing is opened, and names that begin with a dot are never images."""
+"""Contents of a folder, by names only: nothing is opened, and names that begin with a dot are never images."""
 
 import os
 from collections import Counter
@@ -9,31 +9,31 @@ from pathlib import Path, PurePath
 from bench.datasets.images import EXTENSIONS
 
 LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "lost+found", "@eaDir"})
-"""What systems leave behind."""
+"""Names of files that operating systems create."""
 
 MOST_DEEP = 6
-"""Folders within a class folder that are looked into."""
+"""Maximum depth of folders within a class folder."""
 
 
 class LeftOut:
-    """What a reader left out, counted by reason, with the first example of each."""
+    """Entries that a reader left out, counted by reason, with the first example of each."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
     def add(self, reason: str, example: object, count: int = 1) -> None:
-        """Count `count` of a kind."""
+        """Count `count` entries of a kind."""
         self._counts[reason] += count
         self._first.setdefault(reason, str(example))
 
     def take(self, other: "LeftOut", folder: str = "") -> None:
-        """Count what another look left out, within `folder`."""
+        """Add the counts of another look, within `folder`."""
         for reason, count in other._counts.items():
             self.add(reason, f"{folder}/{other._first[reason]}" if folder else other._first[reason], count)
 
     def lines(self) -> tuple[str, ...]:
-        """`3 names that begin with a dot (.cache, ...)`, a line each."""
+        """Return lines such as `3 names that begin with a dot (.cache, ...)`."""
         return tuple(
             f"{count} {reason} ({self._first[reason]}{', ...' if count > 1 else ''})"
             for reason, count in sorted(self._counts.items())
@@ -47,7 +47,7 @@ LINKS = "links to folders, not followed"
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Whether any part of a path within an archive begins with a dot, or is a system's litter."""
+    """Return whether any part of a path within an archive begins with a dot, or is a system file."""
     return any(part.startswith(".") or part in LITTER for part in path.parts)
 
 
@@ -81,12 +81,12 @@ class Listing:
         return cls(folder, tuple(kinds["folder"]), tuple(kinds["picture"]), tuple(kinds["other"]), left)
 
     def files(self, *endings: str) -> list[Path]:
-        """The other files that end so."""
+        """Return the other files with these endings."""
         return [self.folder / name for name in self.others if name.lower().endswith(endings)]
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:
-    """Tell what an entry, or what a link leads to, is: `folder`, `file`, or nothing of either."""
+    """Return what an entry, or a link's target, is: `folder`, `file`, or empty."""
     try:
         return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
     except OSError:  # of a link that leads to itself
@@ -94,7 +94,7 @@ def _kind(entry: "os.DirEntry[str]") -> str:
 
 
 def pictures_within(folder: Path, left: LeftOut, deep: int = MOST_DEEP) -> Iterator[Path]:
-    """The images of a class folder and of folders within it, sorted, as torchvision's ImageFolder finds them."""
+    """Yield the images of a class folder and of folders within it, sorted, as torchvision's ImageFolder finds them."""
     found = Listing.at(folder)
     left.take(found.left_out, folder.name)
     for name in found.others:

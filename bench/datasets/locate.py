@@ -1,4 +1,4 @@
-"""Which sets lie under a folder, by what lies there: the one survey behind `run`, `doctor` and `data list`."""
+"""Find the sets under a folder by their contents, for `run`, `doctor` and `data list`."""
 
 import re
 from collections import Counter
@@ -14,13 +14,13 @@ from bench.datasets.naming import TEST, TRAINING, picture_id, split_in, split_of
 from bench.errors import DataError
 
 DEEP = 7
-"""Folders below the root that are looked into: Kaggle's images lie four below, ImageNet-C's seven at most."""
+"""Maximum depth below the root: Kaggle's images are four levels below, ImageNet-C's at most seven."""
 
 MOST_FOLDERS = 50_000
-"""Folders looked into under one root, class folders aside: a root with more is no root of data sets."""
+"""Maximum number of folders under one root, without class folders: a root with more is not a data root."""
 
 SAMPLE_FOLDERS, SAMPLE_NAMES = 12, 5
-"""Class folders, and names in each, from which the kind of images is told."""
+"""Numbers of class folders, and of names in each, from which the kind of images is determined."""
 
 BY_WNID, BY_NUMBER, BY_NAME = "folders by wnid", "folders by number", "folders by class name"
 OBJECTS = "folders by the set's own classes"
@@ -29,12 +29,12 @@ UNREADABLE = "folder that cannot be read"
 
 _SPLIT_WORDS = frozenset({"train", "training", "val", "valid", "validation", "test", "dev", "images"})
 _GENERIC = frozenset({"imagenet", "stylized", "folder"})
-"""Sets that a common root may hold under names that tell nothing."""
+"""Sets that may be under a common root with uninformative names."""
 
 
 def find_sets(root: Path) -> list[FoundPictures]:
-    """Every place under `root` where images lie together, with the set that they are of. Nothing is opened but the
-    first headers of tars. Links to folders are followed once."""
+    """Return every place under `root` with images, and their set. Opens only the first headers of tars. Follows
+    links to folders once."""
     return list(_walk(root, root, DEEP, set()))
 
 
@@ -60,7 +60,7 @@ def _walk(root: Path, folder: Path, deep: int, seen: set[Path]) -> Iterator[Foun
 
 
 def _class_folders(look: Listing) -> set[str]:
-    """The names of the folders that are classes: by wnid, by number or by ImageNet's class names."""
+    """Return the names of the folders that are classes: by wnid, by number or by ImageNet's class names."""
     wnids = {name for name in look.folders if wnid_in(name)}
     if wnids:
         return wnids
@@ -77,7 +77,7 @@ def _class_folders(look: Listing) -> set[str]:
 
 
 def _by_folders(folders: Iterable[str]) -> str:
-    """The set whose own names the class folders have, more of them than ImageNet's; empty where there is none."""
+    """Return the set whose own names more of the class folders have than ImageNet's; empty if there is none."""
     named = list(folders)
     for info in SETS.values():
         own = len(set(info.classes) & set(named))
@@ -87,12 +87,12 @@ def _by_folders(folders: Iterable[str]) -> str:
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:
-    """Pick at most so many of `names`, from all of their range."""
+    """Pick at most so many of `names`, from their whole range."""
     return list(dict.fromkeys(names[i * (len(names) - 1) // max(1, most - 1)] for i in range(min(most, len(names)))))
 
 
 def _here(root: Path, look: Listing, classes: set[str]) -> FoundPictures | None:
-    """What lies directly in a folder, if anything does."""
+    """Return the images directly in a folder, if there are any."""
     path = look.folder
     if classes:
         stems = [PurePath(n).stem for c in _spread(sorted(classes), SAMPLE_FOLDERS) for n in _sample(path / c)]
@@ -133,13 +133,13 @@ def _sample(folder: Path) -> list[str]:
 
 
 def _empty(path: Path) -> FoundPictures | None:
-    """An empty folder counts where it is called as a part of a set."""
+    """Count an empty folder if it has the name of a part of a set."""
     part = _part(path)
     return FoundPictures(path, EMPTY, part[0], part[1]) if part else None
 
 
 def _part(path: PurePath, classes: tuple[str, ...] = ()) -> tuple[str, str] | None:
-    """The set, and its part, that a folder is by the last names of its path."""
+    """Return the set, and its part, from the last names of a folder's path."""
     for info in SETS.values():
         if info.parts and info.classes == classes and (match := re.search(f"(?:^|/)({info.parts})$", path.as_posix())):
             return info.name, match[1]
@@ -147,8 +147,8 @@ def _part(path: PurePath, classes: tuple[str, ...] = ()) -> tuple[str, str] | No
 
 
 def _named(root: Path, path: Path, layout: str, stems: Sequence[str], shards: Sequence[str] = ()) -> FoundPictures:
-    """The set of images with such names at such a place: a part's folder first, then what the images'
-    names tell, then what a folder above is called."""
+    """Return the set of images with such names at such a place: first from a part's folder, then from the images'
+    names, then from the name of a folder above."""
     if part := _part(path):
         return FoundPictures(path, layout, *part)
     kind = kind_of(stems) or _split_kind(root, path, shards)
@@ -161,7 +161,7 @@ def _named(root: Path, path: Path, layout: str, stems: Sequence[str], shards: Se
 
 
 def kind_of(stems: Sequence[str]) -> str:
-    """The set, or the other split of ImageNet, that most of the images' names are of; empty where they tell none."""
+    """Return the set, or the other split of ImageNet, of most of the images' names; empty if unknown."""
     counts = Counter(split for stem in stems if (split := split_of(stem)))
     for info in reversed(SETS.values()):  # ImageNet-R has images that are called as ImageNet-Sketch's all are
         if info.pictures:
@@ -171,7 +171,7 @@ def kind_of(stems: Sequence[str]) -> str:
 
 
 def _split_kind(root: Path, path: Path, shards: Sequence[str]) -> str:
-    """The split by the names of shards, or of the folders below the root; empty for validation."""
+    """Return the split from the names of shards, or of the folders below the root; empty for validation."""
     names = [split_in(PurePath(n).stem) for n in shards] or [
         split_in(part) if part.lower() in _SPLIT_WORDS else "" for part in path.relative_to(root).parts
     ]
@@ -180,7 +180,7 @@ def _split_kind(root: Path, path: Path, shards: Sequence[str]) -> str:
 
 
 def _hint(root: Path, path: Path) -> str:
-    """The set that the nearest folder, the root last, is called as (`ImageNet-C`, `imagenet_a`)."""
+    """Return the set with the name of the nearest folder, the root last (`ImageNet-C`, `imagenet_a`)."""
     inside = path.relative_to(root).parts if path.is_relative_to(root) else ()
     for name in (*reversed(inside), root.absolute().name):
         if found := _CALLED.get(re.sub(r"[^a-z0-9]", "", name.lower())):
@@ -192,10 +192,8 @@ _CALLED = {re.sub(r"[^a-z0-9]", "", n): info.folder for n, info in SETS.items() 
 
 
 def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool) -> SetPlace:
-    """Where set `name` lies among what was found under `root`; `own`: the user named the folder as this set's.
-
-    Raises `DataError` in the doctor's words where it is not there, or in two places.
-    """
+    """Return the place of set `name` under `root`; `own`: the user named the folder as this set's. Raises
+    `DataError` with the doctor's message if it is missing, or in two places."""
     info = SETS[name]
     if name == "folder":
         return SetPlace(root, _any_classes(root, finds))
@@ -221,7 +219,7 @@ def place_of(name: str, root: Path, finds: Sequence[FoundPictures], *, own: bool
 
 
 def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bool:
-    """Whether images that are not recognised as the set's may be it: the user says so, or it alone can be meant."""
+    """Return whether unrecognised images may be the set's: the user says so, or no other set is possible."""
     if found.layout in (PACKED, EMPTY, UNREADABLE) or found.kind == TEST or found.part:
         return False
     if own and found.kind in ("", TRAINING):
@@ -232,8 +230,8 @@ def _may_be(found: FoundPictures, info: SetInfo, root: Path, *, own: bool) -> bo
 
 
 def _best(finds: Sequence[FoundPictures], root: Path, name: str) -> list[FoundPictures]:
-    """Those whose images are surely the set's before unknown ones, and these before other splits; in the folder that
-    is called as the set, where there is one."""
+    """Prefer images that are certainly the set's to unknown ones, and these to other splits, in the folder with the
+    set's name if there is one."""
     for chosen in (
         [f for f in finds if f.kind not in (TRAINING, TEST, "")],
         [f for f in finds if not f.kind],
@@ -246,7 +244,8 @@ def _best(finds: Sequence[FoundPictures], root: Path, name: str) -> list[FoundPi
 
 
 def _any_classes(root: Path, finds: Sequence[FoundPictures]) -> tuple[FoundPictures, ...]:
-    """The class folders of any ImageFolder: the root's own, or those of its only inner folder, validation first."""
+    """Return the class folders of any ImageFolder: the root's own, or those of its only inner folder, validation
+    first."""
     if any(Listing.at(root / name).pictures for name in Listing.at(root).folders):
         return (FoundPictures(root, BY_NAME),)
     inner = [f for f in finds if f.layout in (BY_WNID, BY_NUMBER, BY_NAME)]
@@ -266,7 +265,7 @@ def _any_classes(root: Path, finds: Sequence[FoundPictures]) -> tuple[FoundPictu
 
 
 def not_there(name: str, root: Path, finds: Sequence[FoundPictures]) -> str:
-    """Say that set `name` is not under `root`, what is, and how to place it."""
+    """Return the error that set `name` is not under `root`, with what is, and how to place it."""
     info = SETS[name]
     held = Counter((f.name, f.layout) for f in finds if f.name)
     others = [f for f in finds if not f.name]

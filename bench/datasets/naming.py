@@ -1,4 +1,4 @@
-"""What an image's own name tells: its id, its class, and the set and split that it is of."""
+"""Information in an image's own name: its id, its class, its set and its split."""
 
 import re
 
@@ -6,7 +6,7 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 """An image of ImageNet's validation set, and its number from 1."""
 
 TRAINING, TEST = "training", "test"
-"""Kinds of images that are of no validation set."""
+"""Kinds of images that are not of a validation set."""
 
 _SPLITS = {TRAINING: re.compile(r"n\d{8}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
 _AFTER, _BEFORE = re.compile(r"(?<=.)[_-](n\d{8})$"), re.compile(r"(n\d{8})(?=[_.-])")

@@ -24,14 +24,14 @@ from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
 
 NO_LABEL = -1
-"""What Hugging Face writes for images without a label, as the test set's."""
+"""Label in Hugging Face's files for images without a label, as in the test set."""
 
 
 MOST_ROWS = 2_000_000
-"""Rows of one file, at most: ImageNet's whole training set has 1.3 million, in some hundred files."""
+"""Maximum number of rows in one file: ImageNet's whole training set has 1.3 million, in about a hundred files."""
 
 MOST_BYTES = 1 << 30
-"""Bytes of what is read of one row group, at most: of ImageNet's own files it is about 100 MB."""
+"""Maximum number of bytes read from one row group: about 100 MB in ImageNet's own files."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bo
 
 
 def several_labels(labels: Sequence[int]) -> str:
-    """What an id ends with where an image has several right labels (`-207+208`); empty where it has one column."""
+    """Return the suffix of an id with several correct labels (`-207+208`); empty for one label column."""
     return f"-{'+'.join(map(str, labels))}" if labels else ""
 
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """What a file's labels mean: `classes` by their number or text; empty where they are bare numbers."""
+    """The meaning of a file's labels: `classes` by their number or text; empty for bare numbers."""
 
     proof: str
     classes: Mapping[int | str, int]
@@ -189,7 +189,7 @@ class ClassLabels:
         )
 
     def index(self, label: int | str) -> int:
-        """The class index of a label as it stands in the file."""
+        """Return the class index of a label in the file."""
         return self.classes.get(label, int(label)) if self.proof == BY_NUMBERS else self.classes.get(label, -2)
 
 
@@ -228,7 +228,7 @@ def _open(file: Path, name: str) -> pq.ParquetFile:
 
 
 def _refuse_paths_alone(files: Sequence[pq.ParquetFile], paths: Sequence[Path], name: str) -> None:
-    """Raise `DataError` where no row has an image's bytes, by the files' own statistics."""
+    """Raise `DataError` if no row has an image's bytes, by the files' own statistics."""
     rows, empty = 0, 0
     for file in files:
         for group in range(file.num_row_groups):
@@ -259,7 +259,7 @@ def _described(file: pq.ParquetFile, group: int, where: str) -> list[tuple[str |
 
 
 def _paths(table: pa.Table) -> list[str | None]:
-    """Paths of the images; none where a file keeps none."""
+    """Return the paths of the images; empty if a file has none."""
     if "image" not in table.column_names:
         return [None] * table.num_rows
     return [(image or {}).get("path") for image in table.column("image").to_pylist()]

@@ -1,4 +1,5 @@
-"""The data sets: a module a family, each with its records as `SETS`. Adding a set is adding them to a module here."""
+"""The data sets: one module per family, each with its records as `SETS`. To add a set, add its record to a module
+here."""
 
 import pkgutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Any folder of images, and a handful of photographs to begin with."""
+"""Any folder of images, and a small sample of photographs."""
 
 from bench.datasets.folder import read_class_folders
 from bench.datasets.info import SetInfo

@@ -1,4 +1,4 @@
-"""ImageNet's validation set, and what is chosen of it."""
+"""ImageNet's validation set, and its subsets."""
 
 import importlib.util
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.errors import DataError
 
 
 def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
-    """The validation set, in any layout of `layouts`; training and test images among it are left out."""
+    """Open the validation set, in any layout of `layouts`; training and test images in it are left out."""
     whole = read_set(place.folder, "imagenet", "imagenet1k")
     splits = [split_of(stem) for stem in whole.stems]
     other = {split: splits.count(split) for split in (TRAINING, TEST) if split in splits}
@@ -26,7 +26,7 @@ def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
 
 
 def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
-    """The 5,000 validation images of RobustBench's ImageNet leaderboards, by the list that robustbench ships."""
+    """Open the 5,000 validation images of RobustBench's ImageNet leaderboards, from the list in robustbench."""
     wanted = robustbench_ids()
     whole = open_imagenet(place)
     dataset = View(whole, [i for i, stem in enumerate(whole.stems) if picture_id(stem) in wanted])
@@ -40,7 +40,7 @@ def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
 
 
 def robustbench_ids() -> frozenset[str]:
-    """The ids of its images. Raises `DataError` where robustbench is not installed."""
+    """Return the ids of its images. Raises `DataError` if robustbench is not installed."""
     spec = importlib.util.find_spec("robustbench")
     if spec is None or spec.origin is None:
         raise DataError(
