@@ -285,7 +285,7 @@ CLAIMS = (
     ),
     Claim(
         ADVPROP,
-        "it helps on augmented pictures too",
+        "it helps on augmented images too",
         "advprop_augmented@clean",
         "std_augmented",
         CLEAN,
