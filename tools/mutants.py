@@ -182,8 +182,9 @@ def put(mutant: Mutant, source: str) -> bool:
 
 
 def anew(names: Collection[str], *options: str) -> bool:
-    """Run tests with everything imported again."""
-    for name in [n for n in sys.modules if n.partition(".")[0] in OURS]:
+    """Run tests with everything of the tree imported again."""
+    tree = str(Path.cwd())
+    for name in [n for n, module in sys.modules.items() if (getattr(module, "__file__", "") or "").startswith(tree)]:
         del sys.modules[name]
     return pytest.main([*names, "-x", *QUIET, *options]) == 0
 
@@ -195,12 +196,13 @@ class Mutation:
         self.given = given
 
     def drawn(self) -> list[Mutant]:
-        files = sorted(Path("bench", self.given.room).rglob("*.py"))
+        only, places = self.given.only, {place.partition(":")[0] for place in self.given.only}
+        files = [f for f in sorted(Path("bench", self.given.room).rglob("*.py")) if not only or f.as_posix() in places]
         every = [m for f in files for m in mutants(f.as_posix(), f.read_text(encoding="utf-8"))]
         first, parts = map(int, self.given.part.split("/"))
         some = sorted(every, key=self.chance)[: self.given.number][first - 1 :: parts]
         print(f"{len(every)} mutants", flush=True)
-        return [m for m in some if not self.given.only or f"{m.file}:{m.first}" in self.given.only]
+        return [m for m in some if not only or m.file in only or f"{m.file}:{m.first}" in only]
 
     def chance(self, mutant: Mutant) -> str:
         """What draws a mutant: hardly any other is drawn when a line changes elsewhere."""
@@ -245,11 +247,11 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=40, help="mutants to draw")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", default="1/1", help="i/n: every n-th of those drawn, from the i-th")
-    parser.add_argument("--only", nargs="*", help="of those drawn, the ones at FILE:LINE")
+    parser.add_argument("--only", nargs="*", default=[], help="faults of these files, FILE or FILE:LINE")
     parser.add_argument("--tests", nargs="*", help="files and folders of tests; default tests/ROOM")
     parser.add_argument("--seconds", type=float, default=20, help="of tests that a mutant meets, at the most")
     given = parser.parse_args()
-    tree = KEPT / given.room
+    tree = KEPT / f"{given.room}-{given.part.replace(chr(47), chr(45))}"
     shutil.rmtree(tree, ignore_errors=True)
     for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,13 @@ def test_eps_in_pixels_is_refused_with_the_cure() -> None:
     assert check_budget("l2", Fraction(4)) == "l2"
 
 
+def test_a_whole_range_is_no_budget_in_linf_and_one_in_l2() -> None:
+    with pytest.raises(UsageError, match="write 1/255"):
+        check_budget("linf", Fraction(1))
+    assert check_budget("linf", Fraction(254, 255)) == "linf"
+    assert check_budget("l2", Fraction(1)) == "l2"
+
+
 def test_an_unknown_norm_is_refused() -> None:
     with pytest.raises(UsageError, match="linf"):
         check_budget("lnf", Fraction(1, 255))

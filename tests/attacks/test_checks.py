@@ -44,7 +44,7 @@ def test_one_module_left_in_training_mode_is_named() -> None:
 )
 def test_images_outside_the_unit_cube_are_refused(images: Tensor, cure: str) -> None:
     with pytest.raises(UsageError) as error:
-        checks.check_images(images)
+        checks.check_call(net(), images, LABELS, IDS)
     assert cure in str(error.value)
 
 

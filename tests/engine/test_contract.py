@@ -226,3 +226,22 @@ def test_answers_of_nothing_but_zeros_are_the_same_on_a_second_look(dtype: torch
     assert relative_change(torch.zeros(2, 3, dtype=dtype), torch.zeros(2, 3, dtype=dtype)) == 0
     assert relative_change(torch.ones(2, 3, dtype=dtype), torch.zeros(2, 3, dtype=dtype)) == 1
     assert relative_change(torch.full((1,), float("nan"), dtype=dtype), torch.zeros(1, dtype=dtype)) == float("inf")
+
+
+class FewerKernels(nn.Module):
+    """Answers a batch of one 1 % larger, as kernels of half precision may."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = x.flatten(1)[:, :10] * (1.01 if len(x) == 1 else 1)
+        return logits.to(self.dtype)
+
+
+def test_a_batch_of_one_may_round_otherwise_in_half_precision_alone() -> None:
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert 0 < check_model(FewerKernels(torch.bfloat16).eval(), images, 10).alone < 3e-2
+    with pytest.raises(UsageError, match="depends on the other images of the batch"):
+        check_model(FewerKernels(torch.float32).eval(), images, 10)

@@ -68,6 +68,13 @@ def test_a_set_that_was_not_measured_is_named() -> None:
         anomalies("o", "i")({"o": frame(np.ones(3), np.ones(3, bool))})
 
 
+def test_a_set_without_a_scored_image_has_no_area() -> None:
+    whole, empty = frame(np.ones(3), np.ones(3, bool)), frame(np.ones(3), np.ones(3, bool)).assign(scored=False)
+    for frames in ({"o": whole, "i": empty}, {"o": empty, "i": whole}):
+        with pytest.raises(MissingConditionError, match="no image was scored in one of the two sets"):
+            anomalies("o", "i")(frames)
+
+
 def test_error_consistency_is_model_vs_humans() -> None:
     """ErrorConsistency().analysis of bethgelab/model-vs-human on the same 500 decisions: 0.526, 0.546, 0.0415."""
     rng = np.random.default_rng(7)
@@ -82,6 +89,8 @@ def test_error_consistency_is_model_vs_humans() -> None:
     assert (found.observed, found.n) == (0.546, 500)
     assert found.expected == pytest.approx(0.52632)
     assert error_consistency(a, a).kappa == 1.0
+    none = error_consistency(a, b.assign(scored=False))
+    assert (none.n, np.isnan([none.kappa, none.observed, none.expected]).all()) == (0, True)
     shuffled = b.sample(frac=1, random_state=0)
     assert error_consistency(a, shuffled).kappa == found.kappa
 

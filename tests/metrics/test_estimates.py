@@ -28,6 +28,10 @@ def test_wilson_is_that_of_statsmodels(case: tuple[int, int]) -> None:
     assert wilson(successes, n) == pytest.approx(proportion_confint(successes, n, method="wilson"), abs=1e-12)
 
 
+def test_wilson_ends_at_0_and_1_exactly() -> None:
+    assert {(wilson(0, n)[0], wilson(n, n)[1]) for n in range(1, 300)} == {(0.0, 1.0)}
+
+
 def test_accuracy_leaves_unscored_images_out_of_n_but_counts_them() -> None:
     estimate = accuracy(frame([1, 2, 0, 0], [1, 1, 0, 0], [True, True, True, False]))
     assert (estimate.value, estimate.n, estimate.unscored) == (2 / 3, 3, 1)

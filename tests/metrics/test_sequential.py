@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bench.metrics import sequential
 from bench.metrics.sequential import StopRule, betting_interval
 
 
@@ -36,6 +37,20 @@ def test_later_looks_only_narrow() -> None:
         assert values[:n].mean() - 1e-9 <= high <= before[1] + 1e-9
         before = low, high
     assert before == pytest.approx((0.3, 0.3))  # the whole set
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.4])
+def test_the_interval_of_errors_mirrors_that_of_hits(share: float) -> None:
+    values = drawn(share, 500, 4)[:200]
+    low, high = betting_interval(values, 500, 0.03)
+    assert betting_interval(1 - values, 500, 0.03) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+def test_the_guessed_variances_are_equation_24s() -> None:
+    """Of 1, 0, 1: means (1/2 + 1) / 2 and (1/2 + 1) / 3, variances (1/4 + sum of squares) / (t + 1)."""
+    first, second = 0.25**2, 0.5**2
+    expected = [0.25, (0.25 + first) / 2, (0.25 + first + second) / 3]
+    assert sequential._variances(np.array([1.0, 0.0, 1.0])) == pytest.approx(expected)
 
 
 def test_no_images_tell_nothing() -> None:

@@ -129,6 +129,15 @@ def test_effective_robustness_is_zero_on_the_line_and_in_points_off_it() -> None
         metric({"imagenet/clean": frames["imagenet/clean"]})
 
 
+@pytest.mark.parametrize(("hits", "standard"), [(0, 0.05), (10, 0.95)])
+def test_none_or_all_right_is_taken_for_half_an_image(hits: int, standard: float) -> None:
+    frames = {"imagenet/clean": _accuracy_frame(hits, 10), "imagenet-v2/clean": _accuracy_frame(4, 10)}
+    line = LINES["imagenet-v2"]
+    expected = expit(line.slope * logit(standard) + line.intercept)
+    found = effective_robustness("imagenet-v2/clean", "imagenet/clean")(frames)
+    assert found.value == pytest.approx(100 * (0.4 - expected), abs=1e-9)
+
+
 def test_the_line_of_v2_gives_the_published_resnet50() -> None:
     """torchvision's ResNet-50: 76.13 % on ImageNet, 63.21 % on V2 matched-frequency (testbed), a standard model."""
     assert 100 * LINES["imagenet-v2"].expected(0.7613) == pytest.approx(63.2, abs=1)

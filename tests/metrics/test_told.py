@@ -57,6 +57,21 @@ def test_a_rule_stops_for_a_difference_and_for_none() -> None:
     assert -0.03 < low <= 0 <= high < 0.03
 
 
+@pytest.mark.parametrize(
+    ("interval", "met"),
+    [
+        ((-0.2, 0.005), False),
+        ((-0.005, 0.2), False),
+        ((-0.005, 0.005), True),
+        ((0.001, 0.2), True),
+        ((-0.2, -0.001), True),
+    ],
+)
+def test_both_ends_exclude_the_gap(interval: tuple[float, float], met: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TellRule, "difference", lambda *_: interval)
+    assert TellRule("A and B", Fraction(1)).met(np.ones(3), np.ones(3), 10) is met
+
+
 def test_images_that_one_model_did_not_score_count_for_neither() -> None:
     a, b = in_common(np.array([1.0, np.nan, 0.0, 1.0]), np.array([1.0, 1.0, np.nan]))
     assert (a.tolist(), b.tolist()) == ([1.0], [1.0])
