@@ -61,6 +61,10 @@ def test_a_rule_stops_for_a_difference_and_for_none() -> None:
     ("interval", "met"),
     [
         ((-0.2, 0.005), False),
+        ((0.0, 0.2), False),
+        ((-0.2, 0.0), False),
+        ((-0.01, 0.005), False),
+        ((-0.005, 0.01), False),
         ((-0.005, 0.2), False),
         ((-0.005, 0.005), True),
         ((0.001, 0.2), True),
