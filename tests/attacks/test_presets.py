@@ -89,3 +89,13 @@ def test_pgd_within_a_large_l2_ball_breaks_what_a_linear_model_must_lose() -> No
     clear = (distance / float(eps) - 1).abs() > 0.02
     assert stands[clear].equal((distance > float(eps))[clear])
     assert 10 < stands.sum() < 30
+
+
+@pytest.mark.parametrize(
+    ("method", "eps", "steps", "targeted"),
+    [("sat", 4, 200, False), ("intriguing", 16, 2000, True), ("nofrost", 8, 20, False), ("advprop", 4, 5, False)],
+)
+def test_the_papers_attacks_are_as_they_say(method: str, eps: int, steps: int, targeted: bool) -> None:
+    """arXiv 2006.14536, 1906.03787, 2207.01156, and the attacker of 1911.09665's training."""
+    found = published(card(method=method))
+    assert (found.eps, found.fields.steps, found.fields.targeted) == (Fraction(eps, 255), steps, targeted)
