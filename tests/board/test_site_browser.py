@@ -398,6 +398,9 @@ def test_axe_finds_nothing_serious(view: Any, axe: Any, path: str) -> None:
 def test_axe_finds_nothing_serious_while_a_run_goes_on(browser: Any, axe: Any, tmp_path: Path) -> None:
     for name in ("a", HOSTILE):
         write_results(tmp_path, name, {"pgd": {"imagenet/clean": 0.5, PGD8: 0.25}}, n=20)
+    write_results(tmp_path, "z", {"imagenet": {"imagenet/clean": 0.5}}, n=20)
+    (unmade,) = (p for p in tmp_path.glob("cells/*/cell.json") if '"z"' in p.read_text(encoding="utf-8"))
+    shutil.rmtree(unmade.parent)
     next(tmp_path.glob("cells/*/*.parquet")).write_bytes(b"cut off")
     live = LiveSite(tmp_path, SiteOptions())
     server = listening(live, 0)
@@ -406,6 +409,8 @@ def test_axe_finds_nothing_serious_while_a_run_goes_on(browser: Any, axe: Any, t
     try:
         page.goto(f"http://127.0.0.1:{server.server_address[1]}/live.html")
         page.locator("#numbers tbody tr").first.wait_for()
+        assert page.locator("#waiting").inner_text() == "1 more number has not begun."
+        assert "z" not in page.locator("#numbers tbody th").all_inner_texts()
         check_everywhere(axe, page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     finally:

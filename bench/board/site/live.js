@@ -17,7 +17,10 @@
   };
   const numbers = (list) => {
     const body = document.createElement("tbody");
-    for (const number of list) {
+    const begun = list.filter((number) => number.note !== "not begun");
+    const waiting = list.length - begun.length;
+    $("waiting").textContent = waiting ? `${waiting} more ${waiting === 1 ? "number has" : "numbers have"} not begun.` : "";
+    for (const number of begun) {
       const row = body.insertRow();
       put(row, "th", number.model).scope = "row";
       put(row, "td", number.suite, "Suite");
