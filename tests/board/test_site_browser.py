@@ -184,9 +184,9 @@ def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: An
     assert "A is better in 3" in page.locator("#verdict").inner_text()
     assert "p < 0.05" in page.locator("#rule").inner_text()
     only = pairs["imagenet_accuracy"].only_a
-    fold = page.locator("#images summary", has_text=f"Clean: {only} that A gets right and B does not")
+    fold = page.locator("#pictures summary", has_text=f"Clean: {only} that A gets right and B does not")
     fold.click()
-    assert page.locator("#images details[open] li").count() == min(24, only)
+    assert page.locator("#pictures details[open] li").count() == min(24, only)
     assert "bench compare sat_resnet50 '<script>" in page.locator("#command").inner_text()
     page.get_by_role("button", name="Swap A and B").click()
     assert "B is better" in page.locator("#pairs").inner_text()
