@@ -16,15 +16,19 @@ Objective = Literal["", "alp", "trades"]
 @dataclass(frozen=True)
 class TrainingAttack:
     """The attacker in training. method: `pgd` (signed steps), `gradient` (steps along the gradient itself), or `noise`
-    (Gaussian); eps: a fraction of the pixel range; steps: 0 where the source does not say, or there are none."""
+    (Gaussian); eps: a fraction of the pixel range; steps: 0 where the source does not say, or there are none; ramp:
+    share of training over which eps grows from 0, None where the source does not say."""
 
     eps: str
     method: AttackMethod = "pgd"
     norm: Literal["linf", "l2"] = "linf"
     steps: int = 0
     targeted: bool | None = None
+    ramp: float | None = None
 
     def __post_init__(self) -> None:
+        if self.ramp is not None and not 0 <= self.ramp <= 1:
+            raise CardError(f"traits.attacker.ramp is a share of training, 0 to 1; found {self.ramp}")
         try:
             if fraction(self.eps) <= 0:
                 raise ValueError
@@ -40,7 +44,8 @@ class TrainingAttack:
 
     def __str__(self) -> str:
         kind = {"pgd": f"PGD-{self.steps}" if self.steps else "PGD", "gradient": "gradient", "noise": "noise"}
-        return f"{kind[self.method]} {self.norm} eps {self.eps}"
+        growing = f", growing over {100 * self.ramp:g} % of training" if self.ramp else ""
+        return f"{kind[self.method]} {self.norm} eps {self.eps}{growing}"
 
 
 @dataclass(frozen=True)

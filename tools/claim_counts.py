@@ -133,6 +133,19 @@ def _counted(claim: Claim, seed: int, protocol: str, pair: pd.DataFrame) -> Coun
     return Counts(claim.key, seed, protocol, len(pair), *three, float((a - b).sum()), float(((a - b) ** 2).sum()))
 
 
+def newest(before: Iterable[Counts], now: Iterable[Counts]) -> list[Counts]:
+    """Each claim's counts of `now`, unless those of `before` are of more images: a folder need not have every claim."""
+    claims: dict[str, list[Counts]] = {}
+    for each in (before, now):
+        by_key: dict[str, list[Counts]] = {}
+        for one in each:
+            by_key.setdefault(one.key, []).append(one)
+        for key, seeds in by_key.items():
+            if sum(c.n for c in seeds) >= sum(c.n for c in claims.get(key, [])):
+                claims[key] = seeds
+    return [one for seeds in claims.values() for one in seeds]
+
+
 def write_counts(counts: Iterable[Counts], path: Path = MEASURED) -> None:
     """Write results/claims.csv, a row a claim and seed."""
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from bench.metrics.estimate import Z
 from bench.metrics.paired import holm, mcnemar, newcombe
-from tools.claim_counts import Counts, added, complete, count, outcomes, read_counts, write_counts
+from tools.claim_counts import Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import CLAIMS, WHAT, Claim
 
 ROOT = Path(__file__).parents[1]
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?", help="results folder with the tiny suites")
     if folder := parser.parse_args().results:
         found = outcomes(complete(folder))
-        write_counts(counts for claim in CLAIMS for counts in count(claim, found))
+        write_counts(newest(read_counts(), [counts for claim in CLAIMS for counts in count(claim, found)]))
     PAGE.write_text(whole(), encoding="utf-8")
 
 

@@ -160,9 +160,12 @@ def traits_of(recipe: Recipe, seed: int) -> dict[str, Any]:
 
 
 def _attacker(attacker: Attacker) -> dict[str, Any]:
-    told = {"eps": str(Fraction(attacker.eps).limit_denominator(255 * 16))}
+    """The trait; a ramp that differs from the other recipes' sets a network apart from theirs."""
+    told: dict[str, Any] = {"eps": str(Fraction(attacker.eps).limit_denominator(255 * 16))}
     if attacker.method != "pgd":
         told["method"] = attacker.method
+    if attacker.ramp != Attacker().ramp:
+        told["ramp"] = attacker.ramp
     return told if attacker.method == "noise" else {**told, "steps": attacker.steps}
 
 

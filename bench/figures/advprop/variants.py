@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     "advprop-variants",
     "AutoAugment, more branches and other attackers",
     "1911.09665",
-    "--model tiny_std_long,tiny_advprop@clean,tiny_advprop_fine@clean --suite tiny",
+    "--model tiny_std_long,tiny_std_augmented,tiny_advprop@clean,tiny_advprop_fine@clean,tiny_advprop_augmented@clean,"
+    "tiny_advprop_gradient@clean,tiny_advprop_noise@clean --suite tiny",
     NEEDS,
 )
 def variants(spec: FigureSpec, data: Numbers) -> "Figure":

@@ -27,7 +27,7 @@ TEASER_CURVES = {
     "intriguing-attack-iterations",
     "Accuracy against attack iterations",
     "1906.03787; 1812.03411, Figure 1",
-    "--model tiny_at,tiny_mix,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-size 1/255 --limit 200 "
+    "--model tiny_at,tiny_mix,tiny_mix_alp,tiny_mbn@adv,tiny_gn --suite pgd --eps 8/255 --step-size 1/255 --limit 200 "
     "--reliability 0",
     ("images",),
     STEPS,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "intriguing-clean-share",
     "Robust accuracy against the share of clean training images",
     "1906.03787, Figure 1",
-    "--model tiny_at,tiny_mix --suite tiny-pgd",
+    "--model tiny_at,tiny_mix_20,tiny_mix_40,tiny_mix_60,tiny_mix_80,tiny_mix --suite tiny-pgd",
     ("images", "normalisation"),
 )
 def clean_share(spec: FigureSpec, data: Numbers) -> "Figure":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "intriguing-depth",
     "Accuracy against depth",
     "1906.03787",
-    "--model tiny_at,tiny_at_deep --suite tiny-pgd",
+    "--model tiny_at,tiny_at_deep,tiny_at_deepest,tiny_std,tiny_std_deep,tiny_std_deepest --suite tiny-pgd",
     ("images", "depth"),
 )
 def depth(spec: FigureSpec, data: Numbers) -> "Figure":

@@ -1,6 +1,6 @@
 """A batch norm for each kind of image."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.figures import style
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLACES = ("clean", "under attack")
+LABELS = ("one batch norm, these images alone", "its branch of the mixture", "its branch of the mixture with ALP")
+
+Networks = tuple[dict[str, Facts], dict[str, Facts], dict[str, Facts]]
+"""By the images of training: each network trained on them alone, and the branch of a mixture without and with logit
+pairing; empty where there is none."""
 
 
 def _names(data: Numbers) -> list[str]:
@@ -24,22 +29,22 @@ def _names(data: Numbers) -> list[str]:
     "intriguing-mixture-batch-norm",
     "A batch norm for each kind of image",
     "1906.03787, tables of mixture BN",
-    "--model tiny_std,tiny_at,tiny_mbn@clean,tiny_mbn@adv --suite tiny-pgd",
+    "--model tiny_std,tiny_at,tiny_mbn@clean,tiny_mbn@adv,tiny_mbn_alp@clean,tiny_mbn_alp@adv --suite tiny-pgd",
     ("images", "normalisation"),
 )
 def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
     """Each branch of a mixture beside the network trained on its images alone."""
     columns = {"clean": data.clean(_names(data)), "adversarial": data.robust(_names(data))}
     series, texts = [], [c.about() for c in columns.values() if c]
-    for alone, mixed in mixtures(spec, data, columns):
-        for label, of in (("one batch norm, these images alone", alone), ("its branch of the mixture", mixed)):
-            numbers = [column.numbers[of[role].name] for role, column in columns.items() if column]
+    for networks in mixtures(spec, data, columns):
+        for index, (label, of) in enumerate(zip(LABELS, networks, strict=True)):
+            numbers = [column.numbers[of[role].name] for role, column in columns.items() if column and of]
             ends = [(n.low, n.high) for n in numbers]
-            series.append(Series(label, (), [n.value for n in numbers], ends))
-        texts.append(f"{', '.join(f.name for f in (*alone.values(), *mixed.values()))}")
+            series += [Series(label, (), [n.value for n in numbers], ends, index=index)] if of else []
+        texts.append(", ".join(f.name for of in networks for f in of.values()))
         break
     figure, axes = style.panels(2, height=2.9)
-    if len(series) == 2:
+    if series:
         bars(axes[0], PLACES, series, "accuracy (%)", "measured")
         style.legend(axes[0])
     else:
@@ -48,10 +53,10 @@ def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
     by_place = {(row.method, row.x): row.number.value for row in rows}
     alone_shown = [by_place["one batch norm, clean images alone", "clean"]]
     alone_shown.append(by_place["one batch norm, adversarial images alone", "under attack"])
-    shown = [Series("one batch norm, these images alone", (), alone_shown)]
+    shown = [Series(LABELS[0], (), alone_shown)]
     shown += [
-        Series(f"its branch of the {name}", (), [by_place[name, x] for x in PLACES])
-        for name in ("mixture", "mixture with ALP")
+        Series(label, (), [by_place[name, x] for x in PLACES])
+        for label, name in zip(LABELS[1:], ("mixture", "mixture with ALP"), strict=True)
     ]
     bars(axes[1], PLACES, shown, "accuracy (%)", "published", hollow=True)
     style.legend(axes[1])
@@ -64,11 +69,9 @@ def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
     return figure
 
 
-def mixtures(
-    spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | None]
-) -> Iterator[tuple[dict[str, Facts], dict[str, Facts]]]:
-    """Networks of one kind trained on each sort of images alone, and the branches of one trained on both, by images;
-    each measured in the column of its images."""
+def mixtures(spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | None]) -> Iterator[Networks]:
+    """Find networks of one kind trained on each sort of images alone and on both, each measured in the column of its
+    images."""
 
     def measured(facts: Facts, role: str) -> bool:
         column = columns.get(role)
@@ -81,10 +84,13 @@ def mixtures(
         for f in group:
             if f.separate == 2 and f.role and measured(f, f.role):
                 bases.setdefault(f.name.rpartition("@")[0], {})[f.role] = f
-        mixed = [branches for branches in bases.values() if len(branches) == len(columns)]
-        # Of several, the one whose attacker is that of the network trained on adversarial images alone.
-        mixed.sort(
-            key=lambda b: b["adversarial"].traits.attacker != alone.get("adversarial", Facts("")).traits.attacker
-        )
-        if mixed and len(alone) == len(columns):
-            yield {role: alone[role] for role in columns}, {role: mixed[0][role] for role in columns}
+        whole = [{role: of[role] for role in columns} for of in bases.values() if len(of) == len(columns)]
+        if whole and len(alone) == len(columns):
+            mixed = (_like(alone["adversarial"], whole, objective) for objective in ("", "alp"))
+            yield {role: alone[role] for role in columns}, *mixed
+
+
+def _like(alone: Facts, mixed: Sequence[dict[str, Facts]], objective: str) -> dict[str, Facts]:
+    """Choose the mixture trained for `objective`: of several, one with the attacker of `alone`."""
+    found = [of for of in mixed if of["adversarial"].traits.objective == objective]
+    return min(found, key=lambda of: of["adversarial"].traits.attacker != alone.traits.attacker, default={})

@@ -19,7 +19,7 @@ KINDS = ("NoFrost", "adversarial training", "standard training")
     "nofrost-clean-robust",
     "Clean against robust accuracy",
     "2207.01156, abstract",
-    "--model tiny_std,tiny_at,tiny_mix,tiny_gn,tiny_nofrost --suite tiny-pgd",
+    "--model tiny_std,tiny_at,tiny_mix,tiny_gn,tiny_nofrost,tiny_trades --suite tiny-pgd",
     NEEDS,
 )
 def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "nofrost-training",
     "Training loss over epochs, and what it ends in",
     "no figure of the paper: evidence on the tiny zoo's reversal",
-    "--model tiny_mix,tiny_gn,tiny_nofrost --suite tiny-pgd",
+    "--model tiny_mix,tiny_gn,tiny_nofrost,tiny_mix_slow,tiny_nofrost_slow --suite tiny-pgd",
     NEEDS,
 )
 def training_loss(spec: FigureSpec, data: Numbers) -> "Figure":

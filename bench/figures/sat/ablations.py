@@ -35,7 +35,8 @@ def gradient_ablation(spec: FigureSpec, data: Numbers) -> "Figure":
     "sat-negative-part",
     "Smooth activations with and without the part below zero",
     "2006.14536, sections 4.2 and 4.3",
-    "--model tiny_at,tiny_sat_silu,tiny_sat_silu_rectified --suite tiny-pgd",
+    "--model tiny_at,tiny_sat_silu,tiny_sat_silu_rectified,tiny_sat_gelu,tiny_sat_gelu_rectified,tiny_sat_elu_2,"
+    "tiny_sat_celu_2 --suite tiny-pgd",
     NEEDS,
 )
 def negative_part(spec: FigureSpec, data: Numbers) -> "Figure":
