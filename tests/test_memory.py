@@ -229,7 +229,7 @@ def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
         (lambda x, y: (x[:, :1], y), r"an image is \[3, h, w\]"),
         (lambda x, y: (x, y[:3]), "40 images and 3 labels"),
         (lambda x, y: (x, torch.nn.functional.one_hot(y, 10)), "a label must be a class index"),
-        (lambda x, y: (x, y + 1), "label 10, where the model has the classes 0..9"),
+        (lambda x, y: (x, y + 1), "label 10, but the model has the classes 0..9"),
         (lambda x, y: (x, y.float()), "a label must be a class index"),
         (lambda *_: [], "no images"),
         (lambda *_: 3, "found a int"),

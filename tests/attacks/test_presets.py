@@ -71,7 +71,7 @@ def test_no_published_attack_and_no_suites_default_is_short() -> None:
 
 
 def test_a_papers_attack_is_not_changed_without_a_word() -> None:
-    with pytest.raises(UsageError, match="takes the attack of the model's own paper"):
+    with pytest.raises(UsageError, match="uses the attack of the model's own paper"):
         attack("pgd", protocol="published", steps=50, norm="l2")
     assert "-k50-" in attack("pgd", protocol="published", steps=50, eps="4/255")
 

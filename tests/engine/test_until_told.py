@@ -95,7 +95,7 @@ def test_a_model_that_cannot_be_loaded_costs_its_own_cells_alone(
     [
         ("tiny_std,tiny_at", "batchnorm", {}, "mean over images"),
         ("tiny_std,tiny_at", "tiny", {"shard": "1/2"}, "leave out --shard"),
-        ("tiny_std,tiny_at", "tiny", {"until": 5}, "name one"),
+        ("tiny_std,tiny_at", "tiny", {"until": 5}, "give one of them"),
         ("tiny_std,tiny_at,tiny_mix", "tiny", {}, "must be these two"),
         ("tiny_std,tiny_at", "tiny", {"until_told": "tiny_std"}, "names of two models"),
         ("tiny_std,tiny_at", "tiny", {"until_told": None, "gap": 2}, "--gap"),

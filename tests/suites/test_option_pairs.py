@@ -64,7 +64,7 @@ def test_no_option_makes_another_one_idle() -> None:
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"until": 5, "until_told": "a,b"}, "name one"), ({"until": 5, "gap": 2}, "--gap"), ({"gap": 2}, "--gap")],
+    [({"until": 5, "until_told": "a,b"}, "give one of them"), ({"until": 5, "gap": 2}, "--gap"), ({"gap": 2}, "--gap")],
 )
 def test_rules_that_exclude_each_other_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
