@@ -86,8 +86,8 @@ def mixtures(spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | Non
                 bases.setdefault(f.name.rpartition("@")[0], {})[f.role] = f
         whole = [{role: of[role] for role in columns} for of in bases.values() if len(of) == len(columns)]
         if whole and len(alone) == len(columns):
-            mixed = (_like(alone["adversarial"], whole, objective) for objective in ("", "alp"))
-            yield {role: alone[role] for role in columns}, *mixed
+            plain, paired = (_like(alone["adversarial"], whole, objective) for objective in ("", "alp"))
+            yield {role: alone[role] for role in columns}, plain, paired
 
 
 def _like(alone: Facts, mixed: Sequence[dict[str, Facts]], objective: str) -> dict[str, Facts]:
