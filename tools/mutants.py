@@ -12,7 +12,6 @@ import gc
 import hashlib
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -46,8 +45,12 @@ Map = dict[str, dict[str, Any]]
 def forked(work: Callable[[], bool], seconds: float) -> bool:
     """Whether work succeeds in a child of its own process group, within seconds of the processor's time.
 
-    Raises `RuntimeError` where not the tests but this file is at fault.
+    Raises `RuntimeError` where not the tests but this file is at fault, and on Windows, which cannot fork.
     """
+    if sys.platform == "win32":
+        raise RuntimeError("mutation tests need os.fork, which Windows does not have")
+    import resource
+
     child = os.fork()
     if child == 0:
         os.setsid()
