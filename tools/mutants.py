@@ -12,6 +12,7 @@ import gc
 import hashlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,8 @@ import pytest
 
 from tools.mutate import Mutant, mutants
 
+assert sys.platform != "win32", "mutation tests fork, which Windows cannot"
+
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".mutants"
 QUIET = ["-q", "-s", "--assert=plain", "-p", "no:xdist", "-p", "no:cacheprovider"]
@@ -45,12 +48,8 @@ Map = dict[str, dict[str, Any]]
 def forked(work: Callable[[], bool], seconds: float) -> bool:
     """Whether work succeeds in a child of its own process group, within seconds of the processor's time.
 
-    Raises `RuntimeError` where not the tests but this file is at fault, and on Windows, which cannot fork.
+    Raises `RuntimeError` where not the tests but this file is at fault.
     """
-    if sys.platform == "win32":
-        raise RuntimeError("mutation tests need os.fork, which Windows does not have")
-    import resource
-
     child = os.fork()
     if child == 0:
         os.setsid()
