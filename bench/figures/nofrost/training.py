@@ -8,6 +8,7 @@ from bench.figures.base import FigureSpec, figure
 from bench.figures.facts import Facts
 from bench.figures.measured import Numbers
 from bench.figures.nofrost.rivals import NEEDS, rivals
+from bench.figures.series import LEGEND_ROW
 from model_zoo.registry import cards
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def training_loss(spec: FigureSpec, data: Numbers) -> "Figure":
     column = data.robust(list(logged))
     if not logged or column is None:
         raise spec.missing(data)
-    figure, (left, right) = style.panels(2, height=2.7)
+    rows = -(-len(logged) // 2)
+    figure, (left, right) = style.panels(2, height=2.7 + LEGEND_ROW * max(0, rows - 3))
     for index, (name, facts) in enumerate(logged.items()):
         for number, loss in enumerate(seeds_of(facts)):
             epochs = range(1, len(loss) + 1)
