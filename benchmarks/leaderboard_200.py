@@ -71,7 +71,7 @@ def in_browser(site: Path) -> dict[str, float]:
         page.goto(f"{site.as_uri()}/index.html")
         load = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
         click = """async (column) => {
-          const button = document.querySelectorAll('#board thead th')[column].querySelector('button');
+          const button = document.querySelectorAll('#board thead th button')[column];
           const start = performance.now();
           button.click();
           document.body.offsetHeight;
