@@ -126,6 +126,9 @@ def test_a_branch_is_what_the_run_wrote_where_its_card_is_not_at_hand(tmp_path: 
     assert Facts.of("lab@adv", run.about).role == "adversarial"
     assert Facts.of("lab@clean", run.about).role == "clean"
     assert Facts.of("lab@adv", replace(run.about, branches=())).role == "", "an earlier version's run: not known"
+    released = replace(run.about, branches=(), traits=replace(run.about.traits, batch_norms=2))
+    assert Facts.of("lab@adv", released).role == "", "one branch of two was released, and not this one"
+    assert Facts.of("lab", released).role == "clean", "the main one"
 
 
 def test_what_is_said_of_a_model_is_no_part_of_a_run_s_id() -> None:
