@@ -1,6 +1,6 @@
-"""The papers' comparison figures, redrawn from a results folder; a room a paper.
+"""The papers' comparison figures, redrawn from a results folder; one room per paper.
 
-Adding a figure: write its function under `@figure` in a file of its paper's room; a new file is named in the room's
+To add a figure, write its function under `@figure` in a file of its paper's room, and name a new file in the room's
 `FIGURES`.
 """
 
@@ -32,8 +32,8 @@ FIGURES: tuple[FigureSpec, ...] = tuple(spec for paper in (intriguing, sat, advp
 
 @dataclass(frozen=True)
 class Written:
-    """The files, what could not be drawn with the command that makes its measurements, and models that were left out
-    of a figure because a field that it asks for is missing, or their number stands under another protocol."""
+    """The written files; the figures that could not be drawn, each with the command that makes its measurements; and
+    the models left out of a figure, because a field it needs is missing or their protocol differs."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
@@ -50,9 +50,12 @@ def write_figures(
 ) -> Written:
     """Draw figures of the results folder into `out`, as PNG, SVG and PDF.
 
-    only: names of the figures to draw, all where empty; models: names to which they are kept; traits: what is said of
-    models besides their cards. Raises `StoreError` where there are no results, `UsageError` for a name that there is
-    not, and `NotMeasuredError` where a figure of `only` cannot be drawn.
+    only: names of the figures to draw; empty for all
+    models: names of the models to draw; empty for all
+    traits: traits of models by name, used before those of their cards
+
+    Raises `StoreError` if the folder has no results, `UsageError` for an unknown name, and `NotMeasuredError` if a
+    figure named in `only` cannot be drawn.
     """
     chosen = find_figures(only)
     if out.exists() and not out.is_dir():
@@ -79,7 +82,7 @@ def write_figures(
 
 
 def find_figures(names: Sequence[str]) -> tuple[FigureSpec, ...]:
-    """The figures of these names, all where there are none. Raises `UsageError` with the nearest names."""
+    """Return the figures with these names, or all if `names` is empty. Raises `UsageError` with the nearest names."""
     known = {spec.name: spec for spec in FIGURES}
     for name in names:
         if name not in known:
@@ -88,7 +91,7 @@ def find_figures(names: Sequence[str]) -> tuple[FigureSpec, ...]:
 
 
 def read_traits(path: Path) -> dict[str, Traits]:
-    """Read a TOML file that says traits of models, a table a model. Raises `UsageError` naming the place."""
+    """Read a TOML file of traits, one table per model. Raises `UsageError` naming the faulty key."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         return {name: parse(Traits, table, name) for name, table in tables.items()}
@@ -100,9 +103,9 @@ def read_traits(path: Path) -> dict[str, Traits]:
 
 
 def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
-    """Error by corruption and severity, by file name, of every model and suite that has corrupted conditions.
+    """Return figures of error by corruption and severity, keyed by file name: one per model and suite with corruptions.
 
-    Diagnostics look at one severity, among other things: nothing to draw a map of.
+    Diagnostic suites are left out: they use one severity only.
     """
     found = {}
     own = frame[~frame["suite"].isin([suite.name for suite in DIAGNOSTICS])]
@@ -113,5 +116,5 @@ def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
 
 
 def list_figures() -> list[str]:
-    """Names of the papers' figures (`bench list figures`)."""
+    """Return the names of the papers' figures (`bench list figures`)."""
     return [spec.name for spec in FIGURES]

@@ -1,13 +1,13 @@
-"""Networks whose parts of a batch each have a normalisation of their own."""
+"""Networks with several normalisation branches."""
 
 from bench.figures.facts import Facts
 from bench.figures.measured import Numbers
 
 MOST = 4
-"""Networks that share a panel, and channels that have one."""
+"""Largest number of networks in a panel, and of channels with a panel each."""
 
 
 def branched(data: Numbers) -> list[str]:
-    """The networks of two branches or more, without the branch in their names."""
+    """Return the networks with at least two branches, by name without the branch."""
     found: dict[str, Facts] = {f.name.rpartition("@")[0]: f for f in data.models if len(f.branches) > 1}
     return sorted(name for name in found if name)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
-    """Error in percent, corruptions x severities, of one model's rows in a `results` frame (NaN where not measured).
+    """Return one model's error in percent, corruptions x severities, from a `results` frame; NaN where not measured.
 
-    Raises `IncompleteError` where the model has no corrupted condition in `suite`.
+    Raises `IncompleteError` if the model has no corrupted condition in `suite`.
     """
     rows = frame[(frame["model"] == model) & (frame["suite"] == suite) & (frame["metric"] == "accuracy")]
     rows = rows[rows["condition"] != "all"]
@@ -35,7 +35,7 @@ def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
 
 
 def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Figure":
-    """Error by corruption and severity from a `results` frame, on one scale of 0..100 % so that figures compare."""
+    """Draw error by corruption and severity from a `results` frame, on a fixed scale of 0..100 %."""
     from matplotlib.figure import Figure
 
     table = error_table(frame, model, suite)

@@ -1,4 +1,4 @@
-"""Lines through models that differ in one thing, and curves along an attack's steps or budget."""
+"""Lines through models that differ in one field, and curves over an attack's steps or budget."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STEPS = (5, 10, 20, 50, 100)
-"""Steps along which the tiny models are attacked."""
+"""Numbers of attack steps used on the tiny models."""
 
 
 def values(rows: Sequence[Published]) -> list[float]:
-    """The numbers of published rows."""
+    """Return the values of published rows."""
     return [row.number.value for row in rows]
 
 
 def about(column: Column | None, series: Sequence[Series]) -> str:
-    """Say under what the drawn series were measured; nothing where there are none."""
+    """Return the caption of the measured series; empty if there are none."""
     return f"Measured: {column.about()}. " if column and series else ""
 
 
 def lines(
     column: Column | None, models: Sequence[Facts], free: Sequence[str], x: Callable[[Facts], float | None], label: str
 ) -> list[Series]:
-    """Draw a line for each group of measured models that differ in `free` alone and have two places along `x`."""
+    """Return a line for each group of measured models that differ only in `free` and have two or more values of x."""
     places = {f.name: place for f in models if column and f.name in column.numbers and (place := x(f)) is not None}
     found = groups([f for f in models if f.name in places], *free)
     several = [group for group in found if len({places[f.name] for f in group}) > 1]
@@ -47,15 +47,18 @@ def lines(
 
 
 def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tuple[list[Series], str]:
-    """Robust accuracy along the attack's `steps` or `eps` (in 1/255): of the attacks on the same images that differ
-    in it alone, those with most models."""
+    """Return robust accuracy against the attack's `steps` or `eps` (in 1/255), with a caption.
+
+    The curve joins attacks on the same images that differ only in that field; of several such sets, the one with most
+    models is drawn.
+    """
     names = {facts.name for facts in models}
     kinds: dict[object, list[Column]] = {}
     for c in data.columns:
         attack = c.attack
         if attack is None or c.family != "pgd" or attack.through or not names & c.numbers.keys():
             continue
-        # The step size belongs to the budget: papers change both together. `short` only says that they do not fit.
+        # Papers change budget and step size together. `short` only marks a step size that does not suit the budget.
         told = tuple(word for word in attack.words if word != SHORT)
         alike = replace(attack, step_size=None, words=told)
         fixed = replace(alike, steps=None) if along == "steps" else replace(alike, eps=Fraction(1))
@@ -69,12 +72,12 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
     group = sorted(
         max(several, key=lambda g: sum(len(names & c.numbers.keys()) for c in g)), key=lambda c: place[id(c)]
     )
-    widest = sorted(group, key=lambda c: len(names & c.numbers.keys()))  # of two at one place the wider stays
+    widest = sorted(group, key=lambda c: len(names & c.numbers.keys()))  # at one x, the most models win
     group = sorted({place[id(c)]: c for c in widest}.values(), key=lambda c: place[id(c)])
     series = []
     for name in sorted(names & set().union(*(c.numbers for c in group))):
         mine = [c for c in group if name in c.numbers]
-        if len(mine) == 1:  # a point is no curve
+        if len(mine) == 1:  # one point makes no curve
             continue
         numbers = [c.numbers[name] for c in mine]
         ends = [(n.low, n.high) for n in numbers]
@@ -85,7 +88,7 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
 def iterations(
     spec: FigureSpec, data: Numbers, measured: Sequence[Series], published: Sequence[Series], text: str
 ) -> "Figure":
-    """Accuracy against steps in both panels, the steps written out."""
+    """Draw accuracy against steps in both panels, with a tick at each number of steps."""
     figure = beside(spec, data, measured, published, "attack iterations", "robust accuracy (%)", text)
     for axes, series in zip(figure.axes, (measured, published), strict=False):
         if series:

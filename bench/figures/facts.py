@@ -1,4 +1,4 @@
-"""What figures know of a model: its card's traits, by fields. What makes two models comparable is a key over these."""
+"""The fields of a model that figures use: its card's traits. Two models are comparable if a key over these is equal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ ACTIVATIONS = {
     "elu_2": "ELU, alpha 2",
     "celu_2": "CELU, alpha 2",
 }
-"""As the papers write them; their order gives each the same colour in every figure."""
+"""Activations as the papers write them; their order fixes each one's colour in every figure."""
 
 COMPARED = (
     "family",
@@ -49,18 +49,18 @@ COMPARED = (
     "role",
     "epochs",
 )
-"""In what two models can differ. A figure frees those that it compares; all others must be the same."""
+"""Fields in which two models can differ. A figure frees those that it compares; all others must be equal."""
 
 GROWTH = ("depth", "width", "size")
-"""In what networks of one family differ."""
+"""Fields in which networks of one family differ."""
 
 MIXTURE = ("images", "share", "normalisation", "separate", "role", "consistent", "objective")
-"""In what joint trainings differ: the mixture of images, and what normalises them."""
+"""Fields in which joint trainings differ: the mixture of images and its normalisation."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A model of a results folder, or of a published number. `size` is its input in pixels, 0 where unknown."""
+    """A model of a results folder or of a published number. `size` is its input in pixels, 0 if unknown."""
 
     name: str
     branch: str = ""
@@ -76,7 +76,7 @@ class Facts:
 
     @classmethod
     def of(cls, name: str, about: RunModel | None = None, given: Traits | None = None) -> "Facts":
-        """Look up what is known of a model: what the user gives, then its card, then what its run wrote down."""
+        """Look up a model's fields: first in `given`, then on its card, then in its run's record `about`."""
         about = about or RunModel()
         base, branch = split_branch(name_of(name))
         card = cards().get(base) or by_other_name().get(base)
@@ -98,23 +98,23 @@ class Facts:
 
     @property
     def share(self) -> float | None:
-        """Clean training images in percent of the adversarial ones."""
+        """Clean training images, in percent of the adversarial ones."""
         return self.traits.share
 
     @property
     def adversarial(self) -> bool:
-        """Whether adversarial images are among those that it was trained on."""
+        """Whether the model was trained on adversarial images, alone or among others."""
         return "adversarial" in self.traits.images
 
     @property
     def separate(self) -> int:
-        """Batch norms in training, one for each part of a batch; 1 where all went through the same."""
+        """Number of batch norms in training, one for each part of a batch; 1 if all images share one."""
         return self.traits.batch_norms or len(self.branches) or 1
 
     @property
     def role(self) -> str:
-        """The training images whose normalisation this branch is; the first ones' where none is named, and nothing
-        where the one that is named is not known."""
+        """Kind of training images that this branch normalises: the first kind if the name has no branch; empty if the
+        branch is unknown."""
         images = self.traits.images
         if self.separate < 2 or len(images) != self.separate or (self.branch and self.branch not in self.branches):
             return ""
@@ -122,31 +122,31 @@ class Facts:
 
     @property
     def flops(self) -> float | None:
-        """Multiply-adds of one image; None where the network cannot be built from a card."""
-        from bench.figures.flops import flops_of_card  # which imports torch
+        """Multiply-adds for one image; None if the network cannot be built from a card."""
+        from bench.figures.flops import flops_of_card  # imports torch
 
         return flops_of_card(self.card) if self.card else None
 
     def get(self, field: str) -> Any:
-        """The value of a field of `COMPARED`."""
+        """Return the value of a field of `COMPARED`."""
         return getattr(self.traits, field) if field in TRAITS else getattr(self, field)
 
     def key(self, free: Iterable[str]) -> tuple[tuple[str, Any], ...]:
-        """Every field but the free ones, with its value; a network of no known family is one with its like alone."""
+        """Return every field but the free ones with its value; an unknown family is replaced by the architecture."""
         known = {field: self.get(field) for field in COMPARED if field not in free}
         if "family" in known:
             known["family"] = known["family"] or self.architecture
         return tuple(known.items())
 
     def lacks(self, needs: Iterable[str]) -> list[str]:
-        """Those of the fields that nothing is known of."""
+        """Return the fields in `needs` that are unknown."""
         clean = bool(self.traits.images) and not self.adversarial
         unasked = ("attacker",) if clean else ()
         return [field for field in needs if field not in unasked and self.get(field) in ("", 0, (), None)]
 
 
 def merged(told: Sequence[Traits]) -> Traits:
-    """Each field as the first says it that says anything."""
+    """Return for each field the first known value."""
     found = told[0]
     for other in told[1:]:
         empty = Traits()
@@ -156,7 +156,7 @@ def merged(told: Sequence[Traits]) -> Traits:
 
 
 def groups(models: Iterable[Facts], *free: str) -> list[list[Facts]]:
-    """Models that differ in nothing but the free fields, together; the largest group first."""
+    """Group models that differ only in the free fields; the largest group first."""
     found: dict[Any, list[Facts]] = {}
     for model in models:
         found.setdefault(model.key(free), []).append(model)
@@ -164,14 +164,14 @@ def groups(models: Iterable[Facts], *free: str) -> list[list[Facts]]:
 
 
 def differences(every: Sequence[Sequence[Facts]], *free: str) -> list[str]:
-    """Name each group by the fields in which the groups differ, the free ones aside; empty where there is one."""
+    """Name each group by the fields in which the groups differ, without the free ones; empty for a single group."""
     keys = [dict(group[0].key(free)) for group in every]
     fields = [field for field in COMPARED if field not in free and len({str(key[field]) for key in keys}) > 1]
     return [", ".join(filter(None, (written(field, key[field]) for field in fields))) for key in keys]
 
 
 def written(field: str, value: Any) -> str:
-    """A field's value for a legend."""
+    """Return a field's value for a legend."""
     if value in ("", 0, (), None, False):
         return ""
     told = {

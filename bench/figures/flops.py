@@ -1,4 +1,4 @@
-"""Multiply-adds of a network, counted from the network itself without computing anything."""
+"""Count of a network's multiply-adds, from shapes alone (device `meta`)."""
 
 import functools
 import math
@@ -14,9 +14,9 @@ from model_zoo.nets.resnet import ResNet, ResNetSpec
 
 
 def multiply_adds(net: nn.Module, size: int) -> float:
-    """Count the multiply-adds of convolutions and linear layers for one image of `size` pixels.
+    """Count the multiply-adds of convolutions and linear layers for one image of `size` x `size` pixels.
 
-    The papers' "FLOPs" are these (a multiply-add is one). `net` lives on the device `meta`.
+    The papers call these FLOPs. `net` is on the device `meta`.
     """
     total = 0.0
 
@@ -38,7 +38,7 @@ def multiply_adds(net: nn.Module, size: int) -> float:
 
 @functools.cache
 def multiply_adds_of_resnet(depth: int) -> float:
-    """Multiply-adds of a bottleneck ResNet of `depth` layers for one image of 224 pixels."""
+    """Count the multiply-adds of a bottleneck ResNet of `depth` layers for one image of 224 x 224 pixels."""
     with torch.device("meta"):
         return multiply_adds(ResNet(ResNetSpec(depth=depth)), 224)
 
@@ -56,5 +56,5 @@ def _counted(name: str, size: int) -> float | None:
 
 
 def flops_of_card(card: ModelCard) -> float | None:
-    """Multiply-adds of the card's network at its own input size; None where it cannot be built without its file."""
+    """Count the multiply-adds of the card's network at its input size; None if it cannot be built without its file."""
     return None if card.name.startswith("file:") else _counted(card.name, card.input.size)

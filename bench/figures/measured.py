@@ -1,4 +1,4 @@
-"""What a results folder holds, as figures ask for it: numbers by model, one condition and one protocol at a time."""
+"""A results folder as figures read it: numbers by model, for one metric, condition and protocol at a time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +20,16 @@ from model_zoo.registry import split_branch
 from model_zoo.traits import Traits
 
 DOUBTED = ("unreliable", "doubtful")
-"""Verdicts with which a caption names its models."""
+"""Verdicts for which a caption names the models."""
 
 
 @dataclass(frozen=True)
 class Number:
-    """A value in percent (what is no share, in its own unit), with its 95 % interval and n; `reliability` is the
-    verdict on it, `subset` the rule by which its images were chosen, empty where it is of all."""
+    """A value with its 95 % interval and number of images n; shares are in percent, others in their own unit.
+
+    reliability: the verdict on the value
+    subset: the rule by which the images were chosen; empty for all images
+    """
 
     value: float
     low: float
@@ -38,9 +41,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Column:
-    """The numbers of one metric under one protocol; `condition` is `all` for a suite's own metric.
+    """The numbers of one metric under one protocol, by model; `condition` is `all` for a suite's own metric.
 
-    images: what tells the images, and how they are prepared and labelled, from others'
+    pictures: hash of the images, their preparation and their labels; empty if unknown
     """
 
     suite: str
@@ -52,37 +55,37 @@ class Column:
 
     @property
     def dataset(self) -> str:
-        """The data set of a condition; the suite's name for its own metrics."""
+        """Data set of the condition; the suite's name for the suite's own metrics."""
         return Condition.parse(self.condition).dataset if self.condition != "all" else self.suite
 
     @property
     def attack(self) -> AttackFields | None:
-        """The attack, where there is one."""
+        """Attack of the condition, or None."""
         return None if self.condition == "all" else Condition.parse(self.condition).attack
 
     @property
     def family(self) -> str:
-        """The attack's family; empty where there is none."""
+        """Family of the attack; empty without attack."""
         return self.attack.family if self.attack else ""
 
     @property
     def clean(self) -> bool:
-        """Whether it is of the images as they are, and of nothing but the predictions."""
+        """Whether the column has the predictions on the unchanged images of the whole set."""
         condition = None if self.condition == "all" else Condition.parse(self.condition)
         return condition is not None and condition.clean and not condition.probes and not condition.split
 
     @property
     def steps(self) -> int:
-        """Steps of the attack; 0 where it has none."""
+        """Steps of the attack; 0 if it has none."""
         return (self.attack.steps or 0) if self.attack else 0
 
     @property
     def n(self) -> int:
-        """Images, of the model with fewest."""
+        """Smallest number of images of any model."""
         return min(number.n for number in self.numbers.values())
 
     def about(self) -> str:
-        """Describe the column for a caption."""
+        """Return the column's description for a caption."""
         what = self.condition if self.condition != "all" else f"{self.suite} {self.metric}"
         sizes = sorted({number.n for number in self.numbers.values()})
         count = f"n {sizes[0]}" if len(sizes) == 1 else f"n {sizes[0]} to {sizes[-1]}"
@@ -91,19 +94,19 @@ class Column:
         return f"{what} ({', '.join(told)})"
 
     def doubts(self) -> list[str]:
-        """The numbers that cannot be believed: `unreliable: lab_a, lab_b`."""
+        """Return the models of doubtful and unreliable numbers: `unreliable: lab_a, lab_b`."""
         levels = {level: [m for m, n in self.numbers.items() if n.reliability == level] for level in DOUBTED}
         return [f"{level}: {', '.join(sorted(names))}" for level, names in levels.items() if names]
 
 
 class Numbers:
-    """Reads a results folder once.
+    """The numbers of a results folder, which is read once.
 
-    models: names to which figures are kept; empty for all
-    read: the folder and its table (`bench.results`), where they were read already, for the pages of a site
-    measured_only: whether figures that would show nothing but published numbers are left out, as on those pages
-    passed_over: what `best` left out since it was last emptied, each with the reason
-    traits: what the user says of models, by name, besides their cards
+    models: names of the models to draw; empty for all
+    read: the folder and its table (`bench.results`) if they were read already, as for the pages of a site
+    measured_only: whether to leave out figures with published numbers only, as on those pages
+    passed_over: models that `best` left out since the list was last emptied, each with the reason
+    traits: traits of models by name, used before those of their cards
     """
 
     def __init__(
@@ -130,12 +133,12 @@ class Numbers:
 
     @cached_property
     def folder(self) -> ResultsFolder:
-        """The same folder, for figures of single images."""
+        """The results folder, for figures of single images."""
         return self._read or ResultsFolder(self.address)
 
     @cached_property
     def models(self) -> list[Facts]:
-        """Every measured model by name: those asked for, else the first of each training's measured seeds."""
+        """The requested models, or every measured model with the lowest measured seed of its training; by name."""
         about = {run.model: run.about for run in self.folder.suite_runs()}
         names = sorted(name for name in set(self.frame["model"]) if self._asked(name))
         every = [Facts.of(name, about.get(name), self._given(name)) for name in names]
@@ -150,17 +153,17 @@ class Numbers:
         )
 
     def told(self, needs: Sequence[str]) -> list[Facts]:
-        """The models of which every field in `needs` is known."""
+        """Return the models for which every field in `needs` is known."""
         return [facts for facts in self.models if not facts.lacks(needs)]
 
     def silent(self, needs: Sequence[str]) -> list[str]:
-        """What is not known of whom: `timm:resnet50.a1_in1k says no images`."""
+        """Return the missing fields of each model: `timm:resnet50.a1_in1k says no images`."""
         found = ((facts.name, facts.lacks(needs)) for facts in self.models)
         return [f"{name} says no {', '.join(fields)}" for name, fields in found if fields]
 
     @cached_property
     def columns(self) -> list[Column]:
-        """Every metric under every protocol."""
+        """One column per metric, condition and protocol."""
         frame = self.frame[(self.frame["condition"] == "all") | (self.frame["metric"] == "accuracy")]
         frame = frame[(frame["n"] > 0) & frame["value"].notna()]
         keys = ["suite", "condition", "metric", "protocol"]
@@ -172,7 +175,7 @@ class Numbers:
 
     @cached_property
     def _pictures(self) -> dict[str, str]:
-        """Protocol -> all of it but what is done to the images; of protocols of one condition."""
+        """Protocol -> hash of its other fields, without condition, attack and corruption; equal for equal images."""
         protocols = {cell.protocol.hash: cell.protocol for cell in self.folder.cells.values()}
         return {
             key: replace(protocol, condition="", implementation="", content="").hash
@@ -180,10 +183,9 @@ class Numbers:
         }
 
     def best(self, names: Iterable[str], wanted: Callable[[Column], bool]) -> Column | None:
-        """Choose, of the wanted columns, the one with most of `names`, then most images, then most steps; cut to
-        `names`.
+        """Return the wanted column with most of `names`, then most images, then most steps; only `names` are kept.
 
-        One column is one protocol: numbers of unlike protocols never meet in a figure.
+        A column has one protocol, so numbers of different protocols never share a figure.
         """
         asked = set(names)
         found = [c for c in self.columns if wanted(c) and asked & c.numbers.keys()]
@@ -195,18 +197,18 @@ class Numbers:
         return replace(chosen, numbers={name: n for name, n in chosen.numbers.items() if name in asked})
 
     def shared(self, names: Iterable[str], columns: Sequence[Column]) -> list[str]:
-        """Those of `names` that stand in every column, in their order; the others are noted as passed over."""
+        """Return those of `names` that every column has, in order; the others are added to `passed_over`."""
         every = list(dict.fromkeys(names))
         gaps = [(name, column) for name in every for column in columns if name not in column.numbers]
         self.passed_over += [f"{name} has no {column.about()}" for name, column in gaps]
         return [name for name in every if name not in {name for name, _ in gaps}]
 
     def frames(self, model: str, column: Column) -> dict[str, pd.DataFrame]:
-        """The records behind a suite's own metric of one model, by condition."""
+        """Return the records of a suite's own metric for one model, by condition."""
         return {name: loaded.records for name, loaded in self.cells(model, column).items()}
 
     def cells(self, model: str, column: Column) -> dict[str, LoadedCell]:
-        """The cells behind a suite's own metric of one model, by condition."""
+        """Return the cells of a suite's own metric for one model, by condition."""
         for run in self.folder.suite_runs():
             if (run.model, run.suite) != (model, column.suite):
                 continue
@@ -216,7 +218,7 @@ class Numbers:
         return {}
 
     def records(self, column: Column) -> dict[str, pd.DataFrame]:
-        """The records behind a column of one condition, by model."""
+        """Return the records of a column of one condition, by model."""
         found: dict[str, pd.DataFrame] = {}
         for cell_id, cell in sorted(self.folder.cells.items(), key=lambda item: self.folder.label(item[1])):
             if cell.protocol.condition == column.condition and (label := self.folder.label(cell)) in column.numbers:
@@ -226,16 +228,16 @@ class Numbers:
         return found
 
     def clean(self, names: Iterable[str]) -> Column | None:
-        """Clean accuracy on the models' home data set, or on a folder of images."""
+        """Return clean accuracy on the models' home data set or on a folder of images."""
         homes = {facts.dataset for facts in self.models} | {"imagenet", "tiny", "folder"}
         return self.best(names, lambda c: c.dataset in homes and c.clean)
 
     def robust(self, names: Iterable[str]) -> Column | None:
-        """Accuracy under PGD (untargeted or not) of most steps."""
+        """Return accuracy under PGD, targeted or not, with the most steps."""
         return self.best(names, lambda c: c.family == "pgd" and c.attack is not None and not c.attack.through)
 
     def both(self, names: Iterable[str]) -> "CleanAndRobust | None":
-        """Clean and robust accuracy of those of `names` that have both; None where none has."""
+        """Return clean and robust accuracy of those of `names` that have both; None if none has."""
         every = list(names)
         clean, robust = self.clean(every), self.robust(every)
         if clean is None or robust is None or not (shared := self.shared(every, [clean, robust])):
@@ -243,7 +245,7 @@ class Numbers:
         return CleanAndRobust(clean, robust, shared)
 
     def metric(self, names: Iterable[str], suites: Iterable[str], metric: str) -> Column | None:
-        """A suite's own metric, of the first of `suites` that was measured."""
+        """Return a suite's own metric from the first of `suites` that was measured."""
         found = (
             self.best(names, lambda c, s=suite: (c.suite, c.metric, c.condition) == (s, metric, "all"))  # type: ignore[misc]
             for suite in suites
@@ -253,7 +255,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class CleanAndRobust:
-    """Two columns, and the names of the models that stand in both."""
+    """A clean and a robust column, and the names of the models in both."""
 
     clean: Column
     robust: Column
@@ -261,12 +263,12 @@ class CleanAndRobust:
 
     @property
     def about(self) -> str:
-        """What a caption says of them."""
+        """Return the columns' description for a caption."""
         return f"Measured: {self.clean.about()} and {self.robust.about()}. "
 
 
 def _later_seed(facts: Facts, every: Sequence[Facts]) -> bool:
-    """Whether a model of the same training, with an earlier seed, is among `every`."""
+    """Return whether `every` has a model of the same training with an earlier seed."""
     if not facts.traits.seed:
         return False
 
@@ -280,13 +282,13 @@ def _later_seed(facts: Facts, every: Sequence[Facts]) -> bool:
 
 
 def _names(label: str) -> set[str]:
-    """What a model may be called: as results label it, by its name, and without its branch."""
+    """Return the names of a model: its label in results, its name, and its name without the branch."""
     name = name_of(label)
     return {label, name, split_branch(name).base}
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Number]:
-    """Numbers by model; shares and their intervals become percent."""
+    """Return numbers by model; shares and their intervals become percent."""
     return {str(row["model"]): _number(row) for row in rows.drop_duplicates("model").to_dict("records")}
 
 

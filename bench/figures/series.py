@@ -1,4 +1,4 @@
-"""How measured and published numbers come together in a figure: panels beside each other, series, bars."""
+"""Measured and published numbers in one figure: panels side by side, series, bars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,27 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHORT = 24
-"""Characters of a label that leave room for a second column of a panel's legend."""
+"""Longest label, in characters, with which a panel's legend has room for two columns."""
 
 LEGEND_ROW = 0.13
-"""Inches of a line of a legend."""
+"""Height of a legend's line, in inches."""
 
 MOST_NAMES = 8
-"""Marks of a panel that still have room for their names; of more, the legend tells the lines apart."""
+"""Largest number of marks in a panel that are labelled with names."""
 
 MOST_NUMBERS = 16
-"""Bars that still have room for their numbers."""
+"""Largest number of bars that are labelled with their values."""
 
 ABOVE_NUMBERS = 11
-"""Points between a panel of bars and its title: the number of a bar of 100 % stands there."""
+"""Points between a panel of bars and its title, room for the value above a bar of 100 %."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Marks of one colour: x and y by their order, the interval of y, and of x where it was measured too, and names to
-    write beside them.
+    """Marks of one colour: x and y in order, the intervals of y and of a measured x, and the names of the marks.
 
-    `index` chooses colour and marker, so that the same thing looks the same in both panels; by default its place.
+    `index` chooses colour and marker, the same in both panels; by default the position of the series.
     """
 
     label: str
@@ -59,9 +58,9 @@ def beside(
     measured_title: str = "measured",
     published_title: str = "published",
 ) -> "Figure":
-    """Measured series left, published ones right; the command in place of what is not measured.
+    """Draw measured series left and published ones right; without measurements, the command that makes them.
 
-    Raises `NotMeasuredError` where both are empty.
+    Raises `NotMeasuredError` if both are empty.
     """
     if not measured and (data.measured_only or not published):
         raise spec.missing(data)
@@ -79,7 +78,7 @@ def beside(
 
 
 def _alike(measured: Sequence[Series], published: Sequence[Series]) -> tuple[list[Series], list[Series]]:
-    """Give a published series the colour and marker of the measured one with its label, and no other series those."""
+    """Give each published series the colour and marker of the measured one with its label; others get unused ones."""
     left = [replace(one, index=place) if one.index is None else one for place, one in enumerate(measured)]
     taken = {one.label: one.index for one in left}
     free = (i for i in count() if i not in {taken.get(one.label) for one in published})
@@ -91,7 +90,7 @@ def _alike(measured: Sequence[Series], published: Sequence[Series]) -> tuple[lis
 
 
 def draw_series(axes: "Axes", series: Sequence[Series], x: str, y: str, title: str, *, hollow: bool) -> None:
-    """All series in one panel, with a legend below."""
+    """Draw all series in one panel, with a legend below."""
     for place, one in enumerate(series):
         index = place if one.index is None else one.index
         if hollow:
@@ -126,7 +125,7 @@ def _legend_rows(series: Sequence[Series]) -> int:
 
 
 def _write_names(axes: "Axes", series: Series) -> None:
-    """Inwards of each mark, above and below in turn, so that neighbours do not meet."""
+    """Write names on the inner side of the marks, alternately above and below, so that neighbours do not overlap."""
     middle = sum(axes.get_xlim()) / 2
     marks = sorted(zip(series.x, series.y, series.names, strict=False))
     for place, (x, y, name) in enumerate(marks):
@@ -145,13 +144,13 @@ def _write_names(axes: "Axes", series: Series) -> None:
 
 
 LONGEST_ROW = 40
-"""Letters that the names below a row of bars may have together before they are turned."""
+"""Largest total length, in characters, of the names below bars that are written horizontally."""
 
 
 def bars(
     axes: "Axes", groups: Sequence[str], series: Sequence[Series], y: str, title: str, *, hollow: bool = False
 ) -> None:
-    """Bars of each series' y, a group an entry, with intervals; published ones are hollow."""
+    """Draw bars of each series' y with intervals, one group per entry of `groups`; hollow for published numbers."""
     width = 0.8 / max(1, len(series))
     for index, one in enumerate(series):
         places = [g + (index - (len(series) - 1) / 2) * width for g in range(len(groups))]
@@ -185,7 +184,7 @@ def bars(
 
 
 def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None:
-    """Above each bar and its interval, so that a bar of nothing is seen to be one."""
+    """Write the value above each bar and its interval, so that a bar of height 0 is visible."""
     ends = [high for _, high in series.intervals] or series.y
     for x, value, end in zip(places, series.y, ends, strict=True):
         axes.annotate(
@@ -203,7 +202,7 @@ def of_column(
     line: bool = False,
     index: int | None = None,
 ) -> Series:
-    """The numbers of `models` in a column, with their intervals; x may be another column's, with theirs."""
+    """Return the numbers of `models` in a column with their intervals; x may be another column, with its intervals."""
     numbers = [column.numbers[model] for model in models]
     across = [x.numbers[model] for model in models] if isinstance(x, Column) else []
     return Series(
@@ -219,7 +218,7 @@ def of_column(
 
 
 def clean_and_robust(spec: FigureSpec, data: Numbers, names: Sequence[str], least: int = 2) -> "Figure":
-    """Two bars a model, clean and under attack, in the order of `names`."""
+    """Draw two bars per model, clean and robust accuracy, in the order of `names`."""
     both = data.both(names)
     if both is None or len(both.names) < least:
         raise spec.missing(data)

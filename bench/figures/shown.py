@@ -1,4 +1,4 @@
-"""What a drawn figure says, apart from its drawing: its marks as rows, and its caption."""
+"""The content of a drawn figure: its marks as rows, and its caption."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FigureMark:
-    """A mark of a figure: `panel` and `series` are their titles, `x` a number or a bar's group; `low` and `high` are
-    the ends of its interval, None where it has none."""
+    """A mark of a figure: titles of its panel and series, x (a number or a bar's group), y, and the ends `low` and
+    `high` of its interval, None if it has none."""
 
     panel: str
     series: str
@@ -29,19 +29,19 @@ class FigureMark:
 
 
 def marks(figure: "Figure") -> list[FigureMark]:
-    """Collect every mark, curve's point and bar of a figure, panel by panel."""
+    """Return every mark, point of a curve and bar of a figure, panel by panel."""
     return [mark for number, axes in enumerate(figure.axes, 1) for mark in _of_panel(axes, f"panel {number}")]
 
 
 def take_caption(figure: "Figure") -> str:
-    """The caption in one line, which the image then no longer has."""
+    """Remove the caption from the figure and return it as one line."""
     text = " ".join(figure.get_supxlabel().split())
     figure.supxlabel("")
     return text
 
 
 def is_measured(figure: "Figure") -> bool:
-    """Whether no panel stands for what was not measured."""
+    """Return whether no panel shows the note `not measured`."""
     return not any(axes.get_gid() == NOTED for axes in figure.axes)
 
 
@@ -96,7 +96,7 @@ def _of_bars(axes: "Axes", container: "BarContainer", panel: str) -> Iterator[Fi
 
 
 def _interval(axes: "Axes", x: float, y: float) -> tuple[float | None, float | None]:
-    """The ends of the error bar that stands on a bar."""
+    """Return the ends of the error bar at (x, y); None without one."""
     from matplotlib.collections import LineCollection
 
     for lines in axes.collections:
@@ -112,5 +112,5 @@ def _mark(panel: str, label: str, x: Any, y: Any, low: float | None = None, high
 
 
 def _plain(text: str) -> str:
-    """A title or label as it reads: what was escaped for a formula is not."""
+    """Return a title or label without matplotlib's escapes of formulas."""
     return " ".join(text.replace(r"\$", "$").split())

@@ -1,4 +1,4 @@
-"""One look for every figure: sizes and type of a two-column paper, colours that the colour-blind tell apart.
+"""One style for every figure: sizes and fonts of a two-column paper, colours safe for colour-blind readers.
 
 Measured numbers are filled marks with their 95 % interval and solid lines; published ones are hollow marks and dashed
 lines. Colour follows the model, never the rank.
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 ONE_COLUMN = 3.3
 TWO_COLUMNS = 6.9
-"""Widths in inches."""
+"""Widths of figures, in inches."""
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
-"""Okabe & Ito 2008, Color Universal Design; yellow left out, which white paper swallows, grey in its place."""
+"""Palette of Okabe & Ito 2008, Color Universal Design; grey replaces yellow, which is hard to see on white."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -58,16 +58,16 @@ RC: dict[str, Any] = {
 
 FORMATS = ("png", "svg", "pdf")
 NO_DATE: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""Metadata that would make the same figure differ from day to day."""
+"""Metadata without dates, so that the same figure gives the same file."""
 
 CAPTION_SIZE = 6
 CHARACTERS_AN_INCH = 25.5
-"""Size of the caption's type."""
+"""Characters per inch in the caption's font size."""
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The look, for everything drawn and saved within. What the type lacks (a name in Chinese, say) shows as a box."""
+    """Apply the style to everything drawn and saved within. Characters that the font lacks appear as boxes."""
     import matplotlib as mpl
 
     with mpl.rc_context(RC), warnings.catch_warnings():  # type: ignore[arg-type]
@@ -76,18 +76,18 @@ def styled() -> Iterator[None]:
 
 
 LONGEST = 48
-"""Characters of a name in a legend; longer ones lose their middle."""
+"""Longest name in a legend, in characters; longer names are shortened in the middle."""
 
 
 def plain(text: str) -> str:
-    """`text` as it is written, a dollar sign included, which else would begin a formula; shortened where too long."""
+    """Return `text` with dollar signs escaped, which would begin a formula; long text is shortened."""
     text = escape_unprintable(" ".join(text.split()))
     short = text if len(text) <= LONGEST else f"{text[: LONGEST - 18]}...{text[-15:]}"
     return short.replace("$", r"\$")
 
 
 def panels(count: int = 1, *, height: float = 2.3, width: float | None = None) -> "tuple[Figure, list[Axes]]":
-    """A figure with `count` panels side by side: one column wide for one panel, two for more."""
+    """Make a figure with `count` panels side by side: one column wide for one panel, two for more. Sizes in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width or (ONE_COLUMN if count == 1 else TWO_COLUMNS), height), layout="constrained")
@@ -95,12 +95,12 @@ def panels(count: int = 1, *, height: float = 2.3, width: float | None = None) -
 
 
 def colour(index: int) -> str:
-    """The `index`-th colour; after eight they repeat, with another marker."""
+    """Return the `index`-th colour; colours repeat after eight, with another marker."""
     return OKABE_ITO[index % len(OKABE_ITO)]
 
 
 def marker(index: int) -> str:
-    """The `index`-th marker; it goes out of step with the colours, so that 56 pairs differ."""
+    """Return the `index`-th marker; there are seven, so that 56 pairs of colour and marker differ."""
     return MARKERS[(index + index // len(OKABE_ITO)) % len(MARKERS)]
 
 
@@ -115,7 +115,7 @@ def measured(
     index: int,
     line: bool = False,
 ) -> None:
-    """Filled marks, with intervals of y, and of x where there are any, as bars."""
+    """Draw filled marks, with intervals of y and x as error bars."""
     axes.errorbar(
         x,
         y,
@@ -130,7 +130,7 @@ def measured(
 
 
 def errors(y: Sequence[float], intervals: Sequence[tuple[float, float]]) -> list[list[float]]:
-    """Distances of both ends of the intervals from y, as matplotlib wants them."""
+    """Return the distances of the intervals' ends from y, in matplotlib's form for error bars."""
     return [
         [max(0.0, v - low) for v, (low, _) in zip(y, intervals, strict=True)],
         [max(0.0, high - v) for v, (_, high) in zip(y, intervals, strict=True)],
@@ -140,7 +140,7 @@ def errors(y: Sequence[float], intervals: Sequence[tuple[float, float]]) -> list
 def published(
     axes: "Axes", x: Sequence[float], y: Sequence[float], *, label: str, index: int, line: bool = False
 ) -> None:
-    """Hollow marks."""
+    """Draw hollow marks."""
     axes.plot(
         x,
         y,
@@ -155,11 +155,11 @@ def published(
 
 
 NOTED = "not measured"
-"""The id of a panel that says what it would show."""
+"""Id of a panel that shows a note in place of measurements."""
 
 
 def note(axes: "Axes", text: str, characters: int = 44) -> None:
-    """What a panel would show, and how to make it."""
+    """Write into an empty panel what it would show and how to measure it."""
     axes.set_gid(NOTED)
     axes.text(
         0.5,
@@ -175,11 +175,11 @@ def note(axes: "Axes", text: str, characters: int = 44) -> None:
 
 
 LABELS = 0.42
-"""Inches that an axis' ticks and label take below it."""
+"""Height of an axis' tick labels and label, in inches."""
 
 
 def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
-    """Below the panel's label, where it hides no mark; not at all where there is nothing to name."""
+    """Draw the legend below the panel's label, where it hides no mark; nothing if no series has a label."""
     from matplotlib.transforms import ScaledTranslation
 
     handles, labels = axes.get_legend_handles_labels()
@@ -193,11 +193,11 @@ def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
 
 
 SHARES = re.compile(r"\b(accuracy( \d+)?|images( below)?) \(%\)")
-"""Labels of axes on which nothing lies outside 0 to 100."""
+"""Labels of axes whose values lie in 0 to 100."""
 
 
 def end_at_100(figure: "Figure") -> "Figure":
-    """End every axis of an accuracy at 0 and 100 %, however much room bars and marks asked for; returns `figure`."""
+    """Limit every axis of an accuracy to at most 0..100 %, whatever room bars and marks take; returns `figure`."""
     for axes in figure.axes:
         for label, limits, place in (
             (axes.get_xlabel(), axes.get_xlim(), axes.set_xlim),
@@ -210,7 +210,7 @@ def end_at_100(figure: "Figure") -> "Figure":
 
 
 def _unclip_marks(axes: "Axes") -> None:
-    """Show marks whole that lie on an end of an axis; what lies beyond stays hidden."""
+    """Show marks on an axis limit in full; marks beyond it stay hidden."""
     import numpy as np
 
     low, high = np.transpose([axes.get_xlim(), axes.get_ylim()])
@@ -221,7 +221,7 @@ def _unclip_marks(axes: "Axes") -> None:
 
 
 def count_axis(axes: "Axes", values: Iterable[float]) -> None:
-    """A logarithmic x axis with the counts that were measured written out."""
+    """Make the x axis logarithmic, with ticks at the measured counts."""
     from matplotlib.ticker import NullLocator
 
     ticks = sorted(set(values))
@@ -231,13 +231,13 @@ def count_axis(axes: "Axes", values: Iterable[float]) -> None:
 
 
 def caption(figure: "Figure", text: str) -> None:
-    """What is measured how, and where the published numbers come from, below the figure."""
+    """Write the caption below the figure: how it was measured, and the sources of published numbers."""
     lines = textwrap.fill(text, int(figure.get_figwidth() * CHARACTERS_AN_INCH), break_on_hyphens=False)
     figure.supxlabel(lines, fontsize=CAPTION_SIZE, x=0.01, ha="left", color="#333333", linespacing=1.25)
 
 
 def save(figure: "Figure", stem: Path) -> list[Path]:
-    """Save as PNG, SVG and PDF: the same bytes for the same figure."""
+    """Save as STEM.png, .svg and .pdf, with the same bytes for the same figure; returns the paths."""
     paths = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
     for path, suffix in zip(paths, FORMATS, strict=True):
         figure.savefig(path, metadata=NO_DATE[suffix])

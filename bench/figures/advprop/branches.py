@@ -1,4 +1,4 @@
-"""The main branch beside the auxiliary one: accuracy, and what they store."""
+"""Accuracy and stored batch-norm statistics of the main and the auxiliary branch."""
 
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def main_auxiliary(spec: FigureSpec, data: Numbers) -> "Figure":
     "--model tiny_advprop@clean --suite tiny",
 )
 def densities(spec: FigureSpec, data: Numbers) -> "Figure":
-    """The normal density that each branch's statistics stand for, and their mixture, of channels of a middle layer."""
+    """Normal densities of each branch's stored mean and variance, and their mixture, for channels of a middle layer."""
     twins = branched(data)
     if not twins:
         raise spec.missing(data)

@@ -1,4 +1,4 @@
-"""Bars of clean accuracy, a group a network: two trainings or three beside each other."""
+"""Bars of clean accuracy of two or three trainings, one group per network."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def fine_tuning(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Adversarial training, then fine-tuning on clean images, beside both trainings alone."""
+    """Adversarial training followed by fine-tuning on clean images, compared with each training alone."""
     told = data.told(spec.needs)
     by_name = {f.name: f for f in told}
     tuned = [f for f in told if f.traits.only == "clean" and f.traits.parent in by_name]
@@ -57,7 +57,7 @@ def fine_tuning(spec: FigureSpec, data: Numbers) -> "Figure":
     NEEDS,
 )
 def single_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
-    """The auxiliary batch norm against one batch norm for both, clean."""
+    """Clean accuracy with an auxiliary batch norm and with one batch norm for both kinds of images."""
     told = data.told(spec.needs)
     single = [f for f in told if f.separate == 1 and set(f.traits.images) == {"clean", "adversarial"}]
     free = ("separate", "role")
@@ -75,7 +75,7 @@ def single_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def by_network(spec: FigureSpec, column: Column | None, series: Sequence[tuple[str, list[str]]]) -> "Figure":
-    """Bars of clean accuracy, a group a network and a bar a training; beside them the figure's published points."""
+    """Bars of clean accuracy, one group per network and one bar per training, and the figure's published points."""
     rows = points(spec.name)
     used = [row for each in rows.values() for row in each]
     figure, axes = style.panels(2, height=2.7)

@@ -1,4 +1,4 @@
-"""What AdvProp gains over vanilla training, distorted set by distorted set."""
+"""Gain of AdvProp over vanilla training on each distorted set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ MOST_PAIRS = 4
     NEEDS,
 )
 def distorted_sets(spec: FigureSpec, data: Numbers) -> "Figure":
-    """What AdvProp gains over vanilla training, set by set; a colour for each pair of networks."""
+    """Gain of AdvProp over vanilla training on each set; one colour per pair of networks."""
     measured: list[tuple[str, dict[str, Estimate]]] = []
     abouts: list[str] = []
     sets: list[str] = []
@@ -82,8 +82,10 @@ def distorted_sets(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def pairs_of(told: Sequence[Facts]) -> list[tuple[Facts, Facts]]:
-    """Each AdvProp model with the vanilla one that differs in its training images alone, or in epochs too: then the
-    one that was trained longest."""
+    """Pair each AdvProp model with the vanilla model that differs only in its training images, and possibly in epochs.
+
+    Of several with other epochs, the one trained longest is taken.
+    """
     found = []
     for after in (f for f in told if kind(f) == "AdvProp"):
         free = (*TRAINING, "attacker")
@@ -94,14 +96,14 @@ def pairs_of(told: Sequence[Facts]) -> list[tuple[Facts, Facts]]:
 
 
 def _shared(data: Numbers, suites: Sequence[tuple[str, str]], *pair: Facts) -> Column | None:
-    """The first suite's column that has both models."""
+    """Return the column of the first suite that has both models."""
     names = [f.name for f in pair]
     found = (data.metric(names, (suite,), metric) for suite, metric in suites)
     return next((column for column in found if column and len(column.numbers) == len(names)), None)
 
 
 def gain_of(data: Numbers, column: Column, before: str, after: str) -> Estimate:
-    """The paired difference of accuracy over the images that both models share, in [0, 1]."""
+    """Return the paired difference of accuracy, after minus before, over the images of both models; in [-1, 1]."""
     frames = [data.frames(model, column) for model in (after, before)]
     if column.metric == "mean_error":
         better, worse = (error_per_image(each) for each in frames)

@@ -1,4 +1,4 @@
-"""What AdvProp gains by its authors, and as others measured it."""
+"""Gain of AdvProp as reported by its authors and as measured by others."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ AGAIN: dict[str, tuple[str, Callable[[Published], bool]]] = {
     "ImageNet-A, imagenet-testbed": ("imagenet-a accuracy_200", lambda r: r.number.by.startswith("imagenet-testbed")),
     "ImageNet-R, imagenet-testbed": ("imagenet-r accuracy_200", lambda r: r.number.by.startswith("imagenet-testbed")),
 }
-"""Whose numbers of which data set are subtracted: AdvProp with AutoAugment less AutoAugment alone."""
+"""Source of the numbers, their data set, and the filter on rows: AdvProp with AutoAugment minus AutoAugment alone."""
 
 
 @figure(
@@ -33,7 +33,7 @@ AGAIN: dict[str, tuple[str, Callable[[Published], bool]]] = {
     "1911.09665, Figure 1 and its table of distorted sets",
 )
 def remeasured(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
-    """What AdvProp gains by its authors' numbers, and by what others measured of the same released weights."""
+    """Gain of AdvProp in its authors' numbers and in others' measurements of the same released weights."""
     values: dict[tuple[str, str, str], float] = {}
     used = []
     for row in published_table():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOLD_APART = ("images", "share", "role")
-"""Fields that the number of batch norms says shorter."""
+"""Fields left out of a legend because the number of batch norms implies them."""
 
 
 @figure(
@@ -24,7 +24,7 @@ TOLD_APART = ("images", "share", "role")
     NEEDS,
 )
 def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean accuracy against size, with AdvProp and without; a line for each training."""
+    """Clean accuracy against number of parameters, with and without AdvProp; one line per training."""
     told = [f for f in data.told(spec.needs) if kind(f) and f.parameters]
     column, series = data.clean([f.name for f in told]), []
     for index, label in enumerate(("vanilla", "AdvProp")):

@@ -1,4 +1,4 @@
-"""What AdvProp's figures compare: the kind of training, the EfficientNet's size, the released networks' numbers."""
+"""Keys of AdvProp's figures: the kind of training, the EfficientNet's size, the released networks' numbers."""
 
 from bench.figures.facts import Facts
 from bench.figures.series import Series
@@ -14,8 +14,8 @@ NEEDS = ("images",)
 
 
 def kind(facts: Facts) -> str:
-    """`vanilla` (clean images alone), `AdvProp` (the main branch of a network that also saw adversarial ones through a
-    batch norm of their own), or neither."""
+    """Return `vanilla` (trained on clean images alone), `AdvProp` (main branch of a network with a separate batch norm
+    for adversarial images), or an empty string."""
     if facts.traits.only == "clean" and not facts.traits.parent:
         return "vanilla"
     mixed = {"clean", "adversarial"} <= set(facts.traits.images)
@@ -23,7 +23,7 @@ def kind(facts: Facts) -> str:
 
 
 def efficientnet(facts: Facts) -> str:
-    """`B0`, ... of an EfficientNet's published width and depth; empty for any other network."""
+    """Return the size (`B0`, ...) of an EfficientNet with a published width and depth; empty for other networks."""
     scales = {"1 50": "B0", "1 70": "B1", "1.1 70": "B2", "1.2 79": "B3", "1.4 97": "B4"}
     scales |= {"1.6 117": "B5", "1.8 135": "B6", "2 164": "B7", "2.2 182": "B8"}
     shape = f"{facts.traits.width:g} {facts.traits.depth}"
@@ -31,7 +31,7 @@ def efficientnet(facts: Facts) -> str:
 
 
 def released(*kinds: tuple[str, str, str]) -> dict[str, list[Published]]:
-    """The README's numbers of the released EfficientNets by (label, kind, augmentation), `x` their size."""
+    """Return the README's numbers of the released EfficientNets for each (label, kind, augmentation); x is the size."""
     found: dict[str, list[Published]] = {}
     for row in published_table():
         if README not in row.number.source or row.number.metric != "accuracy":
@@ -49,7 +49,7 @@ def _at(row: Published, x: str) -> Published:
 
 
 def by_size(axes_title: str, rows: dict[str, list[Published]]) -> list[Series]:
-    """Lines along B0 to B8, from rows whose `x` is the size."""
+    """Return lines along B0 to B8, from rows whose `x` is the size."""
     return [
         Series(
             f"{name}{axes_title}", [float(SIZES.index(r.x)) for r in each], [r.number.value for r in each], line=True

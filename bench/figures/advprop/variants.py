@@ -1,4 +1,4 @@
-"""Everything that may help a network alike: augmentation, more branches, other attackers."""
+"""Clean accuracy of AdvProp and its alternatives: augmentation, more branches, other attackers."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def variants(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean accuracy of everything that may help a network alike: augmentation, more branches, other attackers."""
+    """Clean accuracy of AdvProp and its alternatives: augmentation, more branches, other attackers."""
     told = [f for f in data.told(spec.needs) if kind(f)]
     free = (*TRAINING, "attacker", "augmentation", "epochs")
     every = [group for group in groups(told, *free) if any(kind(f) == "AdvProp" for f in group)]

@@ -1,4 +1,4 @@
-"""Accuracy against attack iterations, by the mixture of training images."""
+"""Accuracy against attack iterations for each mixture of training images."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEASER = "teaser.jpg"
-"""Feature Denoising's first figure, whose ResNet-152 is trained as this paper's is: adversarial images alone."""
+"""Feature Denoising's first figure. Its ResNet-152 is trained like this paper's, on adversarial images alone."""
 
 TEASER_CURVES = {
     "ResNet-101 baseline": "ResNet-101, adversarial images alone",
     "intriguing_resnet152_denoise": "ResNet-152 denoise",
     "Inception-v3 ALP": "Inception-v3 ALP",
 }
-"""Its models in the table whose curves this paper does not have, and what the legend calls them."""
+"""Models of Feature Denoising without a curve in this paper, with their names in the legend."""
 
 
 @figure(
@@ -33,7 +33,7 @@ TEASER_CURVES = {
     STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
-    """One curve a training strategy."""
+    """Robust accuracy against attack iterations, one curve per training strategy."""
     told = [f for f in data.told(spec.needs) if f.adversarial]
     found = groups(told, *MIXTURE)
     series, text = curves(data, told if data.asked else found[0] if found else [])

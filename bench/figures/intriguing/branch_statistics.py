@@ -1,4 +1,4 @@
-"""Batch norm of the clean and the adversarial branch."""
+"""Batch-norm parameters of the clean and the adversarial branch."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ STORED = {"running_mean": "mean", "running_var": "variance", "weight": "$\\gamma
     "--model tiny_mbn@clean,tiny_advprop@clean --suite tiny",
 )
 def branch_statistics(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Every channel of every layer: what the first branch stores against what the last does."""
+    """Stored statistics and parameters of the first branch against those of the last, one point per channel."""
     twins = branched(data)
     if not twins:
         raise spec.missing(data)

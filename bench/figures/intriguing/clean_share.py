@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     ("images", "normalisation"),
 )
 def clean_share(spec: FigureSpec, data: Numbers) -> "Figure":
-    """One point a model, a line for each set of models that differ in the share of clean images alone."""
+    """Robust accuracy against the share of clean images; one line per set of models that differ only in that share."""
     free = ("images", "share")
     told = [f for f in data.told(spec.needs) if f.share is not None and f.separate == 1]
     plain = [f for f in told if f.traits.normalisation == "batch" and "augmented" not in f.traits.images]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     ("images", "depth"),
 )
 def depth(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean and robust accuracy against multiply-adds, of networks that differ in depth alone."""
+    """Clean and robust accuracy against multiply-adds of networks that differ only in depth."""
     told = [f for f in data.told(spec.needs) if f.separate == 1 and f.traits.only]
     data.passed_over += [
         f"{f.name} has no card that its multiply-adds could be counted from" for f in told if not f.flops
@@ -36,11 +36,11 @@ def depth(spec: FigureSpec, data: Numbers) -> "Figure":
         series += found
         texts += [column.about()] if found and column else []
     if data.measured_only and not series:
-        raise spec.missing(data)  # before the published networks are counted, which takes half a minute
+        raise spec.missing(data)  # before counting the published networks, which takes half a minute
     shown, used = [], []
     for name, rows in points(spec.name).items():
         used += rows
-        from bench.figures.flops import multiply_adds_of_resnet  # which imports torch
+        from bench.figures.flops import multiply_adds_of_resnet  # imports torch
 
         x = [multiply_adds_of_resnet(int(r.x)) / 1e9 for r in rows]
         shown.append(Series(name, x, values(rows), names=[f"ResNet-{r.x}" for r in rows], line=True))

@@ -1,4 +1,4 @@
-"""A batch norm for each kind of image."""
+"""Mixture batch norm: one batch norm for each kind of image."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ PLACES = ("clean", "under attack")
 LABELS = ("one batch norm, these images alone", "its branch of the mixture", "its branch of the mixture with ALP")
 
 Networks = tuple[dict[str, Facts], dict[str, Facts], dict[str, Facts]]
-"""By the images of training: each network trained on them alone, and the branch of a mixture without and with logit
-pairing; empty where there is none."""
+"""Three maps keyed by kind of training images: the network trained on them alone, the mixture's branch without logit
+pairing, and the branch with it; empty if there is none."""
 
 
 def _names(data: Numbers) -> list[str]:
@@ -33,7 +33,7 @@ def _names(data: Numbers) -> list[str]:
     ("images", "normalisation"),
 )
 def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Each branch of a mixture beside the network trained on its images alone."""
+    """Accuracy of each branch of a mixture and of the network trained on that branch's images alone."""
     columns = {"clean": data.clean(_names(data)), "adversarial": data.robust(_names(data))}
     series, texts = [], [c.about() for c in columns.values() if c]
     for networks in mixtures(spec, data, columns):
@@ -70,8 +70,7 @@ def mixture_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def mixtures(spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | None]) -> Iterator[Networks]:
-    """Find networks of one kind trained on each sort of images alone and on both, each measured in the column of its
-    images."""
+    """Yield sets of comparable networks trained on each kind of images alone and on both, measured in all `columns`."""
 
     def measured(facts: Facts, role: str) -> bool:
         column = columns.get(role)
@@ -91,6 +90,6 @@ def mixtures(spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | Non
 
 
 def _like(alone: Facts, mixed: Sequence[dict[str, Facts]], objective: str) -> dict[str, Facts]:
-    """Choose the mixture trained for `objective`: of several, one with the attacker of `alone`."""
+    """Return the mixture trained with `objective`; of several, one with the same attacker as `alone`."""
     found = [of for of in mixed if of["adversarial"].traits.objective == objective]
     return min(found, key=lambda of: of["adversarial"].traits.attacker != alone.traits.attacker, default={})

@@ -1,4 +1,4 @@
-"""What normalises a mixture, and the statistics of the last epochs."""
+"""Normalisation of a mixture, and batch-norm statistics in the last epochs (consistent BN)."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ("images", "normalisation"),
 )
 def consistent_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Bars of pairs that differ in nothing but the statistics of the last epochs."""
+    """Bars of clean and robust accuracy of pairs that differ only in the statistics of the last epochs."""
     found = groups(data.told(spec.needs), "consistent")
     pairs = [group for group in found if len({f.traits.consistent for f in group}) == 2]
     names = [f.name for group in pairs for f in sorted(group, key=lambda f: f.traits.consistent)]
@@ -34,7 +34,7 @@ def consistent_batch_norm(spec: FigureSpec, data: Numbers) -> "Figure":
     ("images", "normalisation"),
 )
 def normalisation(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Bars of clean and robust accuracy of models that differ in the mixture and its normalisation alone."""
+    """Bars of clean and robust accuracy of models that differ only in the mixture and its normalisation."""
     told = [f for f in data.told(spec.needs) if f.adversarial and "augmented" not in f.traits.images]
     found = groups(told, *MIXTURE)
     return clean_and_robust(spec, data, [f.name for f in (told if data.asked else found[0] if found else [])])

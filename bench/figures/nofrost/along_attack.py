@@ -1,4 +1,4 @@
-"""Robust accuracy along the attack's budget and its steps."""
+"""Robust accuracy against the attack's budget and steps."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def budgets(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Robust accuracy against the budget."""
+    """Robust accuracy against the budget eps, one curve per model."""
     names = set(rivals(spec, data))
     series, text = curves(data, [f for f in data.models if f.name in names], "eps")
     if not series:
@@ -39,7 +39,7 @@ def budgets(spec: FigureSpec, data: Numbers) -> "Figure":
     STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Robust accuracy against steps."""
+    """Robust accuracy against attack steps, one curve per model."""
     names = set(rivals(spec, data))
     series, text = curves(data, [f for f in data.models if f.name in names])
     if not series:

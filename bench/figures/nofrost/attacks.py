@@ -1,4 +1,4 @@
-"""Robust accuracy attack by attack."""
+"""Robust accuracy under each attack."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def attacks(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Bars of accuracy, a group an attack."""
+    """Bars of accuracy, one group per attack."""
     names = rivals(spec, data)
     families = sorted({c.family for c in data.columns if c.attack and set(names) & c.numbers.keys()})
     found = [data.best(names, lambda c, f=family: c.family == f) for family in families]  # type: ignore[misc]

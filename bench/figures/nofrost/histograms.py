@@ -25,7 +25,7 @@ SMOOTHNESS = {"gradient_l2": "gradient norm (L2)", "lipschitz": "local Lipschitz
     NEEDS,
 )
 def smoothness(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Histograms of the suite `smoothness`, of rightly classified images."""
+    """Histograms of the suite `smoothness` over correctly classified images."""
     return histograms(spec, data, "smoothness", SMOOTHNESS)
 
 
@@ -37,12 +37,12 @@ def smoothness(spec: FigureSpec, data: Numbers) -> "Figure":
     NEEDS,
 )
 def margins(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Histograms of the suite `margin`: distances and output margins."""
+    """Histograms of the suite `margin`: distances to the decision boundary and output margins."""
     return histograms(spec, data, "margin", {"distance": "smallest perturbation", "margin": "output margin (logits)"})
 
 
 def histograms(spec: FigureSpec, data: Numbers, suite: str, what: dict[str, str]) -> "Figure":
-    """One panel a column of the suite's records, one outline a model."""
+    """Draw one panel per column of the suite's records, with one outline per model."""
     column = data.best(rivals(spec, data), lambda c: c.suite == suite and c.condition != "all")
     if column is None or len(column.numbers) < 2:
         raise spec.missing(data)
@@ -64,7 +64,7 @@ def histograms(spec: FigureSpec, data: Numbers, suite: str, what: dict[str, str]
 
 
 def outline(axes: "Axes", values: dict[str, NDArray[np.float64]], label: str, bins: int = 30) -> None:
-    """Densities on common bins, on a logarithmic axis where the values span more than two decades."""
+    """Draw densities on common bins; the axis is logarithmic if the values span more than two decades."""
     every = np.concatenate(list(values.values()))
     positive = bool((every > 0).all()) and every.max() > 100 * np.quantile(every, 0.01)
     low, high = np.quantile(every, [0.005, 0.995])

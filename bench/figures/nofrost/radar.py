@@ -1,4 +1,4 @@
-"""Accuracy on every axis of robustness."""
+"""Radar chart of accuracy on several robustness benchmarks."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -24,10 +24,10 @@ AXES: dict[str, tuple[Suites, bool]] = {
     "stylised": ((("stylized", "accuracy"), ("tiny-stylized", "accuracy")), False),
     "shape": ((("cue-conflict", "shape_accuracy"), ("tiny-cue-conflict", "shape_accuracy")), False),
 }
-"""The radar's axes: suites with their metrics in order of preference, and whether these count errors."""
+"""Axis -> its suites and metrics in order of preference, and whether the metrics are errors."""
 
 SHORT_NAME = 14
-"""Letters of a name that leave room for three in a row."""
+"""Longest name, in characters, of which three fit in a row of the legend."""
 
 
 @figure(
@@ -38,7 +38,7 @@ SHORT_NAME = 14
     NEEDS,
 )
 def radar(spec: FigureSpec, data: Numbers) -> "Figure":
-    """One closed line a model over all axes that every model has."""
+    """One closed line per model, over the axes on which every model was measured."""
     from matplotlib.figure import Figure
     from matplotlib.projections.polar import PolarAxes
 

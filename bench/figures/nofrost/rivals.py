@@ -1,25 +1,26 @@
-"""What NoFrost is compared with."""
+"""The models that NoFrost is compared with."""
 
 from bench.figures.base import FigureSpec
 from bench.figures.facts import Facts, groups
 from bench.figures.measured import Numbers
 
 RIVALS = ("images", "share", "normalisation", "augmentation", "epochs", "attacker", "objective", "consistent")
-"""In what NoFrost's rivals may differ from it: how they are trained and normalised, not what network they are."""
+"""Fields in which compared models may differ: training and normalisation, not the network."""
 
 NEEDS = ("images", "normalisation")
 
 
 def training(facts: Facts) -> str:
-    """`NoFrost`, `adversarial training`, `standard training`, or empty: these look the same in both panels."""
+    """Return `NoFrost`, `adversarial training`, `standard training` or an empty string; each has one colour in both
+    panels."""
     if "adversarial" not in facts.traits.images:
         return "standard training"
     return "NoFrost" if facts.traits.normalisation == "none" else "adversarial training"
 
 
 def rivals(spec: FigureSpec, data: Numbers) -> list[str]:
-    """Networks of one kind and one normalisation for all images: those that NoFrost is among, else the largest group;
-    all where the user named them."""
+    """Return comparable networks with one normalisation for all images: the group that has NoFrost, else the largest;
+    all requested models if the user named some."""
     told = [f for f in data.told(spec.needs) if f.separate == 1 and not f.traits.parent]
     if data.asked:
         return [f.name for f in data.told(spec.needs)]

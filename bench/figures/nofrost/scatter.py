@@ -23,7 +23,7 @@ KINDS = ("NoFrost", "adversarial training", "standard training")
     NEEDS,
 )
 def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean against robust accuracy."""
+    """Clean against robust accuracy, one point per model."""
     names = rivals(spec, data)
     series, about = [], ""
     looks: dict[str, int] = {}
@@ -45,7 +45,7 @@ def clean_robust(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def _look(facts: Facts, looks: dict[str, int]) -> int:
-    """The first model of each kind of training has the kind's look in both panels; others follow."""
+    """Return the colour index: that of the kind of training for its first model, the next free one for others."""
     kind = training(facts)
     plain = facts.traits.augmentation in ("", "none")
     if plain and kind not in looks:

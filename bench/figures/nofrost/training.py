@@ -1,4 +1,4 @@
-"""Training loss over epochs, and what it ends in."""
+"""Training loss over epochs, and accuracy against the final loss."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def training_loss(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Training loss over epochs as the cards log it, every seed of a training in one colour; then accuracy against the
-    last loss."""
+    """Training loss over epochs from the cards, all seeds of a training in one colour, and accuracy against the final
+    loss."""
     told = {f.name: f for f in data.models if f.name in set(rivals(spec, data)) and f.adversarial}
     logged = {name: f for name, f in told.items() if f.card and f.card.training.get("loss")}
     column = data.robust(list(logged))
@@ -52,7 +52,7 @@ def training_loss(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def seeds_of(facts: Facts) -> list[list[float]]:
-    """Loss by epoch, of each card that differs from the model's own in its seed alone; the model's own first."""
+    """Return the losses by epoch of the model's card, then of each card that differs from it only in the seed."""
     own = replace(facts.traits, seed=None, parent="")
     alike = [c for c in cards().values() if replace(c.traits, seed=None, parent="") == own and c.training.get("loss")]
     alike.sort(key=lambda card: (card is not facts.card, card.name))

@@ -1,4 +1,4 @@
-"""What the smooth derivative does in the attack and the update, and what the part below zero does."""
+"""Ablations: smooth derivative in the attack or in the update; activations without their negative part."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PARTNERS = {"silu_rectified": "silu", "gelu_rectified": "gelu", "elu_rectified": "elu", "celu_2": "elu_2"}
-"""Activations beside those whose part below zero they change. CELU with alpha 1 is ELU; they part at alpha 2, where
-ELU's derivative jumps at zero."""
+"""Activation -> the activation whose negative part it changes. CELU equals ELU at alpha 1; at alpha 2, ELU's derivative
+is discontinuous at zero."""
 
 
 @figure(
@@ -24,7 +24,7 @@ ELU's derivative jumps at zero."""
     NEEDS,
 )
 def gradient_ablation(spec: FigureSpec, data: Numbers) -> "Figure":
-    """ReLU forwards; a smooth derivative in the attack, in the update, in both."""
+    """Accuracy of ReLU networks with a smooth derivative in the attack, in the update, in both, or in neither."""
     found = groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "smooth_gradient")
     kept = [group for group in found if any(f.traits.smooth_gradient for f in group)]
     order = sorted((f for group in kept for f in group), key=lambda f: (len(f.traits.smooth_gradient), f.name))
@@ -40,7 +40,7 @@ def gradient_ablation(spec: FigureSpec, data: Numbers) -> "Figure":
     NEEDS,
 )
 def negative_part(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Smooth activations beside themselves without the part below zero, CELU beside ELU, and ReLU for comparison."""
+    """Accuracy of smooth activations with and without their negative part, of CELU and ELU, and of ReLU."""
     order: list[Facts] = []
     for group in groups([f for f in data.told(spec.needs) if adversarial_alone(f)], "activation"):
         plain = [f for f in group if not f.traits.smooth_gradient]

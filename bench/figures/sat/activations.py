@@ -1,4 +1,4 @@
-"""What smooth adversarial training's figures compare: adversarially trained networks by their activation."""
+"""Keys of smooth adversarial training's figures: adversarially trained networks by activation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,22 +13,22 @@ NEEDS = ("images", "activation")
 
 
 def adversarial_alone(facts: Facts) -> bool:
-    """Whether it is trained on adversarial images alone, through one normalisation."""
+    """Return whether the model was trained on adversarial images alone, with one normalisation."""
     return facts.traits.only == "adversarial" and facts.separate == 1
 
 
 def titled(facts: Facts) -> str:
-    """Its activation as the paper writes it."""
+    """Return the activation as the paper writes it."""
     return ACTIVATIONS.get(facts.traits.activation, facts.traits.activation)
 
 
 def look_of(name: str) -> int:
-    """Colour and marker of an activation."""
+    """Return the index of an activation's colour and marker."""
     return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def of_row(row: Published) -> Facts:
-    """What is known of a published number's model; of one without a card, the activation that its method names."""
+    """Return the fields of a published number's model; without a card, only the activation named by its method."""
     if row.card:
         return Facts.of(row.card)
     title = row.method.removeprefix("AT with ")
@@ -39,6 +39,7 @@ def of_row(row: Published) -> Facts:
 
 
 def comparable(data: Numbers, told: Sequence[Facts], free: str) -> list[Facts]:
-    """The models that have a partner which differs in `free` alone; all where the user named them, or none has one."""
+    """Return the models with a partner that differs only in `free`; all if the user named models or none has a
+    partner."""
     several = [g for g in groups(told, free) if len({str(f.get(free)) for f in g}) > 1]
     return list(told) if data.asked or not several else [f for group in several for f in group]

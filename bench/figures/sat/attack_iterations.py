@@ -1,4 +1,4 @@
-"""Accuracy against attack iterations by activation."""
+"""Accuracy against attack iterations for each activation."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     STEPS,
 )
 def attack_iterations(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Robust accuracy against steps, a curve an activation."""
+    """Robust accuracy against attack steps, one curve per activation."""
     plain = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
     models = comparable(data, plain, "activation")
     found, about = curves(data, models)

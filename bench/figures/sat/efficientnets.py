@@ -1,4 +1,4 @@
-"""Adversarially trained EfficientNets."""
+"""Accuracy of adversarially trained EfficientNets."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def efficientnets(spec: FigureSpec, data: Numbers) -> "Figure":
             series.append(of_column(label, x, column, names, names=names, line=len(names) > 1))
             texts.append(column.about())
     if data.measured_only and not series:
-        raise spec.missing(data)  # before the published networks are counted, which takes half a minute
+        raise spec.missing(data)  # before counting the published networks, which takes half a minute
     shown, used = [], []
     for label, rows in (
         ("clean", find(SAT, "accuracy", source='README.md table "SAT EfficientNet"')),

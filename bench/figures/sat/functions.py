@@ -16,7 +16,7 @@ DRAWN = ("relu", "silu", "gelu", "softplus", "elu", "smoothrelu", "parametric_so
 
 @figure("sat-activation-curves", "Activation functions and their derivatives", "2006.14536, Figures 1 and 2")
 def activation_curves(spec: FigureSpec, data: Numbers) -> "Figure":  # noqa: ARG001
-    """f and f' of the activations that this package builds."""
+    """Activation functions f and derivatives f', as built by this package."""
     import torch
 
     from model_zoo.nets.activations import activation

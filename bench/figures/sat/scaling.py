@@ -1,4 +1,4 @@
-"""Clean and robust accuracy as networks grow."""
+"""Clean and robust accuracy of networks of growing depth, width and input size."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCALES = {"depth": "deeper", "width": "wider", "size": "larger images"}
-"""What grows while all else stays, and its name in the legend."""
+"""Field that grows while all others stay equal -> its name in the legend."""
 
 
 @figure(
@@ -25,7 +25,7 @@ SCALES = {"depth": "deeper", "width": "wider", "size": "larger images"}
     NEEDS,
 )
 def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Clean against robust accuracy as networks grow in one way; ones that grow in several ways are points."""
+    """Clean against robust accuracy: a line for networks that grow in one field, a point for growth in several."""
     models = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
     series, about = [], ""
     if both := data.both(f.name for f in models):
@@ -48,7 +48,7 @@ def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
 
 
 def grown_ways(released: Sequence[Facts]) -> dict[str, list[str]]:
-    """The released SILU networks by what grows in them from the 50-layer one; ResNeXt is the wider ResNet."""
+    """Return the released SILU networks by the field that grows from the 50-layer one; ResNeXt counts as wider."""
     smooth = [f for f in released if f.traits.activation == "silu"]
     least = {field: min(f.get(field) for f in smooth) for field in SCALES}
     found: dict[str, list[Facts]] = {}

@@ -1,4 +1,4 @@
-"""Clean against robust accuracy by activation."""
+"""Clean against robust accuracy for each activation."""
 
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     NEEDS,
 )
 def activation_scatter(spec: FigureSpec, data: Numbers) -> "Figure":
-    """Robust against clean accuracy, a point a model, with the activation's look; unlike networks say what they are."""
+    """Robust against clean accuracy, one point per model in its activation's colour; other networks are labelled."""
     plain = [f for f in data.told(spec.needs) if adversarial_alone(f) and not f.traits.smooth_gradient]
     models = comparable(data, plain, "activation")
     series, about = [], ""
