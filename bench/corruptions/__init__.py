@@ -1,8 +1,8 @@
 """The corruptions of ImageNet-C, vectorised over a batch in torch, on CPU and GPU.
 
-Constants follow the image's size (`constants.family`); every random number comes from the image's own key
-(`stream.Stream`) and is drawn outside the pixel functions. Order, as the official files were made: crop to size,
-corrupt, save as JPEG at quality 85.
+Constants depend on the image's size (`constants.family`). Random numbers are drawn outside the pixel functions, from
+each image's own key (`stream.Stream`). The order is that of the official files: crop to size, corrupt, save as JPEG at
+quality 85.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from bench.corruptions.inputs import as_batch
 from bench.corruptions.keys import Keys, image_keys
 from bench.errors import UsageError
 
-if TYPE_CHECKING:  # torch takes a second, which tables of names and results should not wait for
+if TYPE_CHECKING:  # importing torch takes a second, which tables of names and results do not need
     from torch import Tensor
 
     from bench.corruptions.method import Draws, Setting
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch takes a second, which tables of names and results sho
 __all__ = ["EXTRA", "NAMES", "SEVERITIES", "VERSION", "Corruption", "Keys", "corrupt", "image_keys"]
 
 VERSION = "3"
-"""Part of the protocol's hash; raised whenever any output byte may change."""
+"""Version of the corruptions, part of the protocol's hash; raised whenever an output byte may change."""
 
 NAMES = (
     "gaussian_noise",
@@ -44,20 +44,20 @@ NAMES = (
     "pixelate",
     "jpeg_compression",
 )
-"""The 15 corruptions of the benchmark, in its order."""
+"""The 15 corruptions of ImageNet-C, in its order."""
 
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
-"""The four held-out ones, which never count in mCE."""
+"""The four extra corruptions, never part of mCE."""
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """One corruption at a severity of 1..5, with the JPEG that follows it (None: without).
+    """A corruption at severity 1..5, followed by JPEG compression at `jpeg_quality` (None: without).
 
-    `str()` is its canonical name: `fog/3-jpeg85`, or `fog/3`. Raises `UsageError` for an unknown name, a severity
-    that is not a whole number of 1..5, or a quality outside 1..100.
+    `str()` gives the canonical name: `fog/3-jpeg85`, or `fog/3`. Raises `UsageError` for an unknown name, a severity
+    that is not an integer in 1..5, or a quality outside 1..100.
     """
 
     name: str
@@ -77,26 +77,26 @@ class Corruption:
         return f"{self.name}/{self.severity}" + (f"-jpeg{self.jpeg_quality}" if self.jpeg_quality is not None else "")
 
     def __call__(self, images: NDArray[np.uint8], keys: Keys) -> NDArray[np.uint8]:
-        """uint8 [n, h, w, 3] to the same; `keys` uint64 [n], one an image. Raises `UsageError` for other shapes."""
+        """Corrupt uint8 images [n, h, w, 3]; `keys` is uint64 [n]. Raises `UsageError` for other shapes."""
         from bench.corruptions import methods
 
         _check(images, keys)
         return methods.corrupt_array(self, images, keys)
 
     def on(self, images: "Tensor", keys: Keys) -> "Tensor":
-        """The same for a uint8 tensor [n, h, w, 3] in one go, on its device."""
+        """Corrupt a uint8 tensor [n, h, w, 3] as one batch, on its device."""
         from bench.corruptions import methods
 
         return methods.corrupt_tensor(self, images, keys)
 
     def apply(self, images: "Tensor", draws: "Draws") -> "Tensor":
-        """The pixel function alone, with given draws and without the JPEG: uint8 [n, h, w, 3] to the same."""
+        """Apply the pixel function alone, with given draws and without JPEG; uint8 [n, h, w, 3] in and out."""
         from bench.corruptions import methods
 
         return methods.apply_draws(self, images, draws)
 
     def setting(self, height: int, width: int) -> "Setting[Any]":
-        """The published constants for an image size."""
+        """Return the published constants for an image size in pixels."""
         from bench.corruptions.method import Setting
 
         constants = family(height, width)
@@ -104,10 +104,11 @@ class Corruption:
 
 
 def corrupt(images: Any, name: str, severity: int, seed: int = 0, *, jpeg_quality: int | None = None) -> Any:
-    """Corrupt uint8 images [n, h, w, 3], or one [h, w, 3]; keys come from the position in the batch.
+    """Corrupt uint8 images [n, h, w, 3], or one [h, w, 3]; random draws depend on `seed` and the position in the batch.
 
-    Grey images ([h, w], or one channel), uint8 tensors (a tensor comes back), PIL images and lists of one size are
-    taken too. Without JPEG unless `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or shape.
+    Also accepts grey images ([h, w], or one channel), uint8 tensors (returns a tensor), PIL images, and lists of images
+    of one size. JPEG is applied only if `jpeg_quality` is given. Raises `UsageError` for an unknown name, severity or
+    shape.
     """
     corruption = Corruption(name, severity, jpeg_quality)
     batch, restore = as_batch(images)
@@ -115,7 +116,7 @@ def corrupt(images: Any, name: str, severity: int, seed: int = 0, *, jpeg_qualit
 
 
 def _whole(value: Any) -> Any:
-    """NumPy's whole numbers as Python's; anything else as it is."""
+    """Return a NumPy integer as a Python integer; anything else unchanged."""
     return int(value) if isinstance(value, np.integer) else value
 
 

@@ -12,21 +12,21 @@ from bench.corruptions.stream import Stream
 from bench.opencv import cv2
 
 _GUARD = 1e-4
-"""Grey levels: above what float32 loses in a blur, so that truncation leaves a flat area at its own level."""
+"""Grey levels added before truncation. It exceeds float32's rounding in a blur, so that flat areas keep their level."""
 
 
 def gaussian_blur(x: Tensor, setting: Setting[float]) -> Tensor:
-    """Gaussian of sigma c."""
+    """Gaussian blur with sigma c, in pixels."""
     return filters.gaussian(x.float(), setting.c).add_(_GUARD)
 
 
 def defocus_blur(x: Tensor, setting: Setting[Disk]) -> Tensor:
-    """Correlation with a disk whose edge is softened."""
+    """Defocus blur: correlation with a disk with a softened edge."""
     return filters.correlate(x.float(), disk(*setting.c))
 
 
 def disk(radius: float, softness: float) -> NDArray[np.float64]:
-    """Normalised disk [17, 17], or [2r+1, 2r+1] above radius 8, blurred within its own square as the original does."""
+    """Return a normalised disk [17, 17], or [2r+1, 2r+1] above radius 8, blurred within its square (as originally)."""
     reach, size = (8, 3) if radius <= 8 else (int(radius), 5)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     inside = (x**2 + y**2 <= radius**2).astype(np.float32)
@@ -34,21 +34,21 @@ def disk(radius: float, softness: float) -> NDArray[np.float64]:
 
 
 def draw_motion(stream: Stream, setting: Setting[LineBlur]) -> Draws:  # noqa: ARG001
-    """The direction, in degrees from the horizontal."""
+    """Draw the direction, in degrees from the horizontal."""
     return {"angle": stream.uniform() * 90 - 45}
 
 
 def motion_blur(x: Tensor, setting: Setting[LineBlur], angle: Tensor) -> Tensor:
-    """A streak along `angle` [n] degrees."""
+    """Motion blur along `angle` [n], in degrees."""
     return filters.streak(x.float(), setting.c.radius, setting.c.sigma, angle)
 
 
 _BLOCK = 8
-"""Images in a product: the last bits of a sparse product depend on its width, which the batch must not change."""
+"""Images in each sparse product. Its last bits depend on its width, so the width is fixed for every batch size."""
 
 
 def zoom_blur(x: Tensor, setting: Setting[Zoom]) -> Tensor:
-    """The mean of the image and of its centre at growing magnifications."""
+    """Zoom blur: the mean of the image and of its magnified centres."""
     n, h, w, channels = x.shape
     operator = filters.zoom_blur_operator(h, w, setting.c.stop, setting.c.step, x.device)
     full = -(-n // _BLOCK) * _BLOCK
@@ -58,17 +58,18 @@ def zoom_blur(x: Tensor, setting: Setting[Zoom]) -> Tensor:
 
 
 def draw_glass(stream: Stream, setting: Setting[Glass]) -> Draws:
-    """Draw for each round and pixel which of the (2 * reach)^2 pixels about it is copied over it."""
+    """Draw, for each round and pixel, which of the (2 * reach)^2 neighbouring pixels is copied to it."""
     reach, rounds = setting.c.reach, setting.c.rounds
     inner = (setting.height - 2 * reach) * (setting.width - 2 * reach)
     return {"source": stream.integers((2 * reach) ** 2, rounds, inner)}
 
 
 def glass_blur(x: Tensor, setting: Setting[Glass], source: Tensor) -> Tensor:
-    """Blur, displace, blur. `source` int8 [n, rounds, pixels] counts (dy, dx) from (-reach, -reach), row by row.
+    """Glass blur: blur, displace, blur. `source` int8 [n, rounds, pixels] counts (dy, dx) row by row from
+    (-reach, -reach).
 
-    Pixels come from the last inner one to the first. The original means to swap two pixels but, the operands being
-    views, copies one over the other; so does this.
+    Pixels are processed from the last inner one to the first. The original's swap of two pixels copies one over the
+    other, because its operands are views; this function does the same.
     """
     from bench.corruptions.compiled import displace
 

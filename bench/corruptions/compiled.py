@@ -1,4 +1,4 @@
-"""Loops that array operations express badly or not at all, by Numba, which is slow to import: import this late."""
+"""Loops compiled with Numba that array operations cannot express well. Import it late: Numba is slow to import."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +8,10 @@ from bench.jit import compiled
 
 @compiled()
 def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) -> None:
-    """Glass: each inner pixel of uint8 [n, h, w, 3] becomes the `source` [n, rounds, pixels] one, in place.
+    """Displace for glass blur: copy to each inner pixel of uint8 [n, h, w, 3] its `source` [n, rounds, pixels], in
+    place.
 
-    Sequential by nature: what was copied is copied on.
+    The loop is sequential: later copies read earlier ones.
     """
     n, height, width, _ = images.shape
     steps = np.array([3 * (dy * width + dx) for dy in range(-reach, reach) for dx in range(-reach, reach)])
@@ -32,11 +33,12 @@ def displace(images: NDArray[np.uint8], source: NDArray[np.int8], reach: int) ->
 def invert(
     levels: NDArray[np.uint8], uniform: NDArray[np.float32], cdf: NDArray[np.float32], start: NDArray[np.int16]
 ) -> NDArray[np.int16]:
-    """Counts [m]: how many of `cdf[level]` [256, c] are at most `uniform` [m]; `start` [256, 256] is a first guess.
+    """Return counts [m]: how many entries of `cdf[level]` [256, c] are at most `uniform` [m]; `start` [256, 256] holds
+    first guesses.
 
-    A binary search mispredicts its branches and takes twenty times as long on a CPU.
+    A binary search takes twenty times as long on a CPU, because its branches are mispredicted.
     """
-    out = np.empty(levels.size, np.int16)  # counts reach 500
+    out = np.empty(levels.size, np.int16)  # counts go up to 500
     for i in range(levels.size):
         level, u = levels[i], uniform[i]
         count = start[level, int(u * 256)]
@@ -54,7 +56,7 @@ def add_shifted(
     right: NDArray[np.int64],
     weights: NDArray[np.float32],
 ) -> None:
-    """Adds `weights[i]` times `source` moved by (down[i], right[i]) to `out`, both [rows, values]."""
+    """Add `weights[i]` times `source` shifted by (down[i], right[i]) to `out`, both [rows, values]."""
     for row in range(out.shape[0]):
         target = out[row]
         for i in range(len(weights)):

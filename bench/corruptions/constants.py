@@ -1,4 +1,4 @@
-"""The published strengths of the 19 corruptions at severities 1..5, for 224, 64 and 32 px.
+"""Published strengths of the 19 corruptions at severities 1..5, for images of 224, 64 and 32 pixels.
 
 Source: hendrycks/robustness, ImageNet-C/create_c/make_imagenet_c.py, make_tinyimagenet_c.py and make_cifar_c.py
 (Hendrycks & Dietterich, arXiv 1903.12261). Intensities are in units of the full range, lengths in pixels unless said.
@@ -12,14 +12,14 @@ from bench.errors import UsageError
 
 
 class Disk(NamedTuple):
-    """A defocused lens: radius of the disk, and sigma of the Gaussian that softens its edge."""
+    """Defocus: radius of the disk, and sigma of the Gaussian that softens its edge."""
 
     radius: float
     softness: float
 
 
 class Glass(NamedTuple):
-    """Frosted glass: sigma of the blur before and after, how far a pixel is taken from, how often."""
+    """Glass: sigma of the blur before and after, largest displacement, number of rounds."""
 
     sigma: float
     reach: int
@@ -27,21 +27,21 @@ class Glass(NamedTuple):
 
 
 class LineBlur(NamedTuple):
-    """A motion: the half-Gaussian kernel has 2 * radius + 1 taps."""
+    """Motion: radius and sigma of the half-Gaussian kernel, which has 2 * radius + 1 taps."""
 
     radius: int
     sigma: float
 
 
 class Zoom(NamedTuple):
-    """Factors from 1 up to, not including, `stop`."""
+    """Zoom: factors from 1 in steps of `step`, below `stop`."""
 
     stop: float
     step: float
 
 
 class Snow(NamedTuple):
-    """Noise of `mean` and `std`, magnified, cut at `threshold` and streaked, over a whitened image."""
+    """Snow: noise with `mean` and `std`, magnified, cut at `threshold` and motion-blurred, over a whitened image."""
 
     mean: float
     std: float
@@ -53,21 +53,21 @@ class Snow(NamedTuple):
 
 
 class Frost(NamedTuple):
-    """Weights of the image and of the texture."""
+    """Frost: weights of the image and of the texture."""
 
     image: float
     texture: float
 
 
 class Fog(NamedTuple):
-    """Amount added, and how fast the cloud's detail decays by octave."""
+    """Fog: amount added, and the factor by which detail decays per octave."""
 
     amount: float
     decay: float
 
 
 class Elastic(NamedTuple):
-    """Fractions of the image's height: displacement before smoothing, sigma of smoothing, affine jitter of 3 points."""
+    """Elastic: displacement before smoothing, sigma of smoothing, affine jitter of 3 points; as shares of height."""
 
     displacement: float
     sigma: float
@@ -75,7 +75,7 @@ class Elastic(NamedTuple):
 
 
 class Spatter(NamedTuple):
-    """Noise of `mean` and `std`, smoothed, cut at `threshold`; `strength` of the water, or sigma of the mud's rim."""
+    """Spatter: noise with `mean` and `std`, smoothed, cut at `threshold`; strength of water, or sigma of mud's rim."""
 
     mean: float
     std: float
@@ -86,7 +86,7 @@ class Spatter(NamedTuple):
 
 
 class Saturation(NamedTuple):
-    """The HSV saturation becomes scale * s + shift."""
+    """Saturate: the HSV saturation s becomes scale * s + shift."""
 
     scale: float
     shift: float
@@ -94,10 +94,11 @@ class Saturation(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """The constants of one image size: corruption -> its strength at severities 1..5.
+    """Constants for one image size: corruption -> its strengths at severities 1..5.
 
-    `frost_scale` resizes the textures linearly (None: to 1.1 of what covers the image, bicubic); the first
-    `frost_textures` of the six are used; `blocky` enlarges pixelated images by area rather than nearest pixel.
+    frost_scale: factor by which textures are resized, bilinear; None: to 1.1 times the covering size, bicubic
+    frost_textures: number of the six textures in use
+    blocky: whether pixelated images are enlarged by area instead of by nearest pixel
     """
 
     name: str
@@ -128,7 +129,7 @@ IMAGENET = Family(
         "fog": (Fog(1.5, 2), Fog(2, 2), Fog(2.5, 1.7), Fog(2.5, 1.5), Fog(3, 1.4)),
         "brightness": (0.1, 0.2, 0.3, 0.4, 0.5),
         "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
-        # 250 * 0.05 and so on times a noise of +-0.005 of the height
+        # displacement: 250 * a times noise of +-0.005, as shares of the height
         "elastic_transform": tuple(Elastic(250 * a * 0.005, 0.01, 0) for a in (0.05, 0.065, 0.085, 0.1, 0.12)),
         "pixelate": (0.6, 0.5, 0.4, 0.3, 0.25),
         "jpeg_compression": (25, 18, 15, 10, 7),
@@ -248,9 +249,10 @@ CIFAR = Family(
 
 
 def family(height: int, width: int) -> Family:
-    """The constants for an image size, by its shorter side: 32..47 CIFAR-10-C, 48..95 Tiny-ImageNet-C, else ImageNet-C.
+    """Return the constants for an image size, by its shorter side in pixels: 32..47 CIFAR-10-C, 48..95 Tiny-ImageNet-C,
+    larger ImageNet-C.
 
-    Raises `UsageError` under 32 px, for which nothing was published.
+    Raises `UsageError` below 32 pixels, for which no constants were published.
     """
     side = min(height, width)
     if side < 32:

@@ -14,14 +14,14 @@ from bench.opencv import cv2
 
 
 def contrast(x: Tensor, setting: Setting[float]) -> Tensor:
-    """Distances from each channel's mean are scaled by c."""
+    """Contrast: scale distances from each channel's mean by c."""
     image = x.float()
     mean = image.mean(dim=(1, 2), keepdim=True)
     return (image * setting.c).add_(mean * (1 - setting.c))
 
 
 def brightness(x: Tensor, setting: Setting[float]) -> Tensor:
-    """HSV value + c. Hue and saturation are ratios of channels, so that all three scale by the same factor."""
+    """Brightness: add c to the HSV value. Hue and saturation stay, so all three channels scale by one factor."""
     image = x.float()
     value = torch.maximum(torch.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
     raised = (value + 255 * setting.c).clamp_(max=255)
@@ -29,7 +29,7 @@ def brightness(x: Tensor, setting: Setting[float]) -> Tensor:
 
 
 def saturate(x: Tensor, setting: Setting[Saturation]) -> Tensor:
-    """HSV saturation * scale + shift. Grey pixels have hue 0, so that a shift turns them red, as in the original."""
+    """Saturate: HSV saturation * scale + shift. Grey pixels have hue 0, so a shift turns them red, as originally."""
     image = x.float()
     value = torch.maximum(torch.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
     depth = value - image
@@ -41,13 +41,13 @@ def saturate(x: Tensor, setting: Setting[Saturation]) -> Tensor:
 
 
 def draw_elastic(stream: Stream, setting: Setting[Elastic]) -> Draws:
-    """A displacement (dx, dy) in [-1, 1) for each pixel, and that of three points."""
+    """Draw a displacement (dx, dy) in [-1, 1) for each pixel, and one for each of three points."""
     affine = stream.uniform(3, 2) if setting.c.affine else stream.uniform(0, 2)
     return {"field": stream.uniform(setting.height, setting.width, 2) * 2 - 1, "affine": affine * 2 - 1}
 
 
 def elastic_transform(x: Tensor, setting: Setting[Elastic], field: Tensor, affine: Tensor) -> Tensor:
-    """Displacement by smoothed noise; the small-image variants move three points of the image first."""
+    """Elastic transform: displacement by smoothed noise; for small images an affine map by three points comes first."""
     (displacement, sigma, jitter), (_, h, w, _) = setting.c, x.shape
     planes = x.permute(0, 3, 1, 2).float()
     if jitter:
@@ -63,9 +63,10 @@ def elastic_transform(x: Tensor, setting: Setting[Elastic], field: Tensor, affin
 
 
 def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
-    """Grid [n, h, w, 2] of the affine map that moves three points (x, y) about the centre by `jitter` [n, 3, 2].
+    """Return the grid [n, h, w, 2] of the affine map that moves three points (x, y) near the centre by `jitter`
+    [n, 3, 2].
 
-    The points are those of make_cifar_c.py: a corner square of a third of the image's side.
+    The points are those of make_cifar_c.py: corners of a centred square whose half side is a third of the image's.
     """
     centre, reach = torch.tensor([h // 2, w // 2]), min(h, w) // 3
     signs = torch.tensor([[1, 1], [1, -1], [-1, -1]])
@@ -81,7 +82,7 @@ def _affine_grid(jitter: Tensor, h: int, w: int) -> Tensor:
 
 
 def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
-    """Shrunk by area to a share c of the side, then enlarged, both as Pillow does."""
+    """Pixelate: shrink by area to a share c of the side, then enlarge, both like Pillow."""
     h, w = x.shape[1:3]
     size, box = (int(w * setting.c), int(h * setting.c)), Image.Resampling.BOX
     small = [Image.fromarray(image).resize(size, box) for image in x.cpu().numpy()]
@@ -93,7 +94,7 @@ def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
 
 
 def _nearest(part: int, full: int) -> Tensor:
-    """Which of `part` pixels each of `full` shows, summed step by step as Pillow does, which decides ties."""
+    """Return which of `part` pixels each of `full` pixels shows; positions are summed like Pillow's, to match at ties."""
     steps = np.full(full, part / full)
     steps[0] /= 2
     return torch.from_numpy(np.cumsum(steps).astype(np.int64))
@@ -105,7 +106,7 @@ def jpeg_compression(x: Tensor, setting: Setting[int]) -> Tensor:
 
 
 def jpeg(x: Tensor, quality: int) -> Tensor:
-    """uint8 [n, h, w, 3] after a round trip through JPEG: Pillow's bytes, by OpenCV, which is faster around it."""
+    """Compress uint8 images [n, h, w, 3] as JPEG and decode them; the bytes equal Pillow's, but OpenCV is faster."""
     out = np.empty(x.shape, np.uint8)
     for place, image in zip(out, x.cpu().contiguous().numpy(), strict=True):
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)

@@ -15,20 +15,20 @@ from torch.nn import functional as F
 from bench.opencv import cv2
 
 Border = Literal["edge", "symmetric", "reflect"]
-"""NumPy's names: `edge` aa|ab, `symmetric` ba|ab (SciPy's reflect), `reflect` cb|ab (OpenCV's REFLECT_101)."""
+"""Border rule by NumPy's name: `edge` aa|ab, `symmetric` ba|ab (SciPy's reflect), `reflect` cb|ab (OpenCV's 101)."""
 
 Places = NDArray[np.int64]
 
 
 def pad(x: Tensor, dim: int, before: int, after: int, border: Border) -> Tensor:
-    """`x` with `before` and `after` more positions along `dim`."""
+    """Pad `x` with `before` and `after` positions along `dim`."""
     index = torch.from_numpy(np.pad(np.arange(x.shape[dim]), (before, after), mode=border)).to(x.device)
     first, last = (x.index_select(dim, part) for part in (index[:before], index[len(index) - after :]))
     return torch.cat([first, x, last], dim)
 
 
 def gaussian_taps(sigma: float, truncate: float) -> list[float]:
-    """Normalised taps over +-int(truncate * sigma + 0.5), as in scipy.ndimage.gaussian_filter1d."""
+    """Return normalised taps over +-int(truncate * sigma + 0.5), as in scipy.ndimage.gaussian_filter1d."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return [1.0]
@@ -37,7 +37,7 @@ def gaussian_taps(sigma: float, truncate: float) -> list[float]:
 
 
 def gaussian(x: Tensor, sigma: float | tuple[float, float], border: Border = "edge", truncate: float = 4.0) -> Tensor:
-    """Gaussian blur over height and width; the defaults are skimage.filters.gaussian's."""
+    """Blur over height and width with a Gaussian of `sigma` pixels; the defaults are skimage.filters.gaussian's."""
     rows, columns = (gaussian_taps(s, truncate) for s in (sigma if isinstance(sigma, tuple) else (sigma, sigma)))
     if x.device.type != "cpu":
         return _correlate1d(_correlate1d(x, rows, 1, border), columns, 2, border)
@@ -52,8 +52,7 @@ _OPENCV: dict[Border, int] = {
 
 
 def _correlate_compiled(x: Tensor, rows: list[float], columns: list[float], border: Border) -> Tensor:
-    """Correlate with OpenCV, image after image: it stays in a processor's cache, and five times as fast as array
-    operations."""
+    """Correlate image by image with OpenCV: the image stays in the cache, five times as fast as array operations."""
     out = np.empty(x.shape, np.float32)
     for image, place in zip(x.contiguous().numpy(), out, strict=True):
         cv2.sepFilter2D(image, cv2.CV_32F, np.array(columns), np.array(rows), dst=place, borderType=_OPENCV[border])
@@ -72,12 +71,12 @@ def _correlate1d(x: Tensor, taps: list[float], dim: int, border: Border) -> Tens
 
 
 def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect") -> Tensor:
-    """Correlation with an odd square `kernel` by FFT; the border is cv2.filter2D's."""
-    if len(x) == 1:  # transforms of one image alone round otherwise than those of several
+    """Correlate with an odd square `kernel` by FFT; the default border is cv2.filter2D's."""
+    if len(x) == 1:  # an FFT of one image rounds differently from that of several
         return correlate(x.expand(2, -1, -1, -1), kernel, border)[:1]
     _, h, w, _ = x.shape
     r = kernel.shape[0] // 2
-    shape = [-(-(side + 2 * r) // 32) * 32 for side in (h, w)]  # lengths that transforms are fast at
+    shape = [-(-(side + 2 * r) // 32) * 32 for side in (h, w)]  # lengths with fast transforms
     planes = pad(pad(x, 1, r, shape[0] - h - r, border), 2, r, shape[1] - w - r, border).permute(0, 3, 1, 2)
     spectrum = torch.fft.rfft2(torch.from_numpy(kernel), s=shape).conj().to(torch.complex64).to(x.device)
     filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(planes) * spectrum, s=shape)
@@ -85,9 +84,9 @@ def correlate(x: Tensor, kernel: NDArray[np.float64], border: Border = "reflect"
 
 
 def streak(x: Tensor, radius: int, sigma: float, angle: Tensor) -> Tensor:
-    """Motion blur along `angle` [n] degrees: ImageMagick's one-sided Gaussian line, with replicated edges.
+    """Blur along `angle` [n], in degrees, with ImageMagick's one-sided Gaussian line and replicated edges.
 
-    Tap i shifts the image by a whole number of pixels nearest to i steps along the line.
+    Tap i shifts the image by i steps along the line, rounded to whole pixels.
     """
     weights = np.exp(-0.5 * (np.arange(2 * radius + 1) / sigma) ** 2)
     weights /= weights.sum()
@@ -100,13 +99,13 @@ def _streak_one(x: Tensor, weights: NDArray[np.float64], degrees: float) -> Tens
     right = np.ceil(steps * math.cos(math.radians(degrees)) - 0.5).astype(int)
     top, left = -int(down.min()), -int(right.min())
     padded = pad(pad(x, 1, top, int(down.max()), "edge"), 2, left, int(right.max()), "edge")
-    kept = weights > 1e-6  # all that is left out is below 0.01 of a grey level
+    kept = weights > 1e-6  # the rest adds less than 0.01 grey levels
     add = _add_shifted if x.device.type != "cpu" else _add_shifted_compiled
     return add(torch.zeros(x.shape, device=x.device), padded, down[kept] + top, right[kept] + left, weights[kept])
 
 
 def _add_shifted(out: Tensor, source: Tensor, down: Places, right: Places, weights: NDArray[np.float64]) -> Tensor:
-    """Adds `weights[i]` times `source` moved by (down[i], right[i]) to `out`, both [1, h, w, c]."""
+    """Add `weights[i]` times `source` shifted by (down[i], right[i]) to `out`, both [1, h, w, c]."""
     _, h, w, _ = out.shape
     for weight, dy, dx in zip(weights, down, right, strict=True):
         out.add_(source[:, dy : dy + h, dx : dx + w], alpha=float(weight))
@@ -116,7 +115,7 @@ def _add_shifted(out: Tensor, source: Tensor, down: Places, right: Places, weigh
 def _add_shifted_compiled(
     out: Tensor, source: Tensor, down: Places, right: Places, weights: NDArray[np.float64]
 ) -> Tensor:
-    """The same row by row: shift by shift, the whole image would go through the processor's cache each time."""
+    """Do the same row by row, so that a row stays in the cache for all shifts."""
     from bench.corruptions.compiled import add_shifted
 
     (rows, lines), channels = (t[0].flatten(1).numpy() for t in (out, source)), out.shape[3]
@@ -125,12 +124,12 @@ def _add_shifted_compiled(
 
 
 def crop_side(side: int, factor: float) -> int:
-    """Pixels of a side that fill it again when magnified by `factor`."""
+    """Return how many pixels of a side fill it again when magnified by `factor`."""
     return math.ceil(side / factor)
 
 
 def magnify(x: Tensor, factor: float) -> Tensor:
-    """[n, h, w, c] bilinearly to [n, round(h * factor), round(w * factor), c] on scipy.ndimage.zoom's grid."""
+    """Resize [n, h, w, c] to [n, round(h * factor), round(w * factor), c], bilinear, on scipy.ndimage.zoom's grid."""
     size = (round(x.shape[1] * factor), round(x.shape[2] * factor))
     planes = F.interpolate(x.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=True)
     return planes.permute(0, 2, 3, 1)
@@ -138,9 +137,10 @@ def magnify(x: Tensor, factor: float) -> Tensor:
 
 @functools.lru_cache(maxsize=8)
 def zoom_blur_operator(height: int, width: int, stop: float, step: float, device: torch.device) -> Tensor:
-    """Sparse [h * w, h * w]: the mean of the image and of its centre magnified by 1, 1 + step, ... < stop.
+    """Return the sparse matrix [h * w, h * w] that averages the image and its centre magnified by 1, 1 + step, ... <
+    stop.
 
-    The whole corruption is one linear map, which a batch then shares.
+    Zoom blur is one linear map, shared by a batch.
     """
     factors = np.arange(1, stop, step)
     total = sparse.eye_array(height * width, format="csr")
@@ -155,7 +155,7 @@ def zoom_blur_operator(height: int, width: int, stop: float, step: float, device
 
 
 def _magnifier(side: int, factor: float) -> sparse.csr_array:
-    """[side, side]: the centre of a line magnified by `factor`, bilinearly, trimmed to `side`."""
+    """Return the matrix [side, side] that magnifies the centre of a line by `factor`, bilinear, trimmed to `side`."""
     crop = crop_side(side, factor)
     size = round(crop * factor)
     position = (np.arange(side) + (size - side) // 2) * ((crop - 1) / (size - 1))

@@ -1,4 +1,4 @@
-"""What `bench.corrupt` takes: arrays, tensors, PIL images, lists of them; anything else is told what to do."""
+"""Inputs of `bench.corrupt`: arrays, tensors, PIL images, and lists of them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,10 +17,10 @@ EXPECTED = "corruptions take uint8 [n, h, w, 3] or [h, w, 3], grey [h, w] or [h,
 
 
 def as_batch(images: Any) -> tuple[Batch, Callable[[Batch], Any]]:
-    """A batch, and what turns the corrupted batch into the kind of thing that was given.
+    """Return the images as a batch, and the function that converts the corrupted batch back to the input's form.
 
-    One image gives one image, a tensor a tensor; PIL images and lists give arrays. Grey images become RGB, as
-    imagecorruptions does. Raises `UsageError` for anything else, with the way to convert it.
+    A single image gives a single image and a tensor gives a tensor; PIL images and lists give arrays. Grey images
+    become RGB, as in imagecorruptions. Raises `UsageError` for anything else, saying how to convert it.
     """
     if isinstance(images, Image.Image):
         return np.asarray(to_rgb(images))[None], lambda out: out[0]
@@ -35,7 +35,7 @@ def as_batch(images: Any) -> tuple[Batch, Callable[[Batch], Any]]:
 
 
 def _tensor(out: Batch, like: Any) -> Any:
-    import torch  # only where a tensor was given
+    import torch  # needed for tensors only
 
     return torch.from_numpy(np.ascontiguousarray(out)).to(like.device)
 

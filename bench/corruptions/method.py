@@ -1,4 +1,4 @@
-"""What a corruption is made of: how it draws, and the pixel function that the draws go into."""
+"""The parts of a corruption: a function that draws random numbers, and a pixel function that uses them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from bench.corruptions.constants import Family
 from bench.corruptions.stream import Stream
 
 Draws = Mapping[str, Tensor]
-"""Random numbers of a batch by the name of the pixel function's argument; the first axis counts images."""
+"""Random numbers of a batch, keyed by the pixel function's argument name; the first axis counts images."""
 
 
 C = TypeVar("C")
 
 
 class Setting(NamedTuple, Generic[C]):
-    """What a draw depends on besides its key: image size, the family's rules, and the strength `c`."""
+    """Parameters of a corruption: image size in pixels, constants of that size, and the strength `c`."""
 
     height: int
     width: int
@@ -26,16 +26,16 @@ class Setting(NamedTuple, Generic[C]):
 
 
 def no_draw(stream: Stream, setting: Setting[Any]) -> Draws:  # noqa: ARG001
-    """Draw nothing: the corruption is deterministic."""
+    """Draw nothing, for deterministic corruptions."""
     return {}
 
 
 @dataclass(frozen=True)
 class Method:
-    """One corruption.
+    """The functions of one corruption.
 
-    `apply(x, setting, **draws)` takes uint8 [n, h, w, 3] and gives the same shape: uint8, or floats in grey levels,
-    which are then clipped to [0, 255] and truncated as the original's `np.uint8(np.clip(...))` does.
+    `apply(x, setting, **draws)` takes uint8 [n, h, w, 3] and returns the same shape: uint8, or floats in grey levels,
+    which are then clipped to [0, 255] and truncated, as by the original's `np.uint8(np.clip(...))`.
     """
 
     apply: Callable[..., Tensor]

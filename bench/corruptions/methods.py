@@ -1,4 +1,4 @@
-"""The pixel functions by name, and a corruption carried out with them."""
+"""The pixel functions by name, and their application to batches."""
 
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 METHODS: dict[str, Method] = {**noise.METHODS, **blur.METHODS, **weather.METHODS, **digital.METHODS, **spatter.METHODS}
 
 _CHUNK = 8
-"""Images at a time on a CPU: enough to share one linear map, few enough to stay in its cache."""
+"""Images at a time on a CPU: they share one linear map and stay in the cache."""
 
 
 def corrupt_array(corruption: "Corruption", images: NDArray[np.uint8], keys: Keys) -> NDArray[np.uint8]:
-    """uint8 [n, h, w, 3] to the same on the CPU, `keys` uint64 [n]."""
+    """Corrupt uint8 images [n, h, w, 3] on the CPU; `keys` is uint64 [n]."""
     batch = torch.from_numpy(np.require(images, requirements=["C", "W"]))
     starts = range(0, len(batch), _CHUNK)
     parts = [corrupt_tensor(corruption, batch[i : i + _CHUNK], keys[i : i + _CHUNK]) for i in starts]
@@ -33,7 +33,7 @@ def corrupt_array(corruption: "Corruption", images: NDArray[np.uint8], keys: Key
 
 @torch.no_grad()
 def corrupt_tensor(corruption: "Corruption", images: Tensor, keys: Keys) -> Tensor:
-    """uint8 [n, h, w, 3] to the same in one go, on its device."""
+    """Corrupt a uint8 tensor [n, h, w, 3] as one batch, on its device."""
     setting = corruption.setting(images.shape[1], images.shape[2])
     out = apply_draws(corruption, images, METHODS[corruption.name].draw(Stream(keys, images.device), setting))
     return out if corruption.jpeg_quality is None else jpeg(out, corruption.jpeg_quality)
@@ -41,7 +41,7 @@ def corrupt_tensor(corruption: "Corruption", images: Tensor, keys: Keys) -> Tens
 
 @torch.no_grad()
 def apply_draws(corruption: "Corruption", images: Tensor, draws: Draws) -> Tensor:
-    """The pixel function alone, with given draws and without the JPEG: uint8 [n, h, w, 3] to the same."""
+    """Apply the pixel function alone, with given draws and without JPEG; uint8 [n, h, w, 3] in and out."""
     setting = corruption.setting(images.shape[1], images.shape[2])
     out = METHODS[corruption.name].apply(images, setting, **draws)
     return out if out.dtype == torch.uint8 else out.clamp_(0, 255).to(torch.uint8)

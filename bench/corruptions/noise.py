@@ -13,32 +13,32 @@ from bench.corruptions.stream import Stream
 
 
 def draw_normal(stream: Stream, setting: Setting[Any]) -> Draws:
-    """One standard normal a value."""
+    """Draw one standard normal number per value of the image."""
     return {"normal": stream.normal(setting.height, setting.width, 3)}
 
 
 def draw_uniform(stream: Stream, setting: Setting[Any]) -> Draws:
-    """One uniform number a value."""
+    """Draw one uniform number per value of the image."""
     return {"uniform": stream.uniform(setting.height, setting.width, 3)}
 
 
 def gaussian_noise(x: Tensor, setting: Setting[float], normal: Tensor) -> Tensor:
-    """x + N(0, c)."""
+    """Gaussian noise: x + N(0, c), c being the standard deviation."""
     return x.float().add_(normal, alpha=255 * setting.c)
 
 
 def speckle_noise(x: Tensor, setting: Setting[float], normal: Tensor) -> Tensor:
-    """x + x * N(0, c)."""
+    """Speckle noise: x + x * N(0, c), c being the standard deviation."""
     return x * (normal * setting.c).add_(1)
 
 
 def impulse_noise(x: Tensor, setting: Setting[float], uniform: Tensor) -> Tensor:
-    """A share c of the values is replaced, half of them by salt and half by pepper, as in skimage's random_noise."""
+    """Impulse noise: replace a share c of the values, half by 1 and half by 0, as in skimage's random_noise."""
     return x.masked_fill(uniform < setting.c, 0).masked_fill_(uniform < setting.c / 2, 255)
 
 
 def shot_noise(x: Tensor, setting: Setting[int], uniform: Tensor) -> Tensor:
-    """Poisson(c * x) / c, by inversion of `uniform`; counts above c are white."""
+    """Shot noise: Poisson(c * x) / c, by inversion of `uniform`; counts above c become white."""
     table = _poisson_table(setting.c)
     if x.device.type != "cpu":
         flat = torch.from_numpy(table.cdf + np.arange(256)[:, None]).to(x.device)
@@ -52,7 +52,8 @@ def shot_noise(x: Tensor, setting: Setting[int], uniform: Tensor) -> Tensor:
 
 
 class _PoissonTable:
-    """`cdf` [256, c]: P(count <= k) by grey level; `start` [256, 256]: the count where u's first byte begins."""
+    """Tables for the inversion: `cdf` [256, c] is P(count <= k) by grey level; `start` [256, 256] the smallest count by
+    the first byte of u."""
 
     def __init__(self, c: int) -> None:
         from scipy.special import pdtr

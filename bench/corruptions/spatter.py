@@ -1,4 +1,4 @@
-"""Spatter: drops of water, or of mud, on the lens."""
+"""Spatter: drops of water or mud on the lens."""
 
 import numpy as np
 import torch
@@ -17,12 +17,12 @@ _EMBOSS = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
 
 
 def draw_spatter(stream: Stream, setting: Setting[Spatter]) -> Draws:
-    """One standard normal a pixel."""
+    """Draw one standard normal number per pixel."""
     return {"normal": stream.normal(setting.height, setting.width)}
 
 
 def spatter(x: Tensor, setting: Setting[Spatter], normal: Tensor) -> Tensor:
-    """Smoothed noise above a threshold is liquid: mud hides the image, water shines at its rims."""
+    """Spatter where smoothed noise exceeds a threshold: mud covers the image, water brightens its rims."""
     c = setting.c
     liquid = filters.gaussian((normal * c.std).add_(c.mean).unsqueeze(-1), c.sigma)
     liquid.masked_fill_(liquid < c.threshold, 0)
@@ -36,7 +36,7 @@ def spatter(x: Tensor, setting: Setting[Spatter], normal: Tensor) -> Tensor:
 
 
 def _shine(drops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Highlights [h, w] in [0, 1]: the embossed distance from the drops' rims, whose tracing is sequential."""
+    """Return highlights [h, w] in [0, 1]: the embossed distance from the drops' rims; tracing them is sequential."""
     distance = cv2.distanceTransform(255 - cv2.Canny(drops, 50, 150), cv2.DIST_L2, 5)
     near = cv2.blur(np.minimum(distance, 20), (3, 3)).astype(np.uint8)
     relief = cv2.filter2D(cv2.equalizeHist(near), cv2.CV_8U, _EMBOSS)

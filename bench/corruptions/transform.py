@@ -10,9 +10,9 @@ from bench.pixels import to_rgb
 
 
 class Corrupt:
-    """Callable on a PIL image of any mode, for `torchvision.transforms.Compose`: RGB out, of the same size.
+    """Transform of a PIL image of any mode to RGB of the same size, for `torchvision.transforms.Compose`.
 
-    The draws depend on the image's content and `seed`, not on when or in which worker it is called.
+    Random draws depend only on the image's content and `seed`, not on the order of calls or the worker.
     """
 
     def __init__(self, name: str, severity: int, seed: int = 0, jpeg_quality: int | None = None) -> None:

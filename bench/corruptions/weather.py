@@ -1,4 +1,4 @@
-"""Snow, frost and fog; the frost textures are those of the installed package `imagecorruptions`."""
+"""Snow, frost and fog. The frost textures come from the installed package `imagecorruptions`."""
 
 import functools
 import math
@@ -17,19 +17,19 @@ from bench.errors import DataError
 from bench.opencv import cv2
 
 _LUMA = (0.299, 0.587, 0.114)
-"""ITU-R BT.601, as cv2.COLOR_RGB2GRAY."""
+"""Weights of R, G and B in luma (ITU-R BT.601), as in cv2.COLOR_RGB2GRAY."""
 
 _TEXTURES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 
 
 def draw_snow(stream: Stream, setting: Setting[Snow]) -> Draws:
-    """One standard normal for each pixel of the crop that is magnified, and the wind's direction in degrees."""
+    """Draw one standard normal number per pixel of the magnified crop, and the snow's direction in degrees."""
     rows, columns = (filters.crop_side(side, setting.c.zoom) for side in (setting.height, setting.width))
     return {"normal": stream.normal(rows, columns), "angle": stream.uniform() * 90 - 135}
 
 
 def snow(x: Tensor, setting: Setting[Snow], normal: Tensor, angle: Tensor) -> Tensor:
-    """Streaks of magnified noise, and the same turned by 180 degrees, over a whitened image."""
+    """Snow: motion-blurred magnified noise, and the same rotated by 180 degrees, over a whitened image."""
     c, (_, h, w, _) = setting.c, x.shape
     flakes = filters.magnify((normal * c.std).add_(c.mean).unsqueeze(-1), c.zoom)
     flakes = filters.streak(flakes.masked_fill_(flakes < c.threshold, 0).clamp_(0, 1), c.radius, c.sigma, angle)
@@ -38,18 +38,18 @@ def snow(x: Tensor, setting: Setting[Snow], normal: Tensor, angle: Tensor) -> Te
     image = x.float()
     red, green, blue = (image[..., i : i + 1] * weight for i, weight in enumerate(_LUMA))
     white = red.add_(green).add_(blue).mul_(1.5).add_(127.5).mul_(1 - c.opacity)
-    # c * x + (1 - c) * max(x, white), where the larger is found after the sum
+    # c * x + (1 - c) * max(x, white) = max(x, c * x + (1 - c) * white)
     whitened = torch.maximum(image, (image * c.opacity).add_(white))
     return whitened.add_(layer + layer.flip(1, 2))
 
 
 def draw_frost(stream: Stream, setting: Setting[Frost]) -> Draws:
-    """Which texture, and where on it (row, column) as a fraction of the room there is."""
+    """Draw the texture's index, and the crop's corner (row, column) as shares of the free range."""
     return {"texture": stream.integers(setting.family.frost_textures), "corner": stream.uniform(2)}
 
 
 def frost(x: Tensor, setting: Setting[Frost], texture: Tensor, corner: Tensor) -> Tensor:
-    """A weighted sum of the image and a crop of a photograph of ice."""
+    """Frost: a weighted sum of the image and a crop of a frost texture."""
     _, h, w, _ = x.shape
     crops = []
     for index, (row, column) in zip(texture.tolist(), corner.tolist(), strict=True):
@@ -62,7 +62,7 @@ def frost(x: Tensor, setting: Setting[Frost], texture: Tensor, corner: Tensor) -
 
 @functools.lru_cache(maxsize=24)
 def _texture(index: int, height: int, width: int, scale: float | None) -> Tensor:
-    """uint8 [H, W, 3], RGB, larger than the image."""
+    """Return a texture, RGB uint8 [H, W, 3], at least as large as the image."""
     spec = find_spec("imagecorruptions")
     if spec is None or spec.origin is None:
         raise DataError("frost needs the textures of the package imagecorruptions; pip install imagecorruptions-imaug")
@@ -72,7 +72,7 @@ def _texture(index: int, height: int, width: int, scale: float | None) -> Tensor
         raise DataError(f"frost: no readable texture {path}; reinstall imagecorruptions-imaug")
     if scale is not None:
         ice = cv2.resize(ice, (0, 0), fx=scale, fy=scale)
-    if scale is None or height > ice.shape[0] or width > ice.shape[1]:  # an elongated image is longer than a texture
+    if scale is None or height > ice.shape[0] or width > ice.shape[1]:  # an elongated image may exceed a texture
         cover = 1.1 * max(1, height / ice.shape[0], width / ice.shape[1])
         size = (math.ceil(ice.shape[1] * cover), math.ceil(ice.shape[0] * cover))
         ice = cv2.resize(ice, size, interpolation=cv2.INTER_CUBIC)
@@ -80,12 +80,12 @@ def _texture(index: int, height: int, width: int, scale: float | None) -> Tensor
 
 
 def draw_fog(stream: Stream, setting: Setting[Fog]) -> Draws:
-    """One uniform number for each point of the fractal's grid but its corner, octave by octave."""
+    """Draw one uniform number per point of the fractal's grid except its corner, octave by octave."""
     return {"uniform": stream.uniform(_power_of_two(max(setting.height, setting.width)) ** 2 - 1)}
 
 
 def fog(x: Tensor, setting: Setting[Fog], uniform: Tensor) -> Tensor:
-    """A plasma fractal is added; the image is scaled down so that its brightest value stays."""
+    """Fog: add a plasma fractal, then scale the image so that its brightest value stays."""
     _, h, w, _ = x.shape
     amount, decay = setting.c
     brightest = x.amax(dim=(1, 2, 3), keepdim=True) / 255
@@ -94,9 +94,9 @@ def fog(x: Tensor, setting: Setting[Fog], uniform: Tensor) -> Tensor:
 
 
 def plasma(uniform: Tensor, decay: float) -> Tensor:
-    """Diamond-square height maps [n, size, size] in [0, 1] from `uniform` [n, size^2 - 1] in [0, 1), periodic.
+    """Return periodic diamond-square height maps [n, size, size] in [0, 1] from `uniform` [n, size^2 - 1] in [0, 1).
 
-    Wobble starts at +-100^2 and falls by `decay` an octave.
+    Random displacements are at most w^2; w starts at 100 and is divided by `decay` at each octave.
     """
     n = uniform.shape[0]
     size = math.isqrt(uniform.shape[1] + 1)
