@@ -1,1 +1,1 @@
-"""`bench diagnose`: what the suites batchnorm, smoothness and margin found of a model, as figures and sentences."""
+"""`bench diagnose`: results of the suites batchnorm, smoothness and margin for one model, as figures and sentences."""

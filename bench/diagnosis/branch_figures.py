@@ -1,4 +1,4 @@
-"""Figures of networks with a batch norm a domain: what the branches store, and the cross table."""
+"""Figures of networks with one batch norm per domain: stored statistics of the branches, and the cross table."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ from bench.diagnostics.columns import BATCH, cross_column
 from bench.metrics.accuracy import accuracy
 
 BARS = 20
-"""Channels of a bar chart: the first ones, as in the literature; the scatter beside it shows all."""
+"""Number of channels in a bar chart: the first ones, as in the literature; the scatter plot shows all."""
 
 
 def cross_table(diagnosis: Diagnosis, branches: Sequence[str]) -> pd.DataFrame:
-    """Accuracy by input, statistics and affine parameters."""
+    """Return accuracy by input, statistics and affine parameters."""
     rows = []
     for label, frame in diagnosis.records("batchnorm").items():
         for statistics in (*branches, BATCH):
@@ -39,7 +39,7 @@ def cross_table(diagnosis: Diagnosis, branches: Sequence[str]) -> pd.DataFrame:
 
 
 def cross_figure(table: pd.DataFrame, model: str) -> Figure:
-    """One square an input: statistics down, affine parameters across, accuracy in percent."""
+    """Draw one table per input: statistics in rows, affine parameters in columns, accuracy in percent."""
     inputs = list(dict.fromkeys(table["input"]))
     figure = Figure(figsize=(3 * len(inputs) + 1, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(inputs), squeeze=False)[0], inputs, strict=True):
@@ -59,7 +59,7 @@ def cross_figure(table: pd.DataFrame, model: str) -> Figure:
 
 
 def bars_figure(parameters: pd.DataFrame, branches: Sequence[str]) -> Figure:
-    """The first channels of the first, a middle and the last layer, branch beside branch."""
+    """Draw parameters of the first channels of the first, a middle and the last layer, one bar per branch."""
     layers = list(dict.fromkeys(parameters["layer"]))
     chosen = [layers[i] for i in sorted({0, len(layers) // 2, len(layers) - 1})]
     figure = Figure(figsize=(3.2 * len(PARTS), 2 * len(chosen) + 0.6), layout="constrained")
@@ -78,7 +78,7 @@ def bars_figure(parameters: pd.DataFrame, branches: Sequence[str]) -> Figure:
 
 
 def scatter_figure(parameters: pd.DataFrame, a: str, b: str) -> Figure:
-    """All channels of all layers: branch a across, branch b up, the identity as a line, Pearson's r."""
+    """Draw all channels of all layers, branch a on x and b on y, with the identity line and Pearson's r."""
     one, other = (parameters[parameters["branch"] == x].reset_index(drop=True) for x in (a, b))
     figure = Figure(figsize=(3.1 * len(PARTS), 3.3), layout="constrained")
     for axes, part in zip(figure.subplots(1, len(PARTS)), PARTS, strict=True):
@@ -94,7 +94,7 @@ def scatter_figure(parameters: pd.DataFrame, a: str, b: str) -> Figure:
 
 
 def difference_figure(parameters: pd.DataFrame, a: str, b: str) -> Figure:
-    """Relative L2 distance of the branches against depth, statistics and affine parameters apart."""
+    """Draw relative L2 distance of the branches against depth, for statistics and affine parameters."""
     table = branch_differences(parameters, a, b)
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()

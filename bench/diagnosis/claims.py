@@ -1,4 +1,4 @@
-"""A table of the papers' claims: the claim, the measurement, and the verdict from its interval."""
+"""Table of the papers' claims: the claim, the measurement, and the verdict from its interval."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -23,11 +23,11 @@ from model_zoo.model import Model
 
 TRAINING_PICTURES = 2_000
 BATCH = 64
-"""Budget that the tiny models were trained at."""
+"""Training images for re-estimated statistics, and their batch size."""
 
 
 class DiagnosticClaim(NamedTuple):
-    """One line of the table."""
+    """One row of the table."""
 
     claim: str
     measured: str
@@ -35,7 +35,7 @@ class DiagnosticClaim(NamedTuple):
 
 
 def claims(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) -> pd.DataFrame:
-    """Every claim that can be tested on the given models."""
+    """Return every claim that can be tested on the given models."""
     lines = [*_two_domains(found, models), *_consistency(found), *_nofrost(found)]
     return pd.DataFrame(lines, columns=["claim", "measured", "verdict"])
 
@@ -120,11 +120,11 @@ def _points(estimate: Estimate) -> str:
 
 
 def training_table(models: Mapping[str, Model]) -> pd.DataFrame:
-    """How far statistics re-estimated from clean training images lie from those that training stored: median and
-    largest, over channels, of |mean shift| in standard deviations, and median of the ratio of variances.
+    """Compare statistics re-estimated from clean training images with the stored ones: median and largest |mean shift|
+    over channels, in standard deviations, and median ratio of variances.
 
-    What is stored is a moving average of the last few dozen batches, some while the weights still moved, so that the
-    two agree but for that noise where a branch saw clean images alone, and not where it saw a mixture.
+    Stored statistics are a moving average over the last few dozen batches, during which weights still changed. Up to
+    this noise, the two agree for a branch trained on clean images alone, and not for one trained on a mixture.
     """
     pictures = to_images(tiny.generate("train", TRAINING_PICTURES).images)
     rows = []

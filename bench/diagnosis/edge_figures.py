@@ -1,4 +1,4 @@
-"""Figures of smoothness and margins, of one or several models: distributions, accuracy against eps, loss planes."""
+"""Figures of smoothness and margins of one or more models: distributions, accuracy against eps, loss planes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,22 +28,22 @@ TITLES = dict(
 
 
 BINS = 24
-"""Bins of histograms; all models of a figure share them."""
+"""Number of histogram bins, shared by all models of a figure."""
 
 LOG_ABOVE = 30.0
-"""Values whose largest is more than this many times their smallest are shown on a logarithmic axis."""
+"""Ratio of largest to smallest value above which the axis is logarithmic."""
 
 
 def records_of(diagnosis: Diagnosis, suite: str) -> pd.DataFrame | None:
-    """The records of a suite of one condition, if it was measured."""
+    """Return the records of a suite with one condition; None if not measured."""
     cells = list(diagnosis.cells.get(suite, {}).values())
     return cells[0].records if cells else None
 
 
 def smoothness_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
-    """The share of images, of those that each model has right, below every value; a dot at the median.
+    """Draw cumulative distributions over the images that each model classifies correctly, with a dot at the median.
 
-    Histograms of more than two models hide one another.
+    Histograms of more than two models would overlap.
     """
     figure = Figure(figsize=(11, 6), layout="constrained")
     panels = figure.subplots(2, 3, sharey=True)
@@ -65,7 +65,7 @@ def smoothness_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
 
 
 def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
-    """Minimum-norm distances, logit margins, and the share of images that no smaller perturbation than eps changes."""
+    """Draw minimum-norm distances, logit margins, and the share of images whose distance exceeds eps."""
     cells = {m: next(iter(d.cells["margin"].items())) for m, d in diagnoses.items() if d.cells.get("margin")}
     norm = norm_of(next(iter(cells.values()))[0])
     scale, unit = (255, "Linf distance (/255)") if norm == "linf" else (1, "L2 distance")
@@ -94,7 +94,7 @@ def margin_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
 
 
 def plane_figure(planes: Mapping[str, Sequence[Plane]]) -> Figure:
-    """Loss along the gradient's sign (across) and random signs (up), a row a model; the decision's edge in white."""
+    """Draw the loss along the gradient's sign (x) and random signs (y), a row per model; decision boundary in white."""
     columns = max(map(len, planes.values()))
     figure = Figure(figsize=(2.5 * columns + 1, 2.5 * len(planes) + 0.4), layout="constrained")
     grid = figure.subplots(len(planes), columns, squeeze=False)

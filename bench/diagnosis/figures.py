@@ -1,4 +1,4 @@
-"""Figures of one model variant's normalisation: layer curves, activation moments, batch statistics, adaptation."""
+"""Figures of one model variant's normalisation: curves over layers, moments, batch statistics, adaptation."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,11 +15,11 @@ from bench.suites.diagnostics import ADAPTED
 
 STATISTICS = ("", *(f"_batch{n}" for n in BATCHES), "_reestimated")
 MOST_LAYERS = 30
-"""Layer names are written on the axis up to this many."""
+"""Largest number of layers whose names are written on the axis."""
 
 
 def colours(labels: Sequence[str]) -> dict[str, str]:
-    """Clean black, adversarial in reds, corruptions and other domains in colours of their own."""
+    """Return a colour per label: black for clean, reds for adversarial, other colours for corruptions and domains."""
     reds, others = (
         iter(("tab:red", "darkorange", "firebrick")),
         iter(("tab:blue", "tab:green", "tab:purple", "tab:brown", "tab:cyan", "tab:olive", "tab:pink") * 3),
@@ -28,7 +28,7 @@ def colours(labels: Sequence[str]) -> dict[str, str]:
 
 
 def shown_labels(diagnosis: Diagnosis) -> list[str]:
-    """The conditions drawn: all but the corruptions on which nothing else was measured."""
+    """Return the labels of the drawn conditions: all but corruptions with adaptation only."""
     from bench.corruptions import NAMES
 
     present = list(diagnosis.moments)
@@ -38,7 +38,7 @@ def shown_labels(diagnosis: Diagnosis) -> list[str]:
 
 
 def layer_figure(diagnosis: Diagnosis) -> Figure:
-    """Each quantity against depth: the median over channels, and for clean and adversarial images the 10-90 % band."""
+    """Draw each quantity against depth: the median over channels, with the 10-90 % band for clean and adversarial."""
     labels = shown_labels(diagnosis)
     tint, rows = colours(labels), diagnosis.channels[diagnosis.channels["label"].isin(labels)]
     figure = Figure(figsize=(11, 7.5), layout="constrained")
@@ -63,7 +63,7 @@ def layer_figure(diagnosis: Diagnosis) -> Figure:
 
 
 def name_layers(axes: Axes, frame: pd.DataFrame) -> None:
-    """Depth as the x axis, with the layers' names where they fit."""
+    """Use depth as the x axis, with layer names if they fit."""
     layers = frame.drop_duplicates("depth")[["depth", "layer"]]
     axes.set_xlabel("depth")
     if len(layers) <= MOST_LAYERS:
@@ -72,8 +72,8 @@ def name_layers(axes: Axes, frame: pd.DataFrame) -> None:
 
 
 def propagation_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
-    """Signal propagation (Brock et al., arXiv 2101.08692, Figure 1): mean of squared channel means and mean channel
-    variance against depth, on clean images; networks with and without normalisation in one figure."""
+    """Draw signal propagation on clean images (Brock et al., arXiv 2101.08692, Figure 1): mean squared channel mean and
+    mean channel variance against depth, for networks with and without normalisation."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for model, diagnosis in diagnoses.items():
@@ -92,7 +92,7 @@ def propagation_figure(diagnoses: Mapping[str, Diagnosis]) -> Figure:
 
 
 def consistency_figure(diagnosis: Diagnosis) -> Figure | None:
-    """Accuracy under running, batch and re-estimated statistics; None where there are none to vary."""
+    """Draw accuracy with running, batch and re-estimated statistics; None for a network without stored statistics."""
     records = {k: f for k, f in diagnosis.records("batchnorm").items() if f"prediction{STATISTICS[1]}" in f}
     records = {k: f for k, f in records.items() if f[f"prediction{STATISTICS[1]}"].notna().any()}
     if not records:
@@ -113,7 +113,7 @@ def consistency_figure(diagnosis: Diagnosis) -> Figure | None:
 
 
 def adaptation_table(diagnosis: Diagnosis) -> pd.DataFrame:
-    """Accuracy by corruption, prior N and n (0: stored statistics), for n up to the number of images."""
+    """Return accuracy by corruption, prior N and n (0: stored statistics), for n up to the number of images."""
     rows = []
     for label, frame in diagnosis.records("batchnorm").items():
         first = adapted_column(SAMPLES[0], PRIORS[0])
@@ -128,7 +128,7 @@ def adaptation_table(diagnosis: Diagnosis) -> pd.DataFrame:
 
 
 def adaptation_figure(diagnosis: Diagnosis) -> Figure | None:
-    """Accuracy against the number of adaptation images n, a line a prior N; the stored statistics as a dashed line."""
+    """Draw accuracy against the number of adaptation images n, one line per prior N; dashed: stored statistics."""
     table = adaptation_table(diagnosis)
     if table.empty:
         return None
@@ -150,7 +150,7 @@ def adaptation_figure(diagnosis: Diagnosis) -> Figure | None:
 
 
 def dead_channels(diagnosis: Diagnosis) -> pd.DataFrame:
-    """Channels whose variance, stored or observed on clean images, is below `DEAD`, or whose gamma is near zero."""
+    """Return the channels whose stored or observed clean variance is below `DEAD`, or whose gamma is near zero."""
     frame = diagnosis.moments["clean"]
     dead = (values(frame["variance"]) < DEAD) | (values(frame["stored_variance"]) < DEAD)
     dead |= np.abs(values(frame["gamma"])) < DEAD

@@ -1,4 +1,4 @@
-"""The findings of a diagnosis: sentences with their numbers, and the table or figure they come from."""
+"""Findings of a diagnosis: sentences with numbers, and the table or figure that shows them."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,14 +17,14 @@ from bench.metrics.base import MissingConditionError
 
 
 class DiagnosticFinding(NamedTuple):
-    """One sentence, and the table or figure with its numbers."""
+    """One sentence, and the name of the table or figure with its numbers."""
 
     text: str
     source: str
 
 
 def findings(diagnosis: Diagnosis, cross: pd.DataFrame, parameters: pd.DataFrame) -> list[DiagnosticFinding]:
-    """All findings of the variant; `cross` and `parameters` are empty for a network with one batch-norm branch."""
+    """Return all findings of the variant; `cross` and `parameters` are empty for a network without branches."""
     return [
         *_dead(diagnosis),
         *_shifts(diagnosis),
@@ -62,7 +62,7 @@ def _shifts(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
 
 
 def mixture_shares(diagnosis: Diagnosis, label: str) -> pd.Series:
-    """Between-domain share of the variance of clean and `label` images together, mean over channels, by layer."""
+    """Return the between-domain share of variance of clean and `label` images, mean over channels, by layer."""
     a, b = diagnosis.moments["clean"], diagnosis.moments[label]
     share = between_share(
         values(a["mean"]), values(a["variance"]), values(b["mean"]), values(b["variance"]), values(a["eps"])

@@ -1,4 +1,4 @@
-"""Two models on the images that both have right: the difference of their medians, resampled over images."""
+"""Comparison of two models on the images that both classify correctly: difference of medians, bootstrapped."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from bench.metrics.estimate import LEVEL, Estimate
 
 
 def matched_difference(a: pd.DataFrame, b: pd.DataFrame, column: str) -> Estimate:
-    """Median of `column` in `a` less that in `b`, over images that both models classify rightly, with the paired
-    bootstrap's interval. Raises `MissingConditionError` where they share none."""
+    """Return the median of `column` in `a` minus that in `b`, over images that both models classify correctly, with a
+    paired bootstrap interval. Raises `MissingConditionError` if there is no such image."""
     one, other = (frame[frame["scored"] & (frame["prediction"] == frame["label"])] for frame in (a, b))
     both = one.merge(other, on="image_id", suffixes=("", "_b"))[[column, f"{column}_b"]].dropna()
     if both.empty:
@@ -23,7 +23,7 @@ def matched_difference(a: pd.DataFrame, b: pd.DataFrame, column: str) -> Estimat
 
 
 def verdict(difference: Estimate, higher: bool = True) -> str:
-    """What the interval says of the claim that the first is higher (or lower)."""
+    """Return the verdict of the interval on the claim that the first is higher (or lower)."""
     if difference.low > 0:
         return "agrees" if higher else "disagrees"
     if difference.high < 0:

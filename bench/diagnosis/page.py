@@ -1,4 +1,4 @@
-"""One self-contained page: figures first, then findings, then the tables behind them."""
+"""A self-contained page: figures, findings, and tables of the numbers."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ img{max-width:100%}table{border-collapse:collapse;font-size:12px}td,th{padding:1
 
 @dataclass
 class Section:
-    """What is said of one model variant."""
+    """Figures, findings and tables of one model variant."""
 
     title: str
     figures: list[tuple[str, Figure]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Section:
 
 
 def section(diagnosis: Diagnosis, model: Model) -> Section:
-    """Figures, findings and tables of one variant; `model` is it, for what its layers store."""
+    """Make the section of one variant; stored statistics are read from `model`."""
     branches = branch_names(model)
     parameters = branch_parameters(model) if len(branches) > 1 else pd.DataFrame()
     cross = branch_figures.cross_table(diagnosis, branches) if len(branches) > 1 else pd.DataFrame()
@@ -76,7 +76,7 @@ def _tables(diagnosis: Diagnosis, cross: pd.DataFrame) -> dict[str, pd.DataFrame
 
 
 def edge_section(diagnoses: Mapping[str, Diagnosis], planes: Mapping[str, Sequence[Plane]]) -> Section:
-    """Smoothness, margins and loss planes of all variants in the same figures."""
+    """Make the section on smoothness, margins and loss planes, with all variants in each figure."""
     made = Section("smoothness and margins")
     if any(d.cells.get("smoothness") for d in diagnoses.values()):
         made.figures.append(("smoothness", edge_figures.smoothness_figure(diagnoses)))
@@ -90,7 +90,7 @@ def edge_section(diagnoses: Mapping[str, Diagnosis], planes: Mapping[str, Sequen
 def planes_of(
     model: Model, images: torch.Tensor, labels: torch.Tensor, ids: Sequence[str], reach: float
 ) -> list[Plane]:
-    """Planes of the first three images that the model has right."""
+    """Return loss planes of the first three images that the model classifies correctly."""
     device = model.mean.device
     right = (answer(model, images.to(device)).argmax(1).cpu() == labels).nonzero().flatten()[:3]
     chosen = right.tolist()
@@ -98,7 +98,7 @@ def planes_of(
 
 
 def render(sections: Iterable[Section], title: str, notes: Sequence[str]) -> str:
-    """The page, with its images inside."""
+    """Return the HTML page, images embedded."""
     made = list(sections)
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>",
@@ -129,7 +129,7 @@ def _png(figure: Figure) -> str:
 
 
 def save_figures(sections: Iterable[Section], folder: Path, prefix: str = "", dpi: int = 110) -> list[Path]:
-    """Every figure as a PNG of its own: PREFIXSECTION-FIGURE.png."""
+    """Save every figure as PREFIXSECTION-FIGURE.png; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for one in sections:

@@ -1,4 +1,4 @@
-"""What a results folder holds of one model variant's diagnostics."""
+"""Diagnostics of model variants, read from a results folder."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,51 +25,51 @@ QUANTITIES = {
 
 
 def label_of(condition: str) -> str:
-    """What a figure calls a condition: `clean`, `adversarial`, `adversarial via adv`, `fog`, `tiny-a`."""
+    """Return a condition's label in figures: `clean`, `adversarial`, `adversarial via adv`, `fog`, `tiny-a`."""
     name = Condition.parse(condition)
     if name.attack:
         return f"adversarial via {name.attack.through}" if name.attack.through else "adversarial"
-    elsewhere = name.probes == ("moments",) and not name.corruption  # the home data set is looked at by more than that
+    elsewhere = name.probes == ("moments",) and not name.corruption  # the home set has more probes
     return name.corruption or (name.dataset if elsewhere else "clean")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The complete cells of one model variant, by suite and condition."""
+    """Complete cells of one model variant, by suite and condition."""
 
     model: str
     cells: Mapping[str, Mapping[str, LoadedCell]]
 
     def records(self, suite: str) -> dict[str, pd.DataFrame]:
-        """Records by short label."""
+        """Return records by label."""
         return {label_of(name): cell.records for name, cell in self.cells.get(suite, {}).items()}
 
     @cached_property
     def moments(self) -> dict[str, pd.DataFrame]:
-        """One row a layer and channel, by short label; clean first."""
+        """Channel moments by label, one row per layer and channel; clean first."""
         found = {label_of(n): merged(c.measurements) for n, c in self.cells["batchnorm"].items() if c.measurements}
         order = ["clean", *sorted(k for k in found if k.startswith("adv")), *NAMES]
         return {k: found[k] for k in sorted(found, key=lambda k: order.index(k) if k in order else len(order))}
 
     @property
     def stores(self) -> bool:
-        """Whether the layers store statistics, against which the observed ones are held."""
+        """Whether the layers store statistics, with which observed ones are compared."""
         return bool(self.moments["clean"]["stored_variance"].notna().all())
 
     @property
     def images(self) -> int:
-        """Images behind the clean moments."""
+        """Number of images of the clean moments."""
         return int(self.moments["clean"]["images"].iloc[0])
 
     @property
     def branch(self) -> str:
-        """The branch that predicts; empty where there is one batch norm, or none."""
+        """Branch that predicts; empty without branches."""
         return self.model.partition("@")[2]
 
     @cached_property
     def channels(self) -> pd.DataFrame:
-        """Every quantity of every channel of each condition against what is stored, or where nothing is against the
-        clean images: columns label, depth, layer, channel, shift, ratio, kl, w2."""
+        """Distances of each channel under each condition from the stored statistics, or, without any, from the clean
+        images: columns label, depth, layer, channel, shift, ratio, kl, w2."""
         clean = self.moments["clean"]
         of = ("stored_mean", "stored_variance") if self.stores else ("mean", "variance")
         reference = (values(clean[of[0]]), values(clean[of[1]]), values(clean["eps"]))
@@ -88,7 +88,7 @@ def _quantities(frame: pd.DataFrame, mean: np.ndarray, variance: np.ndarray, eps
 
 
 def layer_curves(channels: pd.DataFrame, quantity: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Curves by label: depth against median, 10 % and 90 % quantile over the channels (of |shift|)."""
+    """Yield each label's curves over depth: median, 10 % and 90 % quantile over channels (of |shift| for shifts)."""
     for label, rows in channels.groupby("label", sort=False):
         shown = rows[quantity].abs() if quantity == "shift" else rows[quantity]
         grouped = shown.groupby(rows["depth"])
@@ -99,7 +99,7 @@ def layer_curves(channels: pd.DataFrame, quantity: str) -> Iterator[tuple[str, p
 
 
 def read_diagnoses(folder: ResultsFolder) -> dict[str, Diagnosis]:
-    """Every model variant of the folder whose clean moments are complete. Raises `IncompleteError` without any."""
+    """Return every model variant whose clean moments are complete, by name. Raises `IncompleteError` without any."""
     cells: dict[str, dict[str, dict[str, LoadedCell]]] = {}
     for wanted in folder.suite_runs():
         if wanted.suite in SUITES:

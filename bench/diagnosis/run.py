@@ -1,4 +1,4 @@
-"""`bench diagnose`: measure what is missing of a model's diagnostics, and write the page."""
+"""`bench diagnose`: run a model's missing diagnostics and write the page."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,10 @@ from model_zoo.model import Model
 from model_zoo.registry import find_card, split_branch
 
 LIMIT = 256
-"""Images looked at unless the user says otherwise: one batch of the largest batch statistics."""
+"""Default number of images: the largest batch of the batch statistics."""
 
 PLANES_FROM = 16
-"""Images among which those for the loss planes are sought."""
+"""Number of images from which those of the loss planes are chosen."""
 
 REACH = 16 / 255
 
@@ -30,10 +30,9 @@ REACH = 16 / 255
 @keywords
 @plain_torch()
 def diagnose(model: str, out: str | Path, options: RunOptions) -> Path:
-    """Run the three suites on all branches of `model` (one that is named, `tiny_mbn@adv`, alone) and write
-    OUT/MODEL.html; results lie in OUT/results, and the same call again continues. Returns the page's path.
+    """Run the three suites on all branches of `model`, or on a named one (`tiny_mbn@adv`), and write OUT/MODEL.html.
 
-    `limit` is `LIMIT` unless given.
+    Results are kept in OUT/results; the same call continues. `limit` defaults to `LIMIT`. Returns the page's path.
     """
     folder = Path(out)
     models = [load_model(name) for name in variants(model)]
@@ -50,20 +49,20 @@ def diagnose(model: str, out: str | Path, options: RunOptions) -> Path:
 
 
 def variants(name: str) -> list[str]:
-    """`name` itself if it names a branch or has none, else the name with each of its branches."""
+    """Return `name` if it names a branch or the model has none, else the name with each branch."""
     branches = find_card(name).branches
     return [name] if split_branch(name).branch or not branches else [f"{name}@{branch}" for branch in branches]
 
 
 def sections(prepared: Prepared, models: list[Model], found: dict[str, Diagnosis]) -> list[Section]:
-    """One section a variant, then the edge of all of them."""
+    """Return one section per variant, then the section on smoothness and margins."""
     planes = {model.name: planes_for(prepared, model) for model in models}
     own = [section(found[model.name], model) for model in models]
     return [*own, edge_section(found, {name: drawn for name, drawn in planes.items() if drawn})]
 
 
 def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
-    """The loss around a few of the images that the model was looked at on."""
+    """Return loss planes of a few of the measured images."""
     session = prepared.session
     entry = next(e for e in prepared.plan.entries if prepared.plan.subjects[e.subject].model is model)
     subject, dataset = prepared.plan.subjects[entry.subject], session.dataset_of(entry.setup)
@@ -75,7 +74,7 @@ def planes_for(prepared: Prepared, model: Model) -> list[Plane]:
 
 
 def notes(prepared: Prepared) -> list[str]:
-    """What a reader must know of how the numbers were made."""
+    """Return notes on how the numbers were measured."""
     cells = [e.cell for e in prepared.plan.entries]
     subsets = sorted({f"{c.protocol.dataset}: {c.subset}" for c in cells if c.subset})
     attacks = sorted({e.setup.attack.name for e in prepared.plan.entries if e.setup.attack})

@@ -1,1 +1,1 @@
-"""Diagnostics: what normalisation knows, how smooth a model is, how far its decisions are from the edge."""
+"""Diagnostics: batch-norm statistics, smoothness, and distances to the decision boundary."""

@@ -1,4 +1,4 @@
-"""Batch norm under other statistics than the stored ones, on a copy of the model, by hooks: any kind of batch norm."""
+"""Batch norm with other statistics than the stored ones: hooks on a copy of the model, for any kind of batch norm."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -13,14 +13,14 @@ from bench.diagnostics.points import active, is_batch_norm
 
 
 class Buffers(NamedTuple):
-    """A batch norm's running mean and variance [c], the buffers themselves."""
+    """Running mean and variance [c] of a batch norm: its buffers, not copies."""
 
     mean: Tensor
     variance: Tensor
 
 
 def buffers(layer: nn.Module) -> Buffers | None:
-    """The running statistics of `layer` (its active branch), None where it keeps none."""
+    """Return the running statistics of `layer` (of its active branch); None if it has none."""
     norm = active(layer)
     mean, variance = getattr(norm, "running_mean", None), getattr(norm, "running_var", None)
     if not is_batch_norm(norm) or not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
@@ -29,16 +29,16 @@ def buffers(layer: nn.Module) -> Buffers | None:
 
 
 def adaptable(model: nn.Module) -> bool:
-    """Whether any layer keeps statistics; a batch norm without always normalises by the batch, whatever is asked."""
+    """Return whether any layer stores statistics. A batch norm without always normalises by the batch."""
     return any(buffers(module) for module in model.modules())
 
 
 def adapted(model: nn.Module, prior: float = 0.0) -> nn.Module:
-    """A copy of `model` whose batch norms mix the statistics of the batch at hand into the stored ones.
+    """Return a copy of `model` whose batch norms mix the statistics of the current batch into the stored ones.
 
-    mean = N/(N+n) stored + n/(N+n) batch, variances alike, for `prior` N and n images in the batch (Schneider et al.,
-    arXiv 2006.16971, section 3). N = 0 is the batch alone: prediction-time batch norm (Nado et al., arXiv 2006.10963).
-    Variances are biased, as training normalises.
+    mean = N/(N+n) stored + n/(N+n) batch, variances likewise, for `prior` N and n images in the batch (Schneider et
+    al., arXiv 2006.16971, section 3). N = 0 uses the batch alone: prediction-time batch norm (Nado et al., arXiv
+    2006.10963). Variances are biased, as in training.
     """
     copied = copy.deepcopy(model)
     for module in copied.modules():
@@ -59,16 +59,16 @@ def _mixing(running: Buffers, prior: float) -> Callable[[nn.Module, tuple[Tensor
 
 
 def reestimated(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """A copy of `model` with the pooled statistics of all `batches`, each normalised by itself as in training.
+    """Return a copy of `model` with the pooled statistics of all `batches`, each normalised by itself as in training.
 
-    Batches are float [n, 3, h, w] on the model's device; memory is bounded by one of them.
+    Batches are float [n, 3, h, w] on the model's device; memory is bounded by one batch.
     """
     teacher = adapted(model)
     with collecting(teacher) as found, torch.inference_mode():
         for batch in batches:
             teacher(batch)
     pooled: dict[str, Moments] = {}
-    for place, point in found.points.items():  # a layer used twice has one memory for both
+    for place, point in found.points.items():  # a layer called twice has one pair of buffers
         seen = found.moments[place]
         pooled[point.name] = pooled[point.name].merge(seen) if point.name in pooled else seen
     copied = copy.deepcopy(model)

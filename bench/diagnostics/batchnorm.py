@@ -1,4 +1,4 @@
-"""The probes of the suite `batchnorm`: moments, statistics that the batch decides, and branches taken apart."""
+"""Probes of the suite `batchnorm`: channel moments, batch and adapted statistics, and crossed branches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from bench.diagnostics.table import to_table
 from model_zoo.card import ModelCard
 
 REESTIMATED_FROM = 512
-"""Images, in batches of `BATCHES[0]`."""
+"""Number of clean images for re-estimation, in batches of `BATCHES[0]`."""
 
 
 @dataclass(frozen=True)
 class MomentsProbe(Probe):
-    """Channel moments of every point of the network."""
+    """Channel moments at every normalisation point of the network."""
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class MomentsProbe(Probe):
 
 @dataclass(frozen=True)
 class ConsistencyProbe(Probe):
-    """Predictions under the statistics of fixed batches, and under those of `REESTIMATED_FROM` clean images."""
+    """Predictions with the statistics of fixed batches, and with those of `REESTIMATED_FROM` clean images."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class ConsistencyProbe(Probe):
 
 @dataclass(frozen=True)
 class AdaptationProbe(Probe):
-    """Predictions where each batch of n images is mixed into the stored statistics with prior N."""
+    """Predictions with the statistics of each batch of n images mixed into the stored ones with prior N."""
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class AdaptationProbe(Probe):
         if not adaptable(sight.model):
             return Found()
         columns: dict[str, list[int]] = {}
-        sizes = [min(n, len(sight.images)) for n in SAMPLES]  # all that exceed the unit are the same one batch
+        sizes = [min(n, len(sight.images)) for n in SAMPLES]  # every n above the unit's size gives the same batch
         for (n, size), prior in product(zip(SAMPLES, sizes, strict=True), PRIORS):
             known = adapted_column(SAMPLES[sizes.index(size)], prior)
             columns[adapted_column(n, prior)] = columns.get(known) or predict_by_batch(sight, sight.model, size, prior)
@@ -79,7 +79,7 @@ class AdaptationProbe(Probe):
 
 @dataclass(frozen=True)
 class CrossProbe(Probe):
-    """Predictions with the statistics of one branch (or of the batch) and the affine parameters of another."""
+    """Predictions with the statistics of one branch (or of the batch) and the affine parameters of another branch."""
 
     @property
     def name(self) -> str:
@@ -99,7 +99,7 @@ class CrossProbe(Probe):
 
 
 def predict_by_batch(sight: Sight, model: nn.Module, size: int, prior: float) -> list[int]:
-    """The predictions of `model` with the statistics of consecutive batches of `size` images of the unit."""
+    """Return the predictions of `model` with the statistics of consecutive batches of `size` images of the unit."""
     mixing, answers = adapted(model, prior), []
     with torch.inference_mode():
         for batch, fresh in whole_batches(sight.images, size):
@@ -109,9 +109,9 @@ def predict_by_batch(sight: Sight, model: nn.Module, size: int, prior: float) ->
 
 
 def whole_batches(images: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
-    """Batches of `size` images, each with the number of those that are its own.
+    """Yield batches of `size` images, each with the number of images to predict.
 
-    A last batch that falls short is filled from the unit's beginning; a unit that is smaller is one batch.
+    An incomplete last batch is filled from the unit's beginning; a unit smaller than `size` is one batch.
     """
     for start in range(0, len(images), size):
         batch = images[start : start + size]

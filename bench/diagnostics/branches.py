@@ -1,4 +1,4 @@
-"""Networks with a batch norm a domain: what differs between the branches, and which part of it does the work."""
+"""Networks with one batch norm per domain: differences between the branches, and the effect of each part."""
 
 import copy
 
@@ -16,7 +16,7 @@ PARTS = ("mean", "sigma", "gamma", "beta")
 
 
 def hybrid(model: nn.Module, statistics: str, affine: str) -> nn.Module:
-    """A copy of `model` that normalises by the statistics of one branch and scales by the parameters of another."""
+    """Return a copy of `model` with the statistics of one branch and the affine parameters of another."""
     copied = copy.deepcopy(model)
     select_branch(copied, affine)
     for layer in copied.modules():
@@ -29,7 +29,7 @@ def hybrid(model: nn.Module, statistics: str, affine: str) -> nn.Module:
 
 
 def branch_parameters(model: nn.Module) -> pd.DataFrame:
-    """One row a layer, branch and channel, in the network's order: mean, sigma, gamma, beta."""
+    """Return mean, sigma, gamma and beta, one row per layer, branch and channel, in the network's order."""
     frames = []
     for depth, (name, layer) in enumerate(_branched(model)):
         for branch in layer.names:
@@ -50,9 +50,9 @@ def branch_parameters(model: nn.Module) -> pd.DataFrame:
 
 
 def branch_differences(parameters: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
-    """One row a layer and part: relative L2 distance |a - b| / ((|a| + |b|) / 2) and Pearson's r over its channels.
+    """Return relative L2 distance |a - b| / ((|a| + |b|) / 2) and Pearson's r over channels, a row per layer and part.
 
-    The distance tests the counter-claim of arXiv 2403.19150: that affine parameters differ, not statistics.
+    The distance tests the claim of arXiv 2403.19150 that affine parameters differ and statistics do not.
     """
     rows = []
     for (depth, layer), group in parameters.groupby(["depth", "layer"]):
@@ -64,7 +64,7 @@ def branch_differences(parameters: pd.DataFrame, a: str, b: str) -> pd.DataFrame
 
 
 def relative_l2(x: Channels, y: Channels) -> float:
-    """|x - y| / ((|x| + |y|) / 2), in [0, 2]; 0 where both are zero."""
+    """Return |x - y| / ((|x| + |y|) / 2), in [0, 2]; 0 if both are zero."""
     size = (np.linalg.norm(x) + np.linalg.norm(y)) / 2
     return float(np.linalg.norm(x - y) / size) if size else 0.0
 

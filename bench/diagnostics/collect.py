@@ -1,4 +1,4 @@
-"""Channel moments of every point of a network, by hooks, in one pass over any number of batches."""
+"""Channel moments at every normalisation point of a network, by hooks, in one pass over any number of batches."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from bench.diagnostics.points import NormalisationPoint, find_points
 
 @dataclass
 class Collected:
-    """Moments by layer in the order of execution. A layer called k times in one forward is k places: `NAME`,
-    `NAME#2`, ...; images: how many went through the network."""
+    """Moments by layer, in the order of execution. A layer called k times in one forward pass has k entries: `NAME`,
+    `NAME#2`, ...; `images` counts the images seen."""
 
     points: dict[str, NormalisationPoint] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
     images: int = 0
 
     def add(self, name: str, point: NormalisationPoint, moments: Moments) -> None:
-        """Merge what one call of the layer saw."""
+        """Merge the moments of one call of the layer."""
         known = self.moments.get(name)
         self.points[name] = point
         self.moments[name] = known.merge(moments) if known else moments
@@ -31,10 +31,10 @@ class Collected:
 
 @contextmanager
 def collecting(model: nn.Module) -> Iterator[Collected]:
-    """Within the block, every forward of `model` adds to what is collected. Memory: three numbers a channel.
+    """Collect moments from every forward pass of `model` within the block; three numbers per channel are kept.
 
-    The model is not changed. Raises `UsageError` for a model in training mode (each forward would move its
-    statistics), or one without a place to look at.
+    The model is not changed. Raises `UsageError` for a model in training mode, in which forward passes change its
+    statistics, and for one without normalisation, convolution or linear layers.
     """
     check_eval(model)
     found, calls = Collected(), Counter[str]()

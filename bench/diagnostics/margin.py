@@ -1,7 +1,7 @@
-"""How far an image is from the decision's edge: the smallest perturbation that changes the prediction, from above.
+"""Upper bounds on an image's distance to the decision boundary: the smallest perturbation found that changes the class.
 
-FMN, the fast minimum-norm attack (Pintor et al., arXiv 2102.12827, algorithm 1), untargeted, then a bisection of the
-segment between the image and the nearest adversarial point that it met.
+They come from FMN, the fast minimum-norm attack (Pintor et al., arXiv 2102.12827, algorithm 1), untargeted, followed by
+a bisection between the image and the nearest adversarial point found.
 """
 
 import math
@@ -20,11 +20,11 @@ from model_zoo.card import ModelCard
 
 STEPS = 100
 GAMMA, GAMMA_LAST = 0.05, 0.001
-"""Relative change of the radius in a step, from first to last along a cosine: the authors' values."""
+"""Relative change of the radius in the first and last step, with cosine decay between them; the authors' values."""
 
 STEP_AT_32_PIXELS = 1.0
-"""The authors' first step length (L2) for images of 3 x 32 x 32; it grows with the square root of the dimension, so
-that a step moves each pixel as far. The last step is a hundredth of it."""
+"""The authors' first step length (L2) for images of 3 x 32 x 32. It grows with the square root of the dimension, so
+that a step moves each pixel equally far. The last step is a hundredth of it."""
 
 BISECTIONS = 10
 
@@ -35,21 +35,21 @@ def _cosine(first: float, last: float, progress: float) -> float:
 
 @dataclass
 class Nearest:
-    """The nearest adversarial point met so far: x [n, 3, h, w] and its distance [n], inf where there is none."""
+    """Nearest adversarial points found so far: x [n, 3, h, w] and distances [n], inf where none was found."""
 
     x: Tensor
     distance: Tensor
 
     def offer(self, x: Tensor, distance: Tensor, adversarial: Tensor) -> None:
-        """Take `x` where it is adversarial and nearer."""
+        """Replace points by those of `x` that are adversarial and nearer."""
         better = adversarial & (distance < self.distance)
         self.x = torch.where(per_image(better), x, self.x)
         self.distance = torch.where(better, distance, self.distance)
 
 
 def minimum_norm(network: Network, images: Tensor, labels: Tensor, norm: Norm, steps: int = STEPS) -> Nearest:
-    """The nearest misclassified point to each of `images` [n, 3, h, w] that FMN finds; the image itself where it is
-    already misclassified (distance 0)."""
+    """Return the nearest misclassified points to `images` [n, 3, h, w] that FMN finds; misclassified images themselves
+    have distance 0."""
     nearest = Nearest(images, torch.full_like(labels, torch.inf, dtype=torch.float32))
     x, radius = images, torch.full_like(nearest.distance, torch.inf)
     longest = STEP_AT_32_PIXELS * math.sqrt(images[0].numel() / (3 * 32 * 32))
@@ -66,7 +66,7 @@ def minimum_norm(network: Network, images: Tensor, labels: Tensor, norm: Norm, s
 
 
 def _within(x: Tensor, images: Tensor, radius: Tensor, norm: Norm) -> Tensor:
-    """`x` in each image's ball of its own `radius` [n], then in [0, 1]."""
+    """Project `x` onto each image's ball of `radius` [n], then into [0, 1]."""
     limit, delta = per_image(radius), x - images
     if norm == "linf":
         delta = torch.clamp(delta, -limit, limit)
@@ -76,7 +76,7 @@ def _within(x: Tensor, images: Tensor, radius: Tensor, norm: Norm) -> Tensor:
 
 
 def _to_boundary(value: Tensor, gradient: Tensor, norm: Norm) -> Tensor:
-    """Distance [n] to the boundary if the margin were linear: |margin| / dual norm of its gradient."""
+    """Return the distance [n] to the boundary of a linear margin: |margin| / dual norm of its gradient."""
     flat = gradient.flatten(1)
     dual = flat.abs().sum(1) if norm == "linf" else torch.linalg.vector_norm(flat, dim=1)
     return value.abs() / dual.clamp(min=1e-12)
@@ -85,15 +85,15 @@ def _to_boundary(value: Tensor, gradient: Tensor, norm: Norm) -> Tensor:
 def _next_radius(
     nearest: Nearest, radius: Tensor, distance: Tensor, adversarial: Tensor, to_boundary: Tensor, change: float
 ) -> Tensor:
-    """Smaller where the point is adversarial, larger where it is not any more; at first the linear estimate."""
+    """Return the next radius [n]: smaller if the point is adversarial, else larger; at first the linear estimate."""
     met = nearest.distance.isfinite()
-    # A little beyond the linear estimate: on the boundary itself rounding would hold the point for ever.
+    # Slightly beyond the linear estimate: exactly on the boundary, rounding could stop all progress.
     out = torch.where(met, radius, distance + to_boundary) * (1 + change)
     return torch.where(adversarial, torch.minimum(radius * (1 - change), nearest.distance), out)
 
 
 def _bisect(network: Network, images: Tensor, labels: Tensor, nearest: Nearest, norm: Norm) -> Nearest:
-    """Between each image and its nearest point, nearer points as long as they are adversarial."""
+    """Bisect between each image and its nearest point, keeping nearer adversarial points."""
     low, high = torch.zeros_like(nearest.distance), torch.ones_like(nearest.distance)
     way = nearest.x - images
     for _ in range(BISECTIONS):
@@ -106,7 +106,7 @@ def _bisect(network: Network, images: Tensor, labels: Tensor, nearest: Nearest, 
 
 
 def distances(sight: Sight, norm: Norm, steps: int) -> list[float]:
-    """Distance of each of the unit's images; inf where no adversarial point stood before the model as it came."""
+    """Return each image's distance; inf if the point found is not adversarial for the original model."""
     judge = Network(sight.model, sight.device)
     fast = prepare(sight.model, sight.images.to(sight.device)).network(sight.device)
     found = []
@@ -121,7 +121,7 @@ def distances(sight: Sight, norm: Norm, steps: int) -> list[float]:
 
 @dataclass(frozen=True)
 class MarginProbe(Probe):
-    """Column `distance`: the minimum norm found, on images in [0, 1]. The logits' margin is in every record."""
+    """Column `distance`: the smallest perturbation norm found, for images in [0, 1]."""
 
     norm: Norm = "linf"
     steps: int = STEPS

@@ -1,6 +1,6 @@
-"""Numbers of the three suites, as pure functions of records and of measurements.
+"""Metrics of the three diagnostic suites, as pure functions of records and measurements.
 
-Distances, smoothness and logit margins are compared on images that the model has right before anything is done to them.
+Distances, smoothness and logit margins are computed over images that the model classifies correctly when clean.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,21 +18,21 @@ from bench.metrics.estimate import LEVEL, Estimate, mean_estimate
 
 RESAMPLES = 2000
 LARGEST = {"linf": 16 / 255, "l2": 3.0}
-"""Where an accuracy-against-eps curve ends, and the area under it."""
+"""Largest eps of accuracy-against-eps curves and of the area under them."""
 
 DEAD = 1e-5
-"""A channel whose variance is below this is dead: a batch norm's default eps then outweighs it."""
+"""Channels with a smaller variance are dead: a batch norm's default eps exceeds it."""
 
 
 def of_right(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """`column` of the scored images that are classified rightly, without those where it is undefined."""
+    """Return `column` of the correctly classified scored images, without undefined values."""
     right = frame[frame["scored"] & (frame["prediction"] == frame["label"])]
     values = right[column].to_numpy(dtype=np.float64)
     return np.asarray(values[~np.isnan(values)])
 
 
 def median_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
-    """The median, with the bootstrap's percentile interval (Efron and Tibshirani 1993, chapter 13)."""
+    """Return the median with a bootstrap percentile interval (Efron and Tibshirani 1993, chapter 13)."""
     n = len(values)
     if not n:
         raise MissingConditionError("no image is classified rightly")
@@ -43,7 +43,7 @@ def median_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
 
 
 def median_of(column: str) -> Callable[[Frames], Estimate]:
-    """The median of a column over the rightly classified images of the suite's only condition."""
+    """Return a metric: the median of a column over correctly classified images of the suite's only condition."""
 
     def compute(frames: Frames) -> Estimate:
         (frame,) = frames.values()
@@ -54,23 +54,23 @@ def median_of(column: str) -> Callable[[Frames], Estimate]:
 
 
 def norm_of(condition: str) -> str:
-    """`linf` or `l2`, of a margin condition's name."""
+    """Return the norm (`linf` or `l2`) of a margin condition's name."""
     return Condition.parse(condition).probe_norm
 
 
 def accuracy_at(distances: NDArray[np.float64], eps: float) -> float:
-    """Share of images whose smallest perturbation is larger than `eps`: no robust accuracy can be higher."""
+    """Return the share of images whose smallest perturbation exceeds `eps`, an upper bound of robust accuracy."""
     return float((distances > eps).mean())
 
 
 def area(frames: Frames) -> Estimate:
-    """Area under the accuracy-against-eps curve up to `LARGEST`, as a share of the whole: the mean of
+    """Return the area under the accuracy-against-eps curve up to `LARGEST`, normalised to [0, 1]: the mean of
     min(distance, largest) / largest."""
     return mean_estimate(area_per_image(frames).to_numpy(dtype=np.float64))
 
 
 def area_per_image(frames: Frames) -> pd.Series:
-    """Each scored image's share of the area; index: image id."""
+    """Return each scored image's share of the area; index: image id."""
     ((name, frame),) = frames.items()
     scored = frame[frame["scored"]]
     largest = LARGEST[norm_of(name)]
@@ -79,8 +79,8 @@ def area_per_image(frames: Frames) -> pd.Series:
 
 
 def chosen_accuracy(which: str, column: str, beside: str = "prediction") -> Callable[[Frames], Estimate]:
-    """Accuracy of the predictions in `column` on the suite's `clean`, `adversarial` (the worst) or `corrupted`
-    (mean) conditions that also have the column `beside`."""
+    """Return a metric: accuracy of the predictions in `column` on the suite's `clean`, `adversarial` (lowest) or
+    `corrupted` (mean) conditions that also have the column `beside`."""
 
     def compute(frames: Frames) -> Estimate:
         chosen = _conditions(frames, which, column, beside)
@@ -104,13 +104,13 @@ def _kind(condition: str) -> str:
 
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean over conditions of the same images; its interval is the mean of theirs, as they fall together."""
+    """Return the mean over conditions of the same images. Its interval is the mean of theirs: errors are correlated."""
     value, low, high = (float(np.mean([getattr(e, k) for e in estimates])) for k in ("value", "low", "high"))
     return Estimate(value, low, high, estimates[0].n, sum(e.unscored for e in estimates))
 
 
 def values(column: pd.Series) -> Channels:
-    """A column as float64."""
+    """Return a column as float64."""
     return column.to_numpy(dtype=np.float64)
 
 
@@ -118,13 +118,13 @@ Units = Sequence[pd.DataFrame]
 
 
 def shift_between(clean: Units, other: Units) -> float:
-    """Median over all channels of |standardised mean shift| from the observed clean statistics."""
+    """Return the median over channels of |standardised mean shift| from the observed clean statistics."""
     a, b = merged(clean), merged(other)
     return float(np.median(np.abs(_shift(b, a["mean"], a["variance"]))))
 
 
 def shift_from_stored(clean: Units) -> float:
-    """The same of the clean images from what the layers store; NaN where none stores anything."""
+    """Return the median |standardised mean shift| of clean images from the stored statistics; NaN without any."""
     frame = merged(clean)
     frame = frame[frame["stored_mean"].notna() & frame["stored_variance"].notna()]
     return (
@@ -139,21 +139,21 @@ def _shift(frame: pd.DataFrame, mean: pd.Series, variance: pd.Series) -> Channel
 
 
 def share_between(clean: Units, adversarial: Units) -> float:
-    """Mean over all channels of the between-domain share of an equal mixture's variance."""
+    """Return the mean over channels of the between-domain share of an equal mixture's variance."""
     a, b = merged(clean), merged(adversarial)
     statistics = values(a["mean"]), values(a["variance"]), values(b["mean"]), values(b["variance"])
     return float(between_share(*statistics, values(a["eps"])).mean())
 
 
 def dead_share(clean: Units) -> float:
-    """Share of channels whose variance, stored or observed, is below `DEAD`."""
+    """Return the share of channels whose variance, stored or observed, is below `DEAD`."""
     frame = merged(clean)
     return float(((frame["variance"] < DEAD) | (frame["stored_variance"] < DEAD)).mean())
 
 
 def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
-    """`statistic` of all units, with Student's interval from leaving out each unit of all conditions together (Efron
-    and Tibshirani 1993, chapter 11); no interval from a single unit."""
+    """Return `statistic` of all units with a jackknife interval (Student's t), leaving out one unit of all conditions
+    at a time (Efron and Tibshirani 1993, chapter 11); a single unit gives no interval."""
     value, g = statistic(*conditions), min(map(len, conditions))
     images = sum(int(unit["images"].iloc[0]) for unit in conditions[0])
     if g < 2 or np.isnan(value):
@@ -167,8 +167,8 @@ def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
 
 
 def measured(statistic: Callable[..., float], which: str = "") -> Callable[[Measurements], Estimate]:
-    """`statistic` of the clean condition, and with `which` of each such condition against it: the largest value over
-    adversarial conditions, the mean over corrupted ones."""
+    """Return a measure: `statistic` of the clean condition, or with `which` of such conditions against it, the largest
+    over adversarial ones and the mean over corrupted ones."""
 
     def compute(measurements: Measurements) -> Estimate:
         clean = next((units for name, units in measurements.items() if _kind(name) == "clean"), None)

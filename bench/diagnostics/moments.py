@@ -1,4 +1,4 @@
-"""Count, mean and variance per channel: taken once from each batch, merged exactly in float64."""
+"""Count, mean and variance per channel: computed once per batch, merged in float64."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,13 +10,12 @@ from torch import Tensor
 from bench.diagnostics.distances import Channels
 
 CANCELLATION = 1e-2
-"""Below this ratio of variance to squared mean, a variance from float32 sums would lose digits: it is taken anew in
-float64."""
+"""Ratio of variance to squared mean below which float32 sums lose digits and the variance is recomputed in float64."""
 
 
 @dataclass(frozen=True)
 class Moments:
-    """`count` values a channel, their `mean` [c], and `m2` [c], the sum of their squared distances from it."""
+    """Number of values per channel `count`, their `mean` [c], and `m2` [c], the sum of squared deviations from it."""
 
     count: int
     mean: Channels
@@ -24,11 +23,11 @@ class Moments:
 
     @property
     def variance(self) -> Channels:
-        """m2 / count [c], as batch norm normalises in training; of one value it is 0."""
+        """Biased variance m2 / count [c], as batch norm uses in training; 0 for a single value."""
         return self.m2 / max(self.count, 1)
 
     def merge(self, other: "Moments") -> "Moments":
-        """The moments of both sets of values together (Chan, Golub and LeVeque 1983, eq. 2.1)."""
+        """Return the moments of the union of both sets of values (Chan, Golub and LeVeque 1983, eq. 2.1)."""
         count = self.count + other.count
         if not self.count or not other.count:
             return other if other.count else self
@@ -38,15 +37,15 @@ class Moments:
 
 
 def merge_all(parts: Iterable[Moments]) -> Moments:
-    """The moments of all values of `parts`, of which there is at least one."""
+    """Return the moments of all values of `parts`, which must not be empty."""
     return reduce(Moments.merge, parts)
 
 
 def channel_moments(x: Tensor, axis: int = 1) -> Moments:
-    """Moments of each channel of `x`, over all axes but `axis`, in any float dtype and on any device.
+    """Return the moments of each channel of `x`, over all axes but `axis`, for any float dtype and device.
 
-    On a CPU float32 sums of whole planes are merged in float64, which reads the activations at the memory's speed;
-    channels whose variance those sums cannot resolve (`CANCELLATION`) are taken anew in float64.
+    On a CPU, float32 sums over planes are merged in float64, limited only by memory bandwidth; channels whose variance
+    these sums cannot resolve (`CANCELLATION`) are recomputed in float64.
     """
     rows = x.detach().movedim(axis, 1)
     rows = rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
@@ -60,7 +59,7 @@ def channel_moments(x: Tensor, axis: int = 1) -> Moments:
 
 
 def _from_planes(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance [c], float64, of [n, c, places] from each plane's sum and norm."""
+    """Return mean and variance [c], float64, of [n, c, places] from each plane's sum and norm."""
     n, c, places = rows.shape
     sums = (rows.reshape(n * c, places) @ rows.new_ones(places)).view(n, c).double()
     squares = torch.linalg.vector_norm(rows, dim=2).double().square()
@@ -70,6 +69,6 @@ def _from_planes(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _two_pass(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance [c], float64 on the CPU, of [n, c, places], the mean taken off before squaring."""
+    """Return mean and variance [c], float64 on the CPU, of [n, c, places]; the mean is subtracted before squaring."""
     variance, mean = torch.var_mean(rows, dim=(0, 2), correction=0)
     return mean.double().cpu(), variance.double().cpu()

@@ -1,7 +1,7 @@
-"""Adversarial images for statistics: every image of a unit is attacked to the end, right or wrong.
+"""Adversarial images for statistics: every image of a unit is attacked with all steps, whatever its prediction.
 
-An evaluation leaves images alone that are already wrong, or broken before the last step: their activations would stay
-those of clean images, and the statistics would be of a mixture.
+An evaluation skips misclassified images and stops early on broken ones. Statistics of its images would be those of a
+mixture of clean and adversarial images.
 """
 
 import torch
@@ -14,7 +14,7 @@ from bench.attacks.request import Request
 
 
 def perturb(attack: Attack, request: Request) -> Tensor:
-    """What the first search of `attack` makes of the images [n, 3, h, w], through the attack's branch."""
+    """Return the images [n, 3, h, w] after the first search of `attack`, through the attack's branch."""
     network = Network(frozen_if_copied(request.model, attack.through), request.device)
     parts = torch.split(request.images, request.batch_size)
     logits = torch.cat([network.logits(part.to(request.device)).logits.cpu() for part in parts])

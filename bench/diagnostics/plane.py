@@ -1,4 +1,4 @@
-"""The loss on a plane through an image: along the gradient's sign, and along random signs."""
+"""The loss on a plane through an image, spanned by the gradient's sign and random signs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from bench.attacks.randomness import generator, signs
 
 @dataclass(frozen=True)
 class Plane:
-    """loss[i, j] and right[i, j] at image + steps[i] * sign(gradient) + steps[j] * random signs, in [0, 1]."""
+    """Loss and correctness on a plane: loss[i, j] and right[i, j] at image + steps[i] * sign(gradient) + steps[j] *
+    random signs, clipped to [0, 1]."""
 
     image_id: str
     steps: NDArray[np.float64]
@@ -34,7 +35,8 @@ def loss_planes(
     device: torch.device,
     seed: int = 0,
 ) -> list[Plane]:
-    """The plane of each of `images` float32 [n, 3, h, w], `points` by `points`, out to `reach` in Linf either way."""
+    """Return the plane of each of `images` float32 [n, 3, h, w], `points` x `points`, from -`reach` to `reach` in
+    Linf."""
     network = Network(frozen_if_copied(model), device)
     steps = np.linspace(-reach, reach, points)
     planes = []

@@ -1,5 +1,5 @@
-"""Where a network is looked at: the input of each normalisation layer, or where there is none of each convolution's
-output, which is the same place."""
+"""Points of a network whose activations are measured: the input of each normalisation layer, or, in a network without
+normalisation, the output of each convolution, which is the same place."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 @dataclass(frozen=True)
 class Stored:
-    """What a normalisation layer keeps of its channels, float64 [c] each; None for what it lacks."""
+    """Stored statistics and parameters of a normalisation layer, float64 [c] each; None for those it lacks."""
 
     mean: Channels | None
     variance: Channels | None
@@ -29,8 +29,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class NormalisationPoint:
-    """A place in the network. kind: `batch`, `group`, `layer`, `instance`, or `conv` and `linear` (without
-    normalisation, looked at behind the layer); axis: the channels' axis."""
+    """A point in the network. kind: `batch`, `group`, `layer` or `instance`, or `conv` or `linear` in networks without
+    normalisation (measured at the output); axis: the channels' axis."""
 
     name: str
     kind: str
@@ -39,19 +39,19 @@ class NormalisationPoint:
 
     @property
     def behind(self) -> bool:
-        """The layer's output is what is looked at, not its input."""
+        """Whether the layer's output is measured, not its input."""
         return self.kind in ("conv", "linear")
 
 
 def is_batch_norm(module: nn.Module) -> bool:
-    """Any batch norm: torch's, synchronised, or frozen (a class of its own in torchvision, timm and detectron2)."""
+    """Return whether `module` is a batch norm: torch's, synchronised, or frozen as in torchvision, timm, detectron2."""
     return isinstance(module, _BatchNorm) or (
         not isinstance(module, _InstanceNorm) and isinstance(getattr(module, "running_var", None), Tensor)
     )
 
 
 def active(module: nn.Module) -> nn.Module:
-    """The batch norm in use, of one with branches; any other module itself."""
+    """Return the active branch of a branched batch norm; any other module unchanged."""
     branched = isinstance(module, BranchedBatchNorm2d)
     return module.get_submodule(f"branches.{module.active}") if branched else module
 
@@ -66,9 +66,9 @@ _BARE = (("conv", 1, CONVOLUTIONS), ("linear", -1, (nn.Linear,)))
 
 
 def find_points(model: nn.Module) -> list[NormalisationPoint]:
-    """All normalisation layers of `model`; without any, all convolutions; without those, all linear layers.
+    """Return all normalisation layers of `model`; without any, all convolutions; without those, all linear layers.
 
-    Raises `UsageError` for a network that has none of these.
+    Raises `UsageError` for a network with none of these.
     """
     modules = dict(model.named_modules())
     inner = {id(child) for m in modules.values() if isinstance(m, BranchedBatchNorm2d) for child in m.modules()}
@@ -92,7 +92,7 @@ def find_points(model: nn.Module) -> list[NormalisationPoint]:
 
 
 def stored(module: nn.Module) -> Stored:
-    """What the layer (its active branch) keeps."""
+    """Return the stored statistics and parameters of the layer (of its active branch)."""
     layer = active(module)
     if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
         return Stored(None, None, None, None)

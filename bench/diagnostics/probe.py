@@ -1,4 +1,4 @@
-"""What a diagnostic is to the engine: a frozen value that looks at a model on the images of one unit."""
+"""Interface between diagnostics and engine: a probe is a frozen value that measures a model on one unit's images."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +16,12 @@ from model_zoo.model import Model
 
 @dataclass(frozen=True)
 class Sight:
-    """The images of one unit as the condition shows them (corrupted, attacked), in the host's memory.
+    """The images of one unit under the condition (corrupted, attacked), in host memory.
 
     images: float32 [n, 3, h, w] in [0, 1]; labels: int64 [n]; ids: n names; model: in eval mode, on `device`
-    answer: logits [n, k] of all classes as the data set's label space counts them
-    sample: the first images (at most as many as asked) of the data set's fixed order, without attack
-    keep: computes under a key once a session what units share
+    answer: logits [n, k] of all classes of the data set's label space
+    sample: function that returns the first images (at most that many) in the data set's fixed order, without attack
+    keep: function that computes a value shared by units once per session, under a key
     """
 
     model: Model
@@ -36,29 +36,31 @@ class Sight:
     keep: Callable[[str, Callable[[], Any]], Any]
 
     def logits(self, model: nn.Module) -> Tensor:
-        """float32 [n, k] of `model`, on the CPU."""
+        """Return the logits of `model`, float32 [n, k] on the CPU."""
         shown = (part.to(self.device) for part in torch.split(self.images, self.batch_size))
         return torch.cat([answer(model, part).float().cpu() for part in shown])
 
     def predict(self, model: nn.Module) -> list[int]:
-        """The class that `model` predicts of each image."""
+        """Return the class that `model` predicts for each image."""
         answers: list[int] = self.answer(self.logits(model)).argmax(1).tolist()
         return answers
 
 
 @dataclass(frozen=True)
 class Found:
-    """Columns of the images' records by name, [n] each, and what merges over units (`bench.diagnostics.table`)."""
+    """Columns of the images' records by name, [n] each, and a table that merges over units
+    (`bench.diagnostics.table`)."""
 
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     measurement: pa.Table | None = None
 
 
 class Probe(ABC):
-    """`name` says every choice and becomes part of the condition's name; `version` is raised when a number may move.
+    """A diagnostic. `name` states every parameter and is part of the condition's name; `version` is raised when a
+    number may change.
 
-    A unit holds `unit_images`; `all_classes` says that labels must be the model's own classes; columns named
-    `prediction...` are class indices, all others floats.
+    unit_images: images in a unit; all_classes: whether labels must be the model's own classes. Columns named
+    `prediction...` hold class indices, all others floats.
     """
 
     version: str = "1"
@@ -68,12 +70,12 @@ class Probe(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Canonical, without `/`, `:` and `+`."""
+        """Canonical name, without `/`, `:` and `+`."""
 
     @abstractmethod
     def columns(self, card: ModelCard) -> tuple[str, ...]:
-        """Names of the columns that it adds for a model."""
+        """Return the names of the columns that it adds for a model."""
 
     @abstractmethod
     def look(self, sight: Sight) -> Found:
-        """What it finds on one unit. Raises `UsageError` for a model that it cannot look at."""
+        """Measure the model on one unit. Raises `UsageError` for a model that it does not support."""

@@ -1,7 +1,8 @@
-"""How smooth the loss and the logits are around an image. NoFrost's paper (arXiv 2207.01156) claims smoothness without
-saying how it was measured; the definitions here are the usual ones, each with its source.
+"""Smoothness of the loss and the logits around an image.
 
-All functions take images float32 [n, 3, h, w] in [0, 1] and labels int64 [n], and return [n].
+NoFrost's paper (arXiv 2207.01156) claims smoothness without saying how it was measured; these definitions are the usual
+ones, each with its source. All functions take images float32 [n, 3, h, w] in [0, 1] and labels int64 [n], and return
+[n].
 """
 
 from collections.abc import Callable, Sequence
@@ -22,14 +23,14 @@ from model_zoo.card import ModelCard
 
 STEPS = 10
 CURVATURE_STEP = 1.5
-"""h of the finite difference, in the L2 norm of images (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""
+"""Step h of the finite difference, in L2 of images (Moosavi-Dezfooli et al., arXiv 1811.09716, section 4.2)."""
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """A network around a batch: its answers, the images, their labels, and the radius of the Linf ball."""
+    """A network and a batch: the function of logits, the images, their labels, and the radius of the Linf ball."""
 
     network: Network
     images: Tensor
@@ -37,18 +38,17 @@ class Neighbourhood:
     eps: float
 
     def loss(self, logits: Tensor) -> Tensor:
-        """Cross-entropy [n]."""
+        """Return the cross-entropy [n]."""
         return F.cross_entropy(logits, self.labels, reduction="none")
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss [n] and its gradient [n, 3, h, w] at `x`."""
+        """Return the loss [n] and its gradient [n, 3, h, w] at `x`."""
         return self.network.gradient(x, self.loss).ascent()
 
     def highest(self, objective: Objective, start: Tensor, scale: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """The largest objective(x, logits at x) [n] that signed steps of eps / 4 along its gradient meet in the ball,
-        each value first divided by scale(x).
+        """Return the largest objective(x, logits at x) / scale(x) [n] met by signed gradient steps of eps / 4.
 
-        `objective` may depend on x: its gradient is taken through both.
+        Steps stay in the ball and follow the gradient of `objective` alone, through x and the logits.
         """
         x, best = start, torch.full_like(self.labels, -torch.inf, dtype=torch.float32)
         for step in range(STEPS + 1):
@@ -68,8 +68,8 @@ def _value_and_gradient(network: Network, objective: Objective, x: Tensor) -> tu
 
 
 def lipschitz(around: Neighbourhood, start: Tensor) -> Tensor:
-    """Local Lipschitz constant of the logits: max of |f(x') - f(x)|_1 / |x' - x|_inf over the ball, from below
-    (Yang et al., arXiv 2003.02460, section 5.2). The steps ascend the numerator; the ratio is taken at each."""
+    """Return a lower bound of the logits' local Lipschitz constant, max of |f(x') - f(x)|_1 / |x' - x|_inf over the
+    ball (Yang et al., arXiv 2003.02460, section 5.2). Steps ascend the numerator; the largest ratio is returned."""
     clean = around.network.logits(around.images).logits
 
     def change(_x: Tensor, logits: Tensor) -> Tensor:
@@ -79,7 +79,8 @@ def lipschitz(around: Neighbourhood, start: Tensor) -> Tensor:
 
 
 def linearity_error(around: Neighbourhood, start: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
-    """max of |l(x') - l(x) - <x' - x, grad l(x)>| over the ball, from below (Qin et al., arXiv 1907.02610, eq. 5)."""
+    """Return a lower bound of max |l(x') - l(x) - <x' - x, grad l(x)>| over the ball (Qin et al., arXiv 1907.02610, eq.
+    5)."""
 
     def error(x: Tensor, logits: Tensor) -> Tensor:
         linear = ((x - around.images) * gradient).flatten(1).sum(1)
@@ -89,7 +90,8 @@ def linearity_error(around: Neighbourhood, start: Tensor, loss: Tensor, gradient
 
 
 def gradient_cosine(gradient: Tensor, other: Tensor) -> Tensor:
-    """Cosine of two gradients of the loss [n, 3, h, w]; NaN where one is zero (Benz et al., arXiv 2010.03316)."""
+    """Return the cosine of two gradients of the loss [n, 3, h, w], NaN if one is zero (Benz et al., arXiv
+    2010.03316)."""
     a, b = gradient.flatten(1), other.flatten(1)
     sizes = torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)
     cosine: Tensor = (a * b).sum(1) / torch.where(sizes > 0, sizes, torch.nan)
@@ -97,8 +99,8 @@ def gradient_cosine(gradient: Tensor, other: Tensor) -> Tensor:
 
 
 def curvature(around: Neighbourhood, gradient: Tensor, step: float = CURVATURE_STEP) -> Tensor:
-    """|H v| of the loss's Hessian along the gradient's own direction v, |v|_2 = 1, as the change of the gradient over
-    `step` divided by it (arXiv 1811.09716, eq. 4). A finite step also sees the kinks of ReLU, where H is zero."""
+    """Return |H v| for the loss's Hessian H and the gradient's direction v, |v|_2 = 1, as a finite difference of
+    gradients over `step` (arXiv 1811.09716, eq. 4). A finite step also measures ReLU's kinks, where H is zero."""
     size = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     direction = gradient / per_image(size.clamp(min=1e-12))
     _, ahead = around.gradient(around.images + step * direction)
@@ -107,14 +109,14 @@ def curvature(around: Neighbourhood, gradient: Tensor, step: float = CURVATURE_S
 
 
 def random_start(images: Tensor, ids: Sequence[str], eps: float, seed: int) -> Tensor:
-    """A point of each image's Linf ball, uniform and its own, in [0, 1]."""
+    """Return a uniform random point of each image's Linf ball, clipped to [0, 1]; it depends on the image's id."""
     draws = [generator(seed, i, "smoothness", 0) for i in ids]
     noise = uniform(draws, *images.shape[1:]).to(images) * 2 - 1
     return torch.clamp(images + eps * noise, 0.0, 1.0)
 
 
 def measure(around: Neighbourhood, ids: Sequence[str], seed: int = 0) -> dict[str, Tensor]:
-    """All of `COLUMNS`, [n] each, on the CPU."""
+    """Compute all of `COLUMNS`, [n] each, on the CPU."""
     start = random_start(around.images, ids, around.eps, seed)
     loss, gradient = around.gradient(around.images)
     _, nearby = around.gradient(start)
@@ -131,7 +133,7 @@ def measure(around: Neighbourhood, ids: Sequence[str], seed: int = 0) -> dict[st
 
 @dataclass(frozen=True)
 class SmoothnessProbe(Probe):
-    """Smoothness of the cross-entropy and of the logits within the Linf ball of radius `eps`."""
+    """Smoothness of the cross-entropy and the logits within the Linf ball of radius `eps`."""
 
     eps: Fraction
     unit_images: int = 100

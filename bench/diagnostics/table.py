@@ -1,6 +1,6 @@
-"""The measurement of a batch-norm unit: one row a layer and channel, and how units merge.
+"""Measurements of batch-norm units, one row per layer and channel, and their merging.
 
-The order of rows is the order of execution, so that depth can be read off it.
+Rows are in the order of execution, from which depth follows.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ SCHEMA = pa.schema(
         pa.field("eps", pa.float64()),
     ]
 )
-"""`images`, `count`, `mean`, `m2` merge over units (`bench.diagnostics.moments`); the rest is the layer's own, null
-where it keeps none. `layer` is the module's name, `NAME#2` its second call in one forward."""
+"""Columns of a measurement. `images`, `count`, `mean`, `m2` merge over units (`bench.diagnostics.moments`); the others
+belong to the layer, null if it lacks them. `layer` is the module's name, `NAME#2` its second call in a forward pass."""
 
 KEY = ["depth", "layer", "kind", "channel"]
 MERGED = ["images", "count", "mean", "m2"]
@@ -42,8 +42,8 @@ OWN = ("stored_mean", "stored_variance", "gamma", "beta")
 
 
 def to_table(found: "Collected") -> pa.Table:
-    """What was collected, as Arrow."""
-    from bench.diagnostics.points import stored  # imports torch, which reading a table needs not
+    """Return the collected moments as an Arrow table."""
+    from bench.diagnostics.points import stored  # imports torch, which reading a table does not need
 
     parts = []
     for depth, (layer, moments) in enumerate(found.moments.items()):
@@ -66,15 +66,15 @@ def to_table(found: "Collected") -> pa.Table:
 
 
 def _fitting(values: Channels | None, channels: int) -> object:
-    """float32 [c]; nulls for what the layer lacks (a layer norm's parameters are not a channel's)."""
+    """Return float32 [c]; nulls for values that are missing or not one per channel, as a layer norm's parameters."""
     return [None] * channels if values is None or len(values) != channels else values.astype(np.float32)
 
 
 def merged(units: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The measurements of several units of one model as that of all their images: one row a layer and channel.
+    """Merge the measurements of several units of one model: one row per layer and channel.
 
-    Adds `variance` (m2 / count). Exact up to float64 (`Moments.merge`). Raises `StoreError` where units differ in
-    their rows, or hold something else.
+    Adds `variance` (m2 / count). Exact up to float64 rounding (`Moments.merge`). Raises `StoreError` if units differ in
+    their rows or are not such measurements.
     """
     for unit in units:
         if list(unit.columns) != SCHEMA.names or unit.empty or unit[[*KEY, *MERGED]].isna().any(axis=None):
