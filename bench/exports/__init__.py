@@ -1,4 +1,4 @@
-"""`bench export`: a results folder in the forms that other places read."""
+"""`bench export`: a results folder in other tools' formats."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,16 +14,18 @@ FORMS: dict[str, Callable[[str | Path, Path, Sequence[str]], Exported]] = {
     "hf-model-card": export_model_cards,
     "datasets": export_dataset,
 }
-"""What `to` can be."""
+"""Values of `to`, with the function of each."""
 
 
 def export(directory: str | Path, to: str, out: str | Path, *, models: Sequence[str] = ()) -> Exported:
-    """Write the results folder into `out` as `hf-model-card` or `datasets`; returns the files and what is left out.
+    """Write the results folder into `out` as `hf-model-card` or `datasets`; returns the files and what was left out.
 
-    hf-model-card: a Markdown file a model with the `model-index` block that the Hugging Face hub reads.
-    datasets: a folder of Parquet files that `datasets.load_dataset(out, "records")` (and `"results"`) reads.
-    models: names to which it is kept; all where empty. Raises `UsageError` for an unknown form or model, `StoreError`
-    where there are no results, `IncompleteError` where nothing is complete.
+    hf-model-card: one Markdown file per model with the `model-index` block that the Hugging Face hub reads.
+    datasets: a folder of Parquet files for `datasets.load_dataset(out, "records")` (or `"results"`).
+    models: names of the models to export; empty for all.
+
+    Raises `UsageError` for an unknown form or model, `StoreError` if there are no results, `IncompleteError` if no cell
+    is complete.
     """
     if to not in FORMS:
         raise UsageError(f"--to {to!r}: expected {' or '.join(FORMS)}")

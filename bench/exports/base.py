@@ -1,4 +1,4 @@
-"""What every form of export shares."""
+"""Types and functions shared by all export forms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from model_zoo.errors import suggestion
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written, and what is missing or damaged in the results folder and so stands in none."""
+    """The written files, and the missing or damaged parts of the results folder, which were left out."""
 
     files: tuple[Path, ...]
     problems: tuple[str, ...]
 
 
 def chosen(table: pd.DataFrame, models: Sequence[str]) -> list[str]:
-    """`models`, or every model of a `bench.results` table. Raises `UsageError` for one that has no results."""
+    """Return `models`, or every model of a `bench.results` table. Raises `UsageError` for a model without results."""
     known = [str(name) for name in table["model"].unique()]
     for name in models:
         if name not in known:

@@ -1,4 +1,4 @@
-"""A results folder as a data set: Parquet files and the README that tells `datasets` of them."""
+"""Export as a data set: Parquet files, and a README that declares them to `datasets`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,13 +32,13 @@ configs:
 """
 
 KEYS = ("model", "suite", "condition", "protocol")
-"""What the columns of a record are preceded by."""
+"""Columns placed before those of a record."""
 
 
 def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ()) -> Exported:
-    """Write `README.md`, `results.parquet` and `records/`, a file a cell, into `out`; memory holds one cell at a time.
+    """Write `README.md`, `results.parquet` and `records/` (one file per cell) into `out`, one cell in memory at a time.
 
-    Cells that are not complete are left out. Raises `UsageError` where `out` holds something else already.
+    Incomplete cells are left out. Raises `UsageError` if `out` holds other files.
     """
     folder = ResultsFolder(directory)
     table = tabulate(load_suites(folder))
@@ -58,7 +58,7 @@ def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ())
 
 
 def _cells(folder: ResultsFolder, models: Sequence[str]) -> Iterator[tuple[str, tuple[str, str, str], LoadedCell]]:
-    """Every complete cell once, with its model, the first suite that wanted it, and its condition."""
+    """Yield every complete cell once, with its key, (model, first suite that uses it, condition)."""
     seen = set()
     for wanted in folder.suite_runs():
         if models and wanted.model not in models:
@@ -72,7 +72,7 @@ def _cells(folder: ResultsFolder, models: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _schema(folder: ResultsFolder, models: Sequence[str]) -> pa.Schema:
-    """All columns that any cell has, so that every file has the same. Raises `IncompleteError` where none is whole."""
+    """Return the union of all cells' columns, shared by all files. Raises `IncompleteError` if no cell is complete."""
     fields: dict[str, pa.Field] = {}
     for _, _, cell in _cells(folder, models):
         fields |= {field.name: field.with_nullable(True) for field in record_fields(cell.table)}
@@ -82,7 +82,7 @@ def _schema(folder: ResultsFolder, models: Sequence[str]) -> pa.Schema:
 
 
 def _table(records: pa.Table, keys: Sequence[str], schema: pa.Schema) -> pa.Table:
-    """The records as they are stored, after the columns that say of what; null where others have a column more."""
+    """Return the stored records with the key columns first, and null in columns that only other cells have."""
     count = records.num_rows
     columns = {field.name: pa.nulls(count, field.type) for field in schema}
     columns |= {name: pa.repeat(key, count) for name, key in zip(KEYS, keys, strict=True)}

@@ -1,4 +1,4 @@
-"""The `model-index` block of a Hugging Face model card: what a model scored, as the hub shows it."""
+"""Export as Hugging Face model cards: the `model-index` block with a model's scores, as the hub shows them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ TASK = "image-classification"
 
 
 def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] = ()) -> Exported:
-    """Write `MODEL.md` for every model into `out`: the block, and the same numbers as a table below it.
+    """Write `MODEL.md` for every model into `out`: the block, and the same numbers as a table.
 
-    A number that a verdict calls doubtful or unreliable is named so. Random weights have no card.
+    Doubtful and unreliable numbers are marked. Models with random weights get no card.
     """
     folder = ResultsFolder(directory)
     table = tabulate(load_suites(folder))
@@ -44,7 +44,7 @@ def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] =
 
 
 def card_text(model: str, rows: Sequence[Mapping[Any, Any]], cells: Mapping[str, Cell]) -> str:
-    """The file: YAML between dashes, then a table of rows of `bench.results`."""
+    """Return the file's text: YAML between dashes, then a table of rows of `bench.results`."""
     data = ModelCardData(
         model_name=escape_unprintable(model), pipeline_tag=TASK, eval_results=[_result(row, cells) for row in rows]
     )
@@ -71,17 +71,17 @@ def _cell(text: str) -> str:
 
 
 def _metric_name(row: Mapping[Any, Any]) -> str:
-    """The metric, and what keeps its value from being taken as it stands."""
+    """Return the metric's name with remarks that restrict its value: verdict, subset."""
     doubts = [row["reliability"] if row["reliability"] != "reliable" else "", row["subset"]]
     told = "; ".join(filter(None, doubts))
     return f"{row['metric']} ({told})" if told else str(row["metric"])
 
 
 def _result(row: Mapping[Any, Any], cells: Mapping[str, Cell]) -> EvalResult:
-    """One number: the data set that it is of, the metric with its interval and n, the protocol's hash.
+    """Return one number as the hub's record: data set, metric with interval and n, hash of the protocol.
 
-    The hub joins what has the same data set, configuration, split and revision, and keeps the arguments of the first:
-    the protocol's hash is the revision, and all else that tells numbers apart is the metric's.
+    The hub merges results with equal data set, configuration, split and revision and keeps the first one's arguments.
+    So the revision is the protocol's hash, and everything else that distinguishes numbers belongs to the metric.
     """
     condition = Condition.parse(row["condition"]) if row["condition"] != "all" else None
     dataset = condition.dataset if condition else row["suite"]

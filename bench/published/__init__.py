@@ -1,1 +1,1 @@
-"""What others measured: the papers' tables and figure points, RobustBench's, timm's, and what may stand beside what."""
+"""Published numbers: from the papers' tables and figures, RobustBench and timm; and their comparability with ours."""

@@ -1,4 +1,4 @@
-"""Which measured column a published number may stand beside: the same images, the same attack."""
+"""Comparability of a published number with a measured column: the same images and the same attack."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from model_zoo.registry import split_branch
 from model_zoo.reported import ReportedNumber, fraction
 
 ALIKE = {"error": "accuracy", "robust_error": "robust_accuracy", "clean_accuracy": "accuracy"}
-"""Metrics that are another one, or 100 % less it."""
+"""Metric -> the metric that it equals, or whose complement to 100 % it is."""
 
 CORRUPTED = ("imagenet-c", "imagenet-3dcc")
-"""Data sets whose files are corrupted images: theirs is what is measured, not a corruption made here."""
+"""Data sets whose files are corrupted images; their corruptions are not made here."""
 
 
 def beside(published: Published, suite: str, metric: str, protocol: str, conditions: Sequence[str]) -> float | None:
-    """The number as it reads in the column of `metric`, or None where it is of something else.
+    """Return the number in the terms of the column `metric`, or None if the two are not comparable.
 
-    `conditions` are those of the column's protocol. Details that a paper leaves unsaid (how an image was resized) do
-    not part; a data set, a part of it, an attack, its budget, steps, step size or target that differ do.
+    `conditions` are those of the column's protocol. Details that a paper does not state (such as resizing) are ignored.
+    A different data set, split, attack, budget, number of steps, step size or target makes numbers incomparable.
     """
     number = published.number
     if number.suite:
@@ -31,7 +31,7 @@ def beside(published: Published, suite: str, metric: str, protocol: str, conditi
 
 
 def _same_pictures(number: ReportedNumber, conditions: Sequence[str]) -> bool:
-    """Whether one of the column's conditions is the number's data set, clean, or under the attack that it is of."""
+    """Return whether one of the conditions has the number's data set, either clean or under the number's attack."""
     found = [c for c in map(_read, conditions) if c and c.dataset == number.dataset and not c.split and not c.probes]
     attacks = [c.attack for c in found if c.attack]
     if number.attack:
@@ -40,7 +40,7 @@ def _same_pictures(number: ReportedNumber, conditions: Sequence[str]) -> bool:
 
 
 def _read(text: str) -> Condition | None:
-    """The condition; None where a results folder of somebody else's names one that this version does not know."""
+    """Return the parsed condition; None for one that this version does not know, from another results folder."""
     try:
         return Condition.parse(text)
     except ValueError:
@@ -48,7 +48,7 @@ def _read(text: str) -> Condition | None:
 
 
 def same_attack(number: ReportedNumber, attack: AttackFields) -> bool:
-    """Whether the attack is the number's: every field that the number says, and for PGD steps and target as well."""
+    """Return whether the attacks agree in every field that the number states; for PGD, steps and target must agree."""
     said = {
         "family": number.attack,
         "norm": number.norm,

@@ -1,6 +1,6 @@
-"""Numbers that were not measured here: the cards', the papers' (results/published.csv), RobustBench's, timm's.
+"""Numbers measured by others: those of cards, of the papers (results/published.csv), of RobustBench and of timm.
 
-They stand beside measured ones in columns of their own, with their source.
+Tables show them in separate columns, with their source.
 """
 
 import csv
@@ -27,14 +27,14 @@ TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
     "results-sketch": ("imagenet-sketch", "accuracy"),
     "results-imagenetv2-matched-frequency": ("imagenet-v2", "accuracy_matched_frequency"),
 }
-"""timm's files (huggingface/pytorch-image-models, results/), and the data set and metric of their `top1`."""
+"""timm's results file (huggingface/pytorch-image-models, results/) -> the data set and metric of its `top1`."""
 
 SUBSET = "5000 images"
-"""RobustBench's corrupted images, which no suite here is."""
+"""Subset of RobustBench's corrupted images; no suite here has it."""
 
 
 def of_card(model: str) -> list[Published]:
-    """What the card of a measured model reports of its branch; nothing for a model without a card."""
+    """Return the numbers that a measured model's card reports for its branch; none without a card."""
     base, branch = split_branch(model)
     card = cards().get(base) or by_other_name().get(base)
     if card is None:
@@ -44,9 +44,9 @@ def of_card(model: str) -> list[Published]:
 
 
 def read_outside(path: Path) -> list[Published]:
-    """RobustBench's model_info (one JSON file, or their folder), timm's results CSV, or a CSV like published.csv.
+    """Read RobustBench's model_info (a JSON file or the folder), a results CSV of timm, or a CSV like published.csv.
 
-    Raises `UsageError` for a file that is none of these.
+    Raises `UsageError` for other files.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix == ".json" or file.stem in TIMM_SETS)
@@ -95,9 +95,9 @@ def _table(path: Path, text: str) -> Iterator[Published]:
 
 
 def of_model(model: str, others: Iterable[Published]) -> list[Published]:
-    """All that is known of a measured model: its card's numbers, then those of `others` that bear its name.
+    """Return the published numbers of a measured model: its card's, then those of `others` with its name.
 
-    Other zoos' models are found with and without their prefix.
+    Models of other zoos match with and without their prefix.
     """
     base = split_branch(model).base
     named = [

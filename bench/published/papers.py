@@ -1,4 +1,4 @@
-"""The papers' numbers with their sources (results/published.csv), as figures draw them."""
+"""The papers' numbers with their sources (results/published.csv), selected for figures."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ INTRIGUING = "1906.03787"
 SAT = "2006.14536"
 ADVPROP = "1911.09665"
 NOFROST = "2207.01156"
-"""The papers by their arXiv numbers, as they stand in a row's `paper`."""
+"""arXiv numbers of the papers, as in a row's `paper`."""
 
 TITLES = {
     "intriguing": ("Intriguing Properties of Adversarial Training at Scale", INTRIGUING),
@@ -24,9 +24,10 @@ TITLES = {
 def find(
     paper: str, metric: str, *, method: str = "", model: str = "", source: str = "", **fields: Any
 ) -> list[Published]:
-    """The rows of one paper and metric, as its authors claim them; `fields` are the number's own and hold exactly.
+    """Return the rows of one paper and metric that its authors published.
 
-    method, model, source: pieces of what stands there
+    method, model, source: substrings of the row's fields
+    fields: fields of the number, which must be equal
     """
     return [
         row
@@ -42,7 +43,7 @@ def find(
 
 
 def points(figure: str) -> dict[str, list[Published]]:
-    """The published points of one of our figures, by series, as the table has them in order."""
+    """Return the published points of one of our figures by series, in the table's order."""
     found: dict[str, list[Published]] = {}
     for row in published_table():
         if row.figure == figure:
@@ -51,10 +52,10 @@ def points(figure: str) -> dict[str, list[Published]]:
 
 
 def readings(rows: Iterable[Published]) -> str:
-    """How `rows` were read, for a caption: `printed and by pixel`."""
+    """Return how `rows` were read, for a caption: `printed and by pixel`."""
     return " and ".join(dict.fromkeys(row.number.reading for row in rows))
 
 
 def sources(rows: Iterable[Published]) -> str:
-    """Where `rows` were read, for a caption."""
+    """Return the sources of `rows`, for a caption."""
     return "; ".join(dict.fromkeys(row.number.source for row in rows))

@@ -1,4 +1,4 @@
-"""Where the tables that ship with this package lie: `results/` of a checkout, `bench/data/` of an installed wheel."""
+"""Location of the tables shipped with this package: `results/` in a checkout, `bench/data/` in an installed wheel."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def shipped(name: str) -> Path:
-    """The file or folder called `name`, whether or not it is there."""
+    """Return the path of the file or folder `name`, whether or not it exists."""
     checkout = _PACKAGE.parent / "results"
     return checkout / name if checkout.is_dir() and in_checkout() else _PACKAGE / "data" / name
 
 
 def in_checkout() -> bool:
-    """Whether this package is used from its own repository, whose files may be written."""
+    """Return whether the package runs from its own repository, whose files may be written."""
     return (_PACKAGE.parent / "pyproject.toml").is_file()

@@ -1,6 +1,6 @@
-"""results/published.csv: what others published, a number a row, with one reader and one writer.
+"""Reader and writer of results/published.csv: published numbers, one per row.
 
-Rows with a `card` are that card's reported numbers, written by `make docs`; the others are kept by hand.
+Rows with a `card` are that card's reported numbers, written by `make docs`; the others are edited by hand.
 """
 
 import csv
@@ -17,24 +17,24 @@ from model_zoo.reported import ReportedNumber
 from model_zoo.schema import parse
 
 NAMES = ("paper", "method", "model", "card", "figure", "x")
-_MEASURED = ("suite", "protocol", "low", "high", "n")  # of numbers measured here, which are nobody else's
+_MEASURED = ("suite", "protocol", "low", "high", "n")  # fields of numbers measured here only
 FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in _MEASURED)
-"""Of a number that others published."""
+"""Fields of a published number."""
 
 COLUMNS = (*NAMES, *FIELDS)
-_ORDER = ("metric", "value", "unit")  # the columns that people look for first
+_ORDER = ("metric", "value", "unit")  # first columns, for readers
 HEADER = (*NAMES, *_ORDER, *(name for name in FIELDS if name not in (*_ORDER, "source")), "source")
 
 NOT_EVIDENCE = ("recollection", "derived")
-"""Words by which a row says that it is nobody's published number."""
+"""Words that mark a row as not published by anyone."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One number of somebody else's, of `model` as it is typed to `bench run` where it can be.
+    """One published number of `model`, named as for `bench run` if possible.
 
-    paper, method: what the source calls them; card: the model card that reports it, where one does
-    figure, x: the figure here that it is a point of, and where along the figure's axis it stands
+    paper, method: names used by the source; card: the model card that reports it, if any
+    figure, x: our figure that shows it, and its position on the figure's x axis
     """
 
     model: str
@@ -47,14 +47,14 @@ class Published:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether nobody says that it is remembered, or derived from other numbers."""
+        """Whether the number was published, not recollected or derived from others."""
         number = self.number
         text = f"{number.note} {number.source} {number.by}".casefold()
         return not any(word in text for word in NOT_EVIDENCE)
 
 
 def read_rows(rows: Iterable[Mapping[str, str]]) -> Iterator[Published]:
-    """Read rows as `csv.DictReader` gives them. Raises `SchemaError` or `CardError` naming the field."""
+    """Read rows from `csv.DictReader`. Raises `SchemaError` or `CardError` naming the field."""
     for row in rows:
         cells = {name: text for name, text in row.items() if name in FIELDS and text}
         number = parse(ReportedNumber, {name: _typed(name, text) for name, text in cells.items()}, "row")
@@ -72,7 +72,7 @@ def _typed(name: str, text: str) -> Any:
 
 
 def write_rows(numbers: Iterable[Published]) -> str:
-    """Write what `read_rows` reads, as CSV with a header."""
+    """Return the numbers as CSV with a header, readable by `read_rows`."""
     file = io.StringIO()
     writer = csv.DictWriter(file, HEADER, lineterminator="\n")
     writer.writeheader()
@@ -89,14 +89,14 @@ def _shown(value: Any) -> str:
 
 
 def of_card(card: ModelCard) -> list[Published]:
-    """What others published of a card's model: its reported numbers without those measured by this package."""
+    """Return the published numbers of a card's model: those reported, without those measured by this package."""
     found = [Published(card.name, n, card.paper, card.method, card.name) for n in card.reported if not n.suite]
     return [published for published in found if published.is_evidence]
 
 
 @functools.cache
 def published_table() -> tuple[Published, ...]:
-    """Every row of results/published.csv; none where an installation lacks the file."""
+    """Return every row of results/published.csv; none if the installation lacks the file."""
     file = shipped("published.csv")
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return tuple(read_rows(csv.DictReader(io.StringIO(text))))

@@ -1,4 +1,4 @@
-"""`bench reproduce PAPER`: a paper's whole set of tables and figures."""
+"""`bench reproduce PAPER`: all tables and figures of a paper."""
 
 from bench.reproduce.cost import missing_and_cost as missing_and_cost
 from bench.reproduce.paper import Reproduction as Reproduction

@@ -1,4 +1,4 @@
-"""What a paper's runs would need: weights, data and time (`--dry-run`)."""
+"""Weights, data and time that a paper's runs need (`--dry-run`)."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -19,27 +19,27 @@ from model_zoo.load import load_model
 from model_zoo.registry import find_card
 
 BACKWARD = 2.0
-"""A pass to the images costs about this much more than the forward pass."""
+"""Cost of a backward pass to the images, in forward passes (approximate)."""
 
 SEARCHES = {"autoattack": 6_000, "aa-fast": 1_500, "fab": 900, "square": 5_000}
-"""Passes of ensembles and searches on an image that survives them all, about; other attacks say their steps."""
+"""Approximate passes of ensembles and searches on an image that survives them all; other attacks state their steps."""
 
 PROBED = 100
-"""Passes of a diagnostic on an image, about."""
+"""Approximate passes of a diagnostic per image."""
 
 PIXELS = 4 * 224**2
-"""Pixels of the batch that is timed, of at most 64 images."""
+"""Number of pixels in the timed batch, which has at most 64 images."""
 
 TIMED = 0.5
-"""Least time of the measurement in seconds; it takes at least five passes."""
+"""Minimum time of the measurement, in seconds; it makes at least five passes."""
 
 
 def missing_and_cost(
     paper: str, *, data: str | None = None, models: Sequence[str] = (), limit: int | None = None
 ) -> Iterator[str]:
-    """Lines that say, step by step, what would run, which weights and data are missing, and how long it would take.
+    """Yield lines that state for each step what would run, which weights and data are missing, and the expected time.
 
-    The time is multiply-adds times passes at the rate of the first network timed here; decoding comes on top.
+    The time is multiply-adds times passes, at the measured rate of the first network; decoding is not included.
     """
     from bench.engine.session import Settings
 
@@ -68,7 +68,7 @@ def missing_and_cost(
 
 
 def passes(setup: Setup) -> float:
-    """Forward passes that an image takes under a condition, about; more for an image that survives."""
+    """Return the approximate number of forward passes for an image that survives a condition's attack."""
     if setup.probes:
         return PROBED * (1 + BACKWARD)
     if setup.attack is None:
@@ -98,8 +98,8 @@ def _why_not(name: str) -> str:
 
 
 def _rate(name: str) -> float:
-    """Multiply-adds per second of one network on this machine, by the fastest of several passes: compilation at first
-    use and other work slow single passes down by any factor.
+    """Return one network's multiply-adds per second on this machine, from the fastest of several passes: compilation
+    and other processes can slow single passes down by any factor.
     """
     card = find_card(name)
     count = max(1, min(64, PIXELS // card.input.size**2))

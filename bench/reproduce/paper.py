@@ -1,4 +1,4 @@
-"""A paper's whole set of tables and figures, on its released networks or on the tiny zoo."""
+"""All tables and figures of a paper, from its released networks or the tiny zoo."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from model_zoo.registry import RANDOM
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What was done: the figures' files, and what could not be, each with the reason."""
+    """The figures' files, and the steps that could not run, each with the reason."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
@@ -33,10 +33,11 @@ def reproduce(
     random_weights: bool = False,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Reproduction:
-    """Run every step of a paper that can be, and draw its figures; what is missing costs its own steps alone.
+    """Run every possible step of a paper and draw its figures; a missing file skips only the steps that need it.
 
-    data: a root of ImageNet sets, for the released networks; without it the tiny zoo stands in
-    limit: images of each set; random_weights: networks as the cards build them, under `random:` names
+    data: root folder of ImageNet sets, for the released networks; without it, the tiny zoo is used
+    limit: largest number of images per set
+    random_weights: use untrained networks of the cards, under `random:` names
     """
     from bench.board.site.build import write_site
     from bench.engine.run import carry_out, prepare_run
@@ -66,7 +67,7 @@ def reproduce(
 
 
 def _models(names: Sequence[str], missing: list[str], random_weights: bool) -> Iterator[str | Model]:
-    """The models that can be loaded; why the others cannot goes to `missing`."""
+    """Yield the models that can be loaded; the reasons for the others are added to `missing`."""
     for name in names:
         try:
             yield _loaded(f"{RANDOM}{name}" if random_weights else name)

@@ -1,4 +1,4 @@
-"""Every run of a paper: its evaluation of released networks, or what its figures ask for on the tiny zoo."""
+"""Runs of a paper: its evaluation of released networks, or the runs of its figures on the tiny zoo."""
 
 import argparse
 import shlex
@@ -18,19 +18,19 @@ PAPERS = {name: f"{title} (arXiv {number})" for name, (title, number) in TITLES.
 
 SHIFTED = ("imagenet-c", "imagenet-a", "imagenet-r", "imagenet-sketch", "stylized", "cue-conflict")
 RELIABILITY = {"reliability": 0}
-"""The papers' own attacks are repeated as they are; `bench run` checks how far each can be believed."""
+"""Options that turn the reliability check off: the papers' attacks are repeated as published."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One `bench run` of a paper: a suite on some models."""
+    """One `bench run` of a paper: a suite, its models and options."""
 
     models: tuple[str, ...]
     suite: str
     options: dict[str, Any] = field(default_factory=dict)
 
     def limited(self, limit: int | None) -> "Step":
-        """The same of `limit` images at most."""
+        """Return the step with at most `limit` images."""
         if limit is None:
             return self
         return replace(self, options={**self.options, "limit": min(limit, self.options.get("limit", limit))})
@@ -41,10 +41,13 @@ class Step:
 
 
 def steps(paper: str, *, real: bool, models: Sequence[str] = (), limit: int | None = None) -> list[Step]:
-    """Every run of a paper: on its released networks where `real`, else on the tiny zoo; kept to `models` if there are,
-    and to the first `limit` images of each set, or fewer where a step asks for fewer.
+    """Return every run of a paper.
 
-    Raises `UsageError` for a paper that there is not, and where nothing is left to run.
+    real: use the paper's released networks, else the tiny zoo
+    models: names of the models to run; empty for all
+    limit: largest number of images per set; steps with a smaller limit keep it
+
+    Raises `UsageError` for an unknown paper and if no run is left.
     """
     if paper not in PAPERS:
         raise UsageError(f"unknown paper {paper!r}{suggestion(paper, PAPERS)}; known: {', '.join(PAPERS)}")
@@ -61,10 +64,10 @@ def steps(paper: str, *, real: bool, models: Sequence[str] = (), limit: int | No
 
 
 def _real(paper: str, models: Sequence[str]) -> list[Step]:
-    """The paper's evaluation of its released networks and their rivals, by the cards' fields."""
+    """Return the paper's evaluation of its released networks and their rivals, chosen by the cards' fields."""
     known = [c for c in cards().values() if c.room != "tiny" and c.weights.availability in ("public", "package")]
     own = [c.name for c in known if c.method == paper]
-    if paper == "advprop":  # the rivals are EfficientNets trained on clean images alone
+    if paper == "advprop":  # rivals: EfficientNets trained on clean images alone
         own += [c.name for c in known if c.traits.family == "efficientnet" and c.method == "standard"]
     rivals = ["resnet50"] if paper == "nofrost" else ["resnet152"] if paper == "intriguing" else []
     every = tuple(dict.fromkeys(models or (*own, *rivals)))
@@ -86,7 +89,7 @@ def _real(paper: str, models: Sequence[str]) -> list[Step]:
 
 
 def _tiny(paper: str) -> Iterator[Step]:
-    """What the paper's figures ask for, each by its own command."""
+    """Yield the runs of the paper's figures, from their commands."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--model", required=True)
     parser.add_argument("--suite", required=True)
@@ -115,7 +118,7 @@ def _committed(name: str) -> bool:
 
 
 def _joined(every: Iterator[Step] | Sequence[Step]) -> list[Step]:
-    """Steps of one suite and one choice of options as one, so that images are decoded once."""
+    """Merge steps with the same suite and options, so that images are decoded once."""
     found: dict[Any, Step] = {}
     for step in every:
         key = (step.suite, tuple(sorted(step.options.items(), key=lambda item: item[0])))
