@@ -1,1 +1,1 @@
-"""Training: one loop, and for each method what its batches are made of (`recipes.RECIPES`)."""
+"""Training: one loop for all methods; a recipe defines the batches of each (`recipes.RECIPES`)."""

@@ -1,7 +1,7 @@
 """Choose the tiny split `a`: `python -m bench.training.choose_a WEIGHTS`.
 
-As ImageNet-A was made (arXiv 1907.07174): of many hard images, those that an undefended network gets wrong, a fixed
-number a class. Their places in the stream `hard` are committed, so that the split needs no network afterwards.
+The split is made like ImageNet-A (arXiv 1907.07174): hard images that an undefended network misclassifies, a fixed
+number per class. Their indices in the stream `hard` are committed, so that the split needs no network.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from model_zoo.tiny.build import network
 
 CANDIDATES = 4_000
 EACH = 100
-"""Images of each class that are kept: the first that are wrong."""
+"""Number of images kept per class: the first misclassified ones."""
 
 
 def choose(net: nn.Module, seed: int, candidates: int = CANDIDATES, each: int = EACH) -> NDArray[np.int64]:
-    """Places in the `hard` stream of `seed`, ascending, `each` per class. Raises `DataError` if there are too few."""
+    """Return indices in the stream `hard` of `seed`, ascending, `each` per class. Raises `DataError` if too few."""
     batch = tiny.generate("hard", candidates, seed)
     wrong = _predictions(net, batch.images) != batch.labels
     chosen = [np.flatnonzero(wrong & (batch.labels == label))[:each] for label in range(len(tiny.CLASSES))]
@@ -40,7 +40,7 @@ def _predictions(net: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]
 
 
 def main() -> None:
-    """Write `a-SEED.txt` beside the generator, for tuning and for reporting."""
+    """Write `a-SEED.txt` next to the generator, for tuning and for reporting."""
     parser = argparse.ArgumentParser(prog="python -m bench.training.choose_a", description=__doc__)
     parser.add_argument("weights", type=Path, help="the undefended network's, `tiny_std.safetensors`")
     net = network(find_recipe("std").net).eval()

@@ -1,18 +1,18 @@
-"""Adaptive gradient clipping, with which networks without normalisation train at large learning rates."""
+"""Adaptive gradient clipping, which allows large learning rates in networks without normalisation."""
 
 import torch
 from torch import Tensor, nn
 
 SMALLEST_NORM = 1e-3
-"""Filters count as at least this long, so that one near zero can move (arXiv 2102.06171, section 4.1)."""
+"""Lower bound of a filter's norm, so that filters near zero can change (arXiv 2102.06171, section 4.1)."""
 
 
 @torch.no_grad()
 def clip_filters(net: nn.Module, ratio: float) -> None:
-    """Shorten each filter's gradient to `ratio` times the filter's own norm (arXiv 2102.06171, section 4.1).
+    """Clip each filter's gradient to `ratio` times the filter's norm (arXiv 2102.06171, section 4.1).
 
-    The classifier is left alone, as in the paper; so are biases and the residual branches' gains, which start at zero
-    and would never leave it.
+    The classifier is not clipped, as in the paper. Biases and residual gains are not clipped either: they start at zero
+    and would stay there.
     """
     head = {id(p) for m in net.modules() if isinstance(m, nn.Linear) for p in m.parameters()}
     for weight in net.parameters():
@@ -22,6 +22,6 @@ def clip_filters(net: nn.Module, ratio: float) -> None:
 
 
 def _filter_norm(x: Tensor) -> Tensor:
-    """L2 norm over all axes but the first, kept: [n, 1, ...]."""
+    """Return the L2 norm over all axes but the first, [n, 1, ...]."""
     norm: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
     return norm

@@ -1,4 +1,4 @@
-"""What is trained on: the tiny pictures in memory, or any folder of pictures."""
+"""Training data: the tiny images in memory, or any folder of images."""
 
 import functools
 from collections.abc import Iterator
@@ -14,43 +14,43 @@ from bench.errors import DataError
 
 
 class TrainingBatch(NamedTuple):
-    """images: float32 [n, 3, h, w], RGB in [0, 1]; labels: int64 [n]."""
+    """A batch. images: float32 [n, 3, h, w], RGB in [0, 1]; labels: int64 [n]."""
 
     images: Tensor
     labels: Tensor
 
     def to(self, device: torch.device) -> "TrainingBatch":
-        """The batch on `device`."""
+        """Return the batch on `device`."""
         return TrainingBatch(self.images.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
 
 
 class Share(NamedTuple):
-    """Which of `world` equal shares of each batch this process takes."""
+    """Share of each batch that this process takes: number `rank` of `world` equal ones."""
 
     rank: int = 0
     world: int = 1
 
 
 class TrainingSet(Protocol):
-    """An order of batches for every epoch. `manifest` says which pictures they are."""
+    """Training images in batches, in a fixed order for every epoch. `manifest` identifies the images."""
 
     classes: int
     manifest: str
 
     def batches(self, epoch: int, size: int, share: Share) -> Iterator[TrainingBatch]:
-        """The epoch's batches of `size` pictures over all processes; an incomplete last one is left out."""
+        """Yield the epoch's batches, of `size` images over all processes; an incomplete last batch is dropped."""
 
     def length(self, size: int) -> int:
-        """Batches an epoch."""
+        """Return the number of batches per epoch."""
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
-    """int64 [count], the order of an epoch: of `seed` and `epoch` alone, so that a resumed run sees the same."""
+    """Return the order of an epoch, int64 [count]. It depends only on `seed` and `epoch`, so resumed runs repeat it."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(1_000_003 * seed + epoch))
 
 
 class TinyPictures:
-    """The first `count` pictures of the tiny training split, kept as bytes."""
+    """The first `count` images of the tiny training split, stored as uint8."""
 
     classes = len(tiny.CLASSES)
 
@@ -71,13 +71,13 @@ class TinyPictures:
 
 @functools.cache
 def _tiny_tensors(count: int) -> tuple[Tensor, Tensor]:
-    """uint8 [n, 3, h, w] in memory order NHWC, int64 [n]."""
+    """Return images uint8 [n, 3, h, w] in memory order NHWC, and labels int64 [n]."""
     batch = tiny.generate("train", count)
     return torch.from_numpy(batch.images).permute(0, 3, 1, 2), torch.from_numpy(batch.labels)
 
 
 class Folder:
-    """One folder a class under `root`, or under its `train` (CIFAR-10 as pictures, ImageNet); cut to `size` pixels."""
+    """Images in one folder per class under `root` or `root/train`, cropped to `size` x `size` pixels."""
 
     def __init__(self, root: Path, size: int, seed: int, workers: int = 4) -> None:
         from torchvision.datasets import ImageFolder

@@ -1,4 +1,4 @@
-"""The one loop: any recipe, on the tiny images or a folder, on a CPU, a GPU, or one GPU a process (torchrun)."""
+"""Training loop for any recipe, on the tiny images or a folder, on a CPU, a GPU, or one GPU per process (torchrun)."""
 
 import json
 import math
@@ -25,8 +25,8 @@ MOMENTUM = 0.9
 
 @dataclass(frozen=True)
 class Epoch:
-    """A line of the training log: the epoch's number, its mean loss, its seconds on the clock, and the share of each
-    domain's training images that the network had right as it came to them."""
+    """A line of the training log: number of the epoch, mean loss, wall time in seconds, and accuracy in [0, 1] on each
+    domain's training images during the epoch."""
 
     epoch: int
     loss: float
@@ -36,7 +36,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What is trained and where it goes: `out/NAME.safetensors`, its log beside it, a checkpoint until it is done."""
+    """A training and its outputs: `out/NAME.safetensors`, the log, and a checkpoint until it is finished."""
 
     recipe: Recipe
     seed: int
@@ -62,9 +62,9 @@ class TrainingJob:
 
 
 def train(job: TrainingJob, report: Callable[[TrainingJob, Epoch], None] = lambda _job, _epoch: None) -> Path:
-    """Train and return the weights' path; continues from the last finished epoch, and a finished job is a no-op.
+    """Train and return the path of the weights. Continues after the last finished epoch; a finished job is a no-op.
 
-    The same job gives the same weights bit for bit on one machine with one thread, whether interrupted or not.
+    On one machine with one thread, the same job gives bit-identical weights, whether interrupted or not.
     """
     if job.weights.is_file():
         return job.weights
@@ -81,7 +81,7 @@ def train(job: TrainingJob, report: Callable[[TrainingJob, Epoch], None] = lambd
 
 
 def _begin(job: TrainingJob) -> tuple[nn.Module, torch.optim.Optimizer, list[Epoch]]:
-    """The network, its optimiser and what is logged so far: fresh, or as the checkpoint has them."""
+    """Return the network, its optimiser and the log so far: new, or from the checkpoint."""
     torch.manual_seed(job.seed)
     net = network(job.recipe.net).to(memory_format=torch.channels_last).to(job.device)
     if job.recipe.start_from:
@@ -96,7 +96,7 @@ def _begin(job: TrainingJob) -> tuple[nn.Module, torch.optim.Optimizer, list[Epo
 
 
 def _forerunner(job: TrainingJob) -> dict[str, Tensor]:
-    """The weights that the recipe starts from, of the same seed. Raises `UsageError` if they are not there."""
+    """Return the weights that the recipe starts from, of the same seed. Raises `UsageError` if they are missing."""
     stem = "tiny_" + job.recipe.start_from + (f"_s{job.seed}" if job.seed else "")
     path = job.out / f"{stem}.safetensors"
     if not path.is_file():
@@ -108,7 +108,7 @@ def _forerunner(job: TrainingJob) -> dict[str, Tensor]:
 
 
 def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser, with weight decay on filters and the classifier's matrix alone."""
+    """Return the recipe's optimiser, with weight decay only on filters and the classifier's matrix."""
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -118,14 +118,14 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Linear to the peak at `warm_up`, then a cosine to 0; `progress` of the training in [0, 1]."""
+    """Return the learning rate at `progress` in [0, 1]: linear to the peak at `warm_up`, then a cosine to 0."""
     if progress < recipe.warm_up:
         return recipe.learning_rate * progress / recipe.warm_up
     return recipe.learning_rate * (1 + math.cos(math.pi * (progress - recipe.warm_up) / (1 - recipe.warm_up))) / 2
 
 
 def _epoch(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Optimizer, number: int, workers: Workers) -> Epoch:
-    """One pass over the data; the draws of noise depend on (seed, epoch, process) alone."""
+    """Train for one epoch; random draws depend only on (seed, epoch, process)."""
     recipe, length = job.recipe, job.data.length(job.recipe.batch_size)
     generator = torch.Generator().manual_seed((job.seed * 1_000 + number) * 1_000 + workers.share.rank + 1)
     net.train()
@@ -152,7 +152,7 @@ def _epoch(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Optimizer, n
 
 
 def _freeze_statistics(net: nn.Module) -> None:
-    """Batch norms in eval mode: from here on training and test use the same statistics."""
+    """Put batch norms into eval mode, so that training and test use the same statistics."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
@@ -165,7 +165,7 @@ def _save_checkpoint(job: TrainingJob, net: nn.Module, optimizer: torch.optim.Op
 
 
 def _finish(job: TrainingJob, net: nn.Module, epochs: list[Epoch]) -> None:
-    """The log, then the weights whose presence says that all is done; the checkpoint is no longer needed."""
+    """Write the log, then the weights, whose presence marks the job as finished, and delete the checkpoint."""
     log = {
         "model": job.name,
         "seed": job.seed,
@@ -183,7 +183,7 @@ def _finish(job: TrainingJob, net: nn.Module, epochs: list[Epoch]) -> None:
 
 
 def _put(path: Path, write: Callable[[Path], object]) -> None:
-    """Write whole or not at all."""
+    """Write a file atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     write(temporary)
     temporary.replace(path)

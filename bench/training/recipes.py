@@ -1,7 +1,7 @@
-"""Every recipe as one row: a method is its network, the domains of its batches, and its attacker.
+"""Training recipes, one row each: a network, the domains of its batches, and an attacker.
 
-``at`` trains on adversarial images only, ``mix`` on clean and adversarial ones through the same batch norm, ``mbn`` on
-both with a batch norm each: that is all in which they differ.
+``at`` trains on adversarial images only, ``mix`` on clean and adversarial ones through one batch norm, ``mbn`` on both
+with one batch norm each; they are otherwise equal.
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,16 +19,17 @@ PAIRING = 0.5
 """Weight of the mean squared difference of the logits in adversarial logit pairing (arXiv 1803.06373, section 4.2)."""
 
 TRADES_WEIGHT = 6.0
-"""TRADES' 1/lambda, the weight of the divergence (arXiv 1901.08573, section 5)."""
+"""Weight of the divergence in TRADES, 1/lambda (arXiv 1901.08573, section 5)."""
 
 
 @dataclass(frozen=True)
 class Attacker:
-    """The inner maximisation: `steps` signed steps of `1.25 eps / steps` from a uniform start (arXiv 2001.03994).
+    """Attack in training: `steps` signed gradient steps of `1.25 eps / steps` from a uniform start (arXiv 2001.03994).
 
-    eps: Linf radius in units of [0, 1]; ramp: share of the training over which eps grows linearly from 0
-    method: `gradient` steps along the gradient itself, as long in L2 as the signed step, into the same ball; `noise` is
-        Gaussian of standard deviation eps, without a gradient
+    eps: Linf radius for images in [0, 1]
+    ramp: share of the training over which eps grows linearly from 0
+    method: `gradient` steps along the gradient, with the signed step's L2 norm, within the same ball; `noise` adds
+        Gaussian noise of standard deviation eps without any gradient
     """
 
     eps: float = 8 / 255
@@ -37,25 +38,25 @@ class Attacker:
     method: AttackMethod = "pgd"
 
     def eps_at(self, progress: float) -> float:
-        """The radius when `progress` in [0, 1] of the training is done."""
+        """Return the radius at `progress` in [0, 1] of the training."""
         return self.eps * min(1.0, progress / self.ramp) if self.ramp else self.eps
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """Training parameters of a model.
 
-    domains: the parts of each batch, in order; each is a version of the same images and weighs the same in the loss.
-        With as many normalisation branches as domains, each part goes through its own.
-    clean_share: clean images in percent of the adversarial ones, the first of each batch; needs one normalisation
-    objective: what is minimised beside cross-entropy (`alp`), or in its place (`trades`); on clean and adversarial ones
-    augment: every image is augmented before anything else is done to it, as AutoAugment does
+    domains: parts of each batch, in order; each is a version of the same images and has equal weight in the loss. With
+        as many normalisation branches as domains, each part uses its own branch.
+    clean_share: clean images in percent of the adversarial ones, first in each batch; needs a single normalisation
+    objective: added to cross-entropy (`alp`) or in its place (`trades`); needs clean and adversarial images
+    augment: whether every image is augmented first, as by AutoAugment
     optimizer: SGD with Nesterov momentum 0.9, or AdamW
-    learning_rate: the peak; rises linearly over `warm_up` of the training and falls to 0 along a cosine
-    clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1), 0 for none
-    freeze: last epochs in which batch norms use their running statistics ("consistent BN", arXiv 1906.03787)
-    smooth: where `relu_smooth_gradient` passes its smooth derivative backwards (SAT, arXiv 2006.14536, Table 1)
-    start_from: recipe whose result of the same seed the network starts from
+    learning_rate: peak value; linear warm-up over the share `warm_up` of the training, then a cosine to 0
+    clip: largest ratio of gradient to weight norm of each filter (AGC, arXiv 2102.06171, section 4.1); 0 for none
+    freeze: number of last epochs with running statistics in batch norms ("consistent BN", arXiv 1906.03787)
+    smooth: passes in which `relu_smooth_gradient` uses the smooth derivative (SAT, arXiv 2006.14536, Table 1)
+    start_from: recipe whose weights of the same seed the network starts from
     """
 
     name: str
@@ -79,7 +80,7 @@ class Recipe:
     smooth: tuple[SmoothPart, ...] = ()
     start_from: str = ""
     seeds: tuple[int, ...] = (0,)
-    """Those of the committed zoo."""
+    """Seeds of the committed zoo."""
 
     def __post_init__(self) -> None:
         if not 0 < self.clean_share <= 100 or (self.clean_share < 100 and self.net.branches):
@@ -93,7 +94,7 @@ class Recipe:
             raise UsageError(f"{self.name}: {self.objective} pairs clean with adversarial images, found {self.domains}")
 
     def model_name(self, seed: int) -> str:
-        """`tiny_at`, and `tiny_at_s1` for the other seeds."""
+        """Return the model's name: `tiny_at` for seed 0, `tiny_at_s1` for others."""
         return f"tiny_{self.name}" + (f"_s{seed}" if seed else "")
 
 
@@ -128,7 +129,7 @@ _NOFROST = replace(
 
 
 def _once(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
-    """`recipe` with `changes`, of one seed: the first comparisons' neighbours."""
+    """Return `recipe` with `changes` and a single seed."""
     return replace(recipe, name=name, about=about, **{"seeds": (0,), **changes})
 
 
@@ -263,12 +264,11 @@ RECIPES: dict[str, Recipe] = {
         ),
     )
 }
-"""Recipes in order of value: the zoo is trained from the top, so that a short night still yields the main
-comparisons."""
+"""Recipes by importance. The zoo is trained in this order, so that an interrupted training has the main comparisons."""
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`. Raises `UsageError` with the nearest names."""
+    """Return the recipe `name`. Raises `UsageError` with the nearest names."""
     if name not in RECIPES:
         raise UsageError.unknown("recipe", name, RECIPES)
     return RECIPES[name]

@@ -1,4 +1,4 @@
-"""One step of training: make the domains of a batch, pass each through its normalisation, average their losses."""
+"""A training step: make the domains of a batch, pass each through its normalisation branch, average the losses."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from model_zoo.traits import Objective
 
 
 class TrainingStep(NamedTuple):
-    """loss: scalar, ready for `backward`; right: share of each domain's images that the network had right."""
+    """Result of a step. loss: scalar, for `backward`; right: accuracy on each domain's images, in [0, 1]."""
 
     loss: Tensor
     right: dict[Domain, float]
@@ -27,7 +27,7 @@ class TrainingStep(NamedTuple):
 def take(
     net: nn.Module, batch: TrainingBatch, recipe: Recipe, progress: float, generator: torch.Generator
 ) -> TrainingStep:
-    """The recipe's objective over its domains; `progress` of the training in [0, 1]."""
+    """Compute the recipe's objective over its domains; `progress` of the training in [0, 1]."""
     if recipe.augment:
         batch = TrainingBatch(augment(batch.images, generator), batch.labels)
     parts = [_version(net, batch, domain, recipe, progress, generator) for domain in recipe.domains]
@@ -43,7 +43,7 @@ def take(
 
 
 def _objective(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
-    """Mean cross-entropy of logits [n, k]; with `alp` and `trades` the first half is clean, the second adversarial."""
+    """Return the mean objective of logits [n, k]; for `alp` and `trades`, clean images come first, then adversarial."""
     if not objective:
         return F.cross_entropy(logits, labels)
     clean, adversarial = logits.chunk(2)
@@ -54,14 +54,14 @@ def _objective(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
 
 
 def _divergence(logits: Tensor, reference: Tensor) -> Tensor:
-    """Mean Kullback-Leibler divergence of the prediction [n, k] from the reference's (arXiv 1901.08573, eq. 5)."""
+    """Return the mean KL divergence of predictions [n, k] from the reference (TRADES, arXiv 1901.08573, eq. 5)."""
     return F.kl_div(F.log_softmax(logits, 1), F.log_softmax(reference, 1), reduction="batchmean", log_target=True)
 
 
 def _version(
     net: nn.Module, batch: TrainingBatch, domain: Domain, recipe: Recipe, progress: float, generator: torch.Generator
 ) -> Tensor:
-    """The batch's images [n, 3, h, w] as `domain` has them; of clean ones the recipe's share."""
+    """Return the batch's images [n, 3, h, w] as `domain` needs them; only the recipe's share for clean images."""
     if domain == "clean":
         return batch.images[: round(len(batch.images) * recipe.clean_share / 100)]
     if domain == "augmented":
@@ -80,9 +80,9 @@ def perturb(
     *,
     trades: bool = False,
 ) -> Tensor:
-    """Adversarial images [n, 3, h, w] of the network in eval mode, through its last branch (the adversarial one).
+    """Return adversarial images [n, 3, h, w] for the network in eval mode, with its last (adversarial) branch.
 
-    trades: away from the prediction on the clean image, in place of the label
+    trades: whether to maximise the divergence from the clean prediction instead of the label's loss
     """
     images = batch.images
     if eps == 0:
@@ -105,7 +105,7 @@ def perturb(
 
 
 def _direction(gradient: Tensor, attacker: Attacker) -> Tensor:
-    """The gradient's sign, or the gradient [n, 3, h, w] as long in L2 as that."""
+    """Return the gradient's sign [n, 3, h, w], or the gradient scaled to the sign's L2 norm."""
     if attacker.method == "pgd":
         return norms.steepest(gradient, "linf")
     return norms.steepest(gradient, "l2") * math.sqrt(gradient[0].numel())
@@ -113,7 +113,7 @@ def _direction(gradient: Tensor, attacker: Attacker) -> Tensor:
 
 @contextmanager
 def _attacked(net: nn.Module) -> Iterator[None]:
-    """Within the block: eval mode, the adversarial branch, and no gradients of weights (a third of the time)."""
+    """Use eval mode, the adversarial branch and no weight gradients within the block; the latter saves a third."""
     weights = [p for p in net.parameters() if p.requires_grad]
     training = [m for m in net.modules() if m.training]
     net.eval().requires_grad_(False)
@@ -129,7 +129,7 @@ def _attacked(net: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _smooth(net: nn.Module, on: bool) -> Iterator[None]:
-    """Within the block every `SmoothGradientReLU` passes a smooth derivative backwards, if `on`."""
+    """Use the smooth derivative in every `SmoothGradientReLU` within the block, if `on`."""
     units: Sequence[SmoothGradientReLU] = [m for m in net.modules() if isinstance(m, SmoothGradientReLU)]
     for unit in units:
         unit.smooth = on
@@ -139,7 +139,7 @@ def _smooth(net: nn.Module, on: bool) -> Iterator[None]:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Light, contrast, camera noise and mirror image at random: float [n, 3, h, w] in [0, 1] to the same."""
+    """Change brightness, contrast and noise and flip at random; float [n, 3, h, w] in [0, 1] in and out."""
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return torch.rand(len(images), *shape, generator=generator).mul_(high - low).add_(low).to(images.device)

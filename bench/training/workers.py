@@ -1,4 +1,4 @@
-"""Training on several processes, as torchrun starts them: each takes its share, gradients are averaged."""
+"""Training on several processes, started by torchrun: each takes a share of the batch; gradients are averaged."""
 
 import os
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from bench.training.data import Share
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes of this training. One alone averages nothing.
+    """The processes of this training. A single process averages nothing.
 
-    Gradients are averaged in one message after `backward`, in place of DistributedDataParallel: its hooks on each
-    parameter do not go with an attack that switches the parameters' gradients off and on.
+    Gradients are averaged in one message after `backward`. DistributedDataParallel is not used: its hooks on parameters
+    are incompatible with an attack that turns the parameters' gradients off and on.
     """
 
     share: Share
 
     @classmethod
     def join(cls, device: torch.device) -> "Workers":
-        """Join the group of torchrun's environment (RANK, WORLD_SIZE), or a single one."""
+        """Join the group given by torchrun's environment (RANK, WORLD_SIZE), or work alone."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls(Share())
         if not dist.is_initialized():
@@ -31,7 +31,7 @@ class Workers:
         return cls(Share(dist.get_rank(), dist.get_world_size()))
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace the floats among `tensors` by their mean over all processes."""
+        """Replace the floating-point tensors by their mean over all processes."""
         floats = [t for t in tensors if t.is_floating_point()]
         if self.share.world == 1 or not floats:
             return

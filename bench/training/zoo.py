@@ -24,7 +24,7 @@ class Task(NamedTuple):
 
 
 def tasks(recipes: Sequence[str], seeds: Sequence[int]) -> Iterator[Task]:
-    """Seed after seed, so that a zoo cut short has the whole range once before it has anything twice."""
+    """Yield all recipes of the first seed, then of the next, so that an interrupted zoo has every recipe once."""
     for seed in seeds:
         yield from (Task(name, seed) for name in recipes if seed in find_recipe(name).seeds)
 
@@ -39,7 +39,7 @@ def make_job(
     size: int = 32,
     device: str | None = None,
 ) -> TrainingJob:
-    """The job of the recipe called `name`, on the tiny images or on the folder `data`. Raises `UsageError`."""
+    """Return the job of the recipe `name`, on the tiny images or the folder `data`. Raises `UsageError`."""
     recipe = find_recipe(name)
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs: expected a whole number of at least 1, found {epochs}")
@@ -60,12 +60,14 @@ def train_recipe(
     size: int = 32,
     device: str | None = None,
 ) -> Path:
-    """Train the recipe called `recipe` with a line an epoch, and return the file of its weights; the same call
-    continues.
+    """Train a recipe, printing one line per epoch, and return the path of the weights; the same call continues.
 
-    seed: of initial weights, order and noise; out: folder of weights, log and checkpoint; epochs: in place of the
-    recipe's; data: one folder of images a class, cut to `size` pixels (default: the tiny images); device: any
-    torch device. Raises `UsageError` for an unknown recipe.
+    recipe: name of the recipe; seed: seed of initial weights, order and noise
+    out: folder for weights, log and checkpoint; epochs: replaces the recipe's number
+    data: folder with one folder of images per class, cropped to `size` x `size` pixels (default: the tiny images)
+    device: any torch device
+
+    Raises `UsageError` for an unknown recipe.
     """
     place = Path(data) if data is not None else None
     job = make_job(recipe, seed, Path(out), epochs=epochs, data=place, size=size, device=device)
@@ -73,7 +75,7 @@ def train_recipe(
 
 
 def train_task(task: Task, out: Path) -> str:
-    """Train one model on one thread of the CPU, on which it is the same bit for bit; returns its name."""
+    """Train one model on one CPU thread, which is bit-reproducible; returns its name."""
     torch.set_num_threads(1)
     job = make_job(task.recipe, task.seed, out, device="cpu")
     train(job, say)
@@ -81,14 +83,14 @@ def train_task(task: Task, out: Path) -> str:
 
 
 def say(job: TrainingJob, epoch: Epoch) -> None:
-    """A line an epoch."""
+    """Print one line for the epoch."""
     print(
         f"{job.name}  epoch {epoch.epoch}/{job.recipe.epochs}  loss {epoch.loss:.4f}  {epoch.seconds:.1f} s", flush=True
     )
 
 
 def main() -> None:
-    """Parse, and train with as many processes as asked."""
+    """Parse the arguments and train with the requested number of processes."""
     parser = argparse.ArgumentParser(prog="python -m bench.training.zoo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/zoo"), help="weights, logs and checkpoints")
     parser.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
