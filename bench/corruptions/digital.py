@@ -94,7 +94,7 @@ def pixelate(x: Tensor, setting: Setting[float]) -> Tensor:
 
 
 def _nearest(part: int, full: int) -> Tensor:
-    """Return which of `part` pixels each of `full` pixels shows; positions are summed like Pillow's, to match at ties."""
+    """Return which of `part` pixels each of `full` pixels shows; sums positions like Pillow, to match at ties."""
     steps = np.full(full, part / full)
     steps[0] /= 2
     return torch.from_numpy(np.cumsum(steps).astype(np.int64))

@@ -10,7 +10,7 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """timm's network where the card names one, or a ResNet with the card's normalisation branches."""
+    """Build timm's network if the card names one, else a ResNet with the card's normalisation branches."""
     if "timm" in card.build:
         net: nn.Module = import_timm().create_model(card.build["timm"], num_classes=card.classes)
         return net
@@ -18,14 +18,14 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """timm's files carry its names; ResNets may come with auxiliary batch norms, and EasyRobust's in a wrapper."""
+    """Rename a ResNet's auxiliary batch norms and remove EasyRobust's wrapper; files of timm keep their names."""
     if "timm" in card.build:
         return arrays
     return from_mixture(card.branches, _unwrapped(arrays))
 
 
 def _unwrapped(arrays: Arrays) -> Arrays:
-    """alibaba/easyrobust trains `Sequential(normalise, net)`: the network's names begin with `1.`."""
+    """Remove the prefix `1.` of alibaba/easyrobust, which trains `Sequential(normalise, net)`."""
     if "1.conv1.weight" not in arrays:
         return arrays
     return {key.removeprefix("1."): value for key, value in arrays.items() if key not in ("0.mean", "0.std")}

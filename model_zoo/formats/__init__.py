@@ -1,4 +1,4 @@
-"""Released files become named arrays; one module a format, none of which executes anything from the file."""
+"""Readers of weight files, one module per format. They return named arrays and execute nothing from the file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
 
 def read_file(path: Path) -> "dict[str, Tensor]":
-    """Named arrays of the file at `path`, or of `FILE:KEY`: the largest set that it holds, averages last.
+    """Read named arrays from the file at `path`, or from `FILE:KEY`: its largest set, averages last.
 
-    Raises `WeightsError` for anything that is not whole weights.
+    Raises `WeightsError` for anything but complete weights.
     """
-    from model_zoo.formats.checkpoint import read_checkpoint, refuse_odd  # whoever reads images only has no torch yet
+    from model_zoo.formats.checkpoint import read_checkpoint, refuse_odd  # imports torch: only where weights are read
 
     found = read_checkpoint(path)
     refuse_odd(found.path, found.largest())

@@ -1,11 +1,12 @@
-"""A file that gives no more memory than it has bytes."""
+"""A file whose reads allocate no more memory than it has bytes."""
 
 import io
 from pathlib import Path
 
 
 class BoundedFile(io.BufferedReader):
-    """Python's own files allocate what `read` asks for before they look; a hostile header asks for anything."""
+    """File that limits `read` to the bytes that exist. Python's files allocate the requested size first, which a
+    hostile header can choose."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path))

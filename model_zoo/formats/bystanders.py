@@ -1,7 +1,7 @@
-"""What training scripts save beside tensors: read under `weights_only` as objects that hold and do nothing.
+"""Objects that training scripts save next to tensors: read under `weights_only` as empty placeholders.
 
-A name on this list is never imported: wherever a file asks for it, it gets a stand-in. A name that is not on the list
-is refused, as torch refuses it, so that a file which asks for `os.system` is not read at all.
+Names on this list are never imported: a file that refers to one gets a placeholder. Other names are refused, as by
+torch, so that a file that refers to `os.system` is not read at all.
 """
 
 from collections import OrderedDict
@@ -13,17 +13,17 @@ import torch
 
 
 class Bystander:
-    """An object beside the tensors, whose content nobody asks for."""
+    """Placeholder of an object next to the tensors; its content is dropped."""
 
     def __init__(self, *_args: object) -> None:
-        """Take what the real class would have been made from, and forget it."""
+        """Accept and drop the real class's arguments."""
 
     def __setstate__(self, _state: object) -> None:
-        """Likewise."""
+        """Drop the state."""
 
 
 def _an_empty_table(*_args: object) -> OrderedDict[str, object]:
-    """What a `defaultdict` becomes: its factory is left aside, its items follow."""
+    """Return the replacement of a `defaultdict`: its factory is dropped, its items follow."""
     return OrderedDict()
 
 
@@ -53,13 +53,13 @@ _NUMPY = [
 
 
 def _of(module: Any) -> list[str]:
-    """The classes that a module of torch defines, not those that it imports, by the names of their pickles."""
+    """Return the pickle names of the classes that a module of torch defines, without imported ones."""
     classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__.startswith(module.__name__)]
     return [f"{c.__module__}.{c.__qualname__}" for c in classes]
 
 
 def allowed() -> list[tuple[Callable[..., object] | type, str]]:
-    """Stand-ins with the names that they stand for, as `torch.serialization.safe_globals` takes them."""
+    """Return placeholders with the names they replace, for `torch.serialization.safe_globals`."""
     inert = [*_ARGUMENTS, *_CONFIGS, *_PATHS, *_TIMES, *_PLAIN, *_NUMPY]
     inert += [*_of(torch.optim), *_of(torch.optim.lr_scheduler), *_of(torch.nn.modules.loss)]
     return [

@@ -1,4 +1,4 @@
-"""A file's content as the sets of named tensors that it holds, each under the key by which `FILE:KEY` names it."""
+"""Content of a weights file: sets of named tensors, each under the key used in `FILE:KEY`."""
 
 import json
 import re
@@ -19,29 +19,29 @@ _MAX_DEPTH = 5
 
 
 class StateDict(OrderedDict[str, Tensor]):
-    """Tensors by name, with the versions of their modules that torch keeps beside them (MNASNet's loader asks)."""
+    """Tensors by name, with torch's versions of their modules (used by MNASNet's loader)."""
 
     _metadata: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a weights file holds: state dicts by key, empty for tensors that lie at the top; the largest plain one
-    first, averages (EMA, SWA) last."""
+    """Content of a weights file: state dicts by key (empty for tensors at the top level), the largest first, averages
+    (EMA, SWA) last."""
 
     path: Path
     sets: Mapping[str, StateDict]
 
     def largest(self) -> StateDict:
-        """The first set; an empty one where the file holds no tensor by name."""
+        """First set; empty if the file has no named tensor."""
         return next(iter(self.sets.values()), StateDict())
 
     def largest_sets(self) -> Mapping[str, StateDict]:
-        """Those with as many tensors as the first."""
+        """Return the sets with as many tensors as the first."""
         return {key: found for key, found in self.sets.items() if len(found) == len(self.largest())}
 
     def under(self, key: str) -> "Checkpoint":
-        """Only what `FILE:KEY` names. Raises `WeightsError` listing the keys that there are."""
+        """Return the sets under `key` of `FILE:KEY`. Raises `WeightsError` listing the existing keys."""
         chosen = {name: found for name, found in self.sets.items() if name == key or name.startswith(f"{key}.")}
         chosen |= _by_prefix(self.sets, key)
         if not chosen:
@@ -53,7 +53,7 @@ class Checkpoint:
 
 
 def _by_prefix(sets: Mapping[str, StateDict], key: str) -> dict[str, StateDict]:
-    """Tensors whose names begin with what `key` says beyond their set's own key: `state_dict.ema_model`."""
+    """Return the tensors whose names begin with the rest of `key` after their set's key: `state_dict.ema_model`."""
     within = [(key.removeprefix(f"{name}.") if name else key, tensors) for name, tensors in sets.items()
               if not name or key.startswith(f"{name}.")]  # fmt: skip
     found = [under_prefix(tensors, f"{rest}.") for rest, tensors in within]
@@ -61,7 +61,7 @@ def _by_prefix(sets: Mapping[str, StateDict], key: str) -> dict[str, StateDict]:
 
 
 def split_key(path: Path) -> tuple[Path, str]:
-    """`FILE:KEY` taken apart; a file that has a colon in its name stays whole."""
+    """Split `FILE:KEY`; an existing file with a colon in its name is not split."""
     if path.exists():
         return path, ""
     name, colon, key = path.name.rpartition(":")
@@ -69,10 +69,10 @@ def split_key(path: Path) -> tuple[Path, str]:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """All sets of named tensors of a file, of sharded files (by their index, or by their folder), or of `FILE:KEY`.
+    """Read all sets of named tensors from a file, from sharded files (given by index or folder), or from `FILE:KEY`.
 
-    A file's content, not its name, says which format it is. A TensorFlow checkpoint is named by its `.index`, its
-    `.data-...` or, as TensorFlow does, by what they share. Raises `WeightsError` for anything but whole weights.
+    The format is detected by content, not by name. A TensorFlow checkpoint is given by its `.index`, its `.data-...` or
+    their common prefix, as in TensorFlow. Raises `WeightsError` for anything but complete weights.
     """
     file, key = split_key(path)
     file = _of_folder(file) if file.is_dir() else file
@@ -97,12 +97,12 @@ _AVERAGE = re.compile(r"(^|[._])(ema|swa|avg|averaged?|shadow|polyak)\d*([._]|$)
 
 
 def is_average(key: str) -> bool:
-    """Whether `key` names weights averaged over the course of training."""
+    """Return whether `key` names averaged weights (EMA, SWA)."""
     return _AVERAGE.search(key) is not None
 
 
 def under_prefix(tensors: StateDict, prefix: str, root: str = "") -> StateDict:
-    """The tensors whose names begin with `prefix`, with `root` in its place; the versions of their modules too."""
+    """Return the tensors whose names begin with `prefix`, replaced by `root`, with the versions of their modules."""
     found = StateDict((root + n.removeprefix(prefix), t) for n, t in tensors.items() if n.startswith(prefix))
     versions = {f"{name}." if name else "": version for name, version in versions_of(tensors).items()}
     found._metadata = {
@@ -114,14 +114,14 @@ def under_prefix(tensors: StateDict, prefix: str, root: str = "") -> StateDict:
 
 
 def versions_of(tensors: Mapping[str, Tensor]) -> Mapping[str, Mapping[str, Any]]:
-    """The versions of modules beside `tensors`; none where the format keeps none."""
+    """Return the versions of the modules of `tensors`; empty if the format stores none."""
     found: Mapping[str, Mapping[str, Any]] = getattr(tensors, "_metadata", {})
     return found
 
 
 def _state_dicts(content: Any, key: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, StateDict]]:
-    """Every mapping, at any depth, that has tensors by name; a list's items are named by their numbers."""
-    seen = set() if seen is None else seen  # a file may hold one mapping many times, and within itself
+    """Yield every mapping with named tensors, at any depth, with its key; items of lists are named by index."""
+    seen = set() if seen is None else seen  # a mapping may occur repeatedly, even within itself
     if not isinstance(content, dict | list | tuple) or id(content) in seen or key.count(".") > _MAX_DEPTH:
         return
     seen.add(id(content))
@@ -138,7 +138,7 @@ def _state_dicts(content: Any, key: str = "", seen: set[int] | None = None) -> I
 
 
 def _versions(content: object) -> dict[str, dict[str, Any]]:
-    """torch's `_metadata`, of which only whole numbers named `version` are of use."""
+    """Return the integers named `version` in torch's `_metadata`, the only part used."""
     given = getattr(content, "__dict__", {}).get("_metadata", {})
     if not isinstance(given, dict):
         return {}
@@ -147,7 +147,7 @@ def _versions(content: object) -> dict[str, dict[str, Any]]:
 
 
 def refuse_odd(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Raise `WeightsError` for sparse and quantised tensors, which are no weights of these networks."""
+    """Raise `WeightsError` for sparse and quantised tensors, which no network here uses."""
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.is_quantized:
             raise WeightsError(f"{path}: expected plain tensors, {name} is {tensor.type()}")
@@ -158,7 +158,7 @@ _WHOLE = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors
 
 
 def _of_folder(folder: Path) -> Path:
-    """The weights of a folder as Hugging Face's libraries write it. Raises `WeightsError` where there are none."""
+    """Return the weights file of a folder written by Hugging Face's libraries. Raises `WeightsError` without one."""
     if (folder / ".metadata").is_file():
         command = f"python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} weights.pth"
         raise WeightsError(f"{folder}: a distributed checkpoint; next: {command}")
@@ -171,7 +171,7 @@ def _of_folder(folder: Path) -> Path:
 
 
 def _sharded(index: Path) -> StateDict:
-    """All tensors of the shards that `index` lists, each held to be in the shard where the index has it."""
+    """Read all tensors of the shards that `index` lists; each must be in the shard given by the index."""
     try:
         places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         items = [(str(name), str(shard)) for name, shard in places.items()]

@@ -1,7 +1,7 @@
-"""CRC-32C (Castagnoli, RFC 3720 appendix B.4), as TensorFlow and LevelDB mask it; vectorised over lanes with NumPy.
+"""CRC-32C (Castagnoli, RFC 3720 appendix B.4) with the mask of TensorFlow and LevelDB, vectorised with NumPy.
 
-A message is cut into equal lanes whose checksums are computed side by side and then joined: appending n bytes acts
-on a checksum as a linear map over GF(2), which four tables of 256 hold.
+A message is split into equal pieces, whose checksums are computed in parallel and then joined: appending n bytes acts
+on a checksum as a linear map over GF(2), stored in four tables of 256 entries.
 """
 
 import functools
@@ -18,7 +18,7 @@ Words = NDArray[np.uint32]
 
 
 def _table(bits: int) -> Words:
-    """What the low `bits` of a checksum become when as many zero bits are appended."""
+    """Return what each value of the low `bits` of a checksum becomes after as many zero bits."""
     table = np.arange(1 << bits, dtype=np.uint32)
     for _ in range(bits):
         table = (table >> np.uint32(1)) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))
@@ -29,7 +29,7 @@ _BYTES = _table(8).tolist()
 
 
 def crc32c(data: bytes) -> int:
-    """The CRC-32C of `data`."""
+    """Return the CRC-32C of `data`."""
     lanes = min(_MAX_LANES, len(data) // _MIN_LANE)
     crc = 0xFFFFFFFF
     if lanes > 1:
@@ -42,13 +42,13 @@ def crc32c(data: bytes) -> int:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Rotated right by 15 bits plus a constant, so that checksums of checksums are no trouble (leveldb, crc32c.h)."""
+    """Return the CRC-32C rotated right by 15 bits plus a constant, safe for data with checksums (leveldb, crc32c.h)."""
     crc = crc32c(data)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _lane_checksums(data: bytes, lanes: int, length: int) -> Words:
-    """Raw checksums (started at 0) of the first `lanes` pieces of `length` bytes, two bytes a step."""
+    """Return raw checksums (initial value 0) of the first `lanes` pieces of `length` bytes, two bytes per step."""
     columns = np.ascontiguousarray(np.frombuffer(data, "<u2", lanes * length // 2).reshape(lanes, length // 2).T)
     table = _pair_table()
     crc = np.zeros(lanes, np.uint32)
@@ -71,7 +71,7 @@ def _join(crc: int, pieces: Words, length: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def _appended_zeros(length: int) -> tuple[list[int], ...]:
-    """What `length` zero bytes do to each value of each byte of a checksum, as four tables."""
+    """Return the effect of `length` zero bytes on each value of each byte of a checksum, as four tables."""
     basis = np.uint32(1) << np.arange(32, dtype=np.uint32)
     columns = basis
     power = (basis >> np.uint32(8)) ^ np.array(_BYTES, np.uint32)[basis & 0xFF]  # one zero byte
@@ -85,7 +85,7 @@ def _appended_zeros(length: int) -> tuple[list[int], ...]:
 
 
 def _apply(columns: Words, values: Words) -> Words:
-    """The linear map over GF(2) that sends bit i to `columns[i]`, applied to each of `values`."""
+    """Apply to each of `values` the linear map over GF(2) that sends bit i to `columns[i]`."""
     bits = (values[:, None] >> np.arange(32, dtype=np.uint32)) & np.uint32(1)
     picked: Words = np.bitwise_xor.reduce(bits * columns, axis=1)
     return picked

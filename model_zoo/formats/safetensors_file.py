@@ -1,4 +1,4 @@
-"""safetensors: a header and raw bytes."""
+"""safetensors files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from model_zoo.errors import WeightsError
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """All tensors of the file by name."""
+    """Read all tensors of the file by name."""
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
@@ -19,7 +19,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def write(path: Path, arrays: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write `arrays` under a temporary name, then put the whole file in place."""
+    """Write `arrays` atomically: under a temporary name, then renamed."""
     part = path.with_name(path.name + ".part")
     save_file({key: value.contiguous() for key, value in arrays.items()}, part, dict(metadata))
     part.replace(path)

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, never its name: the field's commonest bug is a web page saved as weights."""
+"""Detection of a file's format by its first bytes, not its name. A common error is a web page saved as weights."""
 
 import zipfile
 from pathlib import Path
@@ -13,16 +13,16 @@ _PICKLE = b"\x80"
 _GIT_LFS = b"version https://git-lfs"
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")
 _TABLE_MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
-"""The last eight bytes of a LevelDB table (leveldb, doc/table_format.md), which a TensorFlow V2 index is."""
+"""Last eight bytes of a LevelDB table (leveldb, doc/table_format.md), the format of a TensorFlow V2 index."""
 
 MAX_EXPANDED = 16 << 30
 MAX_RATIO = 100.0
-"""What an archive may expand to, in bytes and per compressed byte: the largest released network holds 1.1 GB, and
-float32 weights hardly compress. DEFLATE itself reaches 1032."""
+"""Limits of an archive's expansion, in bytes and per compressed byte. The largest released network has 1.1 GB, and
+float32 weights hardly compress; DEFLATE can reach 1032."""
 
 
 def sniff(path: Path) -> Kind:
-    """The format of the file at `path`. Raises `WeightsError` saying what it is instead of weights."""
+    """Return the format of the file at `path`. Raises `WeightsError` stating what the file is instead of weights."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -34,7 +34,7 @@ def sniff(path: Path) -> Kind:
         raise WeightsError(f"{path}: the file is empty; fetch it again")
     if head.startswith(_ZIP):
         return _kind_of_zip(path)
-    if head[8:10] == b'{"':  # before pickle's: the length that safetensors begins with may have the same first byte
+    if head[8:10] == b'{"':  # before pickle, whose first byte can also begin safetensors' length
         return "safetensors"
     if head.startswith(_PICKLE):
         return "torch"
@@ -46,7 +46,7 @@ def sniff(path: Path) -> Kind:
 
 
 def refuse_web_page(head: bytes, where: str) -> None:
-    """Raise `WeightsError` if `head`, the first bytes of what comes from `where`, is a web page's."""
+    """Raise `WeightsError` if `head`, the first bytes of data from `where`, belongs to a web page."""
     if _is_markup(head):
         raise WeightsError(f"{where}: expected weights, found {_WEB_PAGE}")
 
@@ -92,7 +92,7 @@ def _kind_of_zip(path: Path) -> Kind:
 
 
 def _refuse_program(path: Path, names: list[str]) -> None:
-    """TorchScript and torch.export write archives of code; both give a state dict where they are trusted."""
+    """Refuse archives of TorchScript and torch.export, which hold code; where trusted, both can yield a state dict."""
     if any(name.endswith("/constants.pkl") for name in names):
         call = f'torch.jit.load("{path.name}", map_location="cpu").state_dict()'
         what = "a TorchScript archive"

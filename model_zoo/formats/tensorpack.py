@@ -1,4 +1,4 @@
-"""tensorpack's dump of a TensorFlow graph: one npz of arrays by variable name, with or without ':0'."""
+"""tensorpack's export of a TensorFlow graph: an npz of arrays by variable name, with or without ':0'."""
 
 import io
 import math
@@ -16,32 +16,32 @@ from model_zoo.formats.training_state import is_training_state
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _NUMBERS = "fiub"
-"""Kinds of arrays that hold weights or images: floats, whole numbers, truth values."""
+"""NumPy's kinds of arrays that hold weights or images: floats, integers, booleans."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """All weights of the npz by variable name. Arrays of Python objects, which would be unpickled, are refused."""
+    """Read all weights of the npz by variable name. Arrays of Python objects are refused: they would be unpickled."""
     found = {name.removesuffix(":0"): array for name, array in read_arrays(path).items()}
     try:
         return {name: torch.from_numpy(array) for name, array in found.items() if not is_training_state(name)}
-    except TypeError as error:  # a type that torch lacks
+    except TypeError as error:  # a dtype unknown to torch
         raise WeightsError(f"{path}: not a readable npz of plain arrays: {error}") from None
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz by name, in native byte order. Raises `WeightsError` for anything but numbers.
+    """Read all arrays of an npz by name, in native byte order. Raises `WeightsError` for anything but numbers.
 
-    Not `numpy.load`: that takes as much memory as a header asks for before it looks whether the bytes are there.
+    `numpy.load` is not used: it allocates the size given by a header before it checks that the bytes exist.
     """
     try:
         with BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
             return {m.filename.removesuffix(".npy"): _array(_content(archive, m)) for m in archive.infolist()}
-    except Exception as error:  # damaged headers make zipfile, zlib, ast and tokenize raise anything
+    except Exception as error:  # damaged headers raise any exception in zipfile, zlib, ast, tokenize
         raise WeightsError(f"{path}: not a readable npz of plain arrays: {error}") from None
 
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """What numpy writes is stored or deflated; other methods take the memory that a header asks for."""
+    """Return a member's bytes. Only numpy's methods (stored, deflated) are read; others allocate what a header says."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename} is compressed by method {member.compress_type}")
     return archive.read(member)

@@ -1,7 +1,7 @@
 """TensorFlow V2 checkpoints without TensorFlow: `NAME.index`, a LevelDB table, and `NAME.data-00000-of-00001`.
 
-Sources: leveldb's doc/table_format.md; tensorflow/core/protobuf/tensor_bundle.proto. Checksums are held to, so that
-an index beside another model's data is found out even where all shapes agree.
+Sources: leveldb's doc/table_format.md; tensorflow/core/protobuf/tensor_bundle.proto. Checksums are verified, so that an
+index with another model's data is detected even if all shapes agree.
 """
 
 import math
@@ -20,15 +20,15 @@ from model_zoo.formats.training_state import is_training_state
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
-_BLOCK_TRAILER = 5  # one byte of compression type, four of checksum
+_BLOCK_TRAILER = 5  # compression type (1 byte) and checksum (4 bytes)
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 5: "<i2", 6: "i1", 9: "<i8", 10: "?", 19: "<f2"}
-"""tensorflow/core/framework/types.proto, those that a model of numbers can hold."""
+"""NumPy's dtype of each type in tensorflow/core/framework/types.proto that weights can have."""
 _STRING = 7
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One variable: where its bytes lie in the data file."""
+    """One variable: dtype, shape, position in the data file and checksum."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -38,7 +38,7 @@ class TensorEntry:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """All weights of the checkpoint whose index is at `path`, by variable name."""
+    """Read all weights of the checkpoint whose index is at `path`, by variable name."""
     entries = {name: entry for name, entry in read_index(path).items() if not is_training_state(name)}
     data_path = data_file(path)
     if not data_path.is_file():
@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def data_file(index: Path) -> Path:
-    """The data file that belongs to the index file."""
+    """Return the data file of an index file."""
     return index.with_name(index.name.removesuffix(".index") + ".data-00000-of-00001")
 
 
@@ -70,7 +70,7 @@ def _tensor(name: str, entry: TensorEntry, raw: bytes, path: Path) -> Tensor:
 
 
 def read_index(path: Path) -> dict[str, TensorEntry]:
-    """The variables that the index at `path` lists. Raises `WeightsError` for anything but a whole V2 index."""
+    """Read the variables that the index at `path` lists. Raises `WeightsError` for anything but a complete V2 index."""
     try:
         return _parse_index(path.read_bytes())
     except (IndexError, ValueError, KeyError, OverflowError, OSError) as error:
@@ -81,14 +81,14 @@ def _parse_index(table: bytes) -> dict[str, TensorEntry]:
     if len(table) < _FOOTER or int.from_bytes(table[-8:], "little") != _MAGIC:
         raise ValueError("it does not end as a LevelDB table does")
     footer = _Bytes(table, len(table) - _FOOTER)
-    footer.handle()  # of the meta-index, which holds nothing
+    footer.handle()  # skips the meta-index, which is empty
     root = footer.handle()
     entries: dict[str, TensorEntry] = {}
     for _, value in _block(table, root):
         for key, record in _block(table, _Bytes(value).handle()):
             if not key:
                 _check_header(record)
-            elif _message(record).numbers.get(1) != _STRING:  # such as the object graph, which holds no weights
+            elif _message(record).numbers.get(1) != _STRING:  # e.g. the object graph, without weights
                 entries[key.decode("utf-8")] = _entry(key.decode("utf-8"), record)
     return entries
 
@@ -100,7 +100,7 @@ class _Handle(NamedTuple):
 
 @dataclass
 class _Bytes:
-    """A cursor over bytes that never runs past their end."""
+    """Cursor over bytes that raises at their end."""
 
     data: bytes
     at: int = 0
@@ -126,7 +126,7 @@ class _Bytes:
 
 
 def _block(table: bytes, handle: _Handle) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of one block; each key shares a prefix with the one before it."""
+    """Yield keys and values of one block; each key is stored without its common prefix with the previous one."""
     end = handle.offset + handle.size
     if end + _BLOCK_TRAILER > len(table):
         raise ValueError("a block lies beyond its end")
@@ -146,7 +146,7 @@ def _block(table: bytes, handle: _Handle) -> Iterator[tuple[bytes, bytes]]:
 
 @dataclass(frozen=True)
 class _Message:
-    """A protobuf message: numbers by field (the last one counts), and nested messages by field."""
+    """Protobuf message: numbers by field (the last value counts) and nested messages by field."""
 
     numbers: dict[int, int]
     nested: dict[int, list[bytes]]
@@ -169,7 +169,7 @@ def _message(data: bytes) -> _Message:
 
 
 def _check_header(record: bytes) -> None:
-    """BundleHeaderProto: num_shards = 1, endianness = 2 (0 is little)."""
+    """Check the BundleHeaderProto. Fields: num_shards = 1, endianness = 2 (0 is little)."""
     header = _message(record).numbers
     if header.get(1, 1) != 1:
         raise ValueError(f"its data is spread over {header[1]} shards, expected one")
@@ -178,7 +178,7 @@ def _check_header(record: bytes) -> None:
 
 
 def _entry(name: str, record: bytes) -> TensorEntry:
-    """BundleEntryProto: dtype = 1, shape = 2, shard_id = 3, offset = 4, size = 5, crc32c = 6, slices = 7."""
+    """Read a BundleEntryProto: dtype = 1, shape = 2, shard_id = 3, offset = 4, size = 5, crc32c = 6, slices = 7."""
     message = _message(record)
     if message.nested.get(7) or message.numbers.get(3, 0):
         raise ValueError(f"{name} is stored in slices or shards")

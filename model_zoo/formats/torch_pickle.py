@@ -1,4 +1,4 @@
-"""PyTorch's own files, read with `weights_only=True`: tensors and plain containers, never code."""
+"""PyTorch's files, read with `weights_only=True`: tensors and plain containers, never code."""
 
 import re
 import zipfile
@@ -14,12 +14,12 @@ from model_zoo.formats.bystanders import allowed
 
 
 def read(path: Path) -> Any:
-    """The file's content: mappings, sequences, numbers and tensors; of other objects on the list of `bystanders`, an
-    empty stand-in each. Raises `WeightsError` for a file that only running its code could read, with what to do."""
+    """Read the file's content: mappings, sequences, numbers, tensors, and placeholders of objects listed in
+    `bystanders`. Raises `WeightsError`, saying what to do, for a file that needs its code to be run."""
     try:
         with BoundedFile(path) as file, torch.serialization.safe_globals(list(allowed())):
             return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files make the unpickler raise anything from EOFError to AttributeError
+    except Exception as error:  # damaged files raise any exception in the unpickler
         raise WeightsError(_explained(path, str(error) or type(error).__name__)) from None
 
 
@@ -28,7 +28,7 @@ _ASKED_FOR = re.compile(r"Unsupported global: GLOBAL (\S+)|unsupported GLOBAL (\
 
 
 def _explained(path: Path, reason: str) -> str:
-    """What torch says, in a line of our own; of an object that it refuses, the two lines that save what is wanted."""
+    """Return torch's reason as one line; for a refused object, with two lines of code that save only the weights."""
     plain = _ESCAPES.sub("", reason)
     match = _ASKED_FOR.search(plain)
     name = (match[1] or match[2]) if match else ""
@@ -54,7 +54,7 @@ _MODULE = re.compile(rb"torch\.nn\.modules\.(?!loss\b)\w+")
 
 
 def _holds_a_module(path: Path) -> bool:
-    """Whether the pickle names a layer of torch's in the first megabyte of its instructions."""
+    """Return whether the pickle refers to a layer of torch in the first megabyte of its instructions."""
     return any(_MODULE.search(head) for head in _instructions(path))
 
 

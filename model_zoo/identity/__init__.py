@@ -1,4 +1,4 @@
-"""What a model is: everything that it computes from, and what it answers; names are for people only."""
+"""Identity of a model: a hash of everything that it computes from, and its outputs on a probe. Names are not part."""
 
 from model_zoo.identity.record import Identity, alike
 

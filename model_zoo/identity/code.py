@@ -1,4 +1,4 @@
-"""Whose code something is, and what a function's code computes: its bytecode, constants and the names it uses."""
+"""Origin of code (user or library), and the content of a function: bytecode, constants and names in use."""
 
 import functools
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 @functools.cache
 def _library_roots() -> tuple[str, ...]:
-    """Folders of the standard library, of installed packages, and of this package and `bench`."""
+    """Return the folders of the standard library, of installed packages, and of this package and `bench`."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     here = Path(__file__).resolve().parents[1]
     places = [*(Path(sysconfig.get_paths()[name]) for name in names), here, here.parent / "bench"]
@@ -19,7 +19,7 @@ def _library_roots() -> tuple[str, ...]:
 
 
 def is_users(module: ModuleType | None) -> bool:
-    """Whether a module is the user's own: in no library, as a script, a notebook or a checkout are."""
+    """Return whether a module is the user's own code, outside all libraries: a script, a notebook, a checkout."""
     if module is None or module.__name__ in sys.builtin_module_names:
         return False
     file = getattr(module, "__file__", None)
@@ -30,22 +30,22 @@ def is_users(module: ModuleType | None) -> bool:
 
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""Folders of installed packages, those of another environment too, on which this one is built."""
+"""Names of folders of installed packages, including those of a parent environment."""
 
 
 def home_of(thing: Any) -> ModuleType | None:
-    """The module in which a class or function was defined."""
+    """Return the module in which a class or function was defined."""
     return sys.modules.get(str(getattr(thing, "__module__", "")))
 
 
 def title(thing: Any) -> str:
-    """`module.Class.method`, without the name under which a user's file happens to be imported."""
+    """Return `module.Class.method`; for a user's file without the module's name, which depends on the import."""
     name = getattr(thing, "__qualname__", type(thing).__qualname__)
     return str(name) if is_users(home_of(thing)) else f"{getattr(thing, '__module__', '')}.{name}"
 
 
 def code_bytes(code: CodeType) -> bytes:
-    """What the interpreter runs; no line numbers and no file names."""
+    """Return the bytecode and its constants and names, without line numbers and file names."""
     constants = [_constant(value) for value in code.co_consts]
     names = (code.co_names, code.co_varnames, code.co_freevars)
     return code.co_code + repr((names, constants)).encode()
@@ -55,12 +55,12 @@ def _constant(value: object) -> object:
     if isinstance(value, CodeType):
         return code_bytes(value)
     if isinstance(value, frozenset):
-        return sorted(map(repr, value))  # strings hash unlike in every process
+        return sorted(map(repr, value))  # string hashes differ between processes
     return value
 
 
 def names_used(code: CodeType) -> Iterator[str]:
-    """Global names and attributes that the code mentions, those of functions within it too."""
+    """Yield global names and attributes used in the code and in its nested functions."""
     yield from code.co_names
     for value in code.co_consts:
         if isinstance(value, CodeType):

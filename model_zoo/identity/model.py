@@ -1,9 +1,9 @@
-"""A model's identity: the exact hash of all that it computes from, and its answers to a fixed probe.
+"""Identity of a model: an exact hash of everything that it computes from, and its outputs on a fixed probe.
 
-The hash is the same on every machine. The answers are not (AVX2, AVX-512 and GPUs add in unlike orders), and no
-rounding mends that: a value at the rounding's edge falls to either side. So the answers enter no hash by themselves;
-they are kept beside the records and compared within a tolerance, and only two models that have the same hash and answer
-unlike (a network behind a C extension, a file read in `forward`) are told apart by them.
+The hash is equal on all machines. The outputs are not: AVX2, AVX-512 and GPUs sum in different orders, and rounding
+does not help for values at a rounding boundary. So outputs are not hashed; they are stored with the records and
+compared within a tolerance. They only separate models of equal hash with different outputs (a network in a C extension,
+a file read in `forward`).
 """
 
 import contextlib
@@ -22,17 +22,17 @@ from model_zoo.identity.reach import Reach
 from model_zoo.identity.record import Identity, alike
 
 PROBES = 2
-"""Images of the probe."""
+"""Number of images in the probe."""
 
 CLASSES = 64
-"""Logits kept of each, spread over the classes."""
+"""Number of stored logits per image, evenly spaced over the classes."""
 
 
 def identify(net: nn.Module, answer: nn.Module, size: int, *, source: str = "") -> Identity:
-    """The identity of `net`, as `answer` uses it on float32 [n, 3, size, size] in [0, 1], on the device where it is.
+    """Return the identity of `net`, called through `answer` with float32 [n, 3, size, size] in [0, 1], on its device.
 
-    `source` tells what else made it: its source code, its normalisation. What a forward pass changes by itself (a
-    counter, the features it saw last) is no part of it, but for parameters and buffers.
+    `source` is added to the hash: source code, normalisation. Values that a forward pass changes (a counter, the last
+    features) are left out, except parameters and buffers.
     """
     first = _answers(answer, size)
     before = Reach(net)
@@ -43,7 +43,7 @@ def identify(net: nn.Module, answer: nn.Module, size: int, *, source: str = "") 
 
 
 def hidden_modules(net: nn.Module) -> list[nn.Module]:
-    """Networks that `net` reaches and torch does not know of: in lists, closures, globals. Outermost ones only."""
+    """Return the outermost networks that `net` uses without registering them: in lists, closures, globals."""
     known = set(net.modules())
     hidden = [module for module in Reach(net).modules if module not in known]
     within = {inner for module in hidden for inner in module.modules() if inner is not module}
@@ -51,7 +51,7 @@ def hidden_modules(net: nn.Module) -> list[nn.Module]:
 
 
 def probe_images(size: int) -> Tensor:
-    """Two images by whole-number formulas, the same everywhere: a smooth one and a rough one, [2, 3, size, size]."""
+    """Return a smooth and a rough image [2, 3, size, size], computed in integers, equal on all machines."""
     y, x, c = np.ogrid[:size, :size, :3]
     smooth = (x * 256 // size + (c + 1) * (y * 128 // size)) % 256
     rough = (x * 73 + y * 151 + c * 59 + x * y * 7 + (x // 8) * (y // 8) * 31) % 256
@@ -60,7 +60,7 @@ def probe_images(size: int) -> Tensor:
 
 
 def _answers(net: nn.Module, size: int) -> tuple[float, ...]:
-    """Logits of the probe; none where the model fails on it: then its cells will say why."""
+    """Return the logits of the probe; empty if the model fails, which its cells will report."""
     place = next((p.device for p in (*net.parameters(), *net.buffers())), torch.device("cpu"))
     try:
         with torch.no_grad(), _seeded(place):
@@ -75,7 +75,7 @@ def _answers(net: nn.Module, size: int) -> tuple[float, ...]:
 
 @contextlib.contextmanager
 def _seeded(place: torch.device) -> Iterator[None]:
-    """Every global random draw from a fixed seed, and as it was afterwards."""
+    """Seed all global random generators within the block and restore them afterwards."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = [place] if place.type == "cuda" else []
     try:
@@ -90,7 +90,7 @@ def _seeded(place: torch.device) -> Iterator[None]:
 
 
 def _outlived(path: str, before: Reach, after: Reach) -> bool:
-    """Whether a leaf is as it was before a forward pass: a tensor that was written to, or made anew, is not."""
+    """Return whether a forward pass left a leaf unchanged: the same tensor, not written to."""
     if path in after.registered:
         return True
     was, is_ = before.leaves.get(path), after.leaves[path]

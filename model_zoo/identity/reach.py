@@ -1,7 +1,7 @@
-"""Everything that a network computes from, wherever it is held: attributes, lists, closures, globals, class bodies.
+"""Everything that a network computes from, wherever it is stored: attributes, lists, closures, globals, class bodies.
 
-A network in a Python list, in a closure or in a global of the user's file is no member as torch counts them: it is not
-in `state_dict()`, and `eval()` and `to()` pass it by. Here it is found, by following what the module can reach.
+torch does not register a network in a Python list, a closure or a global of the user's file: it is missing from
+`state_dict()`, and `eval()` and `to()` skip it. It is found here by following references.
 """
 
 import enum
@@ -24,20 +24,24 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _OF_TORCH = frozenset(vars(nn.Module())) - {"training"}
 _WORDS = (torch.device, torch.dtype, torch.Size, PurePath, enum.Enum, np.dtype, np.generic, range, slice, type(...))
 _STRANGE = (torch.Generator, np.random.Generator, np.random.RandomState)
-"""Where a random draw stands is no part of what a model is; `bench` asks models for answers that repeat."""
+"""Random generators: their state is not part of a model, since `bench` requires repeatable outputs."""
 
 
 class DerivedTensors(nn.Module):
-    """A network whose tensors called `derived` are made from what its other attributes tell: no part of what it is,
-    since kernels of two machines differ in their last bits."""
+    """A network whose tensors named in `derived` are computed from its other attributes. They are not part of its
+    identity, since their last bits differ between machines."""
 
     derived: tuple[str, ...] = ()
 
 
 class Reach:
-    """What `root` reaches. `leaves` are values by the path on which each is first met; `registered` the paths of
-    parameters and buffers; `versions` how often each tensor was written to; `modules` all networks, those that torch
-    does not know of too."""
+    """Everything reachable from `root`.
+
+    leaves: values by the path on which each is first met
+    registered: paths of parameters and buffers
+    versions: number of writes to each tensor
+    modules: all networks, including unregistered ones
+    """
 
     def __init__(self, root: nn.Module) -> None:
         self.leaves: dict[str, Any] = {}
@@ -52,8 +56,8 @@ class Reach:
             waiting += self._visit(path, value, counts)
 
     def _visit(self, path: str, value: Any, counts: bool) -> list[tuple[str, Any, bool]]:
-        """Note `value`, and give what it leads to. Plain values count but within objects of libraries, whose names,
-        dates and folders say nothing of a network."""
+        """Record `value` and return its references. Plain values within objects of libraries are skipped: their names,
+        dates and folders do not affect a network."""
         if type(value) in weakref.ProxyTypes or _is_trainer(value):
             return []
         if isinstance(value, (*PLAIN, *_WORDS)):
@@ -65,7 +69,7 @@ class Reach:
                 self.leaves[path] = f"as {self._first[id(value)]}"
             return []
         self._first[id(value)] = path
-        self._alive.append(value)  # so that no other object takes its id
+        self._alive.append(value)  # keeps its id unique
         if isinstance(value, (Tensor, np.ndarray, CodeType)):
             self.leaves[path] = value
             if isinstance(value, Tensor) and not value.is_inference():
@@ -83,8 +87,8 @@ class Reach:
 
 
 def _is_trainer(value: Any) -> bool:
-    """Whether it trains networks: a network that keeps its trainer computes nothing from it, and it leads to data,
-    loggers and clocks."""
+    """Return whether `value` is a trainer. A network computes nothing from its trainer, which refers to data, loggers
+    and clocks."""
     kind = type(value)
     return kind.__name__ in ("Trainer", "Fabric", "Accelerator") and kind.__module__.partition(".")[0] in _TRAINERS
 
@@ -95,7 +99,7 @@ _HOLDERS = (nn.Module, Mapping, list, tuple, set, frozenset, FunctionType, Metho
 
 
 def _has_a_name(value: Any) -> bool:
-    """Whether it is called something, as classes and functions are; other people's `__getattr__` raises anything."""
+    """Return whether `value` has a name, like classes and functions; a foreign `__getattr__` may raise anything."""
     try:
         return hasattr(value, "__qualname__")
     except Exception:
@@ -103,7 +107,7 @@ def _has_a_name(value: Any) -> bool:
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """What is one step from `value`, by name."""
+    """Yield the direct references of `value` by name."""
     match value:
         case nn.Module():
             yield from _of_module(value)
@@ -134,7 +138,7 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _of_the_standard_library(value: Any) -> bool:
-    """A logger, a thread, a file: they lead to the whole interpreter, and never to a network."""
+    """Return whether `value` is a standard-library object (logger, thread, file), which refers to no network."""
     root = type(value).__module__.partition(".")[0]
     return root in sys.stdlib_module_names - {"argparse", "types", "__main__"}
 
@@ -168,18 +172,18 @@ def _of_module(module: nn.Module) -> Iterator[tuple[str, Any]]:
 
 
 def _frozen(module: torch.jit.ScriptModule) -> Iterator[tuple[str, Any]]:
-    """Weights that `torch.jit.freeze` made constants of the graph, where no parameter is left."""
+    """Yield the weights that `torch.jit.freeze` turned into constants of the graph."""
     try:
         graph: Any = module.inlined_graph
         nodes = graph.findAllNodes("prim::Constant")
-    except (RuntimeError, AttributeError):  # a part without a forward pass of its own
+    except (RuntimeError, AttributeError):  # a submodule without its own forward pass
         return
     tensors = [node.t("value") for node in nodes if node.hasAttribute("value") and node.kindOf("value") == "t"]
     yield from ((f".constant[{n}]", tensor) for n, tensor in enumerate(tensors))
 
 
 def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """Its code, what it encloses and defaults to, and, of a user's own, the globals that it names."""
+    """Yield a function's code, closure and defaults, and for the user's functions the globals in use."""
     for n, cell in enumerate(function.__closure__ or ()):
         try:
             yield f".closure[{n}]", cell.cell_contents
@@ -200,7 +204,7 @@ def _of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _of_class(kind: type) -> Iterator[tuple[str, Any]]:
-    """The body of a class of the user's own, and of those that it is made from."""
+    """Yield the body of a user's class and of its user-defined base classes."""
     for base in kind.__mro__ if is_users(home_of(kind)) else ():
         if is_users(home_of(base)):
             for name, value in vars(base).items():

@@ -1,7 +1,7 @@
 """Intriguing properties of adversarial training at scale (arXiv 1906.03787): ResNets with one or several batch norms.
 
-Its own weights were never released. Those of Feature Denoising (arXiv 1812.03411), the same recipe by the same first
-author, are tensorpack's and read here; a user's own file carries torchvision's names (see the room's README).
+The paper's weights were not released. Those of Feature Denoising (arXiv 1812.03411), trained with the same recipe by
+the same first author, are in tensorpack's format; a user's file has torchvision's names (see the room's README).
 """
 
 from torch import nn
@@ -14,12 +14,12 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """A ResNet as the card says."""
+    """Build the card's ResNet."""
     return ResNet(ResNetSpec.from_card(card))
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """tensorpack's names for Feature Denoising's files, torchvision's with auxiliary batch norms for a user's own."""
+    """Convert tensorpack's names (Feature Denoising's files), or torchvision's with auxiliary batch norms (others)."""
     if "conv0/W" in arrays:
         return from_tensorpack(ResNetSpec.from_card(card), arrays)
     return from_mixture(card.branches, arrays)

@@ -1,1 +1,1 @@
-"""What the methods share: networks, named batch-norm branches, activations."""
+"""Networks, named batch-norm branches and activations shared by the methods."""

@@ -12,7 +12,7 @@ SOFTPLUS_ALPHA = 10.0
 
 
 class SmoothReLU(nn.Module):
-    """x - log(1 + b x) / b for x > 0, else 0 (SAT, section 4), with b = raw**2 and raw learned, one scalar a site.
+    """x - log(1 + b x) / b for x > 0, else 0 (SAT, section 4); b = raw**2 with one learned scalar `raw` per layer.
 
     The released checkpoints store `raw`, initialised at 20 (b = 400).
     """
@@ -38,7 +38,7 @@ class ParametricSoftplus(nn.Module):
 
 
 class Rectified(nn.Module):
-    """A smooth activation without its part below zero: f(x) for x > 0, else 0 (SAT, section 4.2)."""
+    """A smooth activation without its negative part: f(x) for x > 0, else 0 (SAT, section 4.2)."""
 
     def __init__(self, smooth: nn.Module) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Rectified(nn.Module):
 
 
 class _SmoothBackward(torch.autograd.Function):
-    """ReLU forwards; backwards the derivative of parametric softplus, sigmoid(alpha x)."""
+    """ReLU in the forward pass; in the backward pass the derivative of parametric softplus, sigmoid(alpha x)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -64,9 +64,9 @@ class _SmoothBackward(torch.autograd.Function):
 
 
 class SmoothGradientReLU(nn.Module):
-    """ReLU whose backward pass is a parametric softplus's while `smooth` is set.
+    """ReLU that uses the derivative of parametric softplus in the backward pass while `smooth` is set.
 
-    SAT's ablation (section 3.2, Table 1) sets it in the attacker, in the network's update, or in both.
+    SAT's ablation (section 3.2, Table 1) sets it in the attack, in the weight update, or in both.
     """
 
     def __init__(self) -> None:
@@ -100,5 +100,5 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def activation(name: str) -> nn.Module:
-    """A new module of the activation `name` (a key of `ACTIVATIONS`). One module a site: some have parameters."""
+    """Make a module of the activation `name` (a key of `ACTIVATIONS`). Use one per layer: some have parameters."""
     return ACTIVATIONS[name]()

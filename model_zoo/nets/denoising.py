@@ -9,7 +9,7 @@ from model_zoo.nets.normalisation import NormFactory
 
 
 class GaussianDenoiser(nn.Module):
-    """Weights softmax((theta x) . (phi x) / sqrt(c / 2)) over all places; the values are x itself."""
+    """Non-local means with weights softmax((theta x) . (phi x) / sqrt(c / 2)) over all positions and values x."""
 
     def __init__(self, channels: int, norm: NormFactory) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class GaussianDenoiser(nn.Module):
         self.bn = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` float [n, c, h, w], same shape out."""
+        """Apply to `x` float [n, c, h, w]; same shape out."""
         query, key, value = (t.flatten(2).transpose(1, 2)[:, None] for t in (self.theta(x), self.phi(x), x))
         y = F.scaled_dot_product_attention(query, key, value)[:, 0]  # its scale is 1 / sqrt(c / 2)
         out: Tensor = x + self.bn(self.conv(y.transpose(1, 2).reshape(x.shape)))
@@ -27,7 +27,7 @@ class GaussianDenoiser(nn.Module):
 
 
 class DotProductDenoiser(nn.Module):
-    """Weights (x . x) / (h w) over all places, without softmax: nothing learned before the last convolution."""
+    """Non-local means with weights (x . x) / (h w) over all positions, without softmax or learned embeddings."""
 
     def __init__(self, channels: int, norm: NormFactory) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class DotProductDenoiser(nn.Module):
         self.bn = norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` float [n, c, h, w], same shape out. Contracts over places or over channels first, whichever is less."""
+        """Apply to `x` float [n, c, h, w]; same shape out. The cheaper order of the two products is used."""
         flat = x.flatten(2)  # [n, c, h w]
         channels, places = flat.shape[1:]
         back = flat.transpose(1, 2)
@@ -45,4 +45,4 @@ class DotProductDenoiser(nn.Module):
 
 
 DENOISERS: dict[str, Callable[[int, NormFactory], nn.Module]] = {"stage": GaussianDenoiser, "block": DotProductDenoiser}
-"""Places as in Feature Denoising: one after each stage, or one after every block."""
+"""Denoisers by position, as in Feature Denoising: after each stage, or after every block."""

@@ -1,4 +1,4 @@
-"""EfficientNets of any width and depth (arXiv 1905.11946) on timm's blocks, with TensorFlow's padding throughout."""
+"""EfficientNets of any width and depth (arXiv 1905.11946), made of timm's blocks, with TensorFlow's padding."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _STAGES = (
     "ir_r4_k5_s2_e6_c192_se0.25",
     "ir_r1_k3_s1_e6_c320_se0.25",
 )
-"""EfficientNet-B0 (Table 1) in timm's shorthand: kind, repeats, kernel, stride, expansion, channels, SE ratio."""
+"""EfficientNet-B0 (Table 1) in timm's notation: kind, repeats, kernel, stride, expansion, channels, SE ratio."""
 
 _REPEATS = (1, 2, 2, 3, 3, 4, 1)
 _STEM, _HEAD = 32, 1280
@@ -27,14 +27,14 @@ _STEM, _HEAD = 32, 1280
 
 @dataclass(frozen=True)
 class EfficientNetSpec:
-    """What an EfficientNet is; a card's `[build]` table holds these keys."""
+    """Parameters of an EfficientNet, the keys of a card's `[build]` table."""
 
     width: float = 1.0
     depth: float = 1.0
     bn_eps: float = 1e-3
-    """1e-3 in TensorFlow's and AdvProp's; 1e-5 in Smooth Adversarial Training's."""
+    """Batch norm's epsilon: 1e-3 in TensorFlow and AdvProp, 1e-5 in Smooth Adversarial Training."""
     average: bool = False
-    """Read the exponential moving average of every variable of a TensorFlow checkpoint, not the variable itself."""
+    """Whether to read the exponential moving averages of a TensorFlow checkpoint instead of the variables."""
     classes: int = 1000
 
     @classmethod
@@ -48,12 +48,12 @@ class EfficientNetSpec:
 
     @property
     def repeats(self) -> tuple[int, ...]:
-        """Blocks a stage."""
+        """Number of blocks in each stage."""
         return tuple(math.ceil(self.depth * r) for r in _REPEATS)
 
 
 def efficientnet(spec: EfficientNetSpec) -> nn.Module:
-    """The network of `spec`; float [n, 3, h, w] -> logits [n, classes]. Names of parameters are timm's."""
+    """Build the network of `spec`, float [n, 3, h, w] -> logits [n, classes], with timm's parameter names."""
     builder = import_timm("timm.models._efficientnet_builder")
     channels = partial(builder.round_channels, multiplier=spec.width)
     net: nn.Module = import_timm("timm.models.efficientnet").EfficientNet(

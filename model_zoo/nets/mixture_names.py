@@ -1,8 +1,8 @@
-"""Names of several batch norms side by side, as PyTorch's AdvProp ports write them, become `BranchedBatchNorm2d`'s.
+"""Conversion of auxiliary batch norms' names in PyTorch ports of AdvProp to those of `BranchedBatchNorm2d`.
 
 `bn1.weight` is the main branch; `bn1.aux_bn.weight` (tingxueronghua/pytorch-classification-advprop) or
-`bn1.bn_adv.weight` (alibaba/easyrobust) the second. A network without branches keeps the main one, as both ports'
-own evaluation does.
+`bn1.bn_adv.weight` (alibaba/easyrobust) the second. A network without branches keeps the main one, as in both ports'
+evaluation.
 """
 
 import re
@@ -14,7 +14,7 @@ _NORM = re.compile(r"(?P<layer>(?:.+\.)?(?:bn\d*|downsample\.1))\.(?:(?P<aux>aux
 
 
 def from_mixture(branches: Sequence[str], arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`arrays` with every batch norm's vectors under its branch's name, or without auxiliary ones for no branches."""
+    """Return `arrays` with batch norms under their branches' names; without `branches`, auxiliary ones are dropped."""
     return {name: value for key, value in arrays.items() if (name := _name(branches, key))}
 
 

@@ -10,15 +10,15 @@ from torch.nn import functional as F
 from model_zoo.errors import UnknownModelError, suggestion
 
 NormFactory = Callable[[int], nn.Module]
-"""Makes the normalisation layer of a given number of channels."""
+"""Function that makes a normalisation layer for a number of channels."""
 
 
 class BranchedBatchNorm2d(nn.Module):
-    """Batch norms side by side, one a domain; each has its own statistics and affine parameters.
+    """One batch norm per domain, each with its own statistics and affine parameters.
 
-    Two branches are mixture BN (arXiv 1906.03787, section 4) and AdvProp's auxiliary BN (arXiv 1911.09665,
-    section 4.2); its fine-grained variant has three. `active` is the name of the branch in use. Images of
-    several domains in one batch are normalised apart by `split_branches`, as in joint training.
+    With two branches it is mixture BN (arXiv 1906.03787, section 4) or AdvProp's auxiliary BN (arXiv 1911.09665,
+    section 4.2), whose fine-grained variant has three. `active` names the branch in use. `split_branches` normalises
+    each domain of a mixed batch with its own branch, as in joint training.
     """
 
     def __init__(self, channels: int, branches: Sequence[str], eps: float = 1e-5, momentum: float = 0.1) -> None:
@@ -29,7 +29,7 @@ class BranchedBatchNorm2d(nn.Module):
         self.split: tuple[str, ...] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` float [n, c, h, w], same shape out. With a split, n is divided equally among its branches, in order."""
+        """Normalise `x` float [n, c, h, w]. With a split, n is divided equally among its branches, in order."""
         if self.split is None:
             y: Tensor = self.branches[self.active](x)
             return y
@@ -38,18 +38,18 @@ class BranchedBatchNorm2d(nn.Module):
 
 
 def branched_layers(module: nn.Module) -> list[BranchedBatchNorm2d]:
-    """All branched batch norms of `module`, in order of definition."""
+    """Return all branched batch norms of `module`, in order of definition."""
     return [m for m in module.modules() if isinstance(m, BranchedBatchNorm2d)]
 
 
 def branch_names(module: nn.Module) -> tuple[str, ...]:
-    """Names of the branches of `module`, main first; empty when it has none."""
+    """Return the names of the branches of `module`, main first; empty if it has none."""
     layers = branched_layers(module)
     return layers[0].names if layers else ()
 
 
 def select_branch(module: nn.Module, name: str) -> None:
-    """Make every branched batch norm of `module` use branch `name`. Raises `UnknownModelError` if there is none."""
+    """Make every branched batch norm of `module` use branch `name`. Raises `UnknownModelError` if it does not exist."""
     known = branch_names(module)
     if name not in known:
         have = f"its branches are {', '.join(known)}" if known else "it has no normalisation branches"
@@ -60,7 +60,7 @@ def select_branch(module: nn.Module, name: str) -> None:
 
 @contextmanager
 def use_branch(module: nn.Module, name: str) -> Iterator[None]:
-    """Use branch `name` within the block (for example while an attack is made), then what was in use before."""
+    """Use branch `name` within the block (for example during an attack), then restore the previous branch."""
     before = [(layer, layer.active, layer.split) for layer in branched_layers(module)]
     select_branch(module, name)
     try:
@@ -72,7 +72,7 @@ def use_branch(module: nn.Module, name: str) -> Iterator[None]:
 
 @contextmanager
 def split_branches(module: nn.Module, names: Sequence[str]) -> Iterator[None]:
-    """Within the block, a batch is len(names) equal parts, each through its own branch (joint training)."""
+    """Split batches into len(names) equal parts within the block, each with its own branch (joint training)."""
     layers = branched_layers(module)
     before = [layer.split for layer in layers]
     for layer in layers:
@@ -87,8 +87,8 @@ def split_branches(module: nn.Module, names: Sequence[str]) -> Iterator[None]:
 class ScaledStdConv2d(nn.Conv2d):
     """Convolution with scaled weight standardisation and a learned gain (NF-ResNets, arXiv 2101.08692, eq. 3).
 
-    weight = gain * gamma * (w - mean) / (std * sqrt(fan_in)) per output filter (biased variance, eps 1e-5), where
-    `gamma` makes up for the activation's loss of variance (ReLU: sqrt(2 / (1 - 1/pi)) = 1.7139588594436646).
+    weight = gain * gamma * (w - mean) / (std * sqrt(fan_in)) per output filter (biased variance, eps 1e-5). `gamma`
+    compensates the activation's loss of variance (ReLU: sqrt(2 / (1 - 1/pi)) = 1.7139588594436646).
     """
 
     def __init__(
@@ -114,12 +114,12 @@ class ScaledStdConv2d(nn.Conv2d):
 
 
 def batch_norm(eps: float = 1e-5, branches: Sequence[str] = ()) -> NormFactory:
-    """Batch norm, or with `branches` one batch norm a branch."""
+    """Return a factory of batch norms, with one batch norm per branch if `branches` is not empty."""
     if branches:
         return lambda channels: BranchedBatchNorm2d(channels, branches, eps=eps)
     return lambda channels: nn.BatchNorm2d(channels, eps=eps)
 
 
 def group_norm(groups: int = 32) -> NormFactory:
-    """Group norm with `groups` groups, or as many as there are channels where those are fewer."""
+    """Return a factory of group norms with `groups` groups, at most one per channel."""
     return lambda channels: nn.GroupNorm(min(groups, channels), channels)

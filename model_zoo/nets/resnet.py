@@ -1,8 +1,8 @@
-"""Bottleneck ResNets of any depth: tensorpack's and torch's padding, groups, any activation, named norm branches.
+"""Bottleneck ResNets of any depth, with tensorpack's or torch's padding, groups, any activation, and norm branches.
 
-Names of parameters are torchvision's (`layer1.0.conv1.weight`), so that its weights and those of its descendants load
-as they are. Sources: arXiv 1512.03385 (stride in the 3x3 convolution, as torchvision v1.5 and tensorpack have it);
-tensorpack's examples/ResNet; facebookresearch/ImageNet-Adversarial-Training.
+Parameters have torchvision's names (`layer1.0.conv1.weight`), so that weights of its networks load unchanged. Sources:
+arXiv 1512.03385 (stride in the 3x3 convolution, as in torchvision v1.5 and tensorpack); tensorpack's examples/ResNet;
+facebookresearch/ImageNet-Adversarial-Training.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from model_zoo.nets.normalisation import NormFactory, batch_norm, group_norm
 from model_zoo.nets.padding import SameMaxPool2d, same_conv, symmetric_conv
 
 Padding = Literal["torch", "same", "same_pool"]
-"""`torch`: symmetric. `same`: TensorFlow's everywhere (Feature Denoising). `same_pool`: symmetric convolutions and a
-SAME max-pool (Smooth Adversarial Training)."""
+"""Padding: `torch` symmetric; `same` TensorFlow's SAME in all layers (Feature Denoising); `same_pool` symmetric in
+convolutions and SAME in the max-pool (Smooth Adversarial Training)."""
 
 EXPANSION = 4
-"""Output channels of a bottleneck per channel of its group's width."""
+"""Ratio of a bottleneck's output channels to its stage's width."""
 
 _BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
-"""arXiv 1512.03385, Table 1; 200: arXiv 1603.05027."""
+"""Depth -> blocks per stage (arXiv 1512.03385, Table 1; 200: arXiv 1603.05027)."""
 
 
 @dataclass(frozen=True)
 class ResNetSpec:
-    """What a ResNet is; a card's `[build]` table holds these keys. `depth` or `blocks` says how deep."""
+    """Parameters of a ResNet, the keys of a card's `[build]` table. The depth is given by `depth` or `blocks`."""
 
     depth: int = 50
     blocks: tuple[int, ...] = ()
@@ -38,12 +38,12 @@ class ResNetSpec:
     stem: int = 64
     groups: int = 1
     group_width: int = 64
-    """Channels a group in the 3x3 convolution of a width-64 stage: 4 with 32 groups is ResNeXt 32x4d."""
+    """Channels per group in the 3x3 convolutions of the first stage; 4 with 32 groups gives ResNeXt 32x4d."""
     activation: str = "relu"
     padding: Padding = "torch"
     norm: Literal["batch", "group"] = "batch"
     denoise: Literal["", "stage", "block"] = ""
-    """Denoising blocks after each stage's last block (embedded Gaussian), or after every block (dot product)."""
+    """Position of denoising blocks: after each stage (embedded Gaussian), or after every block (dot product)."""
     classes: int = 1000
     branches: tuple[str, ...] = ()
 
@@ -67,15 +67,15 @@ class ResNetSpec:
         return cls(**values, classes=card.classes, branches=card.branches)
 
     def norm_factory(self) -> NormFactory:
-        """The normalisation layer of the spec."""
+        """Return the factory of the spec's normalisation layers."""
         return group_norm() if self.norm == "group" else batch_norm(branches=self.branches)
 
 
 def blocks_of(depth: int) -> tuple[int, ...]:
-    """Blocks a stage of a bottleneck ResNet with `depth` layers.
+    """Return the number of blocks in each stage of a bottleneck ResNet with `depth` layers.
 
-    Published layouts where there are; deeper, as ResNet-200 grew: three blocks in the outer stages and the rest 2:3
-    in the inner ones (a choice of this zoo: arXiv 1906.03787 names ResNet-638 without its layout in what we hold).
+    Published layouts are used where they exist. Deeper networks extend ResNet-200: three blocks in the outer stages,
+    the rest 2:3 in the inner ones. This is our choice: arXiv 1906.03787 names ResNet-638 without its layout.
     """
     if depth in _BLOCKS:
         return _BLOCKS[depth]
@@ -87,7 +87,7 @@ def blocks_of(depth: int) -> tuple[int, ...]:
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions with normalisation beside a shortcut; an activation and perhaps a denoiser."""
+    """Residual block of 1x1, 3x3 and 1x1 convolutions with normalisation, activations and an optional denoiser."""
 
     def __init__(self, spec: ResNetSpec, inputs: int, width: int, stride: int, denoise: bool) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class Bottleneck(nn.Module):
         self.denoise = DENOISERS[spec.denoise](outputs, norm) if denoise else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` float [n, inputs, h, w] -> [n, 4 width, h / stride, w / stride]."""
+        """Apply to `x` float [n, inputs, h, w]; returns [n, 4 width, h / stride, w / stride]."""
         y = self.act1(self.bn1(self.conv1(x)))
         y = self.act2(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
@@ -114,7 +114,7 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A ResNet as `spec` says; float [n, 3, h, w] -> logits [n, classes]."""
+    """ResNet with the parameters of `spec`; float [n, 3, h, w] -> logits [n, classes]."""
 
     def __init__(self, spec: ResNetSpec) -> None:
         super().__init__()

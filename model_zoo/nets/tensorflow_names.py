@@ -1,4 +1,4 @@
-"""TensorFlow's names of an EfficientNet's variables become timm's (`nets.efficientnet`'s); arrays, torch's layout."""
+"""Conversion of an EfficientNet's variables from TensorFlow's names and layouts to timm's (`nets.efficientnet`)."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _FIRST_STAGE = _SQUEEZE | {
     "conv2d": "conv_pw",
     "tpu_batch_normalization_1": "bn2",
 }
-"""Blocks that do not expand: TensorFlow numbers layers of a kind in order of use."""
+"""Names in blocks without expansion. TensorFlow numbers layers of one kind in order of use."""
 _EXPANDING = _SQUEEZE | {
     "conv2d": "conv_pw",
     "tpu_batch_normalization": "bn1",
@@ -44,9 +44,9 @@ _BLOCK = re.compile(r"blocks_(\d+)/(.+)")
 
 
 def from_tensorflow(spec: EfficientNetSpec, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`arrays` under the state dict's names and layouts. A name that fits no rule is kept, for `fill` to report.
+    """Return `arrays` with the state dict's names and layouts. Unknown names are kept, for `fill` to report.
 
-    The variables come without or with their moving averages; `spec.average` says which of the two are read.
+    If the file has moving averages, `spec.average` chooses between them and the variables.
     """
     places = [(stage, index) for stage, count in enumerate(spec.repeats) for index in range(count)]
     chosen = {k.removesuffix(_AVERAGE): v for k, v in arrays.items() if k.endswith(_AVERAGE) == spec.average}
@@ -54,7 +54,7 @@ def from_tensorflow(spec: EfficientNetSpec, arrays: Mapping[str, Tensor]) -> dic
 
 
 def _layout(key: str, value: Tensor) -> Tensor:
-    """Kernels [k, k, in, out] become [out, in, k, k]; depthwise [k, k, c, 1], [c, 1, k, k]; statistics flat."""
+    """Transpose kernels [k, k, in, out] to [out, in, k, k], depthwise [k, k, c, 1] to [c, 1, k, k]; flatten others."""
     if key.endswith("/depthwise_kernel"):
         return value.permute(2, 3, 0, 1).contiguous()
     if key.endswith("/kernel"):
@@ -63,7 +63,7 @@ def _layout(key: str, value: Tensor) -> Tensor:
 
 
 def _name(places: list[tuple[int, int]], key: str) -> str:
-    layer, _, leaf = key.partition("/")[2].rpartition("/")  # the first part is the network's own name
+    layer, _, leaf = key.partition("/")[2].rpartition("/")  # the first part is the network's name
     if leaf not in _LEAF:
         return key
     if layer in _OUTER:

@@ -1,4 +1,4 @@
-"""tensorpack's names of a ResNet's variables become torchvision's (`nets.resnet`'s); arrays become torch's layout."""
+"""Conversion of a ResNet's variables from tensorpack's names and layouts to torchvision's (`nets.resnet`)."""
 
 import re
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ _STAGE_DENOISE = re.compile(r"group(\d+)_denoise/(.+)")
 
 
 def from_tensorpack(spec: ResNetSpec, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """`arrays` under the state dict's names and layouts. A name that fits no rule is kept, for `fill` to report."""
+    """Return `arrays` with the state dict's names and layouts. Unknown names are kept, for `fill` to report."""
     return {_name(spec, key): _layout(key, value) for key, value in arrays.items()}
 
 
 def _layout(key: str, value: Tensor) -> Tensor:
-    """Kernels [kh, kw, in / groups, out] become [out, in / groups, kh, kw]; the classifier's [in, out], [out, in]."""
+    """Transpose kernels [kh, kw, in / groups, out] to [out, in / groups, kh, kw], and the classifier to [out, in]."""
     if key.endswith("/W"):
         return value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value.t().contiguous()
     return value
@@ -62,7 +62,7 @@ def _denoiser(prefix: str, rest: str) -> str | None:
 
 
 def _pair(leaf: str, conv: str, bn: str) -> str | None:
-    """A convolution's kernel, or one of the four vectors of the batch norm after it."""
+    """Return the new name of a convolution's kernel or of a vector of the batch norm after it; None for others."""
     if leaf == "W":
         return f"{conv}.weight"
     stem, _, vector = leaf.partition("/")

@@ -1,4 +1,4 @@
-"""timm, imported where a network first needs it: that takes seconds, and older releases warn of torch.jit's end."""
+"""Late import of timm, which takes seconds and warns in older releases."""
 
 import warnings
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from model_zoo.errors import WeightsError
 
 
 def import_timm(module: str = "timm") -> Any:
-    """timm, or a module of it, without the warnings that timm 1.0.9 (robustbench's pin) raises under a new torch."""
+    """Import timm or one of its modules, without the warnings of timm 1.0.9 (pinned by robustbench) with new torch."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit")
         return import_module(module)
 
 
 def read_by_timm(name: str, arrays: Mapping[str, Tensor], title: str, **asked: Any) -> Mapping[str, Tensor]:
-    """The state of timm's model `name` as timm's own loader fills it from `arrays`: it renames what older releases
-    saved under other names (Swin's stages), drops a background class, and is strict about the rest.
+    """Return the state of timm's model `name` after timm's loader has read `arrays`: it renames parameters of older
+    releases (Swin's stages), drops a background class, and is strict about the rest.
 
-    `asked` are keywords of `timm.create_model`; `title` names the model in a `WeightsError` where they do not fit.
+    asked: keywords of `timm.create_model`; title: the model's name in a `WeightsError` if the arrays do not fit.
     """
     overlay = {"state_dict": dict(arrays), **asked.pop("pretrained_cfg_overlay", {})}
     try:

@@ -1,7 +1,7 @@
-"""A vision-language model as a classifier: a visual tower, and one text embedding a class as its head.
+"""A vision-language model as a classifier: a visual tower, and a head of one text embedding per class.
 
-A head takes a text tower minutes to hours, so it is kept in the cache under a key of all that it is made from: the text
-tower's numbers and code, the tokens of its prompts and how they are averaged.
+A text tower takes minutes to hours to make a head, so heads are cached under a key of everything they depend on: the
+text tower's weights and code, the tokens of its prompts and the rule of averaging.
 """
 
 import hashlib
@@ -25,36 +25,36 @@ from model_zoo.identity.reach import DerivedTensors
 Tokenizer = Callable[[list[str]], Tensor]
 
 CLASSES_A_PASS = 10
-"""As open_clip's `build_zero_shot_classifier`: another number would round the last bits otherwise."""
+"""Classes per pass, as in open_clip's `build_zero_shot_classifier`; another number would change the last bits."""
 
 _log = logging.getLogger("model_zoo")
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Names of the classes in the order of their labels, and templates with `{}` in the place of a name."""
+    """Class names in the order of labels, and templates with `{}` for the name."""
 
     names: tuple[str, ...]
     templates: tuple[str, ...]
 
     def texts(self, names: tuple[str, ...]) -> list[str]:
-        """All prompts of `names`, class by class."""
+        """Return all prompts of `names`, class by class."""
         return [template.replace("{}", name) for name in names for template in self.templates]
 
 
 class ZeroShotClassifier(DerivedTensors):
-    """Logits [n, classes] of normalised images [n, 3, h, w]: scaled cosines of an image's embedding and each class's.
+    """Classifier of normalised images [n, 3, h, w]; logits [n, classes] are scaled cosines of image and class vectors.
 
-    As open_clip's `get_logits`: `exp(logit_scale) * image @ head`, and the bias where the model has one.
+    They equal open_clip's `get_logits`: `exp(logit_scale) * image @ head`, plus the model's bias if it has one.
     """
 
     derived = ("head",)
-    """`made_from` tells all that it comes from."""
+    """`head` is determined by `made_from`."""
 
     head: Tensor
 
     def __init__(self, towers: Any, head: Tensor, made_from: str) -> None:
-        """`head`: float [width, classes], columns of length one; `made_from`: its key (`head_of`)."""
+        """Store `head`, float [width, classes] with unit columns, and its key `made_from` (see `head_of`)."""
         super().__init__()
         self.visual = towers.visual
         self.logit_scale = towers.logit_scale
@@ -64,13 +64,13 @@ class ZeroShotClassifier(DerivedTensors):
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.visual(images)
-        features = features[0] if isinstance(features, tuple) else features  # CoCa gives its tokens too
+        features = features[0] if isinstance(features, tuple) else features  # CoCa returns tokens too
         logits: Tensor = self.logit_scale.exp() * F.normalize(features, dim=-1) @ self.head
         return logits if self.logit_bias is None else logits + self.logit_bias
 
 
 def head_of(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> tuple[Tensor, str]:
-    """The head of `prompts`, [width, classes], and the key of all that it is made from; kept in the cache."""
+    """Return the head of `prompts`, [width, classes], and its cache key; the head is cached."""
     key = _key(towers, tokenizer, prompts)
     place = cache.cache_dir() / "heads" / f"{key}.safetensors"
     if (kept := _kept(place)) is not None:
@@ -83,7 +83,7 @@ def head_of(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> tuple[
 
 
 def _made(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> Tensor:
-    """The mean of each class's embeddings, each and the mean of length one; on a GPU where there is one."""
+    """Compute each class's normalised mean of normalised embeddings, on a GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     towers.to(device)
     groups = (prompts.names[i : i + CLASSES_A_PASS] for i in range(0, len(prompts.names), CLASSES_A_PASS))
@@ -101,7 +101,7 @@ def _columns(towers: Any, tokens: Tensor, classes: int) -> Tensor:
 
 
 def _key(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> str:
-    """SHA-256 (hex) of the text tower, the code that runs it, the tokens and this module's own rule."""
+    """Return the SHA-256 (hex) of the text tower, its code, the tokens and the averaging rule."""
     package = type(towers).__module__.partition(".")[0]
     code = (inspect.getsource(_columns), CLASSES_A_PASS, type(towers).__qualname__, package, _version(package))
     digest = hashlib.sha256(repr(code).encode())
@@ -114,13 +114,13 @@ def _key(towers: nn.Module, tokenizer: Tokenizer, prompts: Prompts) -> str:
 
 
 def _version(package: str) -> str:
-    """The release of the package whose code a tower is; empty where it says none."""
+    """Return the version of the package that defines a tower; empty if unknown."""
     return str(getattr(sys.modules.get(package), "__version__", ""))
 
 
 def _described(towers: nn.Module) -> Iterator[bytes]:
-    """Everything of the towers but the visual one: plain choices (which token is pooled), layers as they print,
-    parameters and buffers."""
+    """Yield everything but the visual tower: plain attributes (such as the pooled token), printed layers, parameters
+    and buffers."""
     plain = {name: value for name, value in vars(towers).items() if isinstance(value, (str, int, float, type(None)))}
     yield repr(sorted((plain | {"training": False}).items(), key=str)).encode()
     for name, module in towers.named_modules():
@@ -137,7 +137,7 @@ def _is_visual(name: str) -> bool:
 
 
 def _kept(place: Path) -> Tensor | None:
-    """The head in the cache, if it is whole; it is made anew otherwise."""
+    """Return the cached head; None if it is missing or damaged."""
     try:
         return safetensors_file.read(place)["head"] if place.is_file() else None
     except (WeightsError, KeyError):

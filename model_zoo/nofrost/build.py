@@ -8,11 +8,11 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """The authors trained timm's own networks, so these are they: `nf_resnet50`, or a batch-norm rival."""
+    """Build timm's network, which the authors trained: `nf_resnet50`, or a batch-norm network for comparison."""
     net: nn.Module = import_timm().create_model(card.build["timm"], num_classes=card.classes)
     return net
 
 
 def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
-    """The released files carry timm's names (the reader has taken DataParallel's `module.` off)."""
+    """Return the arrays unchanged: released files have timm's names (the reader removes DataParallel's `module.`)."""
     return arrays

@@ -1,4 +1,4 @@
-"""Smooth Adversarial Training (arXiv 2006.14536): tensorpack ResNets and TensorFlow EfficientNets of its release."""
+"""Smooth Adversarial Training (arXiv 2006.14536): its released tensorpack ResNets and TensorFlow EfficientNets."""
 
 from torch import nn
 
@@ -11,14 +11,14 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """An EfficientNet, or a ResNet with tensorpack's padding."""
+    """Build an EfficientNet, or a ResNet with tensorpack's padding."""
     if _is_efficientnet(card):
         return efficientnet(EfficientNetSpec.from_card(card))
     return ResNet(ResNetSpec.from_card(card))
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Both kinds are released as TensorFlow variables, each under its own scheme of names."""
+    """Convert TensorFlow variables, whose names follow a different scheme for each kind of network."""
     if _is_efficientnet(card):
         return from_tensorflow(EfficientNetSpec.from_card(card), arrays)
     return from_tensorpack(ResNetSpec.from_card(card), arrays)

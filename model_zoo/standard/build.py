@@ -12,7 +12,7 @@ from model_zoo.weights import Arrays
 
 
 def build(card: ModelCard) -> nn.Module:
-    """The constructor of the library that the card names."""
+    """Build the network with the constructor of the library named on the card."""
     if "torchvision" in card.build:
         net: nn.Module = torchvision.models.get_model(card.build["torchvision"], weights=None, num_classes=card.classes)
     else:
@@ -21,13 +21,13 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def _asked(card: ModelCard) -> dict[str, Any]:
-    """What the card asks of timm's constructor besides the classes: another activation (`act_layer = "gelu"`)."""
+    """Return the card's further arguments of timm's constructor, such as an activation (`act_layer = "gelu"`)."""
     return {key: card.build[key] for key in ("act_layer",) if key in card.build}
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Names are the library's own, of an older timm too, but for EfficientNet-Lite: its blocks are numbered through,
-    timm's by stage."""
+    """Rename arrays of EfficientNet-Lite, whose blocks are numbered throughout and timm's by stage; others have the
+    library's names, possibly those of an older timm."""
     if "repeats" not in card.build:
         return _by_timm(card, arrays) if "timm" in card.build else arrays
     repeats: list[int] = card.build["repeats"]
@@ -36,7 +36,7 @@ def convert(card: ModelCard, arrays: Arrays) -> Arrays:
 
 
 def _by_timm(card: ModelCard, arrays: Arrays) -> Arrays:
-    own = {"num_classes": card.classes, "label_offset": 0}  # else timm leaves out, or cuts, a head that is not its own
+    own = {"num_classes": card.classes, "label_offset": 0}  # otherwise timm drops or cuts a head of another size
     asked = {"num_classes": card.classes, "pretrained_cfg_overlay": own, **_asked(card)}
     return read_by_timm(card.build["timm"], arrays, card.name, **asked)
 

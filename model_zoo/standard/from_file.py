@@ -1,6 +1,6 @@
-"""``file:PATH.py:FACTORY``: any `nn.Module` that a function of the user's file returns. This runs the user's code.
+"""``file:PATH.py:FACTORY``: any `nn.Module` returned by a function of the user's file. This runs the user's code.
 
-Its input and labels are options: ``?size=224&resize=256&interpolation=bicubic&mean=0.5,0.5,0.5&std=...&classes=1000``
+Options give input and labels: ``?size=224&resize=256&interpolation=bicubic&mean=0.5,0.5,0.5&std=...&classes=1000``
 ``&labels=imagenet1k&dataset=imagenet&channels=rgb&geometry=resize_crop&format=torch``.
 """
 
@@ -31,7 +31,7 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """Made from the options; the source's hash goes in, so that an edited file is another model. Runs nothing."""
+    """Make the card from the options. It has the source's hash, so an edited file is another model. Runs no code."""
     asked.check_options(*_INPUT, "classes", "labels", "dataset", "format")
     path, colon, factory = asked.name.rpartition(":")
     if not colon or not factory.isidentifier():
@@ -64,7 +64,7 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def _name(asked: OutsideName, path: str, factory: str) -> str:
-    """Name as typed, with its directory and options: typed again, it is this model."""
+    """Return the full name, with folder and options, which gives this model again when typed."""
     options = "&".join(f"{k}={quote(v.replace(',', ':'), safe=':')}" for k, v in sorted(asked.options.items()))
     return f"file:{os.path.normpath(path)}:{factory}" + (f"?{options}" if options else "")
 
@@ -73,7 +73,7 @@ def _existing(path: str) -> Path | None:
     try:
         source = Path(path).expanduser().resolve()
         return source if source.is_file() else None
-    except (OSError, ValueError, RuntimeError):  # too long, with NUL, or of an unknown user
+    except (OSError, ValueError, RuntimeError):  # too long, with NUL, or an unknown user's home
         return None
 
 
@@ -90,7 +90,7 @@ def _input(asked: OutsideName) -> dict[str, Any]:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """Import the file (its folder on the path, for its own imports) and call the factory."""
+    """Import the file, with its folder on the path for its own imports, and call the factory."""
     path, factory = Path(card.build["path"]), card.build["factory"]
     module = _import(path)
     if not callable(getattr(module, factory, None)):
@@ -105,14 +105,14 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def _import(path: Path) -> Any:
-    """The module of the file as it is now: no bytecode of an older one counts, its own or of what it imports."""
+    """Import the current file and its local imports from source, never from older bytecode."""
     name = f"_bench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     module = ModuleType(name)
     module.__file__ = str(path)
     imports = local_imports(path)
     _forget_others(imports)
     finder = _FromSource(imports)
-    sys.modules[name] = module  # dataclasses and pickles look their module up by name
+    sys.modules[name] = module  # for dataclasses and pickles, which look it up
     sys.path.insert(0, str(path.parent))
     sys.meta_path.insert(0, finder)
     importlib.invalidate_caches()
@@ -127,7 +127,7 @@ def _import(path: Path) -> Any:
 
 
 class _SourceAlone(SourceFileLoader):
-    """Reads the source each time: Python's own takes bytecode of a file of the same length and second for its own."""
+    """Loader that ignores bytecode. Python accepts bytecode of another file with equal size and modification second."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -136,7 +136,7 @@ class _SourceAlone(SourceFileLoader):
 
 
 class _FromSource(MetaPathFinder):
-    """Finds the modules `files` by name, before Python's own finders, and has them read from their source."""
+    """Finder that loads the modules in `files` from source, before Python's finders."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self.files = files
@@ -153,11 +153,11 @@ class _FromSource(MetaPathFinder):
 
 
 _imported: dict[str, str] = {}
-"""SHA-256 of each module that a user's file imported, as it was then."""
+"""SHA-256 of each module at the time when a user's file imported it."""
 
 
 def _forget_others(imports: Mapping[str, Path]) -> None:
-    """Make Python read anew what has the name of one of `imports` and is another file's, or was edited since."""
+    """Remove loaded modules with a name in `imports` that come from another file or were edited since."""
     for name, file in imports.items():
         known, now = sys.modules.get(name), hashlib.sha256(file.read_bytes()).hexdigest()
         if known is not None and is_users(known):
@@ -168,5 +168,5 @@ def _forget_others(imports: Mapping[str, Path]) -> None:
 
 
 def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
-    """The user's file carries the user's names."""
+    """Return the arrays unchanged: a user's file has the user's names."""
     return arrays

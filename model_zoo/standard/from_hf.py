@@ -1,8 +1,7 @@
 """``hf:FOLDER`` or ``hf:OWNER/NAME``: image classifiers of Hugging Face, in timm's or transformers' format.
 
-A folder on this machine, or what the hub's cache holds; nothing is fetched, and no code of a repository is run. The
-input is the repository's own: timm's `pretrained_cfg`, or `preprocessor_config.json` as transformers' Pillow processors
-apply it.
+Reads a local folder or the hub's cache; nothing is downloaded, and no code of a repository is run. The input is defined
+by the repository: timm's `pretrained_cfg`, or `preprocessor_config.json` as applied by transformers' Pillow processors.
 """
 
 from importlib import import_module
@@ -23,7 +22,7 @@ _FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bi
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """Return the card that the repository's own files make. Raises `UnknownModelError` for one that is not here."""
+    """Make the card from the repository's files. Raises `UnknownModelError` if these are not on this machine."""
     asked.check_options()
     folder = _folder(asked.name)
     config = _json(folder, "config.json")
@@ -51,7 +50,7 @@ def _folder(name: str) -> Path:
     try:
         hub: Any = import_module("huggingface_hub")
         return Path(hub.snapshot_download(name, local_files_only=True))
-    except Exception as error:  # the hub's own errors are of many kinds
+    except Exception as error:  # the hub raises many kinds of errors
         raise UnknownModelError(
             f"hf:{name}: neither a folder nor in the hub's cache ({type(error).__name__}); "
             f"next: hf download {name}, or name the folder: hf:DIR"
@@ -99,7 +98,7 @@ def _of_transformers(folder: Path, config: dict[str, Any]) -> InputSpec:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """Return timm's network, or transformers' own class for the configuration; no code of the repository's."""
+    """Build timm's network, or transformers' class for the configuration; no code of the repository is run."""
     folder = Path(card.build["folder"])
     if card.build["kind"] == "timm":
         config = _json(folder, "config.json")
@@ -116,5 +115,5 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
-    """Return the arrays as they are: both formats keep the network's own names."""
+    """Return the arrays unchanged: both formats use the network's names."""
     return arrays

@@ -1,11 +1,11 @@
 """``open_clip:NAME?pretrained=TAG``: vision-language models of open_clip as classifiers of ImageNet's 1000 classes.
 
-The head is zero-shot (arXiv 2103.00020, section 3.1): each class is the mean text embedding of the usual prompts,
-OpenAI's 80, or of what ``&templates=`` says: `simple` (open_clip's seven) or a prompt of one's own with ``{}`` in it.
-Class names and prompts are read from open_clip (MIT).
+The head is zero-shot (arXiv 2103.00020, section 3.1): each class is the mean text embedding of OpenAI's 80 prompts, or
+of those given by ``&templates=``: `simple` (open_clip's seven) or a prompt of your own with ``{}`` in it. Class names
+and prompts are read from open_clip (MIT).
 
-A file of the visual tower alone, as robust fine-tuning saves it (FARE, TeCoA: arXiv 2402.12336), is put in the place of
-the model's own: ``--model open_clip:ViT-L-14?pretrained=openai --weights fare_eps_2.pt``.
+A file of the visual tower alone, as saved by robust fine-tuning (FARE, TeCoA: arXiv 2402.12336), replaces the model's
+tower: ``--model open_clip:ViT-L-14?pretrained=openai --weights fare_eps_2.pt``.
 """
 
 import inspect
@@ -29,7 +29,7 @@ _INSTALL = "open_clip: models need the extra: pip install 'robust-imagenet-bench
 
 
 def open_clip(module: str = "open_clip") -> Any:
-    """open_clip, or a module of it. Raises `UnknownModelError` without the extra."""
+    """Import open_clip or one of its modules. Raises `UnknownModelError` without the extra."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -37,7 +37,7 @@ def open_clip(module: str = "open_clip") -> Any:
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """Made from open_clip's configurations. Raises `UnknownModelError` for a name, tag or prompt that there is not."""
+    """Make the card from open_clip's configurations. Raises `UnknownModelError` for an unknown name, tag or prompt."""
     asked.check_options("pretrained", "templates")
     config = open_clip().get_model_config(asked.name)
     if config is None:
@@ -63,7 +63,7 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def _pretrained(name: str, tag: str) -> Mapping[str, Any]:
-    """open_clip's entry of a tag; empty without a tag."""
+    """Return open_clip's entry of a tag; empty without a tag."""
     found: Mapping[str, Any] = open_clip().get_pretrained_cfg(name, tag) if tag else {}
     if tag and not found:
         known = open_clip().list_pretrained_tags_by_model(name)
@@ -73,7 +73,7 @@ def _pretrained(name: str, tag: str) -> Mapping[str, Any]:
 
 
 def _input(name: str, config: Mapping[str, Any], pretrained: Mapping[str, Any]) -> InputSpec:
-    """The input of open_clip's own transform for evaluation."""
+    """Return the input of open_clip's evaluation transform."""
     transform = open_clip("open_clip.transform")
     size = config["vision_cfg"].get("image_size", 224)
     fields = transform.merge_preprocess_dict(transform.PreprocessCfg(), dict(pretrained) | {"size": size})
@@ -101,28 +101,28 @@ def _weights(name: str, pretrained: Mapping[str, Any]) -> WeightsSpec:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """Both towers, without weights. Where the weights were trained with QuickGELU the network has it: open_clip itself
-    only warns, and computes another network."""
+    """Build both towers, without weights. The network uses QuickGELU if the weights were trained with it; open_clip
+    itself only warns and computes another function."""
     create = open_clip().create_model
     text = "pretrained_text" if "pretrained_text" in inspect.signature(create).parameters else "pretrained_hf"
     try:
         net: nn.Module = create(
             card.build["model"], pretrained=None, force_quick_gelu=card.build["quick_gelu"], **{text: False}
         )
-    except Exception as error:  # towers of other libraries fetch their own configurations
+    except Exception as error:  # towers of other libraries download configurations
         raise UnknownModelError(f"{card.name} cannot be built: {type(error).__name__}: {error}") from error
     return net
 
 
 def part_of(net: nn.Module) -> nn.Module:
-    """The part that a file may hold alone: the visual tower."""
+    """Return the part that a file may contain alone: the visual tower."""
     tower = net.visual
     assert isinstance(tower, nn.Module)
     return tower
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Rename as open_clip does: other people's towers, and text towers as they were saved before they had a name."""
+    """Rename like open_clip: towers of other libraries, and text towers saved before they had a prefix."""
     net = build(card)
     found: dict[str, torch.Tensor] = dict(arrays)
     found = open_clip("open_clip.convert").convert_state_dict(net, found)
@@ -137,22 +137,22 @@ def convert(card: ModelCard, arrays: Arrays) -> Arrays:
 
 
 def finish(net: nn.Module, card: ModelCard) -> nn.Module:
-    """The classifier: the visual tower, and the head that the text tower makes of the prompts.
+    """Make the classifier: the visual tower, and the head that the text tower computes from the prompts.
 
-    Random weights get the first prompt alone: their head says nothing, and 80,000 texts take a CPU hours.
+    Random weights use the first prompt only: their head has no meaning, and 80,000 texts take hours on a CPU.
     """
     prompts = _prompts(card.build["templates"])
     if card.weights.availability == "random":
         prompts = Prompts(prompts.names, prompts.templates[:1])
     try:
         tokenizer = open_clip().get_tokenizer(card.build["model"])
-    except Exception as error:  # some are fetched
+    except Exception as error:  # some tokenizers are downloaded
         raise UnknownModelError(f"{card.name}: its tokenizer is not here: {type(error).__name__}: {error}") from error
     return ZeroShotClassifier(net, *head_of(net.eval(), tokenizer, prompts))
 
 
 def _prompts(templates: str) -> Prompts:
-    """Class names, and templates with `{}` in the place of a name."""
+    """Return the class names and the templates, with `{}` for the name."""
     library = open_clip()
     kinds = {"openai": library.OPENAI_IMAGENET_TEMPLATES, "simple": library.SIMPLE_IMAGENET_TEMPLATES}
     if templates not in kinds and templates.count("{}") != 1:

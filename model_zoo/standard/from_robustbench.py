@@ -1,9 +1,9 @@
-"""``robustbench:NAME``: RobustBench's ImageNet zoos (arXiv 2010.09670), built by robustbench itself.
+"""``robustbench:NAME``: RobustBench's ImageNet zoos (arXiv 2010.09670), built by the package robustbench.
 
-A name is looked for in all of them (Linf, corruptions; its 3D corruptions are run on the latter's models).
+A name is searched in all zoos: Linf and corruptions (3D corruptions use the latter's models).
 
-robustbench 1.1.1 imports AutoAttack under a name that PyPI no longer serves and looks for `pkg_resources`; the extra
-`robustbench` brings what it needs, and the module `autoattack` beside these packages is that old name.
+robustbench 1.1.1 imports AutoAttack under a name that PyPI no longer has, and `pkg_resources`. The extra `robustbench`
+installs what it needs, and the top-level module `autoattack` provides the old name.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ _PAPER = "RobustBench, arXiv 2010.09670; the entry's own paper on robustbench.gi
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """The entry's address and preprocessing. Raises `UnknownModelError` without the extra or for an unknown entry."""
+    """Make the card from the entry. Raises `UnknownModelError` without the extra or for an unknown entry."""
     asked.check_options()
     entry = _entry(asked.name)
     return ModelCard(
@@ -37,7 +37,7 @@ def card(asked: OutsideName) -> ModelCard:
         method="standard",
         room="standard.from_robustbench",
         architecture=asked.name,
-        input=_input(entry),  # robustbench's networks normalise their own input
+        input=_input(entry),  # robustbench's networks normalise their input
         weights=WeightsSpec("torch", "public", "see robustbench", _files(entry)),
         paper=_PAPER,
         build={"robustbench": asked.name},
@@ -46,7 +46,7 @@ def card(asked: OutsideName) -> ModelCard:
 
 @dataclass(frozen=True)
 class _RobustBenchEntry:
-    """One line of one of robustbench's ImageNet zoos."""
+    """One entry of robustbench's ImageNet zoos."""
 
     name: str
     threat: str
@@ -54,7 +54,7 @@ class _RobustBenchEntry:
 
     @property
     def timm(self) -> str:
-        """The name under which robustbench registers its own networks with timm; empty for those that it does not."""
+        """Name under which robustbench registers the network with timm; empty for others."""
         name = f"{self.name.lower().replace('-', '_')}_imagenet_{self.threat.lower()}"
         return name if import_timm().is_model(name) else ""
 
@@ -70,7 +70,7 @@ def _entry(name: str) -> _RobustBenchEntry:
 
 
 def _input(entry: _RobustBenchEntry) -> InputSpec:
-    """Prepare as robustbench's `get_preprocessing` does: its own networks' by timm's configuration, others' by name."""
+    """Return the input of robustbench's `get_preprocessing`: timm's configuration for its networks, else by name."""
     if entry.timm:
         cfg: Any = import_timm().get_pretrained_cfg(entry.timm)
         spec = InputSpec(
@@ -82,7 +82,7 @@ def _input(entry: _RobustBenchEntry) -> InputSpec:
 
 
 def _files(entry: _RobustBenchEntry) -> tuple[WeightFile, ...]:
-    """The entry's released files: an ensemble has one a member, a network of timm's or torchvision's theirs."""
+    """Return the entry's files: one per member for an ensemble, the library's for networks of timm or torchvision."""
     name, drive = entry.name, entry.about.get("gdrive_id")
     if name in _OF_TORCHVISION:
         return (_OF_TORCHVISION[name],)
@@ -103,15 +103,15 @@ _OF_TORCHVISION = {
         "resnet50-0676ba61.pth", "https://download.pytorch.org/models/resnet50-0676ba61.pth", "0676ba61"
     )
 }
-"""What robustbench takes from torchvision (`resnet50(pretrained=True)`: the first weights)."""
+"""Entries taken from torchvision (`resnet50(pretrained=True)`: the first weights)."""
 
 
 _ALIKE = {"Standard_R50": "Salman2020Do_R50"}
-"""Entries whose own constructor would fetch weights, and one that has the same network without."""
+"""Entry whose constructor downloads weights -> an entry with the same network that does not."""
 
 
 def build(card: ModelCard) -> nn.Module:
-    """robustbench's own network; its input is RGB in [0, 1]. Nothing is fetched."""
+    """Build robustbench's network, whose input is RGB in [0, 1]. Nothing is downloaded."""
     name = card.build["robustbench"]
     entry = _entry(_ALIKE.get(name, name))
     if entry.timm:
@@ -122,7 +122,7 @@ def build(card: ModelCard) -> nn.Module:
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """Rename as robustbench does: wrappers' prefixes off, Swin's names timm's, its normalising wrapper's on."""
+    """Rename like robustbench: remove wrappers' prefixes, use timm's names for Swin, add the normalising wrapper's."""
     return _for(build(card), arrays)
 
 
@@ -138,7 +138,7 @@ def _for(net: nn.Module, arrays: Arrays) -> Arrays:
 
 
 def join(card: ModelCard, members: Sequence[Arrays]) -> Arrays:
-    """The state of an ensemble (MixedNUTS: an accurate and a robust member) from its members' files, in order."""
+    """Return an ensemble's state from its members' files, in order (MixedNUTS: an accurate and a robust member)."""
     net = build(card)
     state = dict(net.state_dict())
     for name, arrays in zip(_MEMBERS, members, strict=True):
@@ -155,9 +155,9 @@ _CONSTANTS = frozenset({"mu", "sigma", "mean", "std", "normalize.mean", "normali
 
 @functools.cache
 def zoos() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """robustbench's ImageNet zoos by threat model."""
+    """Return robustbench's ImageNet zoos by threat model."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pkg_resources announces its own end
+        warnings.simplefilter("ignore")  # pkg_resources is deprecated
         try:
             models = importlib.import_module("robustbench.model_zoo.models")
             enums = importlib.import_module("robustbench.model_zoo.enums")

@@ -1,4 +1,4 @@
-"""``timm:NAME``: any ImageNet-1k classifier of timm; its `pretrained_cfg` says input, address and licence."""
+"""``timm:NAME``: any ImageNet-1k classifier of timm; its `pretrained_cfg` gives input, address and licence."""
 
 import math
 from pathlib import PurePosixPath
@@ -16,13 +16,13 @@ timm = import_timm()
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """Made from timm's `pretrained_cfg`. Raises `UnknownModelError` unless it classifies ImageNet's 1000."""
+    """Make the card from timm's `pretrained_cfg`. Raises `UnknownModelError` unless it has ImageNet's 1000 classes."""
     asked.check_options()
     if not timm.is_model(asked.name.partition(".")[0]):
         raise UnknownModelError(f"timm has no model {asked.name!r}{suggestion(asked.name, timm.list_models())}")
     try:
         cfg: Any = timm.get_pretrained_cfg(asked.name)
-    except RuntimeError:  # an unknown tag behind the dot
+    except RuntimeError:  # an unknown tag after the dot
         cfg = None
     if cfg is None or not cfg.has_weights:
         known = timm.list_models(asked.name.partition(".")[0] + ".*", pretrained=True)
@@ -44,9 +44,9 @@ def card(asked: OutsideName) -> ModelCard:
 
 
 def input_spec(cfg: Any) -> InputSpec:
-    """Return the input of timm's own `validate.py`: the size and crop for tests where there are such.
+    """Return the input of timm's `validate.py`: the test size and crop if there are any.
 
-    Raises `UnknownModelError` for what has no equal here: other channels than three, or an image that is no square.
+    Raises `UnknownModelError` for inputs that are not supported: not three channels, or not square.
     """
     channels, height, size = cfg.test_input_size or cfg.input_size
     if channels != 3 or height != size:
@@ -66,10 +66,10 @@ def input_spec(cfg: Any) -> InputSpec:
 
 _CROP_PCT = 0.875
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""timm's own where a configuration says nothing (timm/data/constants.py)."""
+"""timm's defaults of mean and standard deviation (timm/data/constants.py)."""
 
 _GEOMETRIES: dict[str, Geometry] = {"center": "resize_crop", "squash": "squash", "border": "border"}
-"""By `crop_mode`; what timm does not know is taken for `center` there too."""
+"""Geometry by `crop_mode`; unknown modes mean `center`, as in timm."""
 
 
 def _weights(cfg: Any) -> WeightsSpec:
@@ -85,11 +85,11 @@ def _weights(cfg: Any) -> WeightsSpec:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """timm's own constructor."""
+    """Build the network with timm's constructor."""
     net: nn.Module = timm.create_model(card.build["timm"], num_classes=1000)
     return net
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """timm's own loader renames what needs it, drops a background class, and is strict about the rest."""
+    """Convert with timm's loader, which renames older names, drops a background class, and is strict about the rest."""
     return read_by_timm(card.build["timm"], arrays, card.name, num_classes=1000)

@@ -1,4 +1,4 @@
-"""``torchvision:NAME``: torchvision's classifiers, with its newest ImageNet weights unless ``?weights=`` says else."""
+"""``torchvision:NAME``: torchvision's classifiers, with its newest ImageNet weights or those of ``?weights=``."""
 
 import re
 from enum import Enum
@@ -17,7 +17,7 @@ from model_zoo.weights import Arrays
 
 
 def card(asked: OutsideName) -> ModelCard:
-    """Input, address and hash as torchvision states them beside its weights."""
+    """Make the card from torchvision's record of the weights: input, address and hash."""
     asked.check_options("weights")
     classifiers = models.list_models(module=models)
     if asked.name not in classifiers:
@@ -45,9 +45,9 @@ def _weights(weights: Enum) -> WeightsSpec:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """torchvision's own constructor."""
+    """Build the network with torchvision's constructor."""
     name = card.build["torchvision"]
-    # A vision transformer's positions belong to the side of its weights' images: 224, 384, 512 or 518.
+    # A vision transformer's position embeddings depend on the image size of its weights: 224, 384, 512 or 518.
     side = {"image_size": card.input.size} if name.startswith("vit_") else {}
     net: nn.Module = models.get_model(name, weights=None, **_QUIET.get(name, {}), **side)
     return net
@@ -57,15 +57,15 @@ _QUIET: dict[str, dict[str, Any]] = {
     "googlenet": {"init_weights": False, "transform_input": True},
     "inception_v3": {"init_weights": False, "transform_input": True},
 }
-"""What torchvision itself sets when it builds these two for their pretrained weights."""
+"""Arguments that torchvision sets for pretrained weights of these two networks."""
 
 
 _DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)")
 
 
 def convert(card: ModelCard, arrays: Arrays) -> Arrays:
-    """torchvision's own loading: DenseNet's files have an older naming; the vision transformers' modules rename
-    theirs as they load, by the version beside the tensors."""
+    """Convert like torchvision's loading: DenseNet's files have older names; vision transformers rename parameters
+    according to the version stored with the tensors."""
     names = {name: match[1] + match[2] for name in arrays if (match := _DENSENET.fullmatch(name))}
     state = StateDict((names.get(name, name), tensor) for name, tensor in arrays.items())
     state._metadata = versions_of(arrays)

@@ -1,8 +1,8 @@
-"""The input that a `preprocessor_config.json` of transformers asks for, as its Pillow processors apply it.
+"""Input defined by a `preprocessor_config.json` of transformers, as applied by its Pillow processors.
 
-What a file leaves out is its class's default, and an `int` for `size` means the short side or both sides by class: a
-table here has both, read from transformers 4.44.2 and 5.24.0 (`models/*/image_processing_*.py`). A default in which the
-two releases differ is not guessed, and a class or a step that is not in the table is refused.
+Missing fields take the processor class's default, and the class decides whether an `int` for `size` means the short
+side or both sides. A table here has both, read from transformers 4.44.2 and 5.24.0 (`models/*/image_processing_*.py`).
+A default that differs between the two releases is not guessed; unknown classes and steps are refused.
 """
 
 import re
@@ -21,7 +21,7 @@ _RESAMPLING: dict[int, Interpolation] = {
     4: "box",
     5: "hamming",
 }
-"""Pillow's numbers."""
+"""Interpolation by Pillow's number."""
 
 _HALF, _IMAGENET = ((0.5,) * 3, (0.5,) * 3), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -29,10 +29,10 @@ _CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757771
 
 @dataclass(frozen=True)
 class ProcessorClass:
-    """One class of transformers: what an `int` for `size` means, and the defaults that its releases agree on."""
+    """A processor class of transformers: the meaning of an `int` for `size`, and the defaults common to releases."""
 
     square: bool
-    """Whether an `int` is both sides; else the short side."""
+    """Whether an `int` gives both sides; otherwise the short side."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -73,17 +73,17 @@ _OF_NETWORK = {
     "Siglip": "siglip",
     "ViT": "dinat ijepa swiftformer swin swinv2 vit vit_msn",
 }
-"""The class that transformers takes for a `model_type` where the file names none (`image_processing_auto.py`)."""
+"""Processor class by `model_type`, for files that name no class (`image_processing_auto.py`)."""
 
 _STEPS = {"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_flip_channel_order",
           "do_reduce_labels"}  # fmt: skip
 
 
 def input_of_processor(about: Mapping[str, Any], network: str = "") -> InputSpec:
-    """Make the input of a processor's file; `network` is the `model_type` of `config.json`.
+    """Return the input of a processor's file; `network` is the `model_type` of `config.json`.
 
-    Raises `CardError` for a processor that is not known, that does something else than resize, crop, scale by 1/255 and
-    normalise, or whose file leaves out what its class's releases do not agree on.
+    Raises `CardError` for an unknown processor, for steps other than resize, crop, scaling by 1/255 and normalisation,
+    and for a missing field whose default differs between releases.
     """
     name = _name(about, network)
     kind = _CLASSES[name]
@@ -128,7 +128,7 @@ def _check_steps(given: Mapping[str, Any], name: str) -> None:
 
 
 def _geometry(given: Mapping[str, Any], name: str, kind: ProcessorClass) -> dict[str, Any]:
-    """`size`, `resize` and `geometry` of an `InputSpec`."""
+    """Return `size`, `resize` and `geometry` of an `InputSpec`."""
     sides = _sides(given, name, kind)
     short, both = sides.get("shortest_edge", 0), sides.get("height", 0)
     if name == "ConvNext" and short:
@@ -164,7 +164,7 @@ def _sides(given: Mapping[str, Any], name: str, kind: ProcessorClass) -> Mapping
 
 
 def _crop(given: Mapping[str, Any], name: str) -> int:
-    """The side of the crop; 0 where there is none."""
+    """Return the side of the crop in pixels; 0 without a crop."""
     if not _value(given, "do_center_crop", name):
         return 0
     crop = _value(given, "crop_size", name)
@@ -175,7 +175,7 @@ def _crop(given: Mapping[str, Any], name: str) -> int:
 
 
 def _share(given: Mapping[str, Any], name: str) -> float:
-    """The share of the resized side that the crop is."""
+    """Return the crop's share of the resized side."""
     share = given["crop_pct"]
     if not _is_number(share) or not 0.1 <= share <= 1:
         raise _refused(name, f"crop_pct {share}")

@@ -1,4 +1,4 @@
-"""Which files a user's file imports from its own folder: they are its source as much as itself. Runs nothing."""
+"""Files that a user's file imports from its own folder; they belong to its source. No code is run."""
 
 import ast
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def local_imports(source: Path) -> dict[str, Path]:
-    """The modules under `source`'s folder that it imports, and that these import, by name."""
+    """Return the modules in the folder of `source` that it imports, directly or indirectly, by name."""
     found: dict[str, Path] = {}
     waiting = [("", source)]
     while waiting:
@@ -22,7 +22,7 @@ def local_imports(source: Path) -> dict[str, Path]:
 
 
 def source_hash(source: Path, imports: Mapping[str, Path]) -> str:
-    """SHA-256 (hex) of a file, and of what it imports where it imports anything of its own folder."""
+    """Return the SHA-256 (hex) of a file, including its local imports if it has any."""
     digest = hashlib.sha256(source.read_bytes())
     for name in sorted(imports):
         digest.update(f"\n{name} ".encode() + hashlib.sha256(imports[name].read_bytes()).digest())
@@ -30,11 +30,11 @@ def source_hash(source: Path, imports: Mapping[str, Path]) -> str:
 
 
 def _imported(file: Path, package: str) -> Iterator[str]:
-    """Full names of all that the file may import, of `from a import b` both `a` and `a.b`."""
+    """Yield full names of modules that the file may import; for `from a import b`, both `a` and `a.b`."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, RecursionError, OSError):
-        return  # to import it will say what is wrong
+        return  # importing it will report the error
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -46,7 +46,7 @@ def _imported(file: Path, package: str) -> Iterator[str]:
 
 
 def _places(name: str, folder: Path) -> dict[str, Path]:
-    """The files of a dotted name and of the packages around it that lie in `folder`."""
+    """Return the files in `folder` of a dotted name and of its parent packages."""
     found: dict[str, Path] = {}
     parts = name.split(".")
     for count in range(1, len(parts) + 1):

@@ -1,1 +1,1 @@
-"""The tiny models: small networks of all four methods, trained in this repository on its own images."""
+"""Tiny models: small networks of all four methods, trained in this repository on its own images."""

@@ -14,19 +14,19 @@ from model_zoo.nets.normalisation import NormFactory, ScaledStdConv2d, batch_nor
 from model_zoo.weights import Arrays
 
 INPUT_MEAN, INPUT_STD = 0.5, 0.25
-"""The network itself brings images in [0, 1] to about unit size; its cards therefore say mean 0, std 1."""
+"""Constants with which the network normalises images in [0, 1] itself; its cards therefore have mean 0 and std 1."""
 
 GROUPS = 8
-"""Groups of group norm: two channels a group in the first stage."""
+"""Number of groups in group norm; two channels per group in the first stage."""
 
 RESIDUAL_SCALE = 1.0
-"""Alpha of NF-ResNets (arXiv 2101.08692, section 3), which scales what each residual branch adds. Theirs is 0.2, for
-dozens of blocks; with three, the branches alone see more than 3x3 pixels and must carry weight from the start."""
+"""Alpha of NF-ResNets (arXiv 2101.08692, section 3), the scale of residual branches. Theirs is 0.2, for dozens of
+blocks. With three blocks, only the branches see more than 3x3 pixels and must contribute from the start."""
 
 
 @dataclass(frozen=True)
 class TinySpec:
-    """What a tiny network is; a card's `[build]` table holds these keys."""
+    """Parameters of a tiny network, the keys of a card's `[build]` table."""
 
     blocks: tuple[int, ...] = (1, 1, 1)
     widths: tuple[int, ...] = (16, 32, 64)
@@ -56,23 +56,23 @@ class TinySpec:
 
 
 def build(card: ModelCard) -> nn.Module:
-    """The network of `card` with its initial weights."""
+    """Build the network of `card`, with initial weights."""
     return network(TinySpec.from_card(card))
 
 
 def convert(_card: ModelCard, arrays: Arrays) -> Arrays:
-    """Nothing to convert: the weights were saved by this network."""
+    """Return the arrays unchanged: the weights were saved by this network."""
     return arrays
 
 
 def network(spec: TinySpec) -> nn.Module:
-    """A network with its initial weights; float [n, 3, h, w] -> logits [n, classes]."""
+    """Build a network with initial weights; float [n, 3, h, w] -> logits [n, classes]."""
     trunk = _norm_free(spec) if spec.norm == "none" else _normalised(spec)
     return TinyResNet(trunk, spec.widths[-1], spec.classes)
 
 
 class TinyResNet(nn.Module):
-    """A trunk at a quarter of the input's resolution or less, the mean over places, and a linear classifier."""
+    """Residual network at a quarter of the input's resolution or less, global mean pooling, and a linear classifier."""
 
     def __init__(self, trunk: nn.Sequential, channels: int, classes: int) -> None:
         super().__init__()
@@ -80,13 +80,13 @@ class TinyResNet(nn.Module):
         self.fc = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` float [n, 3, h, w], RGB in [0, 1] -> logits [n, classes]."""
+        """Return logits [n, classes] of `x` float [n, 3, h, w], RGB in [0, 1]."""
         logits: Tensor = self.fc(self.trunk((x - INPUT_MEAN) / INPUT_STD).mean(dim=(2, 3)))
         return logits
 
 
 class Place(NamedTuple):
-    """Where a block stands: its channels, its stride, and whether it opens a stage."""
+    """Position of a block: its channels, its stride, and whether it begins a stage."""
 
     inputs: int
     outputs: int
@@ -95,7 +95,7 @@ class Place(NamedTuple):
 
 
 def _places(spec: TinySpec) -> Iterator[Place]:
-    """Every block's place, from the stem's output on; all stages but the first halve the resolution."""
+    """Yield every block's position after the stem; all stages but the first halve the resolution."""
     inputs = spec.widths[0]
     for stage, (count, width) in enumerate(zip(spec.blocks, spec.widths, strict=True)):
         for index in range(count):
@@ -125,7 +125,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, activation last (arXiv 1512.03385, Figure 2)."""
+    """Residual block of two 3x3 convolutions, with the activation last (arXiv 1512.03385, Figure 2)."""
 
     def __init__(self, spec: TinySpec, place: Place) -> None:
         super().__init__()
@@ -146,10 +146,10 @@ class BasicBlock(nn.Module):
 
 
 class NormFreeBlock(nn.Module):
-    """Pre-activation block of NF-ResNets: weight-standardised convolutions, scaled residual, learned gain.
+    """Pre-activation block of NF-ResNets: weight-standardised convolutions, scaled residual branch, learned gain.
 
-    x + alpha g f(x / beta), where beta^2 is the variance expected at `x` and g is learned from 1 (arXiv 2101.08692,
-    section 3; 0, as SkipInit has it, left this shallow network without shapes).
+    Computes x + alpha g f(x / beta), where beta^2 is the expected variance at `x` and the learned g starts at 1 (arXiv
+    2101.08692, section 3). Starting at 0, as in SkipInit, this shallow network did not learn shapes.
     """
 
     def __init__(self, spec: TinySpec, place: Place, variance: float) -> None:
@@ -165,7 +165,7 @@ class NormFreeBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` float [n, inputs, h, w] -> [n, outputs, h / stride, w / stride]."""
-        y = self.act1(x) / self.beta  # the activations commute with a positive scale where they are ReLU
+        y = self.act1(x) / self.beta  # ReLU commutes with a positive scale
         kept: Tensor = x if self.shortcut is None else self.shortcut(y)
         out: Tensor = self.conv2(self.act2(self.conv1(y)))
         return kept + RESIDUAL_SCALE * self.skip_gain * out
