@@ -1,1 +1,1 @@
-"""Generators of documentation pages and of the tiny zoo, for maintainers; not part of the wheel."""
+"""Maintainers' generators of documentation pages and of the tiny zoo; not part of the wheel."""

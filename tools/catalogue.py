@@ -1,4 +1,4 @@
-"""docs/models.md, made from the cards: ``python -m tools.catalogue > docs/models.md``."""
+"""Generator of docs/models.md from the cards: ``python -m tools.catalogue > docs/models.md``."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ _COLUMNS = "| model | architecture | size | parameters | weights | licence | rep
 
 
 def markdown() -> str:
-    """The page: one table a method."""
+    """Return the page, one table per method."""
     known = cards().values()
     rooms = sorted({card.room for card in known})
     links = ", ".join(f"[{room}](../model_zoo/{room}/README.md)" for room in rooms)
@@ -50,7 +50,7 @@ def _row(card: ModelCard) -> str:
 
 
 def _numbers(card: ModelCard, most: int = 6) -> Iterator[str]:
-    """The authors' own numbers, or where there are none, those of others with their names."""
+    """Yield the authors' numbers, or, without any, others' numbers with their sources."""
     own = [n for n in card.reported if n.by == "authors"]
     said: set[tuple[str, str]] = set()
     for number in own or card.reported:

@@ -1,6 +1,6 @@
-"""What a results folder says of each claim: counts of paired outcomes by training seed, kept in results/claims.csv.
+"""Counts of paired outcomes of each claim by training seed, from a results folder; stored in results/claims.csv.
 
-Intervals, p-values and verdicts are computed from the counts, so that each can be computed again.
+Intervals, p-values and verdicts are computed from the counts, so that they can be recomputed.
 """
 
 import csv
@@ -22,16 +22,16 @@ from tools.claim_list import C, Claim
 MEASURED = Path(__file__).parents[1] / "results" / "claims.csv"
 SEEDS = (0, 1, 2)
 CORRUPTED = 5 * len(CORRUPTIONS)
-"""Conditions of `tiny-c`; a mean over fewer is none."""
+"""Number of conditions in `tiny-c`, all of which a mean needs."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Paired outcomes of a claim in one training seed, on the `n` images that both sides scored under `protocol`.
+    """Paired outcomes of a claim for one training seed, over the `n` images scored for both sides under `protocol`.
 
-    both, better, worse: images right under both sides, and under one alone; -1 where each image's score is a mean
-        over corruptions
-    total, squares: sum of the differences of the images' scores, and of their squares
+    both, better, worse: images that both sides, or only that side, classify correctly; -1 if scores are means over
+        corruptions
+    total, squares: sums of the images' score differences and of their squares
     """
 
     key: str
@@ -46,17 +46,17 @@ class Counts:
 
     @property
     def points(self) -> float:
-        """Accuracy of the better side less that of the worse, in points."""
+        """Accuracy of the better side minus that of the worse, in percentage points."""
         return 100 * self.total / self.n
 
     @property
     def whole(self) -> bool:
-        """Whether each image is right or wrong, and no mean."""
+        """Whether scores are 0 or 1, not means."""
         return self.both >= 0
 
 
 def added(counts: Iterable[Counts]) -> Counts:
-    """The same over the images of all seeds."""
+    """Return the counts over the images of all seeds."""
     every = list(counts)
     sums = [sum(getattr(c, name) for c in every) for name in ("n", "both", "better", "worse", "total", "squares")]
     whole = all(c.whole for c in every)
@@ -67,8 +67,7 @@ def added(counts: Iterable[Counts]) -> Counts:
 
 
 def complete(directory: str | Path) -> pd.DataFrame:
-    """The records of a results folder's complete cells, with `model`, `condition` and `protocol`; half a cell says
-    nothing of the whole."""
+    """Return the records of a results folder's complete cells, with columns `model`, `condition` and `protocol`."""
     cells = {
         (suite.wanted.model, condition, cell.cell.protocol.hash): cell.records
         for suite in load_suites(ResultsFolder(str(directory)))
@@ -79,11 +78,11 @@ def complete(directory: str | Path) -> pd.DataFrame:
 
 
 Cells = Mapping[tuple[str, str], Mapping[str, pd.Series]]
-"""(model, condition) -> protocol -> whether each image was right, [n] by image id; its mean for `C`."""
+"""(model, condition) -> protocol -> correctness of each image, [n] by image id; a mean over corruptions for `C`."""
 
 
 def outcomes(frame: pd.DataFrame) -> Cells:
-    """Every cell of a frame of records; of `tiny-c` the means of each image, where all corruptions are there."""
+    """Return every cell of a frame of records, and each image's mean over `tiny-c` if all corruptions are present."""
     found: dict[tuple[str, str], dict[str, pd.Series]] = {}
     corrupted: dict[str, dict[str, dict[str, pd.Series]]] = {}
     for key, rows in frame.groupby(["model", "condition", "protocol"]):
@@ -101,19 +100,19 @@ def outcomes(frame: pd.DataFrame) -> Cells:
 
 
 def _corrupted(condition: str) -> bool:
-    """Whether it is one of `tiny-c`'s: the tiny images corrupted, and nothing else done to them."""
+    """Return whether a condition belongs to `tiny-c`: the tiny images, corrupted and not attacked."""
     found = Condition.parse(condition)
     return bool(found.corruption) and not found.attack and not found.probes
 
 
 def of_seed(recipe: str, seed: int) -> str:
-    """`mbn@adv` of seed 1 is `tiny_mbn_s1@adv`."""
+    """Return the model's name for a seed: `mbn@adv` and seed 1 give `tiny_mbn_s1@adv`."""
     name, at, branch = recipe.partition("@")
     return f"tiny_{name}" + (f"_s{seed}" if seed else "") + at + branch
 
 
 def count(claim: Claim, found: Cells) -> Iterator[Counts]:
-    """The claim in every seed of which both sides are in `found` under one protocol: that with most images."""
+    """Yield the claim's counts for every seed with both sides in `found`, of the shared protocol with most images."""
     for seed in SEEDS:
         better, worse = (found.get((of_seed(side, seed), claim.condition), {}) for side in (claim.better, claim.worse))
         pairs = {protocol: _pair(better[protocol], worse[protocol]) for protocol in better.keys() & worse.keys()}
@@ -134,7 +133,7 @@ def _counted(claim: Claim, seed: int, protocol: str, pair: pd.DataFrame) -> Coun
 
 
 def newest(before: Iterable[Counts], now: Iterable[Counts]) -> list[Counts]:
-    """Each claim's counts of `now`, unless those of `before` are of more images: a folder need not have every claim."""
+    """Return each claim's counts from `now`, or from `before` if these have more images or `now` lacks the claim."""
     claims: dict[str, list[Counts]] = {}
     for each in (before, now):
         by_key: dict[str, list[Counts]] = {}
@@ -147,7 +146,7 @@ def newest(before: Iterable[Counts], now: Iterable[Counts]) -> list[Counts]:
 
 
 def write_counts(counts: Iterable[Counts], path: Path = MEASURED) -> None:
-    """Write results/claims.csv, a row a claim and seed."""
+    """Write results/claims.csv, one row per claim and seed."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [f.name for f in dataclasses.fields(Counts)], lineterminator="\n")
         writer.writeheader()
@@ -156,7 +155,7 @@ def write_counts(counts: Iterable[Counts], path: Path = MEASURED) -> None:
 
 
 def read_counts(path: Path = MEASURED) -> list[Counts]:
-    """Read what `write_counts` wrote. Raises `ValueError` for counts that cannot be."""
+    """Read a file of `write_counts`. Raises `ValueError` for impossible counts."""
     with path.open(encoding="utf-8", newline="") as file:
         found = [
             Counts(

@@ -1,4 +1,4 @@
-"""The papers' claims as comparisons of tiny models: each is that one model is better than another on a condition."""
+"""The papers' claims as comparisons of tiny models: one model is better than another under a condition."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ WHAT = {PGD: "PGD-20", AA: "`aa-fast`", CLEAN: "clean", STYLISED: "stylised", A:
 
 @dataclass(frozen=True)
 class InPaper:
-    """What the paper says of the comparison. `numbers` are rows of results/published.csv, the worse side first."""
+    """The paper's statement on a comparison. `numbers` are rows of results/published.csv, the worse side first."""
 
     words: str = ""
     numbers: tuple[float, ...] = ()
@@ -30,7 +30,8 @@ class InPaper:
 
 @dataclass(frozen=True)
 class Claim:
-    """`better` is above `worse` (recipes, with their branches) in accuracy on a condition; `figure` shows it."""
+    """Claim that `better` has higher accuracy than `worse` (recipes with branches) under a condition; `figure` shows
+    it."""
 
     paper: str
     says: str
@@ -42,7 +43,7 @@ class Claim:
 
     @property
     def key(self) -> str:
-        """What is compared, which no other claim compares."""
+        """Unique key: the two sides and the condition."""
         return f"{self.better} - {self.worse}, {self.condition}"
 
 

@@ -1,9 +1,9 @@
-"""What the papers claim, as comparisons of tiny models; `python -m tools.claims [RESULTS]` writes the page.
+"""Generator of the page of claims: `python -m tools.claims [RESULTS]`.
 
-With a results folder its counts go to results/claims.csv first; the page is made from that file.
+With a results folder, its counts are first written to results/claims.csv; the page is made from that file.
 
-A claim is that one model is better than another on a condition. It is tested on the same images, seed by seed and
-over all seeds together, and printed however it comes out.
+A claim states that one model is better than another under a condition. It is tested on the same images, for each seed
+and for all seeds together, and printed whatever the result.
 """
 
 import argparse
@@ -22,8 +22,7 @@ from tools.claim_list import CLAIMS, WHAT, Claim
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "claims.md"
 EARLIER = ROOT / "results" / "claims_earlier.csv"
-"""What an earlier version measured of the claims, without counts. A claim leaves it once its counts are of as many
-images."""
+"""Measurements of an earlier version, without counts. A claim's row is removed once its counts have as many images."""
 
 BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
 
@@ -34,7 +33,7 @@ Verdict = Literal["reproduced", "reversed", "undecided"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of the better side less that of the worse, in points; p is two-sided."""
+    """Accuracy of the better side minus that of the worse, in percentage points; p is two-sided."""
 
     points: float
     low: float
@@ -44,7 +43,7 @@ class Difference:
 
 
 def difference(counts: Counts) -> Difference:
-    """Test paired outcomes: McNemar's exact test and Newcombe's interval, or the paired t-test for means."""
+    """Test paired outcomes: McNemar's exact test and Newcombe's interval, or a paired t-test for means."""
     n = counts.n
     if counts.whole:
         neither = n - counts.both - counts.better - counts.worse
@@ -60,8 +59,8 @@ def difference(counts: Counts) -> Difference:
 
 @dataclass(frozen=True)
 class Line:
-    """What was measured of a claim (`key`): points by seed, then over all seeds with their interval; `p` as corrected
-    by Holm over all claims. `earlier` is a line of an earlier version, whose counts were not kept."""
+    """Measurement of the claim `key`: points by seed, points over all seeds with their interval, and `p` after Holm's
+    correction over all claims. `earlier` marks a measurement of an earlier version, whose counts were not kept."""
 
     key: str
     seeds: tuple[float, ...]
@@ -74,7 +73,7 @@ class Line:
 
     @property
     def verdict(self) -> Verdict:
-        """Every seed on one side and p under 0.05, or neither."""
+        """Verdict: decided if all seeds have the same sign and p is below 0.05."""
         signs = {math.copysign(1, points) if points else 0 for points in self.seeds}
         if self.p >= ALPHA or len(signs) > 1:
             return "undecided"
@@ -82,7 +81,7 @@ class Line:
 
     @property
     def would_change(self) -> str:
-        """What would change the verdict."""
+        """Return what would change the verdict."""
         seeds = len(self.seeds)
         if self.verdict != "undecided":
             other = "below" if self.verdict == "reproduced" else "above"
@@ -108,14 +107,14 @@ HEADER = (
 )
 
 SURE = 1.7
-"""Half-widths of a 95 % interval that Holm's correction over these claims asks of a difference, about."""
+"""Approximate difference, in half-widths of the 95 % interval, that is significant after Holm's correction."""
 
 
 def lines(counts: Sequence[Counts], earlier: Sequence[Line] = ()) -> list[Line]:
-    """The measured claims, corrected over all of them; an earlier line stands where it is of more images.
+    """Return the measured claims with p corrected over all of them; an earlier line is kept if it has more images.
 
-    An earlier p takes part as it was then corrected, which is no smaller than its own: the others' are rather too
-    large for it.
+    Earlier p values enter as corrected then. They are at least as large as the uncorrected ones, so the correction of
+    the others is conservative.
     """
     by_key: dict[str, list[Counts]] = {}
     for one in counts:
@@ -133,7 +132,7 @@ def lines(counts: Sequence[Counts], earlier: Sequence[Line] = ()) -> list[Line]:
 
 
 def read_earlier(path: Path = EARLIER) -> list[Line]:
-    """Read what an earlier version measured: points, interval, n and p as they stood in its page."""
+    """Read the earlier version's measurements: points, interval, n and p from its page."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Line(
@@ -151,7 +150,7 @@ def read_earlier(path: Path = EARLIER) -> list[Line]:
 
 
 def page(measured: Sequence[Line], claims: Sequence[Claim] = ()) -> Iterator[str]:
-    """A table a paper, each claim with its figure and published numbers, its differences here, and the verdict."""
+    """Yield one table per paper: each claim with its figure, published numbers, measured differences and verdict."""
     by_key = {line.key: line for line in measured}
     for paper in dict.fromkeys(claim.paper for claim in claims or CLAIMS):
         yield f"## {paper}\n"
@@ -177,18 +176,18 @@ def _row(claim: Claim, line: Line | None) -> str:
 
 
 def whole() -> str:
-    """The page with its generated part made anew."""
+    """Return the page with its generated part renewed."""
     return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(page(lines(read_counts(), read_earlier()))))
 
 
 def between(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
-    """`text` with what stands between the two markers replaced."""
+    """Return `text` with the part between the two markers replaced."""
     head, _, rest = text.partition(begin)
     return f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.partition(end)[2]}"
 
 
 def main() -> None:
-    """Measure where there is a results folder, and write the page."""
+    """Count outcomes if a results folder is given, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tools.claims", description=__doc__)
     parser.add_argument("results", type=Path, nargs="?", help="results folder with the tiny suites")
     if folder := parser.parse_args().results:

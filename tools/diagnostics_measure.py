@@ -1,10 +1,10 @@
-"""Measure what docs/diagnostics.md tells, draw its figures, and write results/diagnostics.json; `make docs` then makes
-the page::
+"""Measure the numbers of docs/diagnostics.md, draw its figures, and write results/diagnostics.json. `make docs` then
+makes the page::
 
     python -m tools.diagnostics_measure --out results/diagnostics --imagenet DIR
 
-Measurements accumulate in OUT; the same command continues. Without --imagenet the part on EfficientNet-Lite0 is made of
-what OUT already holds of it.
+Measurements accumulate in OUT; the same command continues. Without --imagenet, the part on EfficientNet-Lite0 uses the
+measurements in OUT.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from tools.diagnostics_page import Block, Table, write
 IMAGES = Path("docs/images")
 
 TINY = ("tiny_mix", "tiny_nofrost", "tiny_mbn@clean", "tiny_mbn@adv", "tiny_advprop@clean", "tiny_advprop@adv")
-"""The mixture through one batch norm, without any, and with one a domain at two budgets."""
+"""Trained on the mixture: with one batch norm, without any, and with one per domain at two attack budgets."""
 
 LITE = "efficientnet_lite0"
 LITE_CORRUPTIONS = ("gaussian_noise", "fog", "contrast")
@@ -39,14 +39,14 @@ LITE_EPS, LITE_STEPS = "4/255", 5
 
 
 def measure_tiny(out: Path, limit: int) -> Prepared:
-    """The three suites of the tiny models."""
+    """Run the three suites on the tiny models."""
     prepared = prepare(",".join(TINY), SUITES, out=out, limit=limit)
     carry_out(prepared)
     return prepared
 
 
 def measure_lite(out: Path, data: Path, limit: int) -> None:
-    """Clean, three corruptions and PGD-5 of EfficientNet-Lite0: what a laptop can do in a quarter of an hour."""
+    """Measure EfficientNet-Lite0 clean, under three corruptions and under PGD-5; a quarter of an hour on a laptop."""
     prepared = prepare(LITE, "batchnorm", out=out, data=data, limit=limit, eps=LITE_EPS, steps=LITE_STEPS)
     carry_out(dataclasses.replace(prepared, todo=sorted(filter(_wanted, prepared.todo), key=_order)))
 
@@ -66,7 +66,7 @@ def _table(table: pd.DataFrame) -> Table:
 
 
 def tiny_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[Block]:
-    """Claims, tables and figures of the tiny zoo."""
+    """Yield claims, tables and figures of the tiny zoo."""
     found = {name: every[name] for name in TINY}
     models = {subject.model.name: subject.model for subject in prepared.plan.subjects}
     images = next(iter(found.values())).images
@@ -89,7 +89,7 @@ def tiny_part(every: Mapping[str, Diagnosis], prepared: Prepared) -> Iterator[Bl
 
 
 def branch_part(sections: list[Section], models: Mapping[str, Model]) -> Iterator[Block]:
-    """How far apart branches are, and what each half of a branch does."""
+    """Yield the distances between branches and the effect of each half of a branch."""
     for name in ("tiny_mbn@clean", "tiny_advprop@clean"):
         table = branch_differences(branch_parameters(models[name]), "clean", "adv")
         wide = table.pivot(index=["depth", "layer"], columns="part", values="distance").reset_index()
@@ -101,7 +101,7 @@ def branch_part(sections: list[Section], models: Mapping[str, Model]) -> Iterato
 
 
 def lite_part(diagnosis: Diagnosis) -> Iterator[Block]:
-    """EfficientNet-Lite0 on photographs."""
+    """Yield the part on EfficientNet-Lite0 and photographs."""
     made = section(diagnosis, load_model(LITE))
     drawn = {
         "layers": layer_figure(diagnosis),
@@ -128,7 +128,7 @@ def _pictures(sections: list[Section]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure, draw, write."""
+    """Measure, draw and write."""
     parser = argparse.ArgumentParser(prog="python -m tools.diagnostics_measure", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/diagnostics"), help="results folder")
     parser.add_argument("--limit", type=int, default=256, help="tiny images of each set; 0 leaves that part out")

@@ -1,6 +1,6 @@
 """Write the generated part of docs/diagnostics.md from results/diagnostics.json: `python -m tools.diagnostics_page`.
 
-What is measured is written by `tools.diagnostics_measure`, with the fingerprints of the models that it was measured on.
+`tools.diagnostics_measure` writes the measurements, with the fingerprints of the measured models.
 """
 
 import json
@@ -14,26 +14,26 @@ MEASURED = ROOT / "results" / "diagnostics.json"
 BEGIN, END = "<!-- generated: diagnostics -->", "<!-- end -->"
 
 Table = dict[str, list[Any]]
-"""`columns`, their names, and `rows`, each a list of a value a column."""
+"""`columns`: their names; `rows`: lists with one value per column."""
 
 Block = str | Table
-"""What stands in the page in one piece: lines of Markdown, or a table."""
+"""A part of the page: lines of Markdown, or a table."""
 
 
 def write(models: Mapping[str, str], blocks: Iterable[Block]) -> None:
-    """Keep what was measured, and the fingerprint of each model by name."""
+    """Write the measurements, and each model's fingerprint by name."""
     text = json.dumps({"models": dict(models), "blocks": list(blocks)}, indent=1, ensure_ascii=False)
     MEASURED.write_text(text + "\n", encoding="utf-8")
 
 
 def measured() -> tuple[dict[str, str], list[Block]]:
-    """Fingerprints by model, and the blocks in their order."""
+    """Return fingerprints by model, and the blocks in order."""
     found = json.loads(MEASURED.read_text(encoding="utf-8"))
     return found["models"], found["blocks"]
 
 
 def lines(blocks: Iterable[Block]) -> Iterator[str]:
-    """The blocks as Markdown; numbers to four digits."""
+    """Yield the blocks as Markdown; numbers have four digits."""
     for block in blocks:
         yield from [block] if isinstance(block, str) else _rows(block)
 
@@ -46,7 +46,7 @@ def _rows(table: Table) -> Iterator[str]:
 
 
 def page(text: str) -> str:
-    """`text` with what stands between its marks written anew."""
+    """Return `text` with the part between its markers renewed."""
     head, _, rest = text.partition(BEGIN)
     return f"{head}{BEGIN}\n" + "\n".join(lines(measured()[1])) + f"\n{END}{rest.partition(END)[2]}"
 

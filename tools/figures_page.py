@@ -1,4 +1,4 @@
-"""`python -m tools.figures_page`: the list of figures in docs/figures.md, made from the registry."""
+"""Generator of the list of figures in docs/figures.md: `python -m tools.figures_page`."""
 
 import tempfile
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ HEADER = ("figure", "shows", "follows", "published points", "required traits", "
 
 
 def table(counts: Mapping[str, str]) -> str:
-    """One line a figure: file, what it shows, the paper's figure it follows, how many published numbers it draws
-    (`counts`), the traits that a model must say to enter it, and the run that measures it on the tiny models."""
+    """Return the table, one row per figure: file, content, the paper's figure, number of published numbers (`counts`),
+    traits that a model must state, and the run that measures it on the tiny models."""
     lines = [f"| {' | '.join(HEADER)} |", "|" + "---|" * len(HEADER)]
     for spec in FIGURES:
         command = f"`{spec.to_measure('DIR')}`" if spec.command else "needs no data"
@@ -35,7 +35,7 @@ def table(counts: Mapping[str, str]) -> str:
 
 
 def drawn_counts() -> dict[str, str]:
-    """`published` of every figure, each drawn without a measurement."""
+    """Return `published` of every figure, drawn without measurements."""
     with tempfile.TemporaryDirectory() as folder, style.styled():
         write_results(folder, "somebody", {"imagenet": {"imagenet/clean": 0.5}})
         data = Numbers(folder)
@@ -50,13 +50,13 @@ def _drawn(spec: FigureSpec, data: Numbers) -> str:
 
 
 def written_counts(text: str) -> dict[str, str]:
-    """The counts that stand in the page."""
+    """Return the counts in the page."""
     rows = [line.split(" | ") for line in text.partition(BEGIN)[2].partition(END)[0].splitlines()]
     return {row[0].strip("| `"): row[3] for row in rows if len(row) == len(HEADER)}
 
 
 def published(figure: "Figure") -> str:
-    """How many published numbers the figure draws, and how they were read."""
+    """Return how many published numbers the figure draws, and how they were read."""
     count = sum(hollow(axes) for axes in figure.axes)
     caption = " ".join(figure.get_supxlabel().split()).partition("Published:")[2]
     read = [word for word in ("printed", "by pixel", "by eye") if word in caption]
@@ -64,14 +64,14 @@ def published(figure: "Figure") -> str:
 
 
 def hollow(axes: "Axes") -> int:
-    """Marks and bars of published numbers, as the style draws them."""
+    """Count the hollow marks and bars, which show published numbers."""
     lines = [line for line in axes.get_lines() if line.get_marker() not in ("", "None", None)]
     marks = sum(np.size(line.get_ydata()) for line in lines if line.get_markerfacecolor() == "white")
     return marks + sum(1 for bar in axes.patches if bar.get_hatch() and to_rgb(bar.get_facecolor()) == (1, 1, 1))
 
 
 def with_table(text: str, counts: Mapping[str, str]) -> str:
-    """`text` with what stands between its two marks replaced."""
+    """Return `text` with the part between its two markers replaced."""
     head, _, rest = text.partition(BEGIN)
     return f"{head}{BEGIN}\n{table(counts)}\n{END}{rest.partition(END)[2]}"
 

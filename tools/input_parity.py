@@ -1,7 +1,8 @@
-"""`make input-parity`: does an image reach the network as its owner's own transform makes it, bit for bit?
+"""Test of bit-equal preprocessing with other libraries: `make input-parity`.
 
-Every ImageNet entry of timm, torchvision and RobustBench (where it is installed): the tensor that `published` hands to
-the network beside the owner's, on two images of different shape. Prints a table of equal, refused and why.
+For every ImageNet model of timm, torchvision and RobustBench (if installed), compare the tensor that the protocol
+`published` passes to the network with the library's own, on two images of different shape. Prints counts of equal and
+refused models, with reasons.
 """
 
 import argparse
@@ -28,12 +29,12 @@ from model_zoo.registry import find_card
 Transform = Callable[[Image.Image], Tensor]
 
 SHAPES = ((500, 375), (281, 430))
-"""Width and height of the two images: wide, and tall with sides shorter than the largest crops."""
+"""Width and height of the two images in pixels: wide, and tall with sides shorter than the largest crops."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model of an owner, and how the owner's code makes the transform under which it is evaluated."""
+    """A model of another library, and a function that makes the library's evaluation transform."""
 
     name: str
     owner: Callable[[], Transform]
@@ -41,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Finding:
-    """What comparing one entry gave: `equal`, `refused` with the reason, or `different` with the largest difference."""
+    """Result of a comparison: `equal`, `refused` with the reason, or `different` with the largest difference."""
 
     entry: str
     verdict: str
@@ -49,7 +50,7 @@ class Finding:
 
 
 def timm_entries() -> Iterator[Entry]:
-    """All pretrained ImageNet-1k classifiers, with the transform of timm's `validate.py`."""
+    """Yield all pretrained ImageNet-1k classifiers, with the transform of timm's `validate.py`."""
     timm, data = import_timm(), import_timm("timm.data")
     for name in timm.list_models(pretrained=True):
         cfg: Any = timm.get_pretrained_cfg(name)
@@ -59,7 +60,7 @@ def timm_entries() -> Iterator[Entry]:
 
 
 def torchvision_entries() -> Iterator[Entry]:
-    """All weights of all classifiers, with the transform beside them."""
+    """Yield all weights of all classifiers, with their transform."""
     from torchvision import models
 
     for name in models.list_models(module=models):
@@ -68,10 +69,10 @@ def torchvision_entries() -> Iterator[Entry]:
 
 
 def robustbench_entries() -> Iterator[Entry]:
-    """All entries of all ImageNet threat models, with robustbench's own choice of preprocessing."""
+    """Yield all entries of all ImageNet threat models, with robustbench's preprocessing."""
     from model_zoo.standard.from_robustbench import zoos
 
-    known = zoos()  # first: it is what makes robustbench importable
+    known = zoos()  # first: makes robustbench importable
     data, enums = import_module("robustbench.data"), import_module("robustbench.model_zoo.enums")
     for threat, entries in known.items():
         for name in entries:
@@ -83,13 +84,13 @@ OWNERS = {"timm": timm_entries, "torchvision": torchvision_entries, "robustbench
 
 
 def pictures() -> list[Image.Image]:
-    """Two images of noise, in which every pixel tells."""
+    """Return two images of noise, in which every pixel matters."""
     rng = np.random.default_rng(17)
     return [Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)) for width, height in SHAPES]
 
 
 def compare(entry: Entry, shown: list[Image.Image]) -> Finding:
-    """The tensors of `entry` on both sides."""
+    """Compare our tensors with those of the library."""
     try:
         spec = input_spec(find_card(entry.name).input, "published")
     except ZooError as error:
@@ -104,14 +105,14 @@ def _difference(ours: Tensor, theirs: Tensor) -> float:
 
 
 def _ours(spec: InputSpec, image: Image.Image) -> Tensor:
-    """What `Model` hands to its network, [3, size, size]."""
+    """Return the tensor that `Model` passes to its network, [3, size, size]."""
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (spec.mean, spec.std))
     made: Tensor = (to_images(np.stack([prepare(image, spec)])) - mean) / std
     return made[0]
 
 
 def print_findings(owner: str, findings: list[Finding]) -> None:
-    """A line of counts, and a line for each that is not equal."""
+    """Print a line of counts, and a line for each model that is not equal."""
     count = collections.Counter(finding.verdict for finding in findings)
     told = ", ".join(f"{count[verdict]} {verdict}" for verdict in ("equal", "refused", "different"))
     print(f"{owner:12} {len(findings):5} entries: {told}", flush=True)
@@ -121,7 +122,7 @@ def print_findings(owner: str, findings: list[Finding]) -> None:
 
 
 def main() -> int:
-    """The table; exit code 1 where one differs."""
+    """Print the table; returns exit code 1 if a model differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("owners", nargs="*", default=list(OWNERS), help="timm, torchvision, robustbench")
     shown, different = pictures(), 0

@@ -1,4 +1,4 @@
-"""`python -m tools.keywords`: write `RunOptions` as a TypedDict, by which type checkers know `bench.run`'s keywords."""
+"""Generator of `RunOptions` as a TypedDict, the type of `bench.run`'s keywords: `python -m tools.keywords`."""
 
 import re
 from pathlib import Path
@@ -25,16 +25,16 @@ class RunKeywords(TypedDict, total=False):
 
 
 def text() -> str:
-    """The whole module."""
+    """Return the text of the module."""
     hints = get_type_hints(RunOptions)
     names = [name for name in OPTIONS if name != "data"]
     return HEAD + "".join(f"    {name}: {_spelt(get_args(hints[name])[0])}\n" for name in names)
 
 
 def _spelt(kind: object) -> str:
-    """A type as source spells it."""
+    """Return a type as written in source."""
     shown = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-    shown = re.sub(r"typing\.Optional\[(.*)\]$", r"\1 | None", shown)  # a Literal's way of saying `| None`
+    shown = re.sub(r"typing\.Optional\[(.*)\]$", r"\1 | None", shown)  # `| None` of a Literal
     plain = re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Z])", "", shown)
     return plain.replace("'", '"')
 

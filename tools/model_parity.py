@@ -1,8 +1,8 @@
-"""`make model-parity`: does a saved state dict become the owner's network, with the owner's logits bit for bit?
+"""Test of bit-equal logits with other libraries' networks: `make model-parity`.
 
-Every classifier of torchvision and, of each of timm's families, the two smallest: random numbers in every tensor, saved
-under the owner's names, read by the owner's own loader and by `model_zoo.load_model`. Prints a table of equal and
-different.
+For every classifier of torchvision and the two smallest of each of timm's families, a state dict of random numbers is
+saved under the library's names and read by the library's loader and by `model_zoo.load_model`. Prints a table of equal
+and different networks.
 """
 
 import argparse
@@ -30,12 +30,13 @@ from tools.input_parity import Finding, print_findings
 
 PER_FAMILY = 2
 MOST_PARAMETERS = 100_000_000
-"""Of timm's: larger ones are built of the same parts."""
+"""Largest tested network of timm; larger ones have the same layers."""
 
 
 @dataclass(frozen=True)
 class OwnersNetwork:
-    """One model of an owner: how it is made without weights, and how the owner's own code reads a file of them."""
+    """A model of another library: functions that make it without weights and that read a file with the library's
+    loader."""
 
     name: str
     make: Callable[[], nn.Module]
@@ -43,7 +44,7 @@ class OwnersNetwork:
 
 
 def torchvision_networks() -> Iterator[OwnersNetwork]:
-    """All classifiers; read as `get_model(weights=...)` reads what it has fetched."""
+    """Yield all classifiers, with the loading of `get_model(weights=...)`."""
     from torchvision import models
 
     for name in models.list_models(module=models):
@@ -67,7 +68,7 @@ def _read_by_torchvision(name: str, path: Path) -> nn.Module:
 
 
 def timm_networks(per_family: int = PER_FAMILY) -> Iterator[OwnersNetwork]:
-    """The smallest architectures with ImageNet-1k weights of each of timm's modules; read by timm's own loader."""
+    """Yield the smallest architectures with ImageNet-1k weights of each of timm's modules, with timm's loader."""
     timm = import_timm()
     for module in timm.list_modules():
         sizes = {name: count for name in _imagenet_models(module) if (count := parameters_of(name)) < MOST_PARAMETERS}
@@ -76,7 +77,7 @@ def timm_networks(per_family: int = PER_FAMILY) -> Iterator[OwnersNetwork]:
 
 
 def timm_network(name: str) -> OwnersNetwork:
-    """timm's model `name`, by timm's own code."""
+    """Return timm's model `name`, with timm's loader."""
     timm = import_timm()
     classes = timm.get_pretrained_cfg(name).num_classes
     return OwnersNetwork(
@@ -89,7 +90,7 @@ def timm_network(name: str) -> OwnersNetwork:
 
 
 def _imagenet_models(module: str) -> list[str]:
-    """One pretrained name of each architecture in `module` that classifies ImageNet's 1000."""
+    """Return one pretrained name per architecture in `module` with ImageNet's 1000 classes."""
     timm, found = import_timm(), dict[str, str]()
     for name in timm.list_models(module=module, pretrained=True):
         cfg: Any = timm.get_pretrained_cfg(name)
@@ -99,19 +100,19 @@ def _imagenet_models(module: str) -> list[str]:
 
 
 def parameters_of(name: str) -> int:
-    """How many numbers a model of timm's has; more than any for one that cannot be made without memory."""
+    """Return the number of values in a model of timm; more than any other for one that cannot be built on `meta`."""
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return sum(p.numel() for p in import_timm().create_model(name).parameters())
-    except Exception:  # some read values as they build
+    except Exception:  # some read values while they are built
         return MOST_PARAMETERS - 1
 
 
 def save_drawn(net: nn.Module, path: Path, seed: int = 17) -> None:
-    """Save the state of `net` with drawn numbers in every tensor, so that none can be left out without a trace."""
+    """Save the state of `net` with random numbers in every tensor, so that a missing tensor changes the logits."""
     generator = torch.Generator().manual_seed(seed)
-    state = net.state_dict()  # with the versions of its modules, as everybody saves it
+    state = net.state_dict()  # with the modules' versions, as usual
     for name, tensor in state.items():
         if tensor.is_floating_point():
             noise = torch.randn(tensor.shape, generator=generator)
@@ -120,7 +121,7 @@ def save_drawn(net: nn.Module, path: Path, seed: int = 17) -> None:
 
 
 def _scaled(name: str, noise: Tensor) -> Tensor:
-    """Variances above zero, gains about one, weights by the number of what they sum: logits stay finite."""
+    """Scale noise to keep logits finite: positive variances, gains near one, weights by fan-in."""
     if name.endswith("running_var"):
         return 1 + 0.1 * noise.abs()
     if noise.ndim < 2:
@@ -135,7 +136,7 @@ _STARTS = ("kaiming_uniform_", "kaiming_normal_", "xavier_uniform_", "xavier_nor
 
 @contextlib.contextmanager
 def without_initial_weights() -> Iterator[None]:
-    """Networks made within keep whatever memory holds: a file fills it all, and to draw it takes longest."""
+    """Skip the initialisation of weights within the block, the slowest part; a file fills all of them later."""
     with contextlib.ExitStack() as stack:
         for name in _STARTS:
             stack.enter_context(mock.patch.object(nn.init, name, lambda tensor, *_, **__: tensor))
@@ -145,10 +146,10 @@ def without_initial_weights() -> Iterator[None]:
 
 
 def compare(network: OwnersNetwork, folder: Path) -> Finding:
-    """The logits of both sides on one image of noise, compared bit for bit."""
+    """Compare the logits of both networks on one image of noise, bit for bit."""
     path = folder / "weights.pth"
     with without_initial_weights(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some announce changes of their initial weights
+        warnings.simplefilter("ignore")  # some warn of changed initial weights
         save_drawn(network.make(), path)
         spec = find_card(network.name).input
         images = torch.rand(1, 3, spec.size, spec.size, generator=torch.Generator().manual_seed(3))
@@ -176,7 +177,7 @@ OWNERS: dict[str, Callable[[], Iterator[OwnersNetwork]]] = {"torchvision": torch
 
 
 def main() -> int:
-    """The table; exit code 1 where one differs or is refused."""
+    """Print the table; returns exit code 1 if a network differs or is refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("owners", nargs="*", default=list(OWNERS), help="torchvision, timm")
     wrong = 0

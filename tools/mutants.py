@@ -1,9 +1,9 @@
-"""Mutation tests: `python -m tools.mutants metrics` plants random faults in a room and tells which no test sees.
+"""Mutation tests: `python -m tools.mutants metrics` plants random faults in a room and prints those that no test finds.
 
-The room's tests are collected once, in a copy of the tree (.mutants/ROOM), which is the working folder. A map of which
-test runs which line is made first (.mutants/ROOM.json, kept while neither room nor test file changes). A forked
-child then puts the fault into the loaded functions and runs the tests of its lines alone, the shortest first; a fault
-outside a function, or in compiled code, meets a child that imports everything anew.
+The room's tests are collected once, in a copy of the tree (.mutants/ROOM), the working folder. First a map of the lines
+that each test runs is made (.mutants/ROOM.json, reused while the room and the test file are unchanged). A forked child
+puts the fault into the loaded functions and runs the tests of its lines only, the shortest first. For a fault outside a
+function or in compiled code, the child imports everything again.
 """
 
 import argparse
@@ -39,16 +39,16 @@ QUIET = ["-q", "-s", "--assert=plain", "-p", "no:xdist", "-p", "no:cacheprovider
 OURS = ("bench", "model_zoo", "tools", "tests", "benchmarks", "conftest")
 
 BROKEN = 99
-"""Exit code of a child that could not do its work at all."""
+"""Exit code of a child that failed for another reason than its tests."""
 
 Map = dict[str, dict[str, Any]]
-"""Test -> its seconds, and the lines that it runs of each file of the room."""
+"""Test -> its time in seconds, and the lines that it runs in each file of the room."""
 
 
 def forked(work: Callable[[], bool], seconds: float) -> bool:
-    """Whether work succeeds in a child of its own process group, within seconds of the processor's time.
+    """Return whether `work` succeeds in a child process with its own process group, within `seconds` of CPU time.
 
-    Raises `RuntimeError` where not the tests but this file is at fault.
+    Raises `RuntimeError` if the child fails for another reason than its tests.
     """
     child = os.fork()
     if child == 0:
@@ -79,7 +79,7 @@ def forked(work: Callable[[], bool], seconds: float) -> bool:
 
 
 def passes(items: list[pytest.Item]) -> bool:
-    """Run tests until one fails."""
+    """Run tests until one fails; returns whether all passed."""
     failed: list[str] = []
     items[0].config.pluginmanager.register(Reports(failed))
     for item, following in pairwise([*items, None]):
@@ -91,7 +91,7 @@ def passes(items: list[pytest.Item]) -> bool:
 
 
 class Reports:
-    """A pytest plugin that notes the tests that do not pass."""
+    """Pytest plugin that records tests that do not pass."""
 
     def __init__(self, failed: list[str]) -> None:
         self.failed = failed
@@ -102,7 +102,7 @@ class Reports:
 
 
 def traced(items: list[pytest.Item]) -> Map:
-    """The lines of bench that each test runs; a test that does not pass is left out."""
+    """Return the lines of bench that each test runs, without tests that do not pass."""
     lines: defaultdict[str, set[int]] = defaultdict(set)
     found = Map()
     folder = str(Path("bench").resolve())
@@ -128,7 +128,7 @@ def traced(items: list[pytest.Item]) -> Map:
 
 
 def mapped(room: str, items: list[pytest.Item]) -> Map:
-    """The map of a room's tests."""
+    """Return the map of a room's tests."""
     file, answer = KEPT / f"{room}.json", Path("traced.json").resolve()
     before = json.loads(file.read_text()) if file.exists() else {}
     base = b"".join(p.read_bytes() for p in sorted(Path("bench", room).rglob("*.py")))
@@ -147,7 +147,7 @@ def mapped(room: str, items: list[pytest.Item]) -> Map:
 
 
 def chosen(mutant: Mutant, known: Map, seconds: float) -> list[str]:
-    """The tests of a mutant, the shortest first, within a time; where no test runs its lines, those of its file."""
+    """Return a mutant's tests, the shortest first, within a time limit; those of its file if no test runs its lines."""
     lines = set(range(mutant.first, mutant.last + 1))
     running = [name for name, test in known.items() if lines & set(test["lines"].get(mutant.file, []))]
     if not running or mutant.importing:
@@ -162,7 +162,7 @@ def chosen(mutant: Mutant, known: Map, seconds: float) -> list[str]:
 
 
 def functions(code: CodeType) -> Iterator[CodeType]:
-    """The code of all functions within a module's, in order."""
+    """Yield the code of all functions in a module's code, in order."""
     for part in code.co_consts:
         if isinstance(part, CodeType):
             yield part
@@ -170,7 +170,7 @@ def functions(code: CodeType) -> Iterator[CodeType]:
 
 
 def put(mutant: Mutant, source: str) -> bool:
-    """Give the loaded functions of the mutant's file its code; False where they are not the same functions."""
+    """Put the mutant's code into the loaded functions of its file; returns False if the functions do not match."""
     path = str(Path(mutant.file).resolve())
     old, new = (list(functions(compile(text, path, "exec"))) for text in (source, mutant.planted(source)))
     if [code.co_freevars for code in old] != [code.co_freevars for code in new]:
@@ -184,7 +184,7 @@ def put(mutant: Mutant, source: str) -> bool:
 
 
 def anew(names: Collection[str], *options: str) -> bool:
-    """Run tests with everything of the tree imported again."""
+    """Run tests after importing the whole tree again; returns whether all passed."""
     tree = str(Path.cwd())
     for name in [n for n, module in sys.modules.items() if (getattr(module, "__file__", "") or "").startswith(tree)]:
         del sys.modules[name]
@@ -192,7 +192,7 @@ def anew(names: Collection[str], *options: str) -> bool:
 
 
 class Mutation:
-    """A pytest plugin that plants faults in place of running the tests."""
+    """Pytest plugin that plants faults instead of running the tests."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
@@ -207,7 +207,7 @@ class Mutation:
         return [m for m in some if not only or m.file in only or f"{m.file}:{m.first}" in only]
 
     def chance(self, mutant: Mutant) -> str:
-        """What draws a mutant: hardly any other is drawn when a line changes elsewhere."""
+        """Return the sort key that draws mutants; changes to other lines hardly affect the draw."""
         return hashlib.sha256(f"{self.given.seed} {mutant.file} {mutant.text}".encode()).hexdigest()
 
     def survives(self, mutant: Mutant, items: list[pytest.Item], names: list[str]) -> bool:
@@ -243,7 +243,7 @@ class Mutation:
 
 
 def main() -> None:
-    """Copy the tree, and plant faults in the copy."""
+    """Copy the tree and plant faults in the copy."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("room", help="metrics, attacks, engine or another room with tests of its own")
     parser.add_argument("--number", type=int, default=40, help="mutants to draw")

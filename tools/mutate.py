@@ -1,4 +1,4 @@
-"""Small faults that can be planted in a source file: a comparison, a constant, an operator, a keyword, a result."""
+"""Small faults for a source file: in a comparison, a constant, an operator, a keyword, a result."""
 
 import ast
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ OTHER: dict[Expression, Expression] = {
 }
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "floor": "ceil", "ceil": "floor", "sum": "max"}
 UNTOLD = {"strict", "dtype", "help"}
-"""Keywords whose loss says little: a check that never fails, a default written out, a text."""
+"""Keywords that are not removed: a check that never fails, an explicit default, a text."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault: the lines first..last of a file read `text` in place of what they were.
+    """A fault: lines first..last of a file are replaced by `text`.
 
-    importing: whether it shows when the file is imported, not when a function is called
+    importing: whether the fault takes effect on import, not in a function call
     """
 
     file: str
@@ -54,7 +54,7 @@ class Mutant:
 
 
 def faults(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in place of a node."""
+    """Yield faulty replacements of a node."""
     match node:
         case ast.Compare(left, [op], right):
             yield ast.Compare(left, [cast(ast.cmpop, OTHER[type(op)]())], right)
@@ -85,7 +85,7 @@ def faults(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that run: no annotation, decorator, raised error or text."""
+    """Yield the nodes that run, without annotations, decorators, raised errors and texts."""
     yield node
     for name, child in ast.iter_fields(node):
         if name not in ("annotation", "returns", "decorator_list", "exc", "bases"):
@@ -97,7 +97,7 @@ def nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def called(tree: ast.Module) -> set[int]:
-    """The lines that stand in functions which Python runs as they are written."""
+    """Return the lines of functions that Python interprets (not compiled ones)."""
     bodies = [
         node.body
         for node in ast.walk(tree)
@@ -107,7 +107,7 @@ def called(tree: ast.Module) -> set[int]:
 
 
 def mutants(file: str, source: str) -> Iterator[Mutant]:
-    """Every fault of a file, in the order of its lines."""
+    """Yield every fault of a file, in the order of lines."""
     lines = source.splitlines(keepends=True)
     tree = ast.parse(source)
     inside = called(tree)

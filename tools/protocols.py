@@ -1,4 +1,4 @@
-"""Write the table of further sets of docs/protocols.md from their records and suites: `python -m tools.protocols`."""
+"""Generator of the table of further sets in docs/protocols.md: `python -m tools.protocols`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- further sets: python -m tools.protocols -->", "<!-- end of fu
 
 
 def rows() -> Iterator[str]:
-    """A row a suite: its set's size and label space, its headline with the rule's source, how it lies, its paper."""
+    """Yield one row per suite: its set's size and label space, its headline with source, file layout, and paper."""
     yield "| suite | images, labels | headline | rule | lies as | paper |"
     yield "|---|---|---|---|---|---|"
     for suite in SUITES:
@@ -24,7 +24,7 @@ def rows() -> Iterator[str]:
 
 
 def page(text: str) -> str:
-    """`text` with the table written anew between its marks."""
+    """Return `text` with the table between its markers renewed."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return "\n".join([f"{before}{BEGIN}", *rows(), f"{END}{after}"])

@@ -1,7 +1,7 @@
-"""Put trained models into the zoo: `python -m tools.publish --trained DIR [--results DIR]`.
+"""Add trained models to the zoo: `python -m tools.publish --trained DIR [--results DIR]`.
 
-Copies each finished model's weights beside the cards and writes its card: recipe, seed, data and log from training,
-and the numbers of the embedded suites where a results folder has them.
+Copies each finished model's weights next to the cards and writes its card: recipe, seed, data and log of the training,
+and the numbers of the embedded suites from a results folder.
 """
 
 import argparse
@@ -32,10 +32,10 @@ HEADLINES = {
     "tiny-stylized": ("accuracy",),
     "tiny-cue-conflict": ("shape_bias",),
 }
-"""What a card reports of each suite."""
+"""Suite -> the metrics that a card reports."""
 
 DATASETS = {"tiny-pgd": "tiny"}
-"""Data sets of suites that are not called after theirs."""
+"""Data sets of suites with another name."""
 
 ATTACK = {
     "attack": "pgd",
@@ -46,12 +46,12 @@ ATTACK = {
     "restarts": 1,
     "targeted": False,
 }
-"""That of `tiny-pgd`."""
+"""Attack of `tiny-pgd`."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished model of a training folder: its weights, and its log as `bench.training.loop` writes it."""
+    """A finished model in a training folder: its weights, and its log as written by `bench.training.loop`."""
 
     weights: Path
     log: Mapping[str, Any]
@@ -62,13 +62,13 @@ class Trained:
 
 
 def finished(folder: Path) -> Iterator[Trained]:
-    """Every finished model of `folder`, by name."""
+    """Yield every finished model in `folder`, by name."""
     for weights in sorted(folder.glob("*.safetensors")):
         yield Trained(weights, json.loads(weights.with_suffix(".json").read_text()))
 
 
 def publish(trained: Trained, numbers: pd.DataFrame | None = None) -> ModelCard:
-    """Copy the weights, write the card, and read it back."""
+    """Copy the weights, write the card, and read it back; returns the card."""
     for folder in ("weights", "cards"):
         (ROOM / folder).mkdir(exist_ok=True)
     target = ROOM / "weights" / trained.weights.name
@@ -80,7 +80,7 @@ def publish(trained: Trained, numbers: pd.DataFrame | None = None) -> ModelCard:
 
 
 def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
-    """The card as TOML; `numbers` is a frame of `bench.results`."""
+    """Return the card as TOML; `numbers` is a frame of `bench.results`."""
     log, recipe = trained.log, trained.log["recipe"]
     net, content = recipe["net"], trained.weights.read_bytes()
     blocks, norm = "-".join(map(str, net["blocks"])), "no" if net["norm"] == "none" else net["norm"]
@@ -128,7 +128,7 @@ def card_text(trained: Trained, numbers: pd.DataFrame | None = None) -> str:
 
 
 def recipe_of(log: Mapping[str, Any]) -> Recipe:
-    """The recipe that a log holds as JSON."""
+    """Return the recipe in a log (JSON)."""
     parts = {"net": TinySpec(**_tuples(log["net"])), "attacker": Attacker(**log["attacker"])}
     return Recipe(**{**_tuples(log), **parts})
 
@@ -138,7 +138,7 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def traits_of(recipe: Recipe, seed: int) -> dict[str, Any]:
-    """The card's `[traits]` of what the recipe trained; what says nothing is left out."""
+    """Return the card's `[traits]` for a recipe, without empty values."""
     attacked, net = "adversarial" in recipe.domains, recipe.net
     found = {
         "family": "tiny",
@@ -160,7 +160,7 @@ def traits_of(recipe: Recipe, seed: int) -> dict[str, Any]:
 
 
 def _attacker(attacker: Attacker) -> dict[str, Any]:
-    """The trait; a ramp that differs from the other recipes' sets a network apart from theirs."""
+    """Return the attacker's traits; a ramp is stated if unusual, so that the network is not taken for a usual one."""
     told: dict[str, Any] = {"eps": str(Fraction(attacker.eps).limit_denominator(255 * 16))}
     if attacker.method != "pgd":
         told["method"] = attacker.method
@@ -170,14 +170,14 @@ def _attacker(attacker: Attacker) -> dict[str, Any]:
 
 
 def _training_accuracy(epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Training accuracy in percent by epoch, of each kind of images."""
+    """Return training accuracy by epoch for each kind of images, in percent."""
     if not epochs or not epochs[0].get("right"):
         return {}
     return {"accuracy": {kind: [round(100 * e["right"][kind], 1) for e in epochs] for kind in epochs[0]["right"]}}
 
 
 def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any]]:
-    """The headline numbers of the model, and of each of its branches, in percent."""
+    """Yield the headline numbers of the model and of each of its branches, in percent."""
     if numbers is None:
         return
     mine = numbers[(numbers["model"].str.partition("@")[0] == name) & (numbers["condition"] == "all")]
@@ -200,19 +200,19 @@ def _reported(name: str, numbers: pd.DataFrame | None) -> Iterator[dict[str, Any
 
 
 def _lines(table: Mapping[str, Any]) -> str:
-    """`key = value` a line."""
+    """Return lines `key = value`."""
     return "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
 
 
 def _value(value: Any) -> str:
-    """JSON's strings, numbers and arrays are TOML's too; a table within a line is not."""
+    """Return a value as TOML: strings, numbers and arrays are written like JSON's, tables inline."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
     return json.dumps(value)
 
 
 def main() -> None:
-    """Publish every finished model of a folder."""
+    """Publish every finished model in a folder."""
     parser = argparse.ArgumentParser(prog="python -m tools.publish", description=__doc__)
     parser.add_argument("--trained", type=Path, required=True, help="folder of `bench train` or `bench.training.zoo`")
     parser.add_argument("--results", type=Path, help="results folder with the numbers to report")

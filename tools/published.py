@@ -1,4 +1,4 @@
-"""`python -m tools.published`: write the cards' rows of results/published.csv anew; the other rows stay as they are."""
+"""Generator of the cards' rows in results/published.csv: `python -m tools.published`. Other rows are unchanged."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ PAGE = Path(__file__).parents[1] / "results" / "published.csv"
 
 
 def table() -> str:
-    """The whole file: rows kept by hand first, then each card's by name."""
+    """Return the file's text: rows edited by hand first, then each card's, by name."""
     others = [row for row in published_table() if not row.card]
     return write_rows([*others, *(row for card in cards().values() for row in of_card(card))])
 

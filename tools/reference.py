@@ -1,4 +1,4 @@
-"""`python -m tools.reference`: docs/commands.md, made from the command line's own help."""
+"""Generator of docs/commands.md from the command line's help: `python -m tools.reference`."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 
 
 def reference() -> str:
-    """The page, as Markdown; the same at every terminal width."""
+    """Return the page as Markdown, equal at every terminal width."""
     os.environ["COLUMNS"] = "110"
     parser = build_parser()
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))

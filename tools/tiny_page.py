@@ -1,6 +1,6 @@
 """Write the table and the contact sheets of docs/tiny.md: `python -m tools.tiny_page [--sheets]`.
 
-What stands in the page between its two markers is replaced; everything else is written by hand.
+The part of the page between its two markers is replaced; the rest is written by hand.
 """
 
 import argparse
@@ -26,11 +26,11 @@ COLUMNS = {
     "stylised": ("tiny-stylized", "accuracy"),
     "shape bias": ("tiny-cue-conflict", "shape_bias"),
 }
-"""Suite and metric of each column; a card's numbers are written by `tools.publish`."""
+"""Suite and metric of each column; `tools.publish` writes these numbers to the cards."""
 
 
 def model_table() -> Iterator[str]:
-    """One line a model and branch: the numbers that its card reports, with their intervals; the header says n."""
+    """Yield one row per model and branch with the card's numbers and their intervals; the header states n."""
     found: dict[tuple[str, str, str], ReportedNumber] = {
         (f"{card.name}@{number.branch}" if number.branch else card.name, number.suite, number.metric): number
         for card in cards().values()
@@ -58,12 +58,12 @@ def _cell(number: ReportedNumber) -> str:
 
 
 def whole() -> str:
-    """The page with its table made anew."""
+    """Return the page with its table renewed."""
     return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(model_table()))
 
 
 def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
-    """A row a class, `each` images in it."""
+    """Return an image with one row per class and `each` images in a row, enlarged `zoom` times."""
     batch = tiny.generate(split, min(600, len(tiny.chosen())))
     rows = [np.concatenate(list(batch.images[batch.labels == c][:each]), axis=1) for c in range(len(tiny.CLASSES))]
     sheet = Image.fromarray(np.concatenate(rows))
@@ -71,7 +71,7 @@ def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:
 
 
 def main() -> None:
-    """Write the table from the cards; with `--sheets` draw the sheets of images again, too."""
+    """Write the table from the cards; with `--sheets`, also draw the contact sheets."""
     parser = argparse.ArgumentParser(prog="python -m tools.tiny_page", description=__doc__)
     parser.add_argument("--sheets", action="store_true", help="draw the contact sheets, too")
     asked = parser.parse_args()
