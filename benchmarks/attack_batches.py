@@ -1,4 +1,4 @@
-"""Verdicts must not hang on the batch or on the shard: the same attack at several batch sizes, whole and in parts.
+"""Independence of verdicts from batch size and sharding: the same attack at several batch sizes, whole and in shards.
 
 python benchmarks/attack_batches.py --model tiny_at -n 200 --eps 8/255
 """
@@ -40,12 +40,12 @@ def main() -> None:
 
 
 def stands(attack: Attack, model: nn.Module, shown: Pictures, batch_size: int) -> Tensor:
-    """bool [n]: stands against the attack."""
+    """Return which images withstand the attack, bool [n]."""
     return attack.run(model, shown.images, shown.labels, shown.ids, batch_size=batch_size).robust
 
 
 def shards(attack: Attack, model: nn.Module, shown: Pictures, count: int) -> Tensor:
-    """bool [n], of `count` runs that share nothing, every count-th image each."""
+    """Return the same from `count` independent runs on every count-th image each, bool [n]."""
     mask = torch.zeros(len(shown.ids), dtype=torch.bool)
     for index in range(count):
         part = Pictures(shown.images[index::count], shown.labels[index::count], shown.ids[index::count])

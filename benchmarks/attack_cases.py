@@ -1,9 +1,10 @@
-"""Models and options that once flattered a number, beside a bare loop: the table of docs/attacks.md.
+"""Models and options for which robust accuracy was once overestimated, against a plain loop: table of docs/attacks.md.
 
     python benchmarks/attack_cases.py -n 120
 
-Models are `tiny_at` behind something; the attack is PGD-20 of 0.7/255 within 8/255 from the image itself, by the
-product and by a loop of ten lines that knows nothing of it. Options are those of `bench run --model tiny_at`.
+Models are `tiny_at` with a transform of its input or output. The attack is PGD-20 with step 0.7/255 within 8/255,
+without random start, by this package and by an independent loop of ten lines. Options are those of `bench run --model
+tiny_at`.
 """
 
 import argparse
@@ -28,7 +29,7 @@ LEVELS = 15
 
 
 class StraightThrough(torch.autograd.Function):
-    """Round to `LEVELS` levels; the gradient passes."""
+    """Rounding to `LEVELS` levels with the identity's gradient."""
 
     @staticmethod
     def forward(_ctx: Any, x: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ class StraightThrough(torch.autograd.Function):
 
 
 class Behind(nn.Module):
-    """`net` behind `change` of the images, and before `answer` of its logits."""
+    """`net` with `change` applied to its images and `answer` to its logits."""
 
     def __init__(self, net: nn.Module, change: Callable[[Tensor], Tensor], answer: Callable[..., Tensor]) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class Behind(nn.Module):
 
 
 class Purified(nn.Module):
-    """A step against the network's own uncertainty within the forward pass, which takes gradients there."""
+    """Purification: a gradient step in the forward pass that reduces the network's uncertainty."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -68,18 +69,18 @@ class Purified(nn.Module):
 
 
 def same(logits: Tensor, _x: Tensor) -> Tensor:
-    """The logits as they are."""
+    """Return the logits unchanged."""
     return logits
 
 
 def silent(logits: Tensor, x: Tensor) -> Tensor:
-    """No answer to images that are not of whole 255ths."""
+    """Return NaN for images with values that are not multiples of 1/255."""
     whole = ((x * 255).round() - x * 255).abs().flatten(1).amax(1) < 1e-3
     return torch.where(whole[:, None], logits, torch.nan)
 
 
 def models(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """What is called what."""
+    """Yield models by name."""
     yield "straight-through Function", Behind(net, StraightThrough.apply, same)
     yield "the same with detach", Behind(net, lambda x: x + ((x * LEVELS).round() / LEVELS - x).detach(), same)
     yield "NaN off whole 255ths", Behind(net, lambda x: x, silent)
@@ -88,7 +89,7 @@ def models(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def bare(model: nn.Module, shown: Pictures, labels: Tensor) -> float:
-    """Share that stands at the last of the steps."""
+    """Return the share of images that withstand the last iterate."""
     x = shown.images
     for _ in range(STEPS):
         leaf = x.detach().requires_grad_()
@@ -125,7 +126,7 @@ def main() -> None:
 
 
 def refused(call: Callable[[], Any]) -> str:
-    """The reason for which something is not done."""
+    """Return the message of the error that `call` raises."""
     try:
         call()
     except UsageError as error:
@@ -134,7 +135,7 @@ def refused(call: Callable[[], Any]) -> str:
 
 
 def choices() -> list[dict[str, Any]]:
-    """Options of which the number is shown."""
+    """Return the options whose numbers are shown."""
     return [
         {"steps": 1, "step_size": "0.1/255"},
         {"norm": "l2", "eps": 2},

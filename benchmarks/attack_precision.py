@@ -1,9 +1,9 @@
-"""Verdicts of searches in a lower precision against those of float32, image by image.
+"""Comparison of verdicts of searches in lower precision with those in float32, by image.
 
     python benchmarks/attack_precision.py --precision bf16 --models tiny_at,tiny_sat_silu,tiny_nofrost -n 60
 
-Each attack is run twice on the same images of one model; "equal" says of how many images the verdicts are. CPU time
-of one thread; a processor without instructions for the precision is slower in it.
+Each attack runs twice on the same images of one model; "equal" counts the images with equal verdicts. Times are CPU
+time of one thread; processors without instructions for the precision are slower in it.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=60)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    import_module("bench.attacks.compiled")  # seconds, once in a process
+    import_module("bench.attacks.compiled")  # takes seconds, once per process
     attacks = (make_pgd("linf", EPS, 20), apgd("linf", EPS), aa_fast("linf", EPS))
     print("| model | attack | float32 | lower | equal | CPU time, lower over float32 |\n|---|---|---:|---:|---:|---:|")
     for name in options.models.split(","):

@@ -1,9 +1,9 @@
-"""The reliability verdict on honest models and on defences that mask their gradients.
+"""Reliability verdicts on undefended and adversarially trained models and on defences that mask gradients.
 
     python benchmarks/attack_reliability.py --models tiny_std,tiny_at,tiny_std+quantised,tiny_std+scaled --eps 8/255
     python benchmarks/attack_reliability.py --models tiny_std+resized,tiny_std+saturated --eps 8/255
 
-The limits were fixed on the first two masks (`+quantised`, `+scaled`); the others were only reported on.
+The thresholds were fixed on the first two defences (`+quantised`, `+scaled`); the others were only tested.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Speed at equal verdicts: the native engine against pyautoattack, and both against the network's bare passes.
+"""Speed at equal verdicts: the native engine and pyautoattack, compared with the network's bare passes.
 
     python benchmarks/attack_speed.py --cifar CIFAR.zip -n 20 --eps 8/255                # nothing survives
-    python benchmarks/attack_speed.py --model efficientnet_lite0 --photographs -n 10 --eps 4/255      # nor here
+    python benchmarks/attack_speed.py --model efficientnet_lite0 --photographs -n 10 --eps 4/255      # neither here
     python benchmarks/attack_speed.py --model tiny_at -n 40 --eps 8/255                  # much survives
 
 All in one run, on the same images, in CPU time of one thread.
@@ -41,7 +41,7 @@ def main() -> None:
     model = open_model(options.model)
     shown = photographs(options.model, options.n) if options.photographs else pictures(options.cifar, options.n)
     gain = bare(model, shown, options.batch_size)
-    import_module("bench.attacks.compiled")  # seconds, once in a process
+    import_module("bench.attacks.compiled")  # takes seconds, once per process
     inside = Stopwatch()
     native = timed(lambda: run(autoattack("linf", options.eps), model, shown, options.batch_size, inside))
     theirs = timed(lambda: run(reference("linf", options.eps), model, shown, options.batch_size, Stopwatch()))
@@ -54,13 +54,13 @@ def main() -> None:
 
 
 class Stopwatch:
-    """CPU seconds spent in the calls that it wraps."""
+    """CPU seconds spent in wrapped calls."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """`call`, timed."""
+        """Return `call` with timing."""
 
         def timed_call(*arguments: Any) -> Any:
             started = time.process_time()
@@ -73,14 +73,14 @@ class Stopwatch:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds, and the result."""
+    """Return CPU seconds and the result."""
     started = time.process_time()
     result = call()
     return time.process_time() - started, result
 
 
 def run(attack: Any, model: nn.Module, shown: Pictures, batch_size: int, inside: Stopwatch) -> Any:
-    """One attack, with the time inside the native engine's network told apart."""
+    """Run one attack, timing the native engine's network separately."""
     before = Network.logits, Network.gradient
     Network.logits, Network.gradient = (inside.wrap(method) for method in before)  # type: ignore[method-assign]
     try:
@@ -90,7 +90,7 @@ def run(attack: Any, model: nn.Module, shown: Pictures, batch_size: int, inside:
 
 
 def bare(model: nn.Module, shown: Pictures, batch_size: int) -> float:
-    """How much faster a forward with a backward pass is through the prepared copy than through the frozen model."""
+    """Return the speedup of a forward and backward pass by the prepared copy over the frozen model."""
     batch = shown.head(batch_size)
     seconds = [
         min(timed(lambda ask=ask: ask.gradient(batch.images, away(batch.labels)))[0] for _ in range(7))
@@ -101,7 +101,7 @@ def bare(model: nn.Module, shown: Pictures, batch_size: int) -> float:
 
 
 def away(labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """Cross-entropy of `labels`."""
+    """Return the cross-entropy for `labels`."""
     return lambda logits: ce(logits, labels, labels)
 
 

@@ -1,10 +1,10 @@
-"""Reported robust accuracy against the true one, of models whose robustness is known exactly, through `bench.run`.
+"""Reported robust accuracy compared with the true one, for models of exactly known robustness, through `bench.run`.
 
     python benchmarks/attack_truth.py --limit 200 --reference
     python benchmarks/attack_truth.py --suites pgd,autoattack --norms linf --reference
 
 Prints a table: model, suite, norm, true, ours, pyautoattack's (with --reference), verdict. `--into docs/attacks.md`
-puts it there between its two comments.
+inserts it between the two comments there.
 """
 
 import argparse
@@ -34,7 +34,7 @@ BEGIN, END = "<!-- truth: attack_truth.py writes what follows -->", "<!-- truth:
 
 @dataclass(frozen=True)
 class TruthRow:
-    """One number beside the true one; `sound` says that no image was broken that cannot be."""
+    """One number with the true one; `sound` says that no robust image was counted as broken."""
 
     model: str
     suite: str
@@ -55,13 +55,13 @@ class TruthRow:
 
 
 def pictures(dataset: Dataset, count: int) -> tuple[Tensor, Tensor]:
-    """The first images [n, 3, h, w] of a set in [0, 1], and their labels [n]."""
+    """Return the first images [n, 3, h, w] of a set in [0, 1], and their labels [n]."""
     images = [torch.from_numpy(np.array(dataset.read(i))).permute(2, 0, 1).float() / 255 for i in range(count)]
     return torch.stack(images), torch.tensor([dataset.targets[i] for i in range(count)])
 
 
 def heads(images: Tensor, labels: Tensor) -> dict[str, AffineHead]:
-    """The family: an affine head, the same behind a quantiser, and the same with half of its gradient hidden."""
+    """Return the models: an affine head, alone, with quantised input, and with half of its gradient hidden."""
     plain = nearest_mean(images, labels, 10)
     seen = torch.zeros(images.shape[1:], dtype=torch.bool)
     seen[:, :, : images.shape[3] // 2] = True
@@ -75,7 +75,7 @@ def heads(images: Tensor, labels: Tensor) -> dict[str, AffineHead]:
 def compare(
     name: str, head: AffineHead, suite: str, norm: Norm, *, limit: int, reference: bool = False, reliability: int = 32
 ) -> TruthRow:
-    """Run one suite on one head, and hold every record to the truth."""
+    """Run one suite on one head and compare every record with the truth."""
     found = {}
     for engine in ("native", "reference") if reference and suite == "autoattack" else ("native",):
         with tempfile.TemporaryDirectory() as folder:
@@ -103,12 +103,12 @@ def compare(
 
 
 def headline(table: pd.DataFrame) -> pd.Series:
-    """The row of the suite's own number."""
+    """Return the row of the suite's headline number."""
     return table[table["metric"] == "robust_accuracy"].iloc[0]
 
 
 def rows(options: argparse.Namespace) -> Iterator[TruthRow]:
-    """Every model, suite and norm that was asked for."""
+    """Yield the row of every requested model, suite and norm."""
     family = heads(*pictures(open_dataset("tiny", parse_roots(None, None), ""), 400))
     for name in options.models.split(","):
         for norm in options.norms.split(","):
@@ -121,7 +121,7 @@ def rows(options: argparse.Namespace) -> Iterator[TruthRow]:
 
 
 def main() -> None:
-    """Print the table, row by row."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="affine,piecewise,hidden")
     parser.add_argument("--suites", default=",".join(SUITES))

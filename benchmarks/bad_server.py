@@ -1,9 +1,9 @@
-"""What a user sees when a server cuts, throttles, lies about length or serves HTML: the transcript of docs/parity.md.
+"""User's view of a server that cuts, throttles, states wrong lengths or serves HTML: the transcript of docs/parity.md.
 
     python benchmarks/bad_server.py
 
-`bench weights fetch` of a model whose file lies on a server on this machine, one fault after the other, each with an
-empty cache. A silent connection counts as cut after 30 seconds; here after one.
+Runs `bench weights fetch` for a model whose file is on a local server, once per fault, each with an empty cache. A
+silent connection counts as cut after 30 seconds; here after one.
 """
 
 import contextlib
@@ -33,14 +33,14 @@ Answer = Callable[["Handler", int, int], None]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Sends what `answer` says, from where the client goes on."""
+    """Handler that sends what `answer` says, from the client's offset."""
 
     protocol_version = "HTTP/1.1"
     answer: Answer
     asked = 0
 
     def do_GET(self) -> None:
-        """One attempt of the client."""
+        """Answer one attempt of the client."""
         type(self).asked += 1
         asked = self.headers.get("Range", "bytes=0-")
         self.close_connection = True
@@ -49,19 +49,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def body(
         self, content: bytes, start: int = 0, *, length: int | None = None, pause: float = 0, pieces: int = 1
     ) -> None:
-        """Send `content` in pieces, with a pause after each, announcing `length` (its own unless given)."""
+        """Send `content` in pieces, with a pause after each, announcing `length` (default: the true one)."""
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"v1"')
         self.send_header("Content-Length", str(len(content) if length is None else length))
         self.end_headers()
         size = -(-len(content) // pieces) or 1
-        with contextlib.suppress(OSError):  # the client has hung up
+        with contextlib.suppress(OSError):  # the client has disconnected
             for at in range(0, len(content), size):
                 self.wfile.write(content[at : at + size])
                 time.sleep(pause)
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 def cut_once(handler: Handler, start: int, attempt: int) -> None:
@@ -84,17 +84,17 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "has another version": (lambda h, start, _: h.body(WEIGHTS[start:], start), "0123abcd" * 8),
     "has no such file": (lambda h, _start, _: h.send_error(404), ""),
 }
-"""What the server does: how it answers, and the SHA-256 on the card."""
+"""Fault -> the server's answer, and the SHA-256 on the card."""
 
 
 def card(url: str, sha256: str) -> ModelCard:
-    """A released checkpoint whose file the server has."""
+    """Return the card of a checkpoint on the server."""
     spec = WeightsSpec("torch", "public", "MIT", (WeightFile("net.pth", url, sha256),))
     return ModelCard("net", "standard", "net", InputSpec(32, resize=32), spec)
 
 
 def fetched(answer: Answer, sha256: str) -> str:
-    """What `bench weights fetch net` says, without this machine's paths and ports."""
+    """Return the output of `bench weights fetch net`, without this machine's paths and ports."""
     handler = type("Bound", (Handler,), {"answer": staticmethod(answer), "asked": 0})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,7 +1,7 @@
-"""What each choice in making and showing ImageNet-C does to a model's error: the table of docs/protocols.md.
+"""Effect of choices in making and preprocessing ImageNet-C on a model's error: the table of docs/protocols.md.
 
 Run: `python benchmarks/corruption_choices.py FOLDER [--images 50] [--severities 3,5] [--model efficientnet_lite0]`,
-FOLDER being ImageNet images in folders by wnid. Same images, same model; per-image paired differences from `live`.
+where FOLDER has ImageNet images in folders by wnid. Prints per-image paired differences from `live`.
 """
 
 import argparse
@@ -25,13 +25,13 @@ Pictures = NDArray[np.uint8]
 
 
 def as_files(pictures: Pictures, name: str, severity: int, seed: int) -> Pictures:
-    """As the release was made: the original's functions, then Pillow's JPEG at quality 85."""
+    """Corrupt like the released files: the original functions, then Pillow's JPEG at quality 85."""
     np.random.seed(seed)
     return np.stack([_jpeg(original(picture, severity, name)) for picture in pictures])
 
 
 def live(jpeg_quality: int | None, seed: int = 0) -> Callable[[Pictures, str, int], Pictures]:
-    """This package's functions, with draws keyed by the position."""
+    """Return this package's functions, with draws keyed by position."""
 
     def make(pictures: Pictures, name: str, severity: int) -> Pictures:
         keys = image_keys(seed, [str(i) for i in range(len(pictures))], f"{name}/{severity}")
@@ -41,7 +41,7 @@ def live(jpeg_quality: int | None, seed: int = 0) -> Callable[[Pictures, str, in
 
 
 def resized_again(pictures: Pictures) -> Pictures:
-    """The mistake: short side to 256, centre crop 224, of images that are 224 already."""
+    """Apply a common mistake: resize to 256 and centre crop 224 for images of 224 pixels."""
     return np.stack([crop_224(Image.fromarray(picture)) for picture in pictures])
 
 
@@ -61,7 +61,7 @@ WAYS: dict[str, Callable[[Pictures, str, int], Pictures]] = {
 
 
 def main() -> None:
-    """Prints one row a way: mean error, and its difference from the first with a 95 % interval over images."""
+    """Print one row per choice: mean error, and its difference from the first with a 95 % interval over images."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=50)

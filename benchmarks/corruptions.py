@@ -1,11 +1,11 @@
-"""Speed of the corruptions alone, before JPEG, against imagecorruptions-imaug, side by side in one run.
+"""Speed of the corruptions without JPEG, compared with imagecorruptions-imaug in one run.
 
     python benchmarks/corruptions.py [--threads 1] [--size 224] [--repeats 5] [--all]
 
-Ours on a batch of 8 and the reference one image at a time take turns; the fastest of each counts. One thread is
-measured in CPU time, which a busy machine disturbs less; more in time that passes. Each line: mean milliseconds an
-image over the five severities, the ratio, and the smallest ratio of a single severity. Then the sum over the 75
-conditions, and the memory that a process of its own takes to make all of them once, beyond its imports.
+Ours (batches of 8) and the reference (single images) alternate; the fastest run of each counts. One thread is measured
+in CPU time, which other processes disturb less, several threads in wall time. Each line has mean milliseconds per image
+over the five severities, the ratio, and the smallest ratio of any severity. Then follow the sum over the 75 conditions
+and the memory of a process that makes all of them once, beyond its imports.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BATCH = 8
 
 
 def fastest(calls: Sequence[Callable[[], object]], repeats: int, clock: Callable[[], float]) -> list[float]:
-    """Milliseconds of each call, the least of `repeats` turns after one that fills caches."""
+    """Return milliseconds of each call, the minimum of `repeats` rounds after a warm-up."""
     times: list[list[float]] = [[] for _ in calls]
     for turn in range(repeats + 1):
         for call, taken in zip(calls, times, strict=True):
@@ -37,7 +37,7 @@ def fastest(calls: Sequence[Callable[[], object]], repeats: int, clock: Callable
 
 
 def photograph(size: int) -> np.ndarray:
-    """A smooth image with texture [size, size, 3]; speed depends little on what it shows."""
+    """Return a smooth image with texture [size, size, 3]; the content hardly affects speed."""
     rng = np.random.default_rng(0)
     coarse = torch.from_numpy(rng.uniform(0, 255, (1, 3, 12, 12)))
     smooth = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")[0].permute(1, 2, 0).numpy()
@@ -45,14 +45,14 @@ def photograph(size: int) -> np.ndarray:
 
 
 def pair(name: str, severity: int, image: np.ndarray) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Our call on a batch, and the reference's on one image."""
+    """Return our call on a batch and the reference's on one image."""
     batch, keys = np.stack([image] * BATCH), image_keys(0, [str(i) for i in range(BATCH)], "speed")
     ours = Corruption(name, severity, None)
     return lambda: ours(batch, keys), lambda: imagecorruptions.corrupt(image, severity, name)
 
 
 def memory(side: int, image: np.ndarray) -> float:
-    """MiB that the 75 conditions add to the peak of a fresh process, ours (side 0) or the reference's (1)."""
+    """Return the MiB that the 75 conditions add to a fresh process's peak, for ours (side 0) or the reference (1)."""
     torch.set_num_threads(1)
     before = peak()
     for name in NAMES:
@@ -62,7 +62,7 @@ def memory(side: int, image: np.ndarray) -> float:
 
 
 def peak() -> float:
-    """MiB that this process held at most so far (Linux; getrusage would count what the parent held before it)."""
+    """Return this process's peak memory in MiB (Linux; getrusage would include the parent's peak)."""
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 
 

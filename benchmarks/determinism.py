@@ -1,9 +1,9 @@
-"""What is bit-equal across batch size, threads, shards and workers, and what only nearly: a table in Markdown.
+"""Bit-equality of results across batch size, threads, shards and workers: a table in Markdown.
 
     python benchmarks/determinism.py [--model tiny_at] [--limit 40] [--lite] [--from N]
 
-Every line is a `bench run` of its own process, held against the first. `--lite` adds EfficientNet-Lite0 on the twenty
-photographs that foolbox carries. Ray's line needs the extra `ray`.
+Every line is a `bench run` in its own process, compared with the first. `--lite` adds EfficientNet-Lite0 on foolbox's
+twenty photographs. Ray's line needs the extra `ray`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ UNCHECKED = ("--reliability", "0")
 
 @dataclass(frozen=True)
 class Way:
-    """One way to run the same thing."""
+    """One setting of batch size, threads, shards or workers."""
 
     name: str
     options: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Job:
-    """Model, suites and options of all the runs that are compared."""
+    """Model, suites and options of the compared runs."""
 
     title: str
     given: tuple[str, ...]
@@ -59,7 +59,7 @@ def ways(batches: tuple[int, ...]) -> list[Way]:
 
 
 def run(job: Job, way: Way, folder: Path) -> Path:
-    """The results folder."""
+    """Run the job; returns the results folder."""
     parts = []
     for number in range(1, way.shards + 1):
         out = folder / f"part{number}"
@@ -82,12 +82,12 @@ def run(job: Job, way: Way, folder: Path) -> Path:
 
 
 def table(folder: Path) -> pd.DataFrame:
-    """Records by model, condition and image."""
+    """Return records by model, condition and image."""
     return records(folder).set_index(["model", "condition", "image_id"]).sort_index()
 
 
 def line(way: Way, first: pd.DataFrame, other: pd.DataFrame) -> str:
-    """One row: predictions that differ, floats that differ and by how much at most, relative to 1 or their size."""
+    """Return one row: number of different predictions and floats, and the largest difference, relative above 1."""
     if not first.index.equals(other.index):
         raise SystemExit(f"{way.name}: the two runs have other images")
     moved = int((first["prediction"] != other["prediction"]).sum())

@@ -1,7 +1,7 @@
-"""What collecting channel moments costs over a plain forward pass: `python benchmarks/diagnostics_overhead.py`.
+"""Cost of collecting channel moments over a plain forward pass: `python benchmarks/diagnostics_overhead.py`.
 
-Plain and collecting passes alternate in one process on one thread, so that the machine's load falls on both alike; the
-ratio is of the smallest times, with that of the medians beside it. Random weights do not change the work.
+Plain and collecting passes alternate in one process on one thread, so that other load affects both equally. Prints the
+ratio of the smallest times and that of the medians. Weights are random, which does not change the work.
 """
 
 import argparse
@@ -18,19 +18,19 @@ AIM = 1.3
 
 
 def plain(model: nn.Module, x: Tensor) -> None:
-    """A forward pass."""
+    """Run a forward pass."""
     with torch.inference_mode():
         model(x)
 
 
 def collected(model: nn.Module, x: Tensor) -> None:
-    """A forward pass whose channel moments are collected."""
+    """Run a forward pass that collects channel moments."""
     with collecting(model), torch.inference_mode():
         model(x)
 
 
 def seconds(work: Callable[[nn.Module, Tensor], None], model: nn.Module, x: Tensor) -> float:
-    """CPU seconds of this process on a CPU, wall seconds on a GPU."""
+    """Return CPU seconds of this process on a CPU, wall seconds on a GPU."""
     clock = time.perf_counter if x.is_cuda else time.process_time
     started = clock()
     work(model, x)
@@ -40,7 +40,7 @@ def seconds(work: Callable[[nn.Module, Tensor], None], model: nn.Module, x: Tens
 
 
 def networks(device: torch.device) -> list[tuple[str, nn.Module, Tensor]]:
-    """Names, networks and inputs: photographs' size and the tiny images'."""
+    """Return names, networks and inputs, of photographs' and of the tiny images' size."""
     import timm
     import torchvision
 
@@ -56,7 +56,7 @@ def networks(device: torch.device) -> list[tuple[str, nn.Module, Tensor]]:
 
 
 def main() -> None:
-    """Print a line a network."""
+    """Print one line per network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cpu")

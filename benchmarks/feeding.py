@@ -1,9 +1,9 @@
-"""Feeding a GPU: the harness's own limit in images a second, and the reading threads that a forward pass needs.
+"""Images per second that the harness can deliver to a GPU, and the reader threads needed for a given rate.
 
-python benchmarks/feeding.py limit [--images 20000]     records and bookkeeping: small images that are decoded already
-python benchmarks/feeding.py readers --rate 3000        a pretend GPU of so many images a second, and images that take
-                                     [--decode-ms 2.5]  so long to decode, slept: other cores than this machine has
-python benchmarks/feeding.py decode --data DIR          what one thread decodes of DIR's images in a second
+python benchmarks/feeding.py limit [--images 20000]     limit by records and bookkeeping, with small decoded images
+python benchmarks/feeding.py readers --rate 3000        simulated GPU of this rate in images per second; decoding takes
+                                    [--decode-ms 2.5]  this long per image, slept, as if on other cores
+python benchmarks/feeding.py decode --data DIR          images of DIR that one thread decodes per second
 """
 
 import argparse
@@ -33,11 +33,11 @@ from bench.suites.base import UNIT_IMAGES, Setup
 from bench.testing import fake_model
 
 SIZE = 8
-"""Pixels of an image's side: copying 224 of them is the memory's work, and told apart."""
+"""Side of an image in pixels; small, so that copying does not count."""
 
 
 class Pretend(Dataset):
-    """Images that take `seconds` to decode."""
+    """Data set whose images take `seconds` to decode."""
 
     name, labels, as_stored = "pretend", "imagenet1k", True
 
@@ -46,35 +46,35 @@ class Pretend(Dataset):
         self.seconds, self.picture = seconds, Image.new("RGB", (SIZE, SIZE))
 
     def content(self) -> list[tuple[object, ...]]:
-        """Nothing that tells it from another."""
+        """Return no content: all such sets are equal."""
         return []
 
     def read(self, _index: int) -> Image.Image:
-        """The one image that there is."""
+        """Return the only image."""
         time.sleep(self.seconds)
         return self.picture
 
     def load(self, index: int) -> Loaded:
-        """As a file's, whose bytes are hashed as they are read."""
+        """Load like a file, whose bytes are hashed while they are read."""
         return Loaded(self.read(index), f"{index:016x}")
 
 
 class PretendGpu(nn.Module):
-    """Answers `rate` images a second (0: at once), whatever they are."""
+    """Model that takes 1 / `rate` seconds per image (rate 0: no time)."""
 
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
         self.rate, self.logits = rate, torch.randn(UNIT_IMAGES, 1000)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 [n, 1000]."""
+        """Return constant logits, float32 [n, 1000]."""
         if self.rate:
             time.sleep(len(images) / self.rate)
         return self.logits[: len(images)]
 
 
 def measured(dataset: Pretend, rate: float, readers: int, out: Path) -> float:
-    """Images a second of whole units, stored."""
+    """Return images per second, for complete stored units."""
     session = Session(DataRoots({}), batch_size=UNIT_IMAGES, readers=readers)
     session._datasets["pretend", "", False] = dataset
     model = fake_model(size=SIZE)
@@ -83,7 +83,7 @@ def measured(dataset: Pretend, rate: float, readers: int, out: Path) -> float:
     protocol = Protocol("pretend", "pretend", len(dataset), "imagenet1k", "pretend/clean", "made up")
     cell = Cell("fake", subject.fingerprint, {}, protocol)
     store, setup = Store(out), Setup("pretend")
-    if not dataset.seconds:  # decoded before the run began
+    if not dataset.seconds:  # decoded before the run
         for i in range(len(dataset)):
             view = {subject.spec: np.zeros((SIZE, SIZE, 3), np.uint8)}
             session.cache.put((dataset.shelf, i), Viewed(view, f"{i:016x}"))
@@ -95,7 +95,7 @@ def measured(dataset: Pretend, rate: float, readers: int, out: Path) -> float:
 
 
 def limit(images: int, out: Path) -> None:
-    """Print the harness's own limit, in CPU time, and where it goes."""
+    """Print the harness's limit in CPU time, and its parts."""
     dataset = Pretend(images)
     measured(Pretend(2000), 0, 2, out / "warm")
     started = time.process_time()
@@ -108,7 +108,7 @@ def limit(images: int, out: Path) -> None:
 
 
 def readers_needed(rate: float, decode: float, images: int, out: Path) -> None:
-    """Print the rate with rising numbers of readers, until the pretend GPU is the limit."""
+    """Print the rate for increasing numbers of readers, until the simulated GPU is the limit."""
     for readers in (4, 8, 16, 32, 64):
         found = measured(Pretend(images, decode), rate, readers, out / str(readers))
         print(f"{readers:3d} readers of {1 / decode:,.0f} images a second: {found:,.0f} of {rate:,.0f}", flush=True)
@@ -117,7 +117,7 @@ def readers_needed(rate: float, decode: float, images: int, out: Path) -> None:
 
 
 def decode_rate(data: Path) -> None:
-    """Print what one thread decodes of a folder's images."""
+    """Print the rate at which one thread decodes a folder's images."""
     files = [path for path in sorted(data.rglob("*")) if path.suffix.lower() in (".jpeg", ".jpg")][:200]
     spec = fake_model(size=224).input
     started = time.process_time()
@@ -129,7 +129,7 @@ def decode_rate(data: Path) -> None:
 
 
 def main() -> None:
-    """Print what is asked for."""
+    """Run the requested measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("limit", "readers", "decode"))
     parser.add_argument("--images", type=int, default=20_000)

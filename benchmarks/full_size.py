@@ -1,13 +1,13 @@
-"""The full-size path: random weights in each checkpoint's released form, from the cache to logits.
+"""Full-size test: random weights in each checkpoint's released format, from the cache to logits.
 
     python benchmarks/full_size.py ORACLES SCRATCH [--models a,b] [--pictures FOLDER]
 
-For each network: the released files are written with random numbers into a weights cache under SCRATCH, then read,
-converted and run on one image in a process of its own, twice (the second time TensorFlow's form is converted already);
-time of the processor and peak memory of the whole process. EfficientNet-L1's names come from ORACLES.
+For each network, the released files are written with random numbers into a weights cache under SCRATCH, then read,
+converted and run on one image in a separate process, twice (TensorFlow files are converted the first time only). Prints
+CPU time and peak memory of the process. EfficientNet-L1's names come from ORACLES.
 
-With --pictures, an ImageNet-C folder in the official layout is written from them by imagecorruptions, and
-`bench run --model sat_resnet50 --suite imagenet-c` is typed with BENCH_DATA and the cache, then without the weights.
+With --pictures, imagecorruptions writes an ImageNet-C folder in the official layout, and `bench run --model
+sat_resnet50 --suite imagenet-c` runs with BENCH_DATA and the cache, then without the weights.
 """
 
 import argparse
@@ -45,12 +45,12 @@ Shape = tuple[int, ...]
 
 
 def batch_norm(name: str, channels: int) -> dict[str, Shape]:
-    """tensorpack's variables of one batch norm."""
+    """Return tensorpack's variables of one batch norm."""
     return {f"{name}/bn/{part}": (channels,) for part in ("gamma", "beta", "mean/EMA", "variance/EMA")}
 
 
 def tensorpack_variables(spec: ResNetSpec) -> dict[str, Shape]:
-    """Names and shapes of a bottleneck ResNet's variables, as cihangxie/SmoothAdversarialTraining saves them."""
+    """Return names and shapes of a bottleneck ResNet's variables, as saved by cihangxie/SmoothAdversarialTraining."""
     found: dict[str, Shape] = {"conv0/W": (7, 7, 3, 64), **batch_norm("conv0", 64)}
     before = 64
     for group, (blocks, width) in enumerate(zip(spec.blocks, spec.widths, strict=True)):
@@ -71,7 +71,7 @@ def tensorpack_variables(spec: ResNetSpec) -> dict[str, Shape]:
 
 
 def random_value(name: str, shape: Shape, rng: np.random.Generator) -> np.ndarray:
-    """Numbers at which signals keep their size."""
+    """Return random numbers that preserve the scale of activations."""
     if name == "global_step":
         return np.array(1, np.int64)
     if name.endswith(("W", "kernel")):
@@ -80,7 +80,7 @@ def random_value(name: str, shape: Shape, rng: np.random.Generator) -> np.ndarra
 
 
 def write_released(card: ModelCard, oracles: Path) -> Path | None:
-    """The checkpoint's files in the cache, random; the file to name with --weights where it was not released."""
+    """Write the checkpoint's files with random numbers into the cache; returns the file for --weights if unreleased."""
     rng = np.random.default_rng(0)
     if card.weights.format == "tf_checkpoint":
         from tensorflow_writer import write_checkpoint
@@ -103,7 +103,7 @@ def write_released(card: ModelCard, oracles: Path) -> Path | None:
 
 
 def measure(name: str, file: Path | None) -> None:
-    """Load and run one image in this process; print what it took."""
+    """Load the network and run one image in this process; print time and memory."""
     torch.set_num_threads(1)
     imports = peak()
     start = time.process_time()
@@ -120,12 +120,12 @@ def measure(name: str, file: Path | None) -> None:
 
 
 def peak() -> float:
-    """GiB that this process held at most so far (Linux)."""
+    """Return this process's peak memory in GiB (Linux)."""
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2**20
 
 
 def write_imagenet_c(pictures: Path, root: Path, count: int) -> None:
-    """`count` images in all 75 conditions, as the release was made and in its layout."""
+    """Write `count` images under all 75 conditions in the layout of the release."""
     from imagecorruptions import corrupt
 
     from bench.corruptions import NAMES, SEVERITIES
@@ -144,7 +144,7 @@ def write_imagenet_c(pictures: Path, root: Path, count: int) -> None:
 
 
 def typed(command: str, environment: dict[str, str], folder: Path) -> None:
-    """Run a command as a user types it, and print it, what it says, and its exit code."""
+    """Run a command; print it, its output and its exit code."""
     print(f"$ {command}", flush=True)
     done = subprocess.run(
         command.split(), cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
@@ -153,7 +153,7 @@ def typed(command: str, environment: dict[str, str], folder: Path) -> None:
 
 
 def main() -> None:
-    """All networks one after the other, then ImageNet-C."""
+    """Measure all networks, then ImageNet-C."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("oracles", type=Path)
     parser.add_argument("scratch", type=Path)

@@ -1,7 +1,7 @@
-"""What the regression gate catches and what it lets pass, with the weights' hash left aside.
+"""Regressions that the gate detects and misses without checking the weights' hash.
 
-Plants regressions in tiny models (weight noise that costs about 3 points, batch norm's statistics reset, a wrong
-mean in the card) and lets each through `bench check`; then checks the untouched models at 20 seeds and batch sizes.
+Plants regressions in tiny models (weight noise that costs about 3 points, reset batch-norm statistics, a wrong mean in
+the card) and runs `bench check` on each; then checks the unchanged models with 20 seeds and batch sizes.
 
     python benchmarks/gate.py [--model tiny_at,tiny_mbn@adv] [--runs 20] [--page docs/check.md]
 """
@@ -28,13 +28,13 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
 def accuracy(model: Model, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Top-1 on `images` [n, 3, h, w]."""
+    """Return top-1 accuracy on `images` [n, 3, h, w], in [0, 1]."""
     with torch.inference_mode():
         return float((torch.cat([model(part) for part in images.split(256)]).argmax(1) == labels).float().mean())
 
 
 def noisy(model: Model, scale: float) -> Model:
-    """Every weight plus normal noise of `scale` times its tensor's standard deviation, the same draws at any scale."""
+    """Add normal noise of `scale` times each tensor's standard deviation to the weights; equal draws at any scale."""
     changed = copy.deepcopy(model)
     draws = torch.Generator().manual_seed(0)
     for weight in changed.net.parameters():
@@ -44,7 +44,7 @@ def noisy(model: Model, scale: float) -> Model:
 
 
 def noise_that_costs(model: Model, cost: float) -> Model:
-    """Bisection of the noise until the model loses `cost` of its clean accuracy."""
+    """Bisect the noise scale until clean accuracy falls by `cost`."""
     dataset = open_tiny("tiny")
     images = (
         torch.stack(
@@ -64,7 +64,7 @@ def noise_that_costs(model: Model, cost: float) -> Model:
 
 
 def reset_statistics(model: Model) -> Model:
-    """Running mean 0 and variance 1 in every batch norm."""
+    """Set running mean 0 and variance 1 in every batch norm."""
     changed = copy.deepcopy(model)
     for layer in changed.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -73,7 +73,7 @@ def reset_statistics(model: Model) -> Model:
 
 
 def wrong_mean(model: Model, mean: tuple[float, float, float]) -> Model:
-    """The card says `mean`."""
+    """Return the model with `mean` on its card."""
     card = dataclasses.replace(model.card, input=dataclasses.replace(model.card.input, mean=mean))
     return Model(copy.deepcopy(model.net), card, model.branch)
 
@@ -87,32 +87,32 @@ PLANTED: dict[str, Callable[[Model], Model]] = {
 
 
 class Page:
-    """What is printed, kept to be put between the two marks of a page."""
+    """Printed lines, collected for insertion between the two markers of a page."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def say(self, line: str) -> None:
-        """Print and keep."""
+        """Print and store a line."""
         print(line, flush=True)
         self.lines.append(line)
 
     def row(self, title: str, report: Report) -> None:
-        """The verdict, and the evidence on the first regression or, without one, on the attacked images."""
+        """Print the verdict, with the evidence of the first regression or, without one, of the attacked images."""
         verdict = "**caught**" if report.regressed else "passes"
         attacked = tuple(finding for finding in report.findings if "pgd-linf" in finding.what)
         told = (*report.regressed, *attacked, *report.findings)[0]
         self.say(f"| {title} | {verdict} | {told.what}: {told.evidence} |")
 
     def write(self, path: Path) -> None:
-        """Replace what stands between the marks."""
+        """Replace the part between the markers."""
         head, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
         body = "\n".join(self.lines)
         path.write_text(f"{head}{BEGIN}\n{body}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def main() -> None:
-    """Print both tables, and put them into the page."""
+    """Print both tables and insert them into the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="tiny_at,tiny_mbn@adv")
     parser.add_argument("--runs", type=int, default=20)

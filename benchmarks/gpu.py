@@ -1,8 +1,8 @@
-"""`make gpu`: what a first real GPU is asked, as one Markdown page; about ten minutes on one card.
+"""Tests and measurements on a GPU, as one Markdown page: `make gpu`; about ten minutes on one card.
 
-Agreement of every attack and corruption with the CPU, the ensemble's speed against pyautoattack and a bare loop, the
-precisions, channels last and compile, live corruptions against decoding, memory, and what happens out of memory. With
-`--tiny` the same lines run in seconds on any device, as the tests do. It has not been run on a GPU yet.
+Covers agreement of every attack and corruption with the CPU, the ensemble's speed compared with pyautoattack and a
+plain loop, precisions, channels-last and compile, live corruptions compared with decoding, memory, and running out of
+memory. `--tiny` runs the same code in seconds on any device, as the tests do. It has not been run on a GPU yet.
 """
 
 import argparse
@@ -35,7 +35,7 @@ EPS, PIXEL = Fraction(8, 255), Fraction(1, 255)
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: images, attack steps, passes of a timing, networks by timm's name and side in pixels."""
+    """Size of the work: images, attack steps, timed passes, networks by timm's name and image side in pixels."""
 
     images: int = 64
     steps: int = 20
@@ -49,24 +49,24 @@ TINY = Size(images=4, steps=2, repeats=1, networks=("test_efficientnet",), side=
 
 
 def page(device: torch.device, size: Size) -> Iterator[str]:
-    """The page, a line at a time; a part that fails leaves its error and the others run."""
+    """Yield the page's lines; a failing part yields its error, and the others run."""
     yield f"# {card_name(device)}"
     yield f"\nPython {platform.python_version()}, torch {torch.__version__}, {driver(device)}\n"
     for part in (agreement, corruptions, speed, precision, live, out_of_memory):
         yield f"\n## {part.__name__.replace('_', ' ')}\n"
         try:
             yield from part(device, size)
-        except Exception as error:  # the other parts are worth having
+        except Exception as error:  # the other parts still run
             yield f"FAILED: {type(error).__name__}: {error}"
 
 
 def card_name(device: torch.device) -> str:
-    """What the card calls itself."""
+    """Return the card's name."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 def driver(device: torch.device) -> str:
-    """CUDA's and the driver's versions, where there are any."""
+    """Return CUDA's and the driver's versions, if any."""
     if device.type != "cuda":
         return "no CUDA device: this is a trial of the page, not a measurement"
     asked = ["nvidia-smi", "--query-gpu=driver_version,memory.total", "--format=csv,noheader"]
@@ -74,7 +74,7 @@ def driver(device: torch.device) -> str:
 
 
 def attacks(steps: int) -> tuple[Attack, ...]:
-    """One of every kind."""
+    """Return one attack of every kind."""
     return (
         make_pgd("linf", EPS, steps, 2 * PIXEL), make_pgd("l2", Fraction(1, 2), steps, Fraction(1, 10)),
         make_pgd("linf", EPS, steps, 2 * PIXEL, targeted=True), apgd("linf", EPS, steps=steps),
@@ -83,14 +83,14 @@ def attacks(steps: int) -> tuple[Attack, ...]:
 
 
 def pictures(n: int) -> tuple[Tensor, Tensor, list[str]]:
-    """Tiny images, labels, ids."""
+    """Return tiny images, labels and ids."""
     drawn = tiny.generate("val", n)
     images = torch.from_numpy(np.ascontiguousarray(drawn.images)).permute(0, 3, 1, 2).float() / 255
     return images, torch.from_numpy(drawn.labels).long(), [str(i) for i in range(n)]
 
 
 def agreement(device: torch.device, size: Size) -> Iterator[str]:
-    """Verdicts that differ from the CPU's: rounding may tip an image at the edge, more is a fault."""
+    """Yield counts of verdicts that differ from the CPU's: rounding may flip a borderline image; more is a fault."""
     here = load_model("tiny_at")
     there = copy.deepcopy(here).to(device)
     images, labels, ids = pictures(size.images)
@@ -102,7 +102,7 @@ def agreement(device: torch.device, size: Size) -> Iterator[str]:
 
 
 def corruptions(device: torch.device, size: Size) -> Iterator[str]:
-    """Bytes that differ from the CPU's by more than a grey level."""
+    """Yield counts of bytes that differ from the CPU's by more than one grey level."""
     drawn = np.ascontiguousarray(tiny.generate("val", size.images).images)
     yield "| corruption | bytes off by more than 1 |\n|---|---|"
     for name in (*NAMES, *EXTRA):
@@ -113,7 +113,7 @@ def corruptions(device: torch.device, size: Size) -> Iterator[str]:
 
 
 def network(name: str, device: torch.device) -> nn.Module:
-    """An untrained network of timm whose batch norms fit its activations, so that gradients are of a usual size."""
+    """Return an untrained network of timm with batch norms fitted to its activations, for gradients of usual size."""
     torch.manual_seed(0)
     net: nn.Module = import_timm().create_model(name, num_classes=1000)
     net.train()
@@ -123,7 +123,7 @@ def network(name: str, device: torch.device) -> nn.Module:
 
 
 def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """The best of `repeats`, after one to warm up, with the device waited for."""
+    """Return the minimum of `repeats` synchronised runs after a warm-up."""
     times = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -134,14 +134,14 @@ def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> f
 
 
 def speed(device: torch.device, size: Size) -> Iterator[str]:
-    """Images a second of APGD here, in pyautoattack and in a bare loop of as many gradients."""
+    """Yield images per second of our APGD, of pyautoattack's, and of a plain loop with as many gradients."""
     yield "| network | here, APGD-CE | pyautoattack, APGD-CE | bare loop of gradients | memory |\n|---|---|---|---|---|"
     for name in size.networks:
         net = network(name, device)
         images = torch.rand(size.images, 3, size.side, size.side)
         labels = net(images.to(device)).argmax(1).cpu()
         ids = [str(i) for i in range(len(images))]
-        eps = Fraction(1, 25500)  # so small that most images stand and all do the same work
+        eps = Fraction(1, 25500)  # so small that most images survive and need all steps
         own = apgd("linf", eps, steps=size.steps)
         one = seconds(lambda: own.run(net, images, labels, ids, batch_size=size.batch), device, 1)  # noqa: B023
         bare = seconds(lambda: _gradients(net, images, labels, device, size), device, 1)  # noqa: B023
@@ -160,7 +160,7 @@ def _gradients(net: nn.Module, images: Tensor, labels: Tensor, device: torch.dev
 
 def _theirs(net: nn.Module, images: Tensor, labels: Tensor, eps: float, device: torch.device, size: Size) -> float:
     if device.type not in ("cpu", "cuda"):
-        return float("nan")  # it draws its random numbers on the device
+        return float("nan")  # it draws random numbers on the device
     from pyautoattack import AutoAttack
 
     attack = AutoAttack(net, norm="Linf", eps=eps, version="custom", attacks=["apgd-ce"], device=device)
@@ -170,7 +170,7 @@ def _theirs(net: nn.Module, images: Tensor, labels: Tensor, eps: float, device: 
 
 
 def precision(device: torch.device, size: Size) -> Iterator[str]:
-    """Images a second of a forward pass, and how far its logits are from float32's, as a share of their spread."""
+    """Yield images per second of a forward pass, and the logits' distance from float32 relative to their spread."""
     yield "| network | precision | images/s | logits off by |\n|---|---|---|---|"
     for name in size.networks:
         net, x = network(name, device), torch.rand(size.batch, 3, size.side, size.side).to(device)
@@ -197,7 +197,7 @@ def _variants(net: nn.Module, x: Tensor, device: torch.device) -> Iterator[tuple
 
 
 def live(device: torch.device, size: Size) -> Iterator[str]:
-    """Images a second corrupted on the device, beside one host core's decoding of as many JPEGs."""
+    """Yield images per second corrupted on the device, and JPEGs per second decoded by one host core."""
     drawn = (np.random.default_rng(0).random((min(size.images, 32), size.side, size.side, 3)) * 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(drawn[0]).save(buffer, "JPEG", quality=85)
@@ -211,7 +211,7 @@ def live(device: torch.device, size: Size) -> Iterator[str]:
 
 
 def out_of_memory(device: torch.device, size: Size) -> Iterator[str]:
-    """The same verdicts where memory runs out, as the batch is halved."""
+    """Yield whether verdicts are unchanged if memory runs out and the batch is halved."""
     net = load_model("tiny_at").to(device)
     images, labels, ids = pictures(size.images)
     attack = make_pgd("linf", EPS, size.steps, 2 * PIXEL)
@@ -228,7 +228,7 @@ def out_of_memory(device: torch.device, size: Size) -> Iterator[str]:
 
 
 def main() -> int:
-    """Write the page, and print it."""
+    """Write and print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="seconds, on any device")

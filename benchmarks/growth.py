@@ -1,7 +1,7 @@
-"""Commands on made-up results folders of rising size: CPU time and peak memory of each, in a process of its own.
+"""CPU time and peak memory of commands on synthetic results folders of growing size, each in a separate process.
 
-python benchmarks/growth.py cells 200000 [--images 50]      a folder of so many cells (79 conditions a model)
-python benchmarks/growth.py models 1,2,4 [--images 50000]   so many models under 76 conditions, in units of 200 images
+python benchmarks/growth.py cells 200000 [--images 50]      a folder with this many cells (79 conditions per model)
+python benchmarks/growth.py models 1,2,4 [--images 50000]   this many models under 76 conditions, units of 200 images
                                          [--commands results,leaderboard,compare,report] [--keep DIR]
 """
 
@@ -31,12 +31,12 @@ CORRUPTED = [f"imagenet/{name}/{s}-jpeg85" for name in CORRUPTIONS for s in SEVE
 CLEAN = "imagenet/clean"
 PGD = [f"imagenet/pgd-linf-eps{eps}_255-k10-a1_255-r1-untargeted" for eps in (1, 2, 4)]
 VARIANTS = 8
-"""Unlike records of a unit; each cell has one of them, which is what makes a folder in minutes."""
+"""Number of different record files of a unit; cells share them, so that a folder takes only minutes."""
 
 
 @functools.cache
 def part(folder: Path, start: int, stop: int, variant: int) -> Path:
-    """A file of a unit's records, more of them right the higher the variant, under the name that it has in a cell."""
+    """Write a unit's records, of which higher variants have more correct, under their name in a cell."""
     rng = np.random.default_rng([start, variant])
     ids, labels = [f"ILSVRC2012_val_{i:08d}" for i in range(start, stop)], [i % 1000 for i in range(start, stop)]
     right = rng.uniform(size=len(ids)) < 0.4 + 0.05 * variant
@@ -55,7 +55,7 @@ def part(folder: Path, start: int, stop: int, variant: int) -> Path:
 
 
 def write_model(folder: Path, number: int, suites: dict[str, list[str]], images: int) -> int:
-    """A model's cells and its run, as `bench run` leaves them; returns the number of parts."""
+    """Write a model's cells and run like `bench run`; returns the number of parts."""
     model, entries, parts = f"model_{number:05d}", list[RunEntry](), 0
     made: set[str] = set()
     for suite, conditions in suites.items():
@@ -74,7 +74,7 @@ def write_model(folder: Path, number: int, suites: dict[str, list[str]], images:
             for start in range(0, images, UNIT_IMAGES):
                 variant = (number + place + start // UNIT_IMAGES) % VARIANTS
                 blob = part(folder, start, min(start + UNIT_IMAGES, images), variant)
-                os.link(blob, f"{into}/{blob.name}")  # which takes no room
+                os.link(blob, f"{into}/{blob.name}")  # takes no space
                 parts += 1
     about = RunModel(digest(model, 64), "standard", "fake", 1000, {"size": 224})
     given = {"models": [model], "suites": list(suites)}
@@ -83,7 +83,7 @@ def write_model(folder: Path, number: int, suites: dict[str, list[str]], images:
 
 
 def measure(command: list[str]) -> tuple[float, float]:
-    """CPU seconds and peak MiB of a `bench` command, in a process of its own."""
+    """Return CPU seconds and peak MiB of a `bench` command in a separate process."""
     started = subprocess.Popen([sys.executable, "-m", "bench", *command], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(started.pid, 0)
     started.returncode = os.waitstatus_to_exitcode(status)
@@ -93,7 +93,7 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 
 def commands(folder: Path, wanted: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """What is run, by name."""
+    """Yield the commands by name."""
     two = ["model_00000", "model_00001"]
     known = {"results": [], "leaderboard": [], "compare": two, "report": []}
     for name in wanted:
@@ -102,7 +102,7 @@ def commands(folder: Path, wanted: list[str]) -> Iterator[tuple[str, list[str]]]
 
 
 def main() -> None:
-    """Make each folder and run the commands on it."""
+    """Make each folder and run the commands."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("cells", "models"))
     parser.add_argument("sizes", help="one size, or several at commas")

@@ -1,9 +1,9 @@
-"""What knowing models and images by their content costs on a clean run: CPU seconds of its parts and of the whole.
+"""Cost of hashing models and images in a clean run: CPU seconds of its parts and of the whole.
 
     python benchmarks/identity_cost.py [IMAGES] [ARCHITECTURE]
 
-Images of ImageNet's usual size (500 x 375) are read from the disk and shown to a torchvision network of random
-weights; the share is of the process's CPU time, so that other processes do not count.
+Images of 500 x 375 pixels are read from disk and classified by a torchvision network with random weights. Shares refer
+to the process's CPU time, so that other processes do not count.
 """
 
 import sys
@@ -28,7 +28,7 @@ SPENT: Counter[str] = Counter()
 
 
 def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, whose CPU seconds in its own thread are added up."""
+    """Return `function` with its thread's CPU seconds added up."""
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
         started = time.thread_time()
@@ -41,7 +41,7 @@ def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main(images: int = 200, architecture: str = "resnet50") -> None:
-    """Print the share of each part."""
+    """Print each part's share."""
     torch.set_num_threads(1)
     folder.content_hash = timed("content hashes", content.content_hash)
     session.state_of = execute.state_of = batches.state_of = timed("states of files", session.state_of)

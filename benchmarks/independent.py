@@ -1,11 +1,10 @@
-"""Hold a finished run of `bench` against a script that shares no code with it, image by image.
+"""Compare a finished run of `bench` with an independent script, image by image.
 
     bench run --model efficientnet_lite0 --suite imagenet,imagenet-c-live --data DIR --out RUNS
     python benchmarks/independent.py DIR RUNS
 
-The reference is efficientnet-lite-pytorch on torchvision's transforms and the package imagecorruptions, with the JPEG
-that ImageNet-C's files were saved with. The corruptions are those without random draws. It also shows what the wrong
-normalisation would cost.
+The reference uses efficientnet-lite-pytorch, torchvision's transforms and imagecorruptions, with ImageNet-C's JPEG
+compression. Only corruptions without random draws are compared. It also prints the effect of a wrong normalisation.
 """
 
 import io

@@ -1,9 +1,9 @@
-"""Kill `bench run` with SIGKILL again and again, repeat the same command, and compare with an undisturbed run.
+"""Kill `bench run` with SIGKILL repeatedly, repeat the command, and compare with an uninterrupted run.
 
     python benchmarks/kill_and_continue.py DIR [KILLS] [MODEL]
 
-Shows, for every start, how many units were left, and that each kill cost at most the unit in flight; at the end the
-records of both runs are compared byte for byte.
+Prints for every start how many units were left, and that each kill lost at most the current unit. At the end, the
+records of both runs are compared byte by byte.
 """
 
 import random
@@ -48,7 +48,7 @@ def start(data: str, model: str, out: Path) -> subprocess.Popen[str]:
 
 
 def units_to_do(process: subprocess.Popen[str]) -> int:
-    """Wait until the run says how much is left."""
+    """Wait until the run prints the number of units left, and return it."""
     assert process.stdout
     for line in process.stdout:
         if match := re.search(r"(\d+) units to do", line):

@@ -1,7 +1,7 @@
-"""200 made-up models x 100 conditions: how long the site takes to build, how large it is, how fast it opens and sorts.
+"""Build time, size, loading and sorting time of the site for 200 synthetic models x 100 conditions.
 
 `python benchmarks/leaderboard_200.py [--models N] [--images N] [--short] [--results DIR]`; times in a browser need
-Chromium. `--short` leaves corruptions and all but one budget an attack out: as many models in a tenth of the time.
+Chromium. `--short` omits corruptions and all but one budget per attack, for a tenth of the time.
 """
 
 import argparse
@@ -25,7 +25,7 @@ OTHERS = ("imagenet-sketch", "stylized")
 
 
 def suites(rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """A hundred conditions: clean, 75 corruptions, 12 budgets of PGD and their clean one, and single shifts."""
+    """Return a hundred conditions: clean, 75 corruptions, 12 budgets of PGD with their clean one, other shifts."""
     skill = rng.uniform(0.4, 0.9)
     found = {
         "imagenet": {"imagenet/clean": skill},
@@ -42,7 +42,7 @@ def suites(rng: np.random.Generator) -> dict[str, dict[str, float]]:
 
 
 def short(rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """Ten conditions of the hundred, in as many columns but mCE's."""
+    """Return ten of the hundred conditions, with all columns but mCE."""
     found = {
         name: dict(list(conditions.items())[:2]) for name, conditions in suites(rng).items() if name != "imagenet-c"
     }
@@ -54,14 +54,14 @@ Suites = Callable[[np.random.Generator], dict[str, dict[str, float]]]
 
 
 def write(folder: Path, models: int, images: int, made: Suites) -> None:
-    """The results folder. It need not outlive a power cut: that is what would take longest."""
+    """Write the results folder, without syncing to disk, which would take longest."""
     os.fsync = lambda _: None  # type: ignore[assignment]
     for seed in range(models):
         write_results(folder, f"model_{seed:03d}", made(np.random.default_rng(seed)), n=images, seed=seed)
 
 
 def in_browser(site: Path) -> dict[str, float]:
-    """Seconds until the page has loaded, and median seconds of a click on a column's head until it is drawn."""
+    """Return seconds until the page has loaded, and median seconds from a click on a column's header to the drawing."""
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("BENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -91,7 +91,7 @@ def in_browser(site: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=200)
     parser.add_argument("--images", type=int, default=100, help="images of each condition")

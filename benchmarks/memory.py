@@ -1,10 +1,10 @@
-"""Memory over time of a long run: it must not grow with images or conditions.
+"""Memory over time in a long run, which must not grow with images or conditions.
 
     python benchmarks/memory.py [--images 20000] [--model tiny_at] [--every 10] [--cache-mb 8]
 
-`bench run --suite tiny-c` (75 conditions) on as many tiny images as asked for, in a process of its own, whose
-resident memory is sampled until the last unit is stored; what the closing table takes is told apart. Decoded images
-are kept up to 1 GiB, which a long run fills once; `--cache-mb` keeps fewer, so that any other growth is seen.
+Runs `bench run --suite tiny-c` (75 conditions) on the requested number of tiny images in a separate process and samples
+its resident memory until the last unit is stored; the final table is measured separately. Decoded images are cached up
+to 1 GiB, which a long run fills once; `--cache-mb` lowers this limit, so that other growth is visible.
 """
 
 import argparse
@@ -29,7 +29,7 @@ sys.exit(main(sys.argv[3:]))
 
 
 def resident(pid: int) -> float:
-    """MB of a process that are in memory; 0 when it is gone."""
+    """Return the resident memory of a process in MB; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -38,7 +38,7 @@ def resident(pid: int) -> float:
 
 
 def sample(images: int, model: str, cache: float, every: float, out: Path) -> list[tuple[float, int, float]]:
-    """(seconds, parts stored, MB) every so often, until the process ends."""
+    """Return (seconds, stored parts, MB) at intervals of `every` seconds until the process ends."""
     given = ["run", "--model", model, "--suite", "tiny-c", "--out", str(out)]
     process = subprocess.Popen([sys.executable, "-c", RUN, str(images), str(cache), *given])
     started, found = time.perf_counter(), list[tuple[float, int, float]]()

@@ -1,7 +1,7 @@
-"""CPU time of the live suite: three models in one run against three runs of one.
+"""CPU time of the live suite: one run of three models compared with three runs of one.
 
-Run: `python benchmarks/models_together.py FOLDER [--limit 4] [--models a,b,c]`; without models, three small networks
-whose forward pass costs next to nothing, so that what is shared (decoding, corrupting, JPEG) is what is timed.
+Run: `python benchmarks/models_together.py FOLDER [--limit 4] [--models a,b,c]`. The default is three small networks
+with negligible forward passes, so that the shared work (decoding, corrupting, JPEG) dominates.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from model_zoo.model import Model
 
 
 def seconds(models: list[Model], folder: Path, limit: int) -> float:
-    """CPU seconds of the process, all threads, to measure `models` from nothing."""
+    """Return the process's CPU seconds, all threads, for a new run of `models`."""
     with tempfile.TemporaryDirectory() as out:
         prepared = prepare(models, "imagenet-c-live", data=f"imagenet={folder}", out=out, limit=limit)
         started = time.process_time()
@@ -25,7 +25,7 @@ def seconds(models: list[Model], folder: Path, limit: int) -> float:
 
 
 def main() -> None:
-    """Prints both times and their ratio."""
+    """Print both times and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=4)
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     names = options.models.split(",") if options.models else []
     models = [load_model(name) for name in names] or [fake_model(f"fake{i}", size=224, seed=i) for i in range(3)]
-    seconds(models[:1], options.folder, 1)  # compilation and tables, once a process
+    seconds(models[:1], options.folder, 1)  # compilation and tables, once per process
     together = seconds(models, options.folder, options.limit)
     apart = sum(seconds([model], options.folder, options.limit) for model in models)
     print(

@@ -1,10 +1,10 @@
-"""Everything that the oracles of the original code can say, in one go: the figures of docs/parity.md.
+"""All comparisons with oracles of the original code: the numbers of docs/parity.md.
 
     python benchmarks/oracles.py ORACLES SCRATCH
 
-`bench parity` on every folder, completed in SCRATCH: weights that genweights.py makes for the folder without any, and
-the images and logits that belong to the TensorFlow form. Then controls that must fail, and the original attack from
-the clean image, in float32 and float64.
+Runs `bench parity` on every folder, completed in SCRATCH: weights by genweights.py for the folder without any, and the
+images and logits of the TensorFlow form. Then follow controls that must fail, and the original attack from the clean
+image, in float32 and float64.
 """
 
 import importlib.util
@@ -43,13 +43,13 @@ CONTROLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("RGB for BGR", "fb_tiny_resnet_224", {}),
     ("BGR for RGB", "sateff_tiny_224", {}),
 )
-"""What is wrong, with which oracle, and how its `[build]` table changes (not at all: the order of colours)."""
+"""Planted error, oracle, and changed entries of its `[build]` table (none for the order of colours)."""
 
 ATTACKED = ("sat_tiny_silu_224", "sat_tiny_smoothrelu_224", "fb_tiny_denoise_224")
 
 
 def completed(source: Path, target: Path) -> None:
-    """A copy of all oracles in which nothing is missing that can be made."""
+    """Copy all oracles and add the parts that can be generated."""
     shutil.copytree(source, target, dirs_exist_ok=True)
     for name in ("meta.json", "io.npz"):
         shutil.copyfile(source / "sat_tiny_silu_224" / name, target / TENSORFLOW / name)
@@ -64,7 +64,7 @@ def completed(source: Path, target: Path) -> None:
 
 
 def control(path: Path, change: dict[str, Any]) -> tuple[float, bool]:
-    """The relative difference of a network that is wrong on purpose, and whether any prediction moves."""
+    """Return the relative logit difference of a deliberately wrong network, and whether any prediction changes."""
     oracle = read_oracle(path)
     card = oracle_card(oracle)
     card = replace(card, build={**card.build, **change})
@@ -82,7 +82,7 @@ def control(path: Path, change: dict[str, Any]) -> tuple[float, bool]:
 
 
 def same_pixels(path: Path, steps: int, dtype: torch.dtype) -> float:
-    """The share of values at which our PGD, from the clean image, ends where the original attack ended."""
+    """Return the share of values that are equal after our PGD and after the original attack, from the clean image."""
     io = read_oracle(path).io()
     eps, step = (float(v) / 2 for v in io[f"pgd{steps}_eps_step"])  # stored on the [-1, 1] scale
     label, target = (torch.from_numpy(io[key]).long() for key in ("pgd_label", f"pgd{steps}_target"))

@@ -1,11 +1,10 @@
-"""A Ray cluster of three nodes on this machine: equal to the local run, with a node killed and one added; overhead.
+"""Ray cluster of three nodes on this machine: equality with a local run, a killed and an added node, and overhead.
 
     python benchmarks/ray_cluster.py [--limit 20] [--only equality|overhead]
 
-Nodes are separate `ray start` processes on the loopback address with one CPU each. The overhead is that of units which
-sleep 1, 10 and 60 s (a `file:` model whose forward pass sleeps for longer the brighter its image), so that it shows
-what surrounds the work and not the work: the seconds between two stored units, less the sleep, in one process and with
-one worker of the cluster, both at the same time.
+Nodes are separate `ray start` processes on the loopback address with one CPU each. The overhead is measured on units
+that sleep 1, 10 and 60 s (a `file:` model that sleeps longer for brighter images): the seconds between two stored units
+minus the sleep, in one process and with one worker of the cluster, both at the same time.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from torture import arguments, children, ended, forked, parts, warm
 
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "RAY_AUTH_MODE": "disabled"}
 SLEEPS = {0: (1, 12), 128: (10, 3), 255: (60, 2)}
-"""Brightness of an image -> seconds of its unit, and how many such units."""
+"""Brightness of an image -> seconds of its unit, and number of such units."""
 
 SLEEPER = """
 import time, torch
@@ -50,7 +49,7 @@ def free_port() -> int:
 
 
 class Nodes:
-    """`ray start --block` processes, the head first."""
+    """The `ray start --block` processes, head node first."""
 
     def __init__(self, folder: Path) -> None:
         self.log = (folder / "ray.log").open("wb")
@@ -71,7 +70,7 @@ class Nodes:
         self.running.append(self.start(f"--address={self.address}"))
 
     def listen(self) -> None:
-        """Until the head answers."""
+        """Wait until the head node answers."""
         for _ in range(240):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
@@ -79,7 +78,7 @@ class Nodes:
         raise SystemExit("the head does not start")
 
     def kill(self, node: subprocess.Popen[bytes]) -> None:
-        """SIGKILL to everything of a node."""
+        """Send SIGKILL to all processes of a node."""
         for pid in [*children(node.pid), node.pid]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -131,7 +130,7 @@ def equality(folder: Path, nodes: Nodes, limit: int) -> None:
 
 
 def gaps(folder: Path, name: str, **where: object) -> dict[int, list[float]]:
-    """Seconds beyond the sleep between two stored units, by the seconds of the unit."""
+    """Return the seconds between two stored units minus the sleep, by the unit's seconds."""
     from bench.engine.run import carry_out, prepare
 
     (folder / "sleep.py").write_text(SLEEPER)

@@ -1,4 +1,4 @@
-"""Memory that `bench.records` takes of one model's records under the 75 conditions of ImageNet-C.
+"""Memory of `bench.records` for one model's records under the 75 conditions of ImageNet-C.
 
 python benchmarks/records_memory.py [--images 50000]
 """
@@ -15,7 +15,7 @@ import bench
 
 
 def main() -> None:
-    """Write made-up records, read them, and print rows, bytes, time and the highest memory of the process."""
+    """Write synthetic records, read them, and print rows, bytes, time and the process's peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=50_000)
     images = parser.parse_args().images

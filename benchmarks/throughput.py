@@ -1,17 +1,17 @@
-"""Images per second of `bench run`, clean or of ImageNet-C made live, beside the loops that people use instead.
+"""Images per second of `bench run`, clean or with live ImageNet-C, compared with commonly used loops.
 
     OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR [--rounds 5] [--images 64] [--threads 1]
     OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR --live [--rounds 3] [--images 4]       76 conditions
 
-DIR holds folders of images by wnid. All see the same images, model (EfficientNet-Lite0) and batch size, in turn in one
-process; a ratio is how much longer the other took in the same round, the median over rounds. Loaders decode in
-`--threads` processes, the network computes in `--threads` threads.
+DIR has folders of images by wnid. All use the same images, model (EfficientNet-Lite0) and batch size, in turn in one
+process; a ratio is the other's time over ours in the same round, the median over rounds. Loaders decode in `--threads`
+processes, the network uses `--threads` threads.
 
 - a bare loop: decode, resize, corrupt (`imagecorruptions`, then JPEG as ImageNet-C is saved), forward
 - timm's validate.py with its defaults: its own `create_loader`, loss, top-1 and top-5
 - RobustBench: a DataLoader into memory, then its `clean_accuracy` (the package's where it is installed)
 
-Each of the first two as the images come and channels-last, which `bench run` looks for by itself.
+The first two are measured with default and channels-last layout, between which `bench run` chooses itself.
 """
 
 import argparse
@@ -48,7 +48,7 @@ CROP = T.Compose([T.Resize(256, InterpolationMode.BICUBIC), T.CenterCrop(224)])
 
 
 class Folder(Dataset[tuple[Tensor, int]]):
-    """Crops as a DataLoader takes them."""
+    """Crops for a DataLoader."""
 
     def __init__(self, files: list[Path]) -> None:
         self.files = files
@@ -59,7 +59,7 @@ class Folder(Dataset[tuple[Tensor, int]]):
         return len(self.files)
 
     def crop(self, index: int) -> Image.Image:
-        """The image of 224 px."""
+        """Return the cropped image of 224 pixels."""
         with Image.open(self.files[index]) as image:
             cropped: Image.Image = CROP(image.convert("RGB"))
             return cropped
@@ -69,7 +69,7 @@ class Folder(Dataset[tuple[Tensor, int]]):
 
 
 def corrupted(crop: Image.Image, name: str, severity: int) -> Image.Image:
-    """By the reference, saved as the files of ImageNet-C were."""
+    """Corrupt with the reference and compress like ImageNet-C's files."""
     from imagecorruptions import corrupt
 
     file = io.BytesIO()
@@ -81,7 +81,7 @@ CLEAN = ("", 0)
 
 
 def bare(model: nn.Module, images: Folder, live: bool, layout: torch.memory_format) -> None:
-    """Batch by batch, without loader, plan or records."""
+    """Run batch by batch, without loader, plan or records."""
     conditions = [CLEAN, *((name, s) for name in CORRUPTIONS for s in SEVERITIES)] if live else [CLEAN]
     for name, severity in conditions:
         for start in range(0, len(images), BATCH):
@@ -93,7 +93,7 @@ def bare(model: nn.Module, images: Folder, live: bool, layout: torch.memory_form
 
 
 def timms(model: nn.Module, folder: Path, threads: int, layout: torch.memory_format) -> None:
-    """The loop of validate.py (timm 1.0) with its defaults, on the CPU."""
+    """Run the loop of validate.py (timm 1.0) with its defaults, on the CPU."""
     data = create_dataset("", root=folder, split="validation")
     loader = create_loader(
         data, (3, 224, 224), BATCH, use_prefetcher=False, interpolation="bicubic", mean=(0, 0, 0), std=(1, 1, 1),
@@ -110,7 +110,7 @@ def timms(model: nn.Module, folder: Path, threads: int, layout: torch.memory_for
 
 
 def robustbenchs(model: nn.Module, images: Folder, threads: int) -> None:
-    """All images into memory, as its `load_imagenet` does, then its `clean_accuracy`."""
+    """Load all images into memory like `load_imagenet`, then run `clean_accuracy`."""
     x, y = next(iter(DataLoader(images, batch_size=len(images), shuffle=False, num_workers=threads)))
     try:
         from robustbench.utils import clean_accuracy
@@ -120,7 +120,7 @@ def robustbenchs(model: nn.Module, images: Folder, threads: int) -> None:
 
 
 def _clean_accuracy(model: nn.Module, x: Tensor, y: Tensor, batch: int, device: torch.device) -> float:
-    """What RobustBench 1.1.1's function of that name does, for machines that do not have it."""
+    """Replace RobustBench 1.1.1's function of this name where the package is missing."""
     right = 0.0
     with torch.no_grad():
         for number in range(math.ceil(len(x) / batch)):
@@ -130,7 +130,7 @@ def _clean_accuracy(model: nn.Module, x: Tensor, y: Tensor, batch: int, device: 
 
 
 def ours(model: Model, folder: Path, threads: int, live: bool) -> None:
-    """`bench run` into a new folder; images are decoded anew."""
+    """Run `bench run` into a new folder; images are decoded again."""
     with tempfile.TemporaryDirectory() as out:
         suite = "imagenet-c-live" if live else "imagenet"
         carry_out(
@@ -139,7 +139,7 @@ def ours(model: Model, folder: Path, threads: int, live: bool) -> None:
 
 
 def chosen(folder: Path, images: int, into: Path) -> list[Path]:
-    """`images` files spread over `folder`, in a folder of their own."""
+    """Copy `images` files spread over `folder` into another folder."""
     files = sorted(folder.glob("*/*.JPEG"))
     copies: list[Path] = []
     for file in files[:: max(len(files) // images, 1)][:images]:
@@ -151,7 +151,7 @@ def chosen(folder: Path, images: int, into: Path) -> list[Path]:
 
 
 def contestants(folder: Path, images: Folder, threads: int, live: bool) -> dict[str, Callable[[], None]]:
-    """Each by name."""
+    """Return the measured loops by name."""
     model = load_model("efficientnet_lite0")
     layouts = {"": torch.contiguous_format, ", channels-last": torch.channels_last}
     tasks: dict[str, Callable[[], None]] = {"bench run": functools.partial(ours, model, folder, threads, live)}
@@ -165,27 +165,27 @@ def contestants(folder: Path, images: Folder, threads: int, live: bool) -> dict[
 
 
 class Spent(NamedTuple):
-    """Seconds of one round: of time, and of CPU in this process and those that it waited for."""
+    """Seconds of one round: wall time, and CPU time of this process and its finished children."""
 
     wall: float
     cpu: float
 
 
 def spent(task: Callable[[], None]) -> Spent:
-    """Carry it out."""
+    """Run the task; returns its times."""
     started, before = time.perf_counter(), sum(os.times()[:4])
     task()
     return Spent(time.perf_counter() - started, sum(os.times()[:4]) - before)
 
 
 def ratio(own: list[float], other: list[float]) -> str:
-    """How much longer the other took: the median over rounds, and the range."""
+    """Return the ratio of times, other over own: median over rounds, and range."""
     ratios = [theirs / mine for mine, theirs in zip(own, other, strict=True)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def compete(tasks: dict[str, Callable[[], None]], rounds: int, images: int) -> None:
-    """Print each one's rate, and how much longer it takes than the first, after a round that is not timed."""
+    """Print each task's rate and its time relative to the first, after a warm-up round."""
     times: dict[str, list[Spent]] = {name: [] for name in tasks}
     for task in tasks.values():
         task()

@@ -1,15 +1,15 @@
-"""Kill a run with SIGKILL at random moments, repeat the same command, and compare with a run that nobody disturbed.
+"""Kill a run with SIGKILL at random times, repeat the command, and compare with an uninterrupted run.
 
     python benchmarks/torture.py [--kills 100] [--pause 0.3] [--limit 20] [--seed 0]
     python benchmarks/torture.py --workers 2 --pause 3 --kills 20
     python benchmarks/torture.py --suite aa-fast --eps 8/255 --limit 400 --kills 8 --pause 10     # within an attack
 
-Without `--workers` the driver is killed, at any point of planning, measuring and writing; it is forked from a process
-that has imported everything, so that kills do not fall on imports. With `--workers N` the run is on a local Ray; one
-kill in 25 hits the driver, the others a worker, busy or just starting. A kill falls a random time (exponential, `pause`
-seconds in the mean) after a random number of new parts, none among them, so that slow machines are disturbed as well.
-When a run ends before all kills are spent, the next begins in a new folder. Parts are compared byte for byte, after
-every death: what is there must be whole and right, and nothing that was there may be gone.
+Without `--workers`, the driver is killed during planning, measuring and writing; it is forked from a process that has
+imported everything, so that no kill hits an import. With `--workers N`, the run uses a local Ray; one kill in 25 hits
+the driver, the others a busy or starting worker. A kill comes a random time (exponential, mean `pause` seconds) after a
+random number of new parts, possibly zero, so that slow machines are covered too. If a run ends before all kills are
+made, the next starts in a new folder. After every kill, parts are compared byte by byte: existing ones must be complete
+and correct, and none may be lost.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 
 
 def arguments(limit: int, out: Path, *suite: str) -> list[str]:
-    """What is run; `suite` names another than the 75 corruptions, with its options."""
+    """Return the run's arguments; `suite` is another suite than the 75 corruptions, with its options."""
     chosen = ["--suite", *(suite or ["tiny-c"])]
     return ["run", "--model", "tiny_at", *chosen, "--limit", str(limit), "--out", str(out)]
 
@@ -37,7 +37,7 @@ def parts(out: Path) -> dict[str, bytes]:
 
 
 def children(ancestor: int) -> dict[int, bytes]:
-    """All processes below `ancestor`, with their titles."""
+    """Return all descendants of the process `ancestor`, with their titles."""
     parent, title = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -59,7 +59,7 @@ def children(ancestor: int) -> dict[int, bytes]:
 
 
 def warm(limit: int) -> None:
-    """Import what a driver imports and make the tiny images, so that forked drivers begin with it."""
+    """Import everything that a driver needs and make the tiny images, before forking."""
     import bench.folder.tables  # noqa: F401
     from bench.engine.run import prepare
 
@@ -70,7 +70,7 @@ def warm(limit: int) -> None:
 
 
 def forked(given: list[str], log: Path) -> int:
-    """A driver that need not import anything any more; gives its process."""
+    """Fork a driver that has all imports; returns its process id."""
     from bench.cli import main as bench
 
     if process := os.fork():
@@ -82,7 +82,7 @@ def forked(given: list[str], log: Path) -> int:
 
 
 def started(given: list[str], log: Path) -> int:
-    """A driver as a user starts it."""
+    """Start a driver like a user; returns its process id."""
     with log.open("ab") as file:
         return subprocess.Popen(
             [sys.executable, "-m", "bench", *given], stdout=file, stderr=file, start_new_session=True
@@ -90,7 +90,7 @@ def started(given: list[str], log: Path) -> int:
 
 
 def ended(process: int) -> int | None:
-    """Its exit code, minus the signal that killed it; None while it runs."""
+    """Return the process's exit code, negative for a signal; None while it runs."""
     with suppress(ChildProcessError):
         done, status = os.waitpid(process, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if done else None
@@ -101,13 +101,13 @@ def victim(driver: int, rng: random.Random, *, workers: bool) -> int | None:
     if not workers:
         return driver
     alive = [pid for pid, text in children(driver).items() if text.startswith(b"ray::Worker")]
-    if rng.random() < (0.04 if alive else 0.005):  # it has no workers while it starts
+    if rng.random() < (0.04 if alive else 0.005):  # no workers exist during the start
         return driver
     return rng.choice(alive) if alive else None
 
 
 def wait(driver: int, out: Path, new: int, seconds: float) -> int | None:
-    """Until the driver has added `new` parts and `seconds` more have passed; its exit code if it ended before."""
+    """Wait until the driver has added `new` parts and `seconds` have passed; returns its exit code if it ended."""
     known = len(parts(out))
     while (code := ended(driver)) is None and len(parts(out)) < known + new:
         time.sleep(0.02)
@@ -121,7 +121,7 @@ def wait(driver: int, out: Path, new: int, seconds: float) -> int | None:
 def disturb(
     driver: int, out: Path, rng: random.Random, left: int, pause: float, *, workers: bool
 ) -> tuple[Counter[str], int]:
-    """Kill until the driver is dead or done; what was hit, and the driver's exit code."""
+    """Kill until the driver is dead or finished; returns counts of kills by target, and the driver's exit code."""
     hit: Counter[str] = Counter()
     while hit.total() < left:
         if (code := wait(driver, out, rng.choice([0, 1, 1, 2]), rng.expovariate(1 / pause))) is not None:

@@ -1,11 +1,10 @@
-"""How many images `--until` saves: by simulation of 50,000 images, and on the embedded models' own answers.
+"""Images saved by `--until`: in a simulation of 50,000 images, and on the embedded models' predictions.
 
     python benchmarks/until_savings.py                                  # simulation, a minute
     python benchmarks/until_savings.py --models tiny_at,tiny_std,tiny_mix --suite tiny-pgd
 
-Images come in random order and the rule looks after each unit of 100, as a run does. "fixed" is what a sample of a
-size that was fixed beforehand takes for the same half width (normal approximation, without replacement): no rule that
-may look at any time can take fewer.
+Images come in random order, and the rule is checked after each unit of 100, as in a run. "fixed" is the fixed sample
+size for the same half width (normal approximation, without replacement), a lower bound for rules checked at any time.
 """
 
 import argparse
@@ -25,9 +24,9 @@ ACCURACIES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
 
 def images_needed(outcomes: NDArray[np.float64], rule: StopRule) -> int:
-    """Images after which the rule stops a run over `outcomes`, in order: the first unit at which it is met."""
+    """Return the number of images after which the rule stops a run over `outcomes` in order."""
     total = len(outcomes)
-    low, high = 0, -(-total // UNIT)  # a rule that is met stays met, so that halving finds the first unit
+    low, high = 0, -(-total // UNIT)  # a met rule stays met, so that bisection finds the first unit
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if rule.met(outcomes[: middle * UNIT], total) else (middle, high)
@@ -35,13 +34,13 @@ def images_needed(outcomes: NDArray[np.float64], rule: StopRule) -> int:
 
 
 def fixed(accuracy: float, points: Fraction, total: int) -> int:
-    """Images of a sample of a fixed size."""
+    """Return the fixed sample size."""
     free = Z**2 * accuracy * (1 - accuracy) / (float(points) / 100) ** 2
     return math.ceil(free / (1 + free / total))
 
 
 def row(name: str, outcomes: NDArray[np.float64], points: list[Fraction], draws: int) -> str:
-    """A line of the table, the mean over `draws` random orders."""
+    """Return a row of the table, the mean over `draws` random orders."""
     total, accuracy = len(outcomes), float(outcomes.mean())
     cells = []
     for each in points:
@@ -53,7 +52,7 @@ def row(name: str, outcomes: NDArray[np.float64], points: list[Fraction], draws:
 
 
 def measured(model: str, suite: str) -> NDArray[np.float64]:
-    """1 and 0 of every image of the strongest condition of a suite, in order."""
+    """Return the correctness (1 or 0) of every image under the suite's strongest condition, in order."""
     with tempfile.TemporaryDirectory() as folder:
         bench.run(model, suite, out=folder, quiet=True, reliability=0)
         records = bench.records(folder)

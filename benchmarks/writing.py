@@ -1,7 +1,7 @@
-"""The driver's writing at 64 workers with units of a second: units a second stored, one by one and side by side.
+"""Units per second that the driver stores for 64 workers with units of one second, sequentially and in parallel.
 
-python benchmarks/writing.py [--workers 64] [--seconds 8] [--out DIR]     a disk that answers as DIR's does
-python benchmarks/writing.py --wait-ms 25                                 and one that takes so much longer
+python benchmarks/writing.py [--workers 64] [--seconds 8] [--out DIR]     on the disk of DIR
+python benchmarks/writing.py --wait-ms 25                                 on a disk with this much more latency
 """
 
 import argparse
@@ -19,7 +19,7 @@ from bench.suites.base import UNIT_IMAGES, Setup
 
 
 def one(number: int) -> Done:
-    """A unit of 200 records."""
+    """Return a unit of 200 records."""
     n, start = UNIT_IMAGES, number * UNIT_IMAGES
     ids = [f"ILSVRC2012_val_{start + i:08d}" for i in range(n)]
     values = [((7 * (start + i)) % 1000) / 1000 for i in range(n)]
@@ -29,7 +29,7 @@ def one(number: int) -> Done:
 
 
 def stored(out: Path, writers: int, workers: int, seconds: float, wait: float) -> float:
-    """Units a second that are stored while every worker hands in one each second."""
+    """Return the units stored per second while every worker delivers one each second."""
     store = Store(out)
 
     def write(done: Done) -> None:
@@ -50,7 +50,7 @@ def stored(out: Path, writers: int, workers: int, seconds: float, wait: float) -
 
 
 def main() -> None:
-    """Print both."""
+    """Print both rates."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=8)

@@ -1,4 +1,4 @@
-"""Images, and sets of them in every layout."""
+"""Fuzzed readers of images and of data sets in every layout."""
 
 import io
 import json
@@ -96,7 +96,7 @@ def tar_samples() -> list[bytes]:
 
 
 def opened(root: Path) -> None:
-    """The set under `root`, as a run opens it: manifest, and every image."""
+    """Open the set under `root` like a run: manifest and every image."""
     dataset = open_dataset("imagenet", DataRoots({"imagenet": root}))
     digest([dataset.ids, dataset.targets, dataset.manifest])
     pa.array(dataset.ids, pa.string())
@@ -126,7 +126,7 @@ def parquet(place: Path, content: bytes) -> None:
 
 
 def flat(place: Path) -> Path:
-    """A flat folder of two images, whose labels stand elsewhere."""
+    """Make a flat folder of two images without labels."""
     folder = place / "flat"
     folder.mkdir()
     for number in (1, 2):
@@ -172,7 +172,7 @@ MAT = _mat()
 
 
 def folder_names(rng: random.Random, _samples: Sequence[bytes]) -> bytes:
-    """Paths of a data folder, as bytes, of which a disk takes any but NUL."""
+    """Return paths of a data folder as bytes, any but NUL."""
     parts = [
         b"n01440764",
         b"0",
@@ -234,7 +234,7 @@ def archive_samples() -> list[bytes]:
 
 
 def archive(place: Path, content: bytes) -> None:
-    """`bench data fetch`, after the download. Nothing may lie outside of the set's folder."""
+    """Run `bench data fetch` after the download. No file may be written outside the set's folder."""
     (place / "in").mkdir()
     (place / "in" / "set.tar").write_bytes(content)
     try:

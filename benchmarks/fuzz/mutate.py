@@ -1,7 +1,7 @@
-"""Sound inputs become hostile ones: each function takes a random generator and samples, and returns one input.
+"""Mutations that make valid inputs hostile: each function takes a random generator and samples and returns one input.
 
-Beside plain damage there are mutations that keep checksums, lengths and containers right, as an attacker would, so that
-what lies behind them is reached.
+Besides plain damage, some mutations keep checksums, lengths and containers valid, like an attacker, to reach the code
+behind these checks.
 """
 
 import io
@@ -45,7 +45,7 @@ NUMBER_BYTES = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"
 
 
 def damage(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """Cut, flipped, overwritten, inserted, deleted, repeated or spliced; mostly once, sometimes often."""
+    """Cut, flip, overwrite, insert, delete, repeat or splice bytes; mostly once, sometimes often."""
     data = bytearray(rng.choice(samples))
     for _ in range(rng.choice((1, 1, 1, 2, 4, 16))):
         at = rng.randrange(len(data) + 1)
@@ -73,13 +73,13 @@ def damage(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def noise(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """Random bytes behind the beginning of a sample, if any."""
+    """Return random bytes after the beginning of a sample, if there is one."""
     start = rng.choice(samples)[: rng.choice((0, 4, 8, 16))]
     return start + rng.randbytes(rng.randrange(300))
 
 
 def value(rng: random.Random, depth: int = 2) -> Any:
-    """Any JSON value, mostly an unfitting one."""
+    """Return a random JSON value, mostly an invalid one."""
     match rng.randrange(7 if depth else 5):
         case 0:
             return rng.choice((None, True, False))
@@ -94,7 +94,7 @@ def value(rng: random.Random, depth: int = 2) -> Any:
 
 
 def tree(rng: random.Random, content: Any) -> Any:
-    """`content` with one of its branches replaced, dropped, renamed, doubled, or added to."""
+    """Return `content` with one branch replaced, dropped, renamed, doubled or extended."""
     if isinstance(content, dict) and content and rng.random() < 0.9:
         key, changed = rng.choice(list(content)), dict(content)
         match rng.randrange(8):
@@ -121,7 +121,7 @@ def tree(rng: random.Random, content: Any) -> Any:
 
 
 def json_tree(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """Sound JSON of unsound content; now and then nested too deep, or damaged as well."""
+    """Return valid JSON with invalid content; sometimes nested too deeply or also damaged."""
     content = json.loads(rng.choice(samples))
     for _ in range(rng.choice((1, 1, 2, 5))):
         content = tree(rng, content)
@@ -136,12 +136,12 @@ def json_tree(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 def _dumps(content: Any) -> str:
     try:
         return json.dumps(content, ensure_ascii=random.random() < 0.5)
-    except ValueError:  # a number of more digits than Python writes
+    except ValueError:  # a number with more digits than Python writes
         return "9" * 6000
 
 
 def lines(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """Text of lines and fields: some replaced, dropped, doubled or prolonged."""
+    """Return text with some lines or fields replaced, dropped, doubled or extended."""
     rows = rng.choice(samples).decode().split("\n")
     for _ in range(rng.choice((1, 2, 5))):
         at = rng.randrange(len(rows))
@@ -164,7 +164,7 @@ def lines(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def zipped(inner: Mutation) -> Mutation:
-    """`inner` of one member of a zip, whose checksums and lengths are right again."""
+    """Return a mutation that applies `inner` to one member of a zip and corrects checksums and lengths."""
 
     def mutate(rng: random.Random, samples: Sequence[bytes]) -> bytes:
         with zipfile.ZipFile(io.BytesIO(rng.choice(samples))) as archive:
@@ -185,7 +185,7 @@ def zipped(inner: Mutation) -> Mutation:
 
 
 def npy_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """A .npy whose header says another type, shape or length than its bytes have."""
+    """Return a .npy file with a wrong type, shape or length in its header."""
     import numpy as np
 
     data = rng.choice(samples)
@@ -202,7 +202,7 @@ def npy_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def safetensors_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """safetensors with another header, whose length is right."""
+    """Return a safetensors file with another header of correct length."""
     data = rng.choice(samples)
     size = int.from_bytes(data[:8], "little")
     header = json_tree(rng, [data[8 : 8 + size]])
@@ -210,7 +210,7 @@ def safetensors_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def tar_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """A tar with fields of one header changed and its checksum right."""
+    """Return a tar with changed fields in one header and a correct checksum."""
     data = bytearray(rng.choice(samples))
     headers = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
     for at in rng.sample(headers, min(len(headers), rng.choice((1, 1, 3)))):
@@ -233,7 +233,7 @@ def tar_header(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def png_chunk(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """A PNG with one chunk changed and its checksum right: any size, depth and colour type."""
+    """Return a PNG with one changed chunk and a correct checksum: any size, depth and colour type."""
     data = rng.choice([sample for sample in samples if sample.startswith(b"\x89PNG")])
     chunks, at = [], 8
     while at + 12 <= len(data):
@@ -256,7 +256,7 @@ def png_chunk(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def parquet_table(rng: random.Random, samples: Sequence[bytes]) -> bytes:
-    """A sound Parquet file of other columns, types, rows or metadata."""
+    """Return a valid Parquet file with other columns, types, rows or metadata."""
     table = pq.read_table(io.BytesIO(rng.choice(samples)))
     for _ in range(rng.choice((1, 1, 2))):
         if not table.num_columns:
@@ -315,5 +315,5 @@ def parquet_table(rng: random.Random, samples: Sequence[bytes]) -> bytes:
 
 
 def of(*mutations: Mutation) -> Mutation:
-    """One of `mutations`, by chance."""
+    """Return a mutation that applies a random one of `mutations`."""
     return lambda rng, samples: rng.choice(mutations)(rng, samples)

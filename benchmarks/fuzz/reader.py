@@ -1,4 +1,4 @@
-"""What a reader is to the fuzzer."""
+"""Interface of the fuzzed readers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ Read = Callable[[Path, bytes], object]
 
 @dataclass(frozen=True)
 class Reader:
-    """`read` gets an empty folder and one input; what it raises beyond our own errors is a crash."""
+    """A reader. `read` gets an empty folder and one input; any exception other than our errors is a crash."""
 
     name: str
     samples: Callable[[], list[bytes]]
     mutation: Mutation
     read: Read
     share: float = 1.0
-    """Inputs, as a part of those asked for: a slow reader gets fewer."""
+    """Share of the requested inputs that this reader gets; less for slow readers."""
 
 
 OURS: list[type[BaseException]] = []
-"""The errors that a reader may raise; set once they can be imported."""
+"""Errors that a reader may raise; set after they are imported."""

@@ -1,4 +1,4 @@
-"""Every reader of files that may come from others: sound samples, how they are made hostile, and how they are read."""
+"""Every reader of untrusted files, with valid samples and their mutations."""
 
 import data
 import mutate
@@ -13,7 +13,7 @@ from model_zoo.standard import from_timm, from_torchvision
 __all__ = ["OURS", "READERS"]
 
 PRELOADED = (from_timm, from_torchvision)
-"""Imported late by the readers, which takes seconds."""
+"""Modules that readers import late, which takes seconds."""
 
 READERS = (
     Reader("card (TOML)", zoo.card_samples, of(mutate.lines, mutate.lines, damage), zoo.card),

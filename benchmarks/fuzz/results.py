@@ -1,4 +1,4 @@
-"""Results folders, accepted numbers, and numbers of others."""
+"""Fuzzed readers of results folders, accepted numbers and published numbers."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ CONDITIONS = {
 
 
 def results_folder() -> dict[str, bytes]:
-    """Every object of a sound results folder, by key."""
+    """Return every object of a valid results folder, by key."""
     address = "memory://sample"
     store = Store(address)
     for seed, model in enumerate(("tiny_std", "tiny_mbn@adv")):
@@ -61,7 +61,7 @@ def laid_out(place: Path, replaced: dict[str, bytes]) -> str:
 
 
 def everything(address: str) -> None:
-    """What one does with a results folder that somebody sent."""
+    """Run every command on a received results folder."""
     problems = []
     for use in (results, records, verify, leaderboard):
         try:
@@ -82,7 +82,7 @@ def run_json(place: Path, content: bytes) -> None:
 
 
 def cell_json(place: Path, content: bytes) -> None:
-    """Under the id that its content has, so that it is not refused for that alone."""
+    """Store the cell under its content's id, so that it is not refused for its name."""
     try:
         name = digest(json.loads(content))
     except (ValueError, RecursionError):
@@ -102,7 +102,7 @@ def verdict(place: Path, content: bytes) -> None:
 
 
 def part(place: Path, content: bytes) -> None:
-    """Under the checksum that its bytes have."""
+    """Store the part under its bytes' checksum."""
     (old,) = (key for key in OBJECTS if key.startswith(CELL_KEY) and key.endswith(".parquet"))
     address = laid_out(place, {})
     (place / old).unlink()
@@ -118,7 +118,7 @@ def measurement_samples() -> list[bytes]:
 
 
 def measurement(place: Path, content: bytes) -> None:
-    """Under its checksum, beside records that name it."""
+    """Store the measurement under its checksum, with records that refer to it."""
     from bench.parts import _MEASUREMENT, _checksum, _measurement_key
 
     store, unit = Store(place), UnitKey(0, 8)

@@ -1,4 +1,4 @@
-"""Cards, weights, oracles and names of the zoo."""
+"""Fuzzed readers of cards, weights, oracles and model names."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def card_samples() -> list[bytes]:
 
 
 def card(place: Path, content: bytes) -> None:
-    """Read, and its network built without storage where it names a room of ours."""
+    """Read a card, and build its network without storage if it names a room of ours."""
     (place / "card.toml").write_bytes(content)
     found = read_card(place / "card.toml")
     cache.weights_dir(found.name).relative_to(cache.cache_dir() / "weights")
@@ -50,7 +50,7 @@ TENSORS = {name: torch.from_numpy(array) for name, array in ARRAYS.items()}
 
 
 class Net(nn.Module):
-    """The network that the sample weights fit."""
+    """Network of the sample weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def npz_samples() -> list[bytes]:
 
 
 def weights(place: Path, content: bytes) -> None:
-    """Read, and put into a network."""
+    """Read weights and load them into a network."""
     (place / "weights").write_bytes(content)
     fill(Net(), read_file(place / "weights"), "net")
 
@@ -88,7 +88,7 @@ def index_samples() -> list[bytes]:
 
 
 def index_entries(rng: random.Random, _samples: Sequence[bytes]) -> bytes:
-    """An index of damaged entries under right checksums."""
+    """Return an index of damaged entries with correct checksums."""
     offset, entries = 0, {b"": b"\x08\x01"}
     for name, array in sorted(ARRAYS.items()):
         entries[name.encode()] = tensorflow_writer.entry(array, offset, array.tobytes())
@@ -128,7 +128,7 @@ def meta_samples() -> list[bytes]:
 
 
 def meta(place: Path, content: bytes) -> None:
-    """An oracle's meta.json, up to the network that it describes."""
+    """Read an oracle's meta.json and build the network it describes."""
     (place / "meta.json").write_bytes(content)
     oracle = oracles.read_oracle(place)
     oracle.names()
@@ -164,7 +164,7 @@ NAMES = (
 
 
 def name_(rng: random.Random, _samples: Sequence[bytes]) -> bytes:
-    """A name with something hostile at some place of it."""
+    """Return a model name with a hostile part."""
     name = rng.choice(NAMES)
     at = rng.randrange(len(name) + 1)
     text = name[:at] + rng.choice(mutate.TEXTS) + name[at + rng.randrange(3) :]
