@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -58,22 +59,60 @@ def use_cards(folder: str | Path) -> None:
     cards()
 
 
-def cards() -> dict[str, ModelCard]:
-    """Return every card, including the user's own, by name, sorted. Raises `CardError` if two share a name."""
+class Cards(Mapping[str, ModelCard]):
+    """Cards by name, sorted. A packaged card is read when it is asked for: reading all takes half a second.
+
+    Raises `CardError` if two cards share a name, and, when it is read, for a packaged card with another name than its
+    file.
+    """
+
+    def __init__(self, packaged: Iterable[Path], own: Iterable[Path]) -> None:
+        self._paths: dict[str, Path] = {}
+        self._read: dict[str, ModelCard] = {}
+        for path in packaged:
+            self._add(path.stem, path)
+        for path in own:
+            card = read_card(path, own=True)
+            self._add(card.name, path)
+            self._read[card.name] = card
+        self._names = sorted(self._paths)
+
+    def _add(self, name: str, path: Path) -> None:
+        if name in self._paths:
+            raise CardError(f"{path}: a second card is named {name!r}; names must be unique")
+        self._paths[name] = path
+
+    def __getitem__(self, name: str) -> ModelCard:
+        """Return the card named `name`, or raise `KeyError`."""
+        path = self._paths[name]
+        if name not in self._read:
+            card = read_card(path)
+            if card.name != name:
+                raise CardError(f"{path}: named {card.name!r}; a packaged card has the name of its file")
+            self._read[name] = card
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such a card, without reading it."""
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names in order."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Return the number of cards."""
+        return len(self._names)
+
+
+def cards() -> Cards:
+    """Return every card, including the user's own. Raises `CardError` if two share a name."""
     return _cards(ROOT, tuple((folder, folder.stat().st_mtime_ns) for folder in card_folders() if folder.is_dir()))
 
 
 @functools.cache
-def _cards(root: Path, own: tuple[tuple[Path, int], ...]) -> dict[str, ModelCard]:
-    found: dict[str, ModelCard] = {}
-    paths = [(path, False) for path in sorted(root.glob("*/cards/*.toml"))]
-    paths += [(path, True) for folder, _ in own for path in sorted(folder.glob("*.toml"))]
-    for path, is_own in paths:
-        card = read_card(path, own=is_own)
-        if card.name in found:
-            raise CardError(f"{path}: a second card is named {card.name!r}; names must be unique")
-        found[card.name] = card
-    return dict(sorted(found.items()))
+def _cards(root: Path, own: tuple[tuple[Path, int], ...]) -> Cards:
+    return Cards(sorted(root.glob("*/cards/*.toml")), (p for folder, _ in own for p in sorted(folder.glob("*.toml"))))
 
 
 def by_other_name() -> dict[str, ModelCard]:

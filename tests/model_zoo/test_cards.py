@@ -194,15 +194,26 @@ def test_a_second_card_of_one_name_is_refused(tmp_path: Path, monkeypatch: pytes
     for room in ("sat", "advprop"):
         folder = tmp_path / room / "cards"
         folder.mkdir(parents=True)
-        (folder / f"{room}.toml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "sat_resnet50.toml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(registry, "ROOT", tmp_path)
     with pytest.raises(CardError, match="second card is named 'sat_resnet50'"):
         registry.cards()
 
 
-def test_a_card_is_named_as_its_file() -> None:
-    for path in registry.ROOT.glob("*/cards/*.toml"):
-        assert tomllib.loads(path.read_text(encoding="utf-8"))["name"] == path.stem
+def test_a_card_has_the_name_of_its_file(tmp_path: Path) -> None:
+    assert all(card.name == name for name, card in registry.cards().items())
+    (tmp_path / "other.toml").write_bytes((registry.ROOT / "sat/cards/sat_resnet50.toml").read_bytes())
+    with pytest.raises(CardError, match=r"other\.toml: named 'sat_resnet50'"):
+        registry.Cards([tmp_path / "other.toml"], [])["other"]
+
+
+def test_only_the_cards_that_are_asked_for_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(registry, "read_card", lambda path: read.append(path.stem) or read_card(path))
+    known = registry.Cards(sorted(registry.ROOT.glob("*/cards/*.toml")), [])
+    assert known["tiny_at"] is known["tiny_at"]
+    assert "sat_resnet50" in known
+    assert read == ["tiny_at"]
 
 
 def test_an_unknown_model_has_the_nearest_names_suggested() -> None:
