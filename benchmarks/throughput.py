@@ -1,11 +1,12 @@
 """Images per second of `bench run`, clean or with live ImageNet-C, compared with commonly used loops.
 
-    OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR [--rounds 5] [--images 64] [--threads 1]
+    OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR [--rounds 5] [--images 64] [--copies 1] [--threads 1]
     OMP_NUM_THREADS=1 python benchmarks/throughput.py DIR --live [--rounds 3] [--images 4]       76 conditions
 
-DIR has folders of images by wnid. All use the same images, model (EfficientNet-Lite0) and batch size, in turn in one
-process; a ratio is the other's time over ours in the same round, the median over rounds. Loaders decode in `--threads`
-processes, the network uses `--threads` threads.
+DIR has folders of images by wnid. With `--copies N` the set holds each image N times, so that the start counts less;
+`--only TEXT` leaves out the loops without TEXT in their name. All use the same images, model (EfficientNet-Lite0) and
+batch size, in turn in one process; a ratio is the other's time over ours in the same round, the median over rounds.
+Loaders decode in `--threads` processes, the network uses `--threads` threads.
 
 - a bare loop: decode, resize, corrupt (`imagecorruptions`, then JPEG as ImageNet-C is saved), forward
 - timm's validate.py with its defaults: its own `create_loader`, loss, top-1 and top-5
@@ -138,15 +139,16 @@ def ours(model: Model, folder: Path, threads: int, live: bool) -> None:
         )
 
 
-def chosen(folder: Path, images: int, into: Path) -> list[Path]:
-    """Copy `images` files spread over `folder` into another folder."""
+def chosen(folder: Path, images: int, times: int, into: Path) -> list[Path]:
+    """Copy `images` files spread over `folder` into another folder, each `times` times."""
     files = sorted(folder.glob("*/*.JPEG"))
     copies: list[Path] = []
     for file in files[:: max(len(files) // images, 1)][:images]:
-        copy = into / file.parent.name / file.name
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copy(file, copy)
-        copies.append(copy)
+        for number in range(times):
+            copy = into / file.parent.name / f"{file.stem}_{number}{file.suffix}"
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy(file, copy)
+            copies.append(copy)
     return copies
 
 
@@ -207,14 +209,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--only", default="")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--live", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     with tempfile.TemporaryDirectory() as scratch:
-        images = Folder(chosen(asked.folder, asked.images, Path(scratch)))
+        images = Folder(chosen(asked.folder, asked.images, asked.copies, Path(scratch)))
         conditions = 1 + len(CORRUPTIONS) * len(SEVERITIES) if asked.live else 1
         tasks = contestants(Path(scratch), images, asked.threads, asked.live)
+        tasks = {name: task for name, task in tasks.items() if name == "bench run" or asked.only in name}
         compete(tasks, asked.rounds, len(images) * conditions)
 
 

@@ -112,10 +112,12 @@ def test_a_dry_run_says_what_is_missing_and_measures_nothing(
     arguments = ["reproduce", "nofrost", "--data", str(tmp_path), "--models", "nofrost_resnet50", "--dry-run"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
-    assert "missing weights: nofrost_resnet50:" in text
+    assert "missing weights: nofrost_resnet50: its weights are missing" in text
     assert "missing: " in text
     assert "in all about" in text
     assert not (tmp_path / "out").exists()
+    assert main([*arguments, "--random-weights"]) == 0
+    assert "missing weights" not in capsys.readouterr().out
 
 
 def test_the_tiny_zoo_goes_the_whole_way(
@@ -128,6 +130,6 @@ def test_the_tiny_zoo_goes_the_whole_way(
     )
     assert main(["reproduce", "intriguing", "--out", str(tmp_path)]) == 3
     text = capsys.readouterr().out
-    assert "missing: tiny_gone: unknown model" in text
+    assert "missing: unknown model 'tiny_gone'" in text
     assert (tmp_path / "intriguing" / "figures" / "intriguing-clean-share.png").is_file()
     assert (tmp_path / "intriguing" / "report" / "index.html").is_file()

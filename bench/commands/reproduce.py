@@ -27,16 +27,15 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     from bench.reproduce import missing_and_cost, reproduce
 
     models = model_names(arguments.models) if arguments.models else []
+    given = {"data": arguments.data, "models": models, "limit": arguments.limit}
     if arguments.dry_run:
-        for line in missing_and_cost(arguments.paper, data=arguments.data, models=models, limit=arguments.limit):
+        for line in missing_and_cost(arguments.paper, **given, random_weights=arguments.random_weights):
             print(line, flush=True)
         return 0
     done = reproduce(
         arguments.paper,
         arguments.out,
-        data=arguments.data,
-        models=models,
-        limit=arguments.limit,
+        **given,
         random_weights=arguments.random_weights,
         say=lambda line: print(line, flush=True),
     )

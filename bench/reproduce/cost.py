@@ -35,7 +35,12 @@ TIMED = 0.5
 
 
 def missing_and_cost(
-    paper: str, *, data: str | None = None, models: Sequence[str] = (), limit: int | None = None
+    paper: str,
+    *,
+    data: str | None = None,
+    models: Sequence[str] = (),
+    limit: int | None = None,
+    random_weights: bool = False,
 ) -> Iterator[str]:
     """Yield lines that state for each step what would run, which weights and data are missing, and the expected time.
 
@@ -53,7 +58,7 @@ def missing_and_cost(
         given = RunOptions.of(step.options)
         for name in step.models:
             if name not in gone:
-                gone[name] = _why_not(name)
+                gone[name] = "" if random_weights else _why_not(name)
             for setup in find_suite(step.suite).conditions(find_card(name), given):
                 images, problem = _images(session, setup, step.options.get("limit"))
                 problems += [problem] if problem else []
@@ -61,7 +66,7 @@ def missing_and_cost(
         total += seconds
         yield f"{step}\n  about {_duration(seconds)} for the networks alone"
         yield from (f"  missing: {problem}" for problem in dict.fromkeys(problems))
-    yield from (f"missing weights: {name}: {why}" for name, why in gone.items() if why)
+    yield from (f"missing weights: {why}" for why in gone.values() if why)
     yield f"in all about {_duration(total)} on this machine, of multiply-adds at {rate / 1e9:.1f} G a second"
     drawn = [spec.name for spec in find_figures([s.name for s in FIGURES if s.name.startswith(f"{paper}-")])]
     yield f"figures: {', '.join(drawn)}"
@@ -92,8 +97,10 @@ def _images(session: Any, setup: Setup, limit: Any) -> tuple[int, str]:
 def _why_not(name: str) -> str:
     try:
         load_model(name)
-    except (ZooError, OSError) as error:
+    except ZooError as error:
         return str(error)
+    except OSError as error:
+        return f"{name}: {error}"
     return ""
 
 

@@ -71,7 +71,9 @@ def _models(names: Sequence[str], missing: list[str], random_weights: bool) -> I
     for name in names:
         try:
             yield _loaded(f"{RANDOM}{name}" if random_weights else name)
-        except (ZooError, OSError) as error:
+        except ZooError as error:
+            missing.append(str(error))
+        except OSError as error:
             missing.append(f"{name}: {error}")
 
 
