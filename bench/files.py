@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from model_zoo.filenames import no_device
@@ -34,9 +36,18 @@ def file_name(text: str) -> str:
     bare = found.rstrip(".")
     named = bare + "%2E" * (len(found) - len(bare))
     named = no_device(f"%2E{named[1:]}" if named.startswith(".") else named)
-    if len(named) <= LONGEST:
-        return named
-    return f"{named[:LONGEST]}-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:8]}"
+    return named if len(named) <= LONGEST else _marked(named, text)
+
+
+def file_names(texts: Iterable[str]) -> dict[str, str]:
+    """Return `file_name` of each text, unlike the others' also where upper and lower case are one."""
+    names = {text: file_name(text) for text in texts}
+    counts = Counter(name.casefold() for name in names.values())
+    return {text: _marked(name, text) if counts[name.casefold()] > 1 else name for text, name in names.items()}
+
+
+def _marked(name: str, text: str) -> str:
+    return f"{name[:LONGEST]}-{hashlib.sha256(json.dumps(text).encode()).hexdigest()[:8]}"
 
 
 def read_at(handle: int, size: int, offset: int) -> bytes:

@@ -19,6 +19,9 @@ FORMATS = ("table", "csv", "tsv", "json", "markdown", "latex")
 
 Rows = Sequence[Mapping[str, Any]]
 
+GREEK = 0x370
+"""The first character that pdfLaTeX does not set in its usual fonts."""
+
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -108,8 +111,10 @@ def _latex(names: Sequence[str], rows: Sequence[Sequence[Any]], caption: str) ->
 def latex_table(kinds: Sequence[str], names: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """Make a LaTeX table of text cells: `kinds` are the columns' letters (`S` for siunitx's numbers)."""
     head = [f"{{{tex(name)}}}" if kind.startswith("S") else tex(name) for kind, name in zip(kinds, names, strict=True)]
+    latin = all(ord(letter) < GREEK for row in rows for cell in row for letter in cell)
     lines = [
         "% \\usepackage{booktabs,siunitx}",
+        *([] if latin else ["% names in other scripts: LuaLaTeX or XeLaTeX, with a font that has them"]),
         "\\begin{table}",
         "\\centering",
         *([f"\\caption{{{tex(caption)}}}"] if caption else []),

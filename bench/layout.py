@@ -1,6 +1,9 @@
 """Text tables that fit a width: columns are left out before names are wrapped, and names wrap at their parts."""
 
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -121,3 +124,20 @@ def _row(cells: Sequence[Sequence[str]], right: Sequence[bool], widths: Sequence
         ]
         lines.append(GAP.join(padded).rstrip())
     return lines
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal; None if there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def paragraph(text: str, indent: int = 0) -> str:
+    """Wrap a sentence to the terminal's width between words, with later lines indented; unchanged in a pipe or file."""
+    limit = terminal_width()
+    if limit is None:
+        return text
+    hanging = " " * indent
+    lines = textwrap.wrap(
+        text, limit, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False, expand_tabs=False
+    )
+    return "\n".join(lines)

@@ -1,15 +1,13 @@
 """Tables for a terminal, and the same rows for a pipe or a file."""
 
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.condition import Condition
 from bench.formats import Rows, choose, render
-from bench.layout import TextColumn, lay_out
+from bench.layout import TextColumn, lay_out, paragraph, terminal_width
 from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
@@ -69,28 +67,11 @@ def print_table(columns: Sequence[TextColumn], texts: Rows, how: HowShown = HowS
     if how.columns:
         chosen = [TextColumn(column.name, column.right) for column in chosen]
     cells = [[escape_unprintable(str(row[column.name])) for column in chosen] for row in texts]
-    table = lay_out(chosen, cells, None if how.wide else _width())
+    table = lay_out(chosen, cells, None if how.wide else terminal_width())
     print("\n".join(table.lines))
     if table.left_out:
         print(paragraph(f"not shown: {', '.join(table.left_out)}; --wide shows every column, --columns chooses", 2))
     return [column.name for column in chosen if column.name not in table.left_out]
-
-
-def _width() -> int | None:
-    """Return the width of the terminal; None if there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def paragraph(text: str, indent: int = 0) -> str:
-    """Wrap a sentence to the terminal's width between words, with later lines indented; unchanged in a pipe or file."""
-    limit = _width()
-    if limit is None:
-        return text
-    hanging = " " * indent
-    lines = textwrap.wrap(
-        text, limit, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False, expand_tabs=False
-    )
-    return "\n".join(lines)
 
 
 MACHINES = ("csv", "tsv", "json")
@@ -113,17 +94,13 @@ RESULT_COLUMNS = (
 def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
     """Print a suite's metrics, and the accuracy of each of its conditions (single severities only in the other
     formats), with 95 % intervals, and remarks on unreliable or incomplete numbers."""
+    from bench.folder.tables import remarks
+
     how = how or HowShown("table")
     raw = rows(frame)
     texts = [] if how.kind in MACHINES else [_texts(row) for row in rows(_condensed(frame))]
     show(RESULT_COLUMNS, texts, how, raw, "95 % intervals; n images")
-    remarks = [
-        *sorted({_doubt(row) for row in raw if row["reliability"] in DOUBTS}),
-        *sorted({f"subset of {r['suite']}: {r['subset']}" for r in raw if r["subset"]}),
-        *(f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])),
-    ]
-    for remark in remarks:
-        said = escape_unprintable(remark)
+    for said in remarks(frame):
         if how.is_for_people:
             print(paragraph(said, 2))
         else:
@@ -140,14 +117,6 @@ def _texts(row: dict[str, Any]) -> dict[str, str]:
         "interval": f"{shown.text(row['low'])} .. {shown.text(row['high'])}",
         "unscored": str(row["unscored"] or ""),
     }
-
-
-DOUBTS = ("unreliable", "doubtful", "not assessed")
-"""Verdicts that are reported with their reasons."""
-
-
-def _doubt(row: dict[str, Any]) -> str:
-    return f"{row['reliability']}: {row['model']}, {row['suite']}: {row['because']}"
 
 
 def _condensed(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,5 +1,7 @@
 """Names from elsewhere, made safe to show on a terminal, in a page or in a table."""
 
+from collections.abc import Sequence
+
 
 def escape_unprintable(text: str) -> str:
     r"""Return `text` with invisible active characters escaped as in Python.
@@ -20,3 +22,8 @@ def counted(count: int, noun: str) -> str:
 def were(count: int, noun: str) -> str:
     """Return the same with its verb: `1 image was`, `2 images were`."""
     return f"{counted(count, noun)} {'was' if count == 1 else 'were'}"
+
+
+def first_of(lines: Sequence[str], most: int = 10) -> list[str]:
+    """Return the first lines of a long list, and how many more there are."""
+    return [*lines[:most], *([f"... and {len(lines) - most} more"] if len(lines) > most else [])]

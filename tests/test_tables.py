@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from bench import terminal
+from bench import layout
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.board.text import for_terminal
 from bench.cli import main
 from bench.commands.compare import HOW
 from bench.errors import UsageError
 from bench.formats import choose, render
-from bench.layout import TextColumn, lay_out, wrap
+from bench.layout import TextColumn, lay_out, paragraph, wrap
 from bench.testing import write_results
 
 PGD = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
@@ -55,9 +55,9 @@ def test_names_break_after_their_parts() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_sentences_fit_a_terminal_and_are_whole_in_a_pipe(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert terminal.paragraph(HOW) == HOW
-    monkeypatch.setattr(terminal, "_width", lambda: width)
-    lines = terminal.paragraph(HOW).splitlines()
+    assert paragraph(HOW) == HOW
+    monkeypatch.setattr(layout, "terminal_width", lambda: width)
+    lines = paragraph(HOW).splitlines()
     assert max(map(cell_len, lines)) <= width
     assert " ".join(lines) == HOW
 

@@ -133,9 +133,10 @@ def rows_of(found: Survey, column: BoardColumn) -> list[dict[Any, Any]]:
 
 
 def shares_of(found: Survey, column: BoardColumn) -> pd.DataFrame:
-    """Return each image's share of the column's metric, images x models, on the images that all models scored; empty
-    if the metric is not a mean over images."""
-    return pd.DataFrame(found.shares.get(column, {})).dropna().astype(float)
+    """Return each image's share of the column's metric, images x models, NaN where a model did not score an image;
+    without models that scored none; empty if the metric is not a mean over images."""
+    shares = pd.DataFrame(found.shares.get(column, {})).astype(float)
+    return shares.dropna(axis="columns", how="all").dropna(how="all")
 
 
 def places_of(found: Survey, column: BoardColumn) -> dict[str, int]:

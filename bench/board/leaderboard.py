@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from bench.board.columns import choose_columns, column_name, deciding, described, metric_of, places_of, rows_of
+from bench.board.table import BoardTable
 from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
 from bench.known_models import name_of
@@ -31,14 +30,14 @@ ABOUT = ["model", "method", "architecture", "parameters", "resolution", "extra_d
 class Board:
     """The table, the columns that it shows, `notes` for readers, and published numbers by model."""
 
-    frame: pd.DataFrame
+    frame: BoardTable
     columns: list[BoardColumn]
     notes: list[str]
     survey: Survey
     known: dict[str, list[Published]]
 
 
-def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> pd.DataFrame:
+def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> BoardTable:
     """Return one row per model: its description, then each suite's headline with interval, n, protocol and rank, the
     claimed and outside numbers with sources, and `SUITE_reliability` for suites with attack.
 
@@ -61,14 +60,17 @@ def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> 
 def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     """Return the leaderboard of a folder that was read already."""
     rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
-    others = [*outside, *published_table()]
+    others = [
+        *outside,
+        *(number for number in published_table() if ":" in number.model),
+    ]  # papers call any net ResNet-50
     known = {name: of_model(name_of(name), others) for name in rows}
     columns, notes = choose_columns(found)
     for column in columns:
         _measured(rows, column, found)
         _published(rows, column, found, known)
         notes += _doubts(found, column)
-    frame = pd.DataFrame(list(rows.values()), columns=None if rows else ABOUT)
+    frame = BoardTable(list(rows.values()), columns=None if rows else ABOUT)
     return Board(_in_order(frame, columns), columns, found.problems + notes, found, known)
 
 
@@ -111,7 +113,7 @@ def _doubts(found: Survey, column: BoardColumn) -> list[str]:
     return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}" for row in rows]
 
 
-def _in_order(frame: pd.DataFrame, columns: list[BoardColumn]) -> pd.DataFrame:
+def _in_order(frame: BoardTable, columns: list[BoardColumn]) -> BoardTable:
     """Sort best first by the deciding column; models without it come last."""
     column = deciding(columns, frame)
     if column is None:

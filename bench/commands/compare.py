@@ -1,18 +1,16 @@
 """`bench compare`: compare models in pairs, from per-image records."""
 
 import argparse
-import itertools
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
-from bench.text import counted
 
 if TYPE_CHECKING:
-    from bench.folder.compare import Pairs
+    from bench.folder.pairs import Pairs
     from bench.terminal import HowShown
 
-LEVEL = 0.05
 HOW = (
     "A-B in points, 95 % intervals; exact McNemar test (mCE: paired t-test and bootstrap); p is Holm-corrected, as for "
     "ranks, over all pairs of comparable models in the folder (column `pairs`), with corruptions together"
@@ -55,12 +53,13 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _show(found: "Pairs", how: "HowShown") -> None:
     """Print one sentence per pair, then one row per condition, then the refused pairs."""
-    from bench.layout import TextColumn
-    from bench.terminal import paragraph, rows, show
+    from bench.folder.verdicts import in_order, summary
+    from bench.layout import TextColumn, paragraph
+    from bench.terminal import rows, show
 
-    ordered = sorted(rows(found.table), key=lambda row: (row["a"], row["b"], *_place(row["condition"])))
+    ordered = in_order(rows(found.table))
     if how.is_for_people:
-        print("\n".join([*map(paragraph, _summary(ordered)), paragraph(HOW), ""]))
+        print("\n".join([*map(paragraph, summary(ordered)), paragraph(HOW), ""]))
     columns = [
         TextColumn("pair", heading=True),
         TextColumn("condition"),
@@ -79,44 +78,9 @@ def _show(found: "Pairs", how: "HowShown") -> None:
         print(f"not compared: {pair}: {why}", file=sys.stdout if how.is_for_people else sys.stderr)
 
 
-def _place(condition: str) -> tuple[Any, ...]:
-    """Return the sort key: clean, attacks by budget, corruptions by name and severity, mCE."""
-    from bench.condition import Condition
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    from bench.folder.verdicts import better_of
 
-    if condition == "mCE":
-        return (2, condition)
-    found = Condition.parse(condition)
-    attack = found.attack
-    return (
-        1 if found.corruption else 0,
-        found.dataset,
-        found.corruption,
-        found.severity,
-        (attack.family, attack.norm, attack.eps) if attack else (),
-        condition,
-    )
-
-
-def _summary(ordered: list[dict[str, Any]]) -> list[str]:
-    """Return one sentence per pair."""
-    lines = []
-    for (a, b), rows in itertools.groupby(ordered, key=lambda row: (row["a"], row["b"])):
-        verdicts = [_verdict(row) for row in rows]
-        better = [f"{who} is better on {verdicts.count(who)}" for who in ("A", "B") if who in verdicts]
-        equal = [f"not told apart on {verdicts.count('')}"] if "" in verdicts else []
-        of = counted(len(verdicts), "condition")
-        lines.append(f"{a} (A) against {b} (B): {', '.join([*better, *equal])} of {of}")
-    return lines
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    """Return `A` or `B`, the better model, or an empty text if not significant. Lower mCE is better."""
-    if not row["p_holm"] < LEVEL:
-        return ""
-    return "A" if (row["difference"] > 0) != (row["condition"] == "mCE") else "B"
-
-
-def _texts(row: dict[str, Any]) -> dict[str, str]:
     value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
     alone: dict[str, str] = {}
     if row["condition"] != "mCE":
@@ -132,5 +96,5 @@ def _texts(row: dict[str, Any]) -> dict[str, str]:
         **alone,
         "p": f"{row['p_holm']:.3g}",
         "pairs": str(row["family"]),
-        "verdict": f"{_verdict(row)} better" if _verdict(row) else "not told apart",
+        "verdict": f"{better} better" if (better := better_of(row)) else "not told apart",
     }

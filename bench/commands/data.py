@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from bench.datasets.doctor import diagnose
-    from bench.terminal import paragraph
+    from bench.layout import paragraph
 
     reports = diagnose(Path(arguments.dir))
     for report in reports:
@@ -58,7 +58,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _survey(root: Path) -> int:
     """Print which sets lie under `root`, and what a run will refuse."""
     from bench.datasets.doctor import survey
-    from bench.terminal import paragraph
+    from bench.layout import paragraph
 
     reports = survey(root)
     for report in reports:

@@ -16,7 +16,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     from bench.board.text import for_terminal, legend, numbers
     from bench.demo import demo
-    from bench.terminal import paragraph, print_table
+    from bench.layout import paragraph
+    from bench.terminal import print_table
 
     board = demo(arguments.out, lambda line: print(f"\n{paragraph(line)}", flush=True))
     shown = print_table(*for_terminal(board))

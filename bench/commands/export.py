@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from bench.errors import IncompleteError
+from bench.text import first_of
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
@@ -31,5 +32,5 @@ def _export(arguments: argparse.Namespace) -> int:
     for path in found.files:
         print(path)
     if found.problems:
-        raise IncompleteError("\n  ".join([f"{arguments.dir} is incomplete; left out:", *found.problems[:10]]))
+        raise IncompleteError("\n  ".join([f"{arguments.dir} is incomplete; left out:", *first_of(found.problems)]))
     return 0

@@ -146,6 +146,6 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _say(key: str, value: str) -> None:
     """A line of a card; at a terminal its later lines stand below its value."""
-    from bench.terminal import paragraph
+    from bench.layout import paragraph
 
     print(paragraph(f"{key:<13} {value}", 14))

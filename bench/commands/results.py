@@ -56,9 +56,10 @@ def _results(arguments: argparse.Namespace) -> int:
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.board.leaderboard import leaderboard, to_latex, to_markdown
+    from bench.layout import paragraph
     from bench.published.outside import read_outside
     from bench.safe_csv import to_csv, write_file
-    from bench.terminal import HowShown, paragraph
+    from bench.terminal import HowShown
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
     frame = leaderboard(arguments.dir, outside=outside)
@@ -79,7 +80,8 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
 def _show(frame: "pd.DataFrame", how: "HowShown") -> None:
     """A table for people, or the leaderboard in a format."""
     from bench.board.text import for_terminal, legend, numbers, to_latex, to_markdown
-    from bench.terminal import paragraph, rows, show
+    from bench.layout import paragraph
+    from bench.terminal import rows, show
 
     if how.kind in ("markdown", "latex") and not how.columns:
         print(to_markdown(frame) if how.kind == "markdown" else to_latex(frame), end="")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UsageError
+from bench.folder.reader import ResultsFolder
 from model_zoo.errors import suggestion
 
 
@@ -25,3 +26,8 @@ def chosen(table: pd.DataFrame, models: Sequence[str]) -> list[str]:
         if name not in known:
             raise UsageError(f"no results of {name!r}{suggestion(name, known)}; measured are {', '.join(known)}")
     return list(models) or known
+
+
+def not_exported(folder: ResultsFolder, table: pd.DataFrame) -> tuple[str, ...]:
+    """What is missing or damaged, and which measured suites have no headline."""
+    return (*folder.problems, *table.attrs["problems"], *table.attrs["unanswered"])

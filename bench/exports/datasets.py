@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import IncompleteError, UsageError
-from bench.exports.base import Exported, chosen
+from bench.exports.base import Exported, chosen, not_exported
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import load_suites, tabulate
 from bench.record import record_fields
@@ -54,7 +54,7 @@ def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ())
     pq.write_table(pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata(), out / "results.parquet")
     (out / "README.md").write_text(README, encoding="utf-8")
     files = [out / "README.md", out / "results.parquet", *files]
-    return Exported(tuple(files), (*folder.problems, *table.attrs["problems"]))
+    return Exported(tuple(files), not_exported(folder, table))
 
 
 def _cells(folder: ResultsFolder, models: Sequence[str]) -> Iterator[tuple[str, tuple[str, str, str], LoadedCell]]:

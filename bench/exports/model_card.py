@@ -10,8 +10,8 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from bench.condition import Condition
 from bench.errors import IncompleteError
-from bench.exports.base import Exported, chosen
-from bench.files import file_name
+from bench.exports.base import Exported, chosen, not_exported
+from bench.files import file_names
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import load_suites, tabulate
 from bench.metrics.base import Shown
@@ -30,17 +30,18 @@ def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] =
     folder = ResultsFolder(directory)
     table = tabulate(load_suites(folder))
     cells = {cell.protocol.hash: cell for cell in folder.cells.values()}
-    files = []
+    wanted = [name for name in chosen(table, models) if not is_random(name)]
+    names, files = file_names(wanted), []
     out.mkdir(parents=True, exist_ok=True)
-    for model in (name for name in chosen(table, models) if not is_random(name)):
+    for model in wanted:
         mine = table[table["model"] == model].drop_duplicates(["condition", "metric", "protocol", "value"])
         rows = [row for row in mine.to_dict("records") if math.isfinite(row["value"])]
         if rows:
-            files.append(out / f"{file_name(model)}.md")
+            files.append(out / f"{names[model]}.md")
             files[-1].write_text(card_text(model, rows, cells), encoding="utf-8")
     if not files:
         raise IncompleteError(f"{directory}: nothing is complete; `bench results {directory}` says what is missing")
-    return Exported(tuple(files), (*folder.problems, *table.attrs["problems"]))
+    return Exported(tuple(files), not_exported(folder, table))
 
 
 def card_text(model: str, rows: Sequence[Mapping[Any, Any]], cells: Mapping[str, Cell]) -> str:

@@ -18,7 +18,7 @@ from bench.figures import advprop, intriguing, nofrost, sat, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.corruptions import heat_map
 from bench.figures.measured import Numbers
-from bench.files import file_name
+from bench.files import file_names
 from bench.suites.diagnostics import SUITES as DIAGNOSTICS
 from model_zoo.errors import CardError
 from model_zoo.schema import parse
@@ -109,9 +109,10 @@ def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
     """
     found = {}
     own = frame[~frame["suite"].isin([suite.name for suite in DIAGNOSTICS])]
+    names = file_names(own["model"].unique())
     for model, suite in own[["model", "suite"]].drop_duplicates().itertuples(index=False):
         with contextlib.suppress(IncompleteError):
-            found[f"corruptions-{suite}-{file_name(model)}"] = heat_map(frame, model, suite)
+            found[f"corruptions-{suite}-{names[model]}"] = heat_map(frame, model, suite)
     return found
 
 

@@ -1,10 +1,10 @@
 """`bench compare`: compare models of a results folder in pairs, image by image, only under equal protocols."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,22 +13,21 @@ from bench.condition import Condition
 from bench.errors import IncompleteError, UsageError
 from bench.folder.answers import Answers, AnswersReader
 from bench.folder.anytime import anytime_difference
+from bench.folder.pairs import Pairs, PairsTable
 from bench.folder.reader import ResultsFolder
 from bench.folder.tables import suite_protocol
+from bench.folder.verdicts import MCE
 from bench.known_models import SHORT
 from bench.metrics.accuracy import correct
 from bench.metrics.base import MissingConditionError
 from bench.metrics.consistency import error_consistency
 from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
-from bench.metrics.paired import changed, compare, holm, mce_difference
+from bench.metrics.paired import compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
 from bench.metrics.told import find_rule
 from bench.record import Cell, Protocol
 from model_zoo.errors import suggestion
-
-MCE = "mCE"
-"""Name of the condition in the rows of mCE's difference."""
 
 Cells = dict[str, Answers]
 """One model's cells by condition, with correctness of each image."""
@@ -41,34 +40,6 @@ class Comparison:
     table: pd.DataFrame
     mce: Estimate | None
     images: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """All pairs of some models.
-
-    table: a row per pair and condition, and one for mCE if both have it (0.02 is 2 points in all rows). `p` is
-    McNemar's exact test; for cells that a rule may have stopped, p and interval are from a betting sequence
-    (anytime-valid); for mCE, p is from the paired t-test over images and the interval from the paired bootstrap.
-    `p_holm` is corrected over the `family` of all comparable pairs of the folder under the same condition and protocol,
-    whichever are requested, as for the leaderboard's ranks. `kappa` is error consistency (`bench.metrics.consistency`)
-    refused: pairs without a common condition under one protocol, with the difference
-    folder: the ids of two cells for each compared pair and condition
-    """
-
-    table: pd.DataFrame
-    refused: dict[str, str]
-    folder: ResultsFolder
-    alike: dict[tuple[str, str, str], tuple[str, str]]
-
-    @functools.cached_property
-    def images(self) -> pd.DataFrame:
-        """Return the images that exactly one of a pair classifies correctly, by pair and condition; read on demand."""
-        found = []
-        for (a, b, condition), pair in self.alike.items():
-            mine, other = (self.folder.load(cell).records for cell in pair)
-            found.append(changed(mine, other).assign(condition=condition, a=a, b=b))
-        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
@@ -110,10 +81,8 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
         rows = [*_rows(cells[a], cells[b], like), *_mce(cells[a], cells[b], like)]
         tables += [{"a": a, "b": b, **row} for row in rows]
         alike |= {(a, b, name): (cells[a][name].cell.id, cells[b][name].cell.id) for name in like}
-    table = pd.DataFrame(tables)
-    if tables:
-        table = _Family(reader).corrected(table, cells)
-    return Pairs(table, refused, folder, alike)
+    table = _Family(reader).corrected(pd.DataFrame(tables), cells) if tables else pd.DataFrame()
+    return Pairs(PairsTable(table), refused, folder, alike)
 
 
 class _Family:
@@ -143,7 +112,7 @@ class _Family:
         sizes = {key: _pairs([raw[k] for k in together] if key in together else [raw[key]]) for key in raw}
         rows = table.to_dict("records")
         return table.assign(
-            p_holm=[float(found[r["condition"], r["protocol"]].loc[r["a"], r["b"]]) for r in rows],
+            p_holm=[_p_of(found[r["condition"], r["protocol"]], r["a"], r["b"]) for r in rows],
             family=[sizes[r["condition"], r["protocol"]] for r in rows],
         )
 
@@ -166,8 +135,9 @@ class _Family:
         return found
 
     def _shares(self, cell: Cell) -> pd.DataFrame:
-        """Return whether each image is correct, by model, for images that all of them scored."""
-        return pd.DataFrame({name: correct(one.records) for name, one in self._alike(cell).items()}).dropna()
+        """Return whether each image is correct, by model; NaN where it was not scored."""
+        shares = pd.DataFrame({name: correct(one.records) for name, one in self._alike(cell).items()}).astype(float)
+        return shares.dropna(axis="columns", how="all")
 
     def _mce(self, mine: Cells) -> pd.DataFrame:
         """Return each image's share of mCE, by model."""
@@ -177,7 +147,12 @@ class _Family:
         shares = {
             m: mce_per_image({name: by_condition[name][m].records for name in wanted}) for m in sorted(everywhere)
         }
-        return pd.DataFrame(shares).dropna()
+        return pd.DataFrame(shares).dropna(axis="columns", how="all")
+
+
+def _p_of(table: pd.DataFrame, a: str, b: str) -> float:
+    """Return a pair's p; 1 if one of the two scored no image."""
+    return cast(float, table.at[a, b]) if a in table.index and b in table.index else 1.0
 
 
 def _anytime_p(alike: Cells) -> pd.DataFrame:

@@ -7,12 +7,30 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.folder.reader import ResultsFolder
+from bench.layout import TextColumn
+from bench.readable import ReadableFrame
 
 ABOUT = ("model", "suite", "condition", "protocol")
 """What a row says of its cell."""
 
 
-def records(directory: str | Path) -> pd.DataFrame:
+class RecordsTable(ReadableFrame):
+    """The table of `records`; the columns that only some conditions have are shown where there is room."""
+
+    SHOWN = (
+        TextColumn("model", heading=True),
+        TextColumn("condition"),
+        TextColumn("image_id"),
+        TextColumn("label", right=True),
+        TextColumn("prediction", right=True),
+        TextColumn("scored", right=True),
+        TextColumn("confidence", right=True),
+        TextColumn("margin", right=True),
+    )
+    HIDDEN = ("suite", "protocol")
+
+
+def records(directory: str | Path) -> RecordsTable:
     """Return one row per model, condition and image; `suite` is the first suite with the condition.
 
     Texts are categorical; classes and steps are `Int32`, with `<NA>` if an image was not scored or a condition does not
@@ -36,7 +54,7 @@ def records(directory: str | Path) -> pd.DataFrame:
     )
     for name in frame.select_dtypes("category"):  # so that they sort as texts do
         frame[name] = frame[name].cat.reorder_categories(sorted(frame[name].cat.categories))
-    return frame
+    return RecordsTable(frame)
 
 
 def _described(table: pa.Table, about: Mapping[str, str]) -> pa.Table:

@@ -39,8 +39,8 @@ class Survey:
 
     @property
     def problems(self) -> list[str]:
-        """What is missing or damaged."""
-        return list(self.table.attrs["problems"])
+        """What is missing or damaged, and which measured suites have no headline."""
+        return [*self.table.attrs["problems"], *self.table.attrs["unanswered"]]
 
     def cell(self, cell_id: str) -> Cell:
         """Return the description of a cell."""

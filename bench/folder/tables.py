@@ -12,14 +12,17 @@ import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
+from bench.layout import TextColumn
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
 from bench.metrics.told import find_rule, with_rule
+from bench.readable import ReadableFrame
 from bench.record import Protocol, digest
 from bench.sample import unlike
 from bench.suites.base import Suite
 from bench.suites.registry import SUITES
+from bench.text import escape_unprintable, first_of
 from bench.verdict import Verdict
 
 
@@ -45,8 +48,48 @@ class ResultRow(NamedTuple):
 
 RESULT_COLUMNS = ResultRow._fields
 
+DOUBTS = ("unreliable", "doubtful", "not assessed")
+"""Verdicts that are reported with their reasons."""
 
-def results(directory: str | Path, *, cells: Collection[str] | None = None) -> pd.DataFrame:
+
+class ResultsTable(ReadableFrame):
+    """The table of `results`: a pandas DataFrame with the columns of `ResultRow`."""
+
+    SHOWN = (
+        TextColumn("model", heading=True),
+        TextColumn("suite"),
+        TextColumn("condition"),
+        TextColumn("metric"),
+        TextColumn("value", right=True),
+        TextColumn("low", right=True),
+        TextColumn("high", right=True),
+        TextColumn("n", right=True),
+        TextColumn("unscored", right=True),
+        TextColumn("unit", spare=1),
+        TextColumn("reliability", spare=2),
+    )
+    HIDDEN = ("protocol", "subset", "because", "version")
+
+    def texts(self, rows: pd.DataFrame) -> list[list[str]]:
+        """The cells; no unscored images are no text."""
+        return super().texts(rows.assign(unscored=rows["unscored"].map(lambda n: n or "")))
+
+    def remarks(self) -> list[str]:
+        """What a number alone does not say: doubts, subsets, and what is incomplete."""
+        return remarks(self)
+
+
+def remarks(frame: pd.DataFrame) -> list[str]:
+    """Return a line for each doubted number, each subset, and each incomplete result."""
+    doubted = frame[frame["reliability"].isin(DOUBTS)]
+    chosen = frame[frame["subset"] != ""]
+    doubts = {f"{r}: {m}, {s}: {b}" for r, m, s, b in doubted[["reliability", "model", "suite", "because"]].to_numpy()}
+    subsets = {f"subset of {suite}: {subset}" for suite, subset in chosen[["suite", "subset"]].to_numpy()}
+    problems = [f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])]
+    return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets), *problems)]
+
+
+def results(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultsTable:
     """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
@@ -104,7 +147,7 @@ def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
             yield f"{name} was measured on other images than {other}, under the same names; measure one of them again"
 
 
-def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
+def tabulate(suites: Iterable[LoadedSuite]) -> ResultsTable:
     """Return the table of `results` from suites as they are loaded."""
     rows: list[ResultRow] = []
     problems: list[str] = []
@@ -115,7 +158,7 @@ def tabulate(suites: Iterable[LoadedSuite]) -> pd.DataFrame:
         if not suite.lacking:
             rows += (numbers := _suite_rows(suite))
             unanswered += _unanswered(suite.wanted, numbers)
-    frame = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    frame = ResultsTable(rows, columns=list(RESULT_COLUMNS))
     frame.attrs["problems"], frame.attrs["unanswered"] = problems, unanswered
     return frame
 
@@ -135,13 +178,13 @@ def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
 def require_headlines(frame: pd.DataFrame) -> None:
     """Raise `IncompleteError` naming the measured suites without a headline."""
     if unanswered := frame.attrs["unanswered"]:
-        raise IncompleteError("\n".join(unanswered[:10]))
+        raise IncompleteError("\n".join(first_of(unanswered)))
 
 
 def require_complete(frame: pd.DataFrame, address: str) -> None:
     """Raises `IncompleteError` naming what is missing from `frame`."""
     if problems := frame.attrs["problems"]:
-        shown = "\n  ".join(problems[:10]) + (f"\n  ... and {len(problems) - 10} more" if len(problems) > 10 else "")
+        shown = "\n  ".join(first_of(problems))
         raise IncompleteError(f"{address} is incomplete; repeat the command of the run to continue it:\n  {shown}")
 
 

@@ -10,7 +10,7 @@ import pytest
 import bench
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.errors import StoreError
-from bench.published.table import Published
+from bench.published.table import Published, published_table
 from bench.safe_csv import to_csv
 from bench.testing import fake_model, write_pictures, write_results
 from bench.text import escape_unprintable
@@ -135,3 +135,10 @@ def test_markdown_and_latex_hold_hostile_names(data: Path, tmp_path: Path) -> No
     board = leaderboard(tmp_path)
     assert "a\\|b_&%" in to_markdown(board)
     assert "\\_\\&\\%" in to_latex(board)
+
+
+def test_a_model_called_as_in_a_paper_is_not_the_paper_s(tmp_path: Path) -> None:
+    names = sorted({number.model for number in published_table() if ":" not in number.model and not number.card})
+    assert "ResNet-50" in names
+    board = leaderboard(_written(tmp_path, dict.fromkeys(names, 0.7), n=20))
+    assert not [column for column in board if column.endswith(("_claimed", "_outside"))]

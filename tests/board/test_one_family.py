@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,18 @@ def test_where_nothing_is_told_apart_there_is_no_rank(tmp_path: Path) -> None:
 def test_one_model_alone_has_no_rank(tmp_path: Path) -> None:
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=6)
     assert "imagenet_accuracy_rank" not in leaderboard(tmp_path)
+
+
+def test_a_model_without_a_scored_image_changes_no_verdict_of_the_others(folder: Path, tmp_path: Path) -> None:
+    before = compare_pairs(folder).table.set_index(["a", "b"])["p_holm"]
+    ranks = leaderboard(folder).set_index("model")["imagenet_accuracy_rank"]
+    write_results(folder, "nan", {"imagenet": {"imagenet/clean": math.nan}}, n=100)
+    found = compare_pairs(folder).table.set_index(["a", "b"])["p_holm"]
+    assert found[before.index].tolist() == before.tolist()
+    assert (found.drop(before.index) == 1).all()
+    board = leaderboard(folder)
+    assert board.set_index("model")["imagenet_accuracy_rank"][ranks.index].tolist() == ranks.tolist()
+    assert any("nan, imagenet: no accuracy" in note for note in board.attrs["notes"])
+    data = compared(folder, tmp_path / "site")
+    assert [one is None for one in data["columns"][0]["place"]] == [m["name"] == "nan" for m in data["models"]]
+    assert data["columns"][0]["n"] == 100

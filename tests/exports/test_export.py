@@ -1,5 +1,6 @@
 """What is exported is read back by the library that it is for, and says what `bench results` says."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bench.exports.model_card import _metric_name
 from bench.folder.reader import ResultsFolder
 from bench.parts import part_names, replace_part
 from bench.store import Store
+from bench.testing import write_results
 from bench.verdict import Verdict, put_verdict
 
 
@@ -58,6 +60,16 @@ def test_a_doubtful_number_is_named_so(runs: Path, tmp_path: Path) -> None:
     assert "robust_accuracy (unreliable; limit 8 of 2000 images" in text
 
 
+@pytest.mark.parametrize("to", ["hf-model-card", "datasets"])
+def test_what_has_no_number_is_named(to: str, tmp_path: Path) -> None:
+    for name, accuracy in (("ResNet50", 0.7), ("resnet50", 0.6), ("nothing", math.nan)):
+        write_results(tmp_path / "runs", name, {"imagenet": {"imagenet/clean": accuracy}}, n=20)
+    found = bench.export(tmp_path / "runs", to, tmp_path / "out")
+    assert found.problems == ("nothing, imagenet: no accuracy: no image was scored",)
+    names = [path.name.casefold() for path in found.files]
+    assert len(set(names)) == len(names), "one name where upper and lower case are one"
+
+
 def test_a_data_set_holds_every_record_once(runs: Path, tmp_path: Path) -> None:
     bench.export(runs, "datasets", tmp_path / "set")
     files = sorted((tmp_path / "set" / "records").glob("*.parquet"))
@@ -69,7 +81,7 @@ def test_a_data_set_holds_every_record_once(runs: Path, tmp_path: Path) -> None:
     for name in (*keys, "suite", "prediction", "scored", "margin", "broken_by"):
         pd.testing.assert_series_equal(whole[name], expected[name], check_dtype=False, check_categorical=False)
     numbers = pq.read_table(tmp_path / "set" / "results.parquet").to_pandas()
-    pd.testing.assert_frame_equal(numbers, bench.results(runs), check_dtype=False)
+    pd.testing.assert_frame_equal(bench.results(runs), numbers, check_dtype=False)
 
 
 def test_a_data_set_s_records_are_those_that_are_stored(runs: Path, tmp_path: Path) -> None:

@@ -38,6 +38,23 @@ def test_a_copy_is_never_apart_and_a_constant_gap_always() -> None:
     assert paired_p(np.array([[0.5, 0.7]])).tolist() == [[1.0, 1.0], [1.0, 1.0]]  # one image tells nothing
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_each_pair_is_tested_on_the_images_that_both_scored(seed: int, binary: bool) -> None:
+    rng = np.random.default_rng(seed)
+    shares = rng.random((50, 4))
+    shares = (shares < 0.6).astype(float) if binary else shares
+    shares[rng.random((50, 4)) < 0.3] = np.nan
+    shares[:, 3] = np.nan  # scored none
+    found = paired_p(shares)
+    for i, j in itertools.combinations(range(3), 2):
+        both = shares[:, [i, j]][~np.isnan(shares[:, [i, j]]).any(1)]
+        assert found[i, j] == pytest.approx(paired_p(both)[0, 1], rel=1e-9)
+        if not binary:
+            assert found[i, j] == pytest.approx(ttest_rel(both[:, 0], both[:, 1]).pvalue, rel=1e-9)
+    assert (found[3] == 1).all()
+
+
 def test_models_that_cannot_be_parted_share_a_place() -> None:
     rng = np.random.default_rng(2)
     base = rng.random(500) < 0.8

@@ -24,7 +24,8 @@
     const [onlyA, onlyB] = later ? alone : alone.reverse();
     const turn = later ? 1 : -1;
     return { difference: turn * difference, low: later ? low : -high, high: later ? high : -low, digits: told[0],
-      sign: turn * column.sign[at], better: turn * column.better[at], onlyA, onlyB, holm: column.holm[at] };
+      sign: turn * column.sign[at], better: turn * column.better[at], onlyA, onlyB, holm: column.holm[at],
+      n: Array.isArray(column.n) ? column.n[at] : column.n };
   };
   const signed = (value, digits = 1) => {
     const size = Math.abs(value).toFixed(digits);
@@ -94,7 +95,7 @@
         const [text, className] = VERDICTS[test.better];
         if (className) better[text] += 1;
         const said = make("span", words(column, test));
-        said.append(make("small", ` the same ${column.n.toLocaleString("en")} images`, "soft"));
+        said.append(make("small", ` the same ${test.n.toLocaleString("en")} ${test.n === 1 ? "image" : "images"}`, "soft"));
         cells(row, [["In words", said, "words"], ["", forest(test, reach), "wide"],
           ["Only A / only B correct", test.onlyA === undefined ? "–" : `${test.onlyA} / ${test.onlyB}`, "right"],
           ["p (Holm)", small(test.holm), "right"], ["Verdict", text, className]]);
@@ -121,9 +122,11 @@
       const found = data.pictures[column.name];
       if (!found || !found.right[a] || !found.right[b] || a === b) continue;
       const [one, other] = [bytes(found.right[a]), bytes(found.right[b])];
-      const right = (list, i) => (list[i >> 3] >> (7 - (i & 7))) & 1;
+      const bit = (list, i) => (list[i >> 3] >> (7 - (i & 7))) & 1;
+      const seen = [a, b].map((model) => found.scored[model]).filter(Boolean).map(bytes);
       for (const [side, wrong, yes] of [["A", "B", 1], ["B", "A", 0]]) {
-        const only = found.ids.map((_, i) => i).filter((i) => right(one, i) !== right(other, i) && right(one, i) === yes);
+        const only = found.ids.map((_, i) => i)
+          .filter((i) => bit(one, i) !== bit(other, i) && bit(one, i) === yes && seen.every((list) => bit(list, i)));
         if (!only.length) continue;
         const fold = make("details");
         const part = found.of > found.ids.length ? ` (among the ${found.ids.length} of ${found.of} on which models differ most)` : "";

@@ -16,7 +16,7 @@ from bench.folder.survey import Survey
 from bench.metrics.estimate import LEVEL
 from bench.metrics.paired import newcombe
 from bench.metrics.ranks import LEVEL as APART
-from bench.metrics.ranks import adjusted_p
+from bench.metrics.ranks import adjusted_p, alone, is_binary, paired_means
 from bench.text import escape_unprintable
 
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -73,15 +73,15 @@ def _pairs(found: Survey, head: Head, rows: list[Row]) -> dict[str, Any]:
         return {}
     place = [names.index(row.model) if row.model in names else None for row in rows]
     values, digits = shares.to_numpy(), 1 if head.unit == "%" else 3
-    binary = bool(np.isin(values, (0.0, 1.0)).all())
-    difference, low, high = _intervals(values, binary=binary)
+    binary = is_binary(values)
+    difference, low, high, n = _intervals(values, binary=binary)
     scale = 10**digits * (100.0 if metric_of(head.column).unit == "share" else 1.0)
     tests = {name: _triangle(m) for name, m in {"difference": difference, "low": low, "high": high}.items()}
     holm, signs = _triangle(adjusted_p(values)), [_sign(value) for value in tests["difference"]]
     better = -1 if head.lower_is_better else 1
     return {
         "place": place,
-        "n": len(values),
+        "n": _one_or_all([round(count) for count in _triangle(n)]),
         "digits": digits,
         "holm": [shown_p(p) for p in holm],
         "sign": signs,
@@ -109,32 +109,33 @@ def _fine(
     return found
 
 
-def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix]:
-    """Return difference, low and high of every pair, row minus column: Newcombe's interval for images that are right
+def _one_or_all(counts: list[int]) -> int | list[int]:
+    """Return the count of every pair, once where all are equal."""
+    return counts[0] if len(set(counts)) == 1 else counts
+
+
+def _intervals(values: Matrix, *, binary: bool) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    """Return difference, low, high and n of every pair, row minus column: Newcombe's interval for images that are right
     or wrong, else that of the paired t-test."""
-    means = values.mean(0)
-    difference = means[:, None] - means
+    difference, error, n = paired_means(values)
     if not binary:
         from scipy.special import stdtrit
 
-        half = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) * _spread(values) if len(values) > 1 else math.nan
-        return difference, difference - half, difference + half
-    both, right, n = values.T @ values, values.sum(0), len(values)
+        half = np.asarray(stdtrit(n - 1, 0.5 + LEVEL / 2)) * error
+        return difference, difference - half, difference + half, n
+    only, right = alone(values), (values == 1).astype(float)
+    both = right.T @ right
     low, high = np.full_like(difference, math.nan), np.full_like(difference, math.nan)
-    for i, j in zip(*np.tril_indices(len(right), -1), strict=True):
-        together = round(both[i, j])
-        only_i, only_j = round(right[i]) - together, round(right[j]) - together
-        low[i, j], high[i, j] = newcombe(together, only_i, only_j, n - together - only_i - only_j)
-    return difference, low, high
+    for i, j in zip(*np.tril_indices(len(both), -1), strict=True):
+        together, only_i, only_j = round(both[i, j]), round(only[i, j]), round(only[j, i])
+        low[i, j], high[i, j] = newcombe(together, only_i, only_j, round(n[i, j]) - together - only_i - only_j)
+    return difference, low, high, n
 
 
 def _alone(values: Matrix) -> dict[str, list[int | None]]:
     """Return how many images only the later, and only the earlier, model of each pair classifies correctly."""
-    both, right = values.T @ values, values.sum(0)
-    return {
-        "later": [_whole(v) for v in _triangle(right[:, None] - both)],
-        "earlier": [_whole(v) for v in _triangle(right - both)],
-    }
+    only = alone(values)
+    return {"later": [_whole(v) for v in _triangle(only)], "earlier": [_whole(v) for v in _triangle(only.T)]}
 
 
 def _whole(value: float) -> int | None:
@@ -150,14 +151,6 @@ def shown_p(p: float) -> float | None:
         if (up < APART) == (p < APART):
             return up
     return p
-
-
-def _spread(values: Matrix) -> Matrix:
-    """Return the standard error of every pair's mean difference."""
-    covariance = np.atleast_2d(np.cov(values, rowvar=False))
-    own = np.diag(covariance)
-    variance = np.maximum(own[:, None] + own - 2 * covariance, 0)
-    return np.asarray(np.sqrt(variance / len(values)))
 
 
 def _triangle(matrix: Matrix) -> list[float]:
