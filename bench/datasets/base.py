@@ -5,7 +5,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -15,6 +15,8 @@ from PIL import Image
 from bench.datasets.content import FileState, Loaded, content_hash
 from bench.datasets.content import UnreadableError as UnreadableError
 from bench.datasets.naming import picture_id
+from bench.metrics.selection import WHOLE, Selection
+from bench.metrics.told import Rule
 from bench.record import digest
 
 Picture = NDArray[np.uint8 | np.float32]
@@ -43,8 +45,9 @@ class Dataset(ABC):
     `labels` names the label space; `as_stored` says that images are already at the size at which they are to be
     shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied; `side` is then their width and
     height in pixels, 0 where it is not known or not one. An `exact` set is shown pixel for pixel, and to networks of
-    its own size alone. `proof` says what labels them (`bench.datasets.proof`), and
-    `notes` what was left out, a line each kind. Of a `ranked` set the records keep the five likeliest classes.
+    its own size alone. `proof` says what labels them (`bench.datasets.proof`), `notes` what was left out, a line each
+    kind, and `selection` which images of the complete set these are. Of a `ranked` set the records keep the five
+    likeliest classes.
     """
 
     name: str
@@ -52,7 +55,7 @@ class Dataset(ABC):
     as_stored: bool = False
     side: int = 0
     exact: bool = False
-    subset: str = ""
+    selection: Selection = WHOLE
     notes: tuple[str, ...] = ()
     proof: str = ""
     ranked: bool = False
@@ -63,6 +66,11 @@ class Dataset(ABC):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def subset(self) -> str:
+        """Text of the selection in results; empty for a complete set in its own order."""
+        return str(self.selection)
 
     @property
     def stems(self) -> Sequence[str]:
@@ -136,7 +144,7 @@ class View(Dataset):
         self.whole, self.indices = whole, list(indices)
         super().__init__([whole.ids[i] for i in indices], targets or [whole.targets[i] for i in indices])
         self.name, self.labels = whole.name, labels or whole.labels
-        self.as_stored, self.notes, self.subset = whole.as_stored, whole.notes, whole.subset
+        self.as_stored, self.notes, self.selection = whole.as_stored, whole.notes, whole.selection
         self.proof, self.ranked, self.side, self.exact = whole.proof, whole.ranked, whole.side, whole.exact
 
     @property
@@ -167,7 +175,8 @@ class Subset(View):
     def __init__(self, whole: Dataset, limit: int) -> None:
         by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
         super().__init__(whole, sorted(by_hash[:limit]))
-        self.subset = f"limit {limit} of {len(whole)} images" if limit < len(whole) else whole.subset
+        if limit < len(whole):
+            self.selection = whole.selection.limited(limit, len(whole))
 
 
 class Shuffled(View):
@@ -179,14 +188,14 @@ class Shuffled(View):
 
 
 class RandomOrder(View):
-    """The same images in a random order of `seed`, labelled with the `rule` that may stop their measurement."""
+    """The same images in a random order of the seed of `rule`, which may stop their measurement."""
 
-    def __init__(self, whole: Dataset, seed: int, rule: str) -> None:
+    def __init__(self, whole: Dataset, rule: Rule) -> None:
         def key(index: int) -> bytes:
-            return hashlib.sha256(f"{seed}\0{whole.ids[index]}".encode()).digest()
+            return hashlib.sha256(f"{rule.seed}\0{whole.ids[index]}".encode()).digest()
 
         super().__init__(whole, sorted(range(len(whole)), key=key))
-        self.subset = "; ".join(filter(None, [whole.subset, rule]))
+        self.selection = replace(whole.selection, rule=rule)
 
 
 class FixedSize(View):

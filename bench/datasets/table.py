@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.datasets.base import Dataset
@@ -13,6 +13,7 @@ from bench.datasets.labels import label_space
 from bench.datasets.locate import find_sets, place_of
 from bench.datasets.proof import refusal
 from bench.errors import DataError, UsageError
+from bench.metrics.selection import Selection
 
 __all__ = ["SETS", "DataRoots", "open_dataset", "parse_roots"]
 
@@ -110,7 +111,7 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
     check_labels(dataset)
     if reason := refusal(dataset):
         raise DataError(f"{name}: {f'{part}: ' if part else ''}{reason}")
-    dataset.subset = "; ".join(filter(None, [incomplete(dataset, info.count), dataset.subset]))
+    dataset.selection = _counted(dataset, info.count)
     return dataset
 
 
@@ -128,11 +129,11 @@ def check_labels(dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: several images are called {twice}; each needs a name of its own")
 
 
-def incomplete(dataset: Dataset, expected: int) -> str:
-    """How the set differs from the complete one; empty when it does not."""
+def _counted(dataset: Dataset, expected: int) -> Selection:
+    """Return the set's selection, with the numbers of images and missing classes if it is not complete."""
+    if not expected or len(dataset) == expected:
+        return dataset.selection
     classes = label_space(dataset.labels).classes
     missing = classes - len(set(dataset.targets))
-    if not expected or len(dataset) == expected:
-        return ""
-    lacking = f", {missing} of {classes} classes missing" if missing else ""
-    return f"{len(dataset)} of {expected} images{lacking}"
+    counts = replace(dataset.selection, found=len(dataset), complete=expected)
+    return replace(counts, missing=missing, classes=classes) if missing else counts

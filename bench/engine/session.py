@@ -113,7 +113,7 @@ class Session:
         whole = open_dataset(name, self.roots, part)
         cut = self.limit is not None and self.limit < len(whole)
         chosen = Subset(whole, int(self.limit or 0)) if cut else whole
-        return RandomOrder(chosen, self.seed, str(self.rule)) if self.rule else chosen
+        return RandomOrder(chosen, self.rule) if self.rule else chosen
 
     @property
     def left_out(self) -> list[str]:

@@ -8,8 +8,9 @@ from bench.engine.plan import Plan, PlanEntry, Unit
 from bench.engine.work import WorkQueue
 from bench.errors import UsageError
 from bench.metrics.accuracy import outcomes
+from bench.metrics.selection import rule_of
 from bench.metrics.sequential import Values
-from bench.metrics.told import TellRule, find_rule, is_enough
+from bench.metrics.told import TellRule, is_enough
 from bench.options import RunOptions
 from bench.parts import BadPart, part_names, read_part
 from bench.store import Store
@@ -55,7 +56,7 @@ class Stopping:
     """Cells of a plan under a rule, with the outcomes of their images so far."""
 
     def __init__(self, plan: Plan, store: Store) -> None:
-        self.rules = {i: rule for i, e in plan.cells.items() if (rule := find_rule(e.cell.subset))}
+        self.rules = {i: rule for i, e in plan.cells.items() if (rule := rule_of(e.cell.subset))}
         self.partners = {i: _partner(plan, i) for i, rule in self.rules.items() if isinstance(rule, TellRule)}
         self.totals = {cell_id: entry.images for cell_id, entry in plan.cells.items()}
         self.seen: dict[str, dict[int, Values]] = {cell_id: {} for cell_id in self.rules}

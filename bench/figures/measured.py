@@ -14,7 +14,7 @@ from bench.figures.facts import Facts
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.tables import results, suite_protocol
 from bench.known_models import name_of
-from bench.metrics.told import find_rule
+from bench.metrics.selection import rule_of
 from model_zoo.errors import suggestion
 from model_zoo.registry import split_branch
 from model_zoo.traits import Traits
@@ -89,7 +89,7 @@ class Column:
         what = self.condition if self.condition != "all" else f"{self.suite} {self.metric}"
         sizes = sorted({number.n for number in self.numbers.values()})
         count = f"n {sizes[0]}" if len(sizes) == 1 else f"n {sizes[0]} to {sizes[-1]}"
-        rules = sorted({str(rule) for n in self.numbers.values() if (rule := find_rule(n.subset))})
+        rules = sorted({str(rule) for n in self.numbers.values() if (rule := rule_of(n.subset))})
         told = [count, *rules, f"protocol {self.protocol}", *self.doubts()]
         return f"{what} ({', '.join(told)})"
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics.accuracy import correct
+from bench.metrics.selection import rule_of
 from bench.metrics.sequential import Values
-from bench.metrics.told import difference_interval, difference_p, find_rule
+from bench.metrics.told import difference_interval, difference_p
 from bench.record import Cell
 
 
@@ -37,7 +38,7 @@ NOTHING = AnytimeDifference(-1.0, 1.0, 1.0)
 def anytime_difference(a: MeasuredCell, b: MeasuredCell) -> AnytimeDifference | None:
     """Return interval and p of A minus B if a rule may have stopped either cell; None otherwise, when the usual
     tests are valid."""
-    rules = {rule for cell in (a, b) if (rule := find_rule(cell.cell.subset))}
+    rules = {rule for cell in (a, b) if (rule := rule_of(cell.cell.subset))}
     if not rules:
         return None
     if len({rule.seed for rule in rules}) > 1:
@@ -49,7 +50,7 @@ def anytime_difference(a: MeasuredCell, b: MeasuredCell) -> AnytimeDifference | 
 
 def _differences(a: MeasuredCell, b: MeasuredCell) -> Values:
     """Return A minus B for each image that both scored, in the order of the cell that a rule may have stopped first."""
-    ordered = min((cell for cell in (a, b) if find_rule(cell.cell.subset)), key=lambda cell: len(cell.records))
+    ordered = min((cell for cell in (a, b) if rule_of(cell.cell.subset)), key=lambda cell: len(cell.records))
     left, right = (correct(cell.records).reindex(ordered.records["image_id"]) for cell in (a, b))
     both = (left.notna() & right.notna()).to_numpy()
     return np.asarray(left[both].astype(float).to_numpy() - right[both].astype(float).to_numpy(), dtype=np.float64)

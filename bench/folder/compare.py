@@ -25,7 +25,7 @@ from bench.metrics.corruption import mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
-from bench.metrics.told import find_rule
+from bench.metrics.selection import rule_of
 from bench.record import Cell, Protocol
 from model_zoo.errors import suggestion
 
@@ -119,7 +119,7 @@ class _Family:
     def _p(self, condition: str, mine: Cells) -> pd.DataFrame:
         """Return p of all pairs of models under a condition, or of their mCE."""
         alike = {} if condition == MCE else self._alike(mine[condition].cell)
-        if any(find_rule(cell.cell.subset) for cell in alike.values()):
+        if any(rule_of(cell.cell.subset) for cell in alike.values()):
             return _anytime_p(alike)
         shares = self._mce(mine) if condition == MCE else self._shares(mine[condition].cell)
         names = list(shares.columns)
@@ -250,7 +250,7 @@ def _whenever(a: Answers, b: Answers) -> dict[str, float]:
 def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
     """Return the difference of mCE if both have all 75 conditions."""
     corrupted = [name for name in like if Condition.parse(name).severity]
-    if any(find_rule(cells[name].cell.subset) for cells in (a, b) for name in corrupted):
+    if any(rule_of(cells[name].cell.subset) for cells in (a, b) for name in corrupted):
         return []
     frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
     try:

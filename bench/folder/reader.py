@@ -13,7 +13,8 @@ from bench.folder.units import read_units, to_frame
 from bench.known_models import ModelKey, labels, read_known_models
 from bench.manifest import RunEntry, RunManifest, RunModel, read_manifest
 from bench.metrics.accuracy import outcomes
-from bench.metrics.told import Seen, TellRule, find_rule, is_enough
+from bench.metrics.selection import rule_of
+from bench.metrics.told import Seen, TellRule, is_enough
 from bench.options import RunOptions
 from bench.parts import BadPart, CellFiles, read_cell, read_part
 from bench.record import RECORD_SCHEMA, Cell
@@ -162,7 +163,7 @@ class ResultsFolder:
     def _stopped(self, cell_id: str, seen: Seen) -> bool:
         """Return whether the cell's rule is met by these outcomes."""
         cell = self.cells[cell_id]
-        rule = find_rule(cell.subset)
+        rule = rule_of(cell.subset)
         other = self.partner(cell_id) if isinstance(rule, TellRule) else None
         return is_enough(rule, seen, self._outcomes(other) if other else {}, cell.protocol.images)
 
@@ -223,7 +224,7 @@ _NOTHING = RECORD_SCHEMA.empty_table()
 def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
     """Return the cell with its images' content in its protocol: all, or the `first` and the sample if a rule may
     stop before the rest."""
-    rule = find_rule(cell.subset)
+    rule = rule_of(cell.subset)
     if rule is None and len(records) < cell.protocol.images:
         return cell
     contents = records.column("content").to_pylist()

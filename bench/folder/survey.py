@@ -10,7 +10,7 @@ import pandas as pd
 from bench.folder.reader import ResultsFolder, SuiteRun
 from bench.folder.tables import LoadedSuite, load_suites, tabulate
 from bench.metrics.base import MissingConditionError
-from bench.metrics.told import find_rule
+from bench.metrics.selection import rule_of
 from bench.record import Cell
 from bench.suites.registry import SUITES
 from model_zoo.registry import is_random
@@ -75,7 +75,7 @@ def _kept(suites: Iterator[LoadedSuite], found: Survey) -> Iterator[LoadedSuite]
 
 def _keep_shares(suite: LoadedSuite, found: Survey) -> None:
     wanted = suite.wanted
-    if any(find_rule(cell.cell.subset) for cell in suite.cells.values()):
+    if any(rule_of(cell.cell.subset) for cell in suite.cells.values()):
         return  # ranks and pairs are tested as samples of a fixed size
     for metric in SUITES[wanted.suite].metrics if wanted.suite in SUITES else ():
         if metric.per_image and metric.name in headlines(wanted.suite):

@@ -16,7 +16,8 @@ from bench.layout import TextColumn
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
 from bench.metrics.estimate import Estimate
-from bench.metrics.told import find_rule, with_rule
+from bench.metrics.selection import joined, rule_of
+from bench.metrics.told import with_rule
 from bench.readable import ReadableFrame
 from bench.record import Protocol, digest
 from bench.sample import unlike
@@ -141,7 +142,7 @@ def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
     for name, cell in cells.items():
         other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
         both = (known.cell, cell.cell)
-        stopped = any(find_rule(each.subset) for each in both)
+        stopped = any(rule_of(each.subset) for each in both)
         contents = {each.protocol.content for each in both if each.protocol.content and not stopped}
         if unlike(known.sample, cell.sample) or len(contents) > 1:
             yield f"{name} was measured on other images than {other}, under the same names; measure one of them again"
@@ -212,7 +213,7 @@ def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[
 
 def _accuracy(cell: LoadedCell) -> Estimate:
     """The cell's accuracy, with the interval of the rule that stopped it if one did."""
-    found, rule = accuracy(cell.table), find_rule(cell.cell.subset)
+    found, rule = accuracy(cell.table), rule_of(cell.cell.subset)
     return with_rule(found, rule, lambda: {0: outcomes(cell.table)}, cell.cell.protocol.images)
 
 
@@ -221,7 +222,7 @@ def _suite_rows(loaded: LoadedSuite) -> list[ResultRow]:
     if wanted.suite not in SUITES or not cells:
         return []
     protocol = loaded.protocol
-    subset = "; ".join(sorted({cell.cell.subset for cell in cells} - {""}))
+    subset = joined(cell.cell.subset for cell in cells)
     verdict = Verdict.worst(cell.reliability for cell in cells)
     suite = SUITES[wanted.suite]
     measured = {name: cell.measurements for name, cell in loaded.cells.items() if cell.measurements}
@@ -249,7 +250,7 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
-    rules = [rule for cell in cells if (rule := find_rule(cell.cell.subset))]
+    rules = [rule for cell in cells if (rule := rule_of(cell.cell.subset))]
     if not rules:
         yield from _numbers(suite, loaded.frames, measured)
         return

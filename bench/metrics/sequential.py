@@ -23,14 +23,14 @@ MOST = 0.75
 
 _HALVINGS = 45
 
-POINTS = "[0-9.e+/-]+"
-"""A pattern of what `write_points` writes, which `Fraction` reads."""
+POINTS = r"\d{1,999}(?:\.\d{1,20})?(?:e[+-]\d{2,3})?(?:/\d{1,999})?"
+"""Pattern of the output of `write_points`, which `Fraction` reads; a longer number is not read."""
 
 ANYTIME = f"{100 * LEVEL:.0f} % interval of the whole set valid at any time"
 """What a cell's `subset` says of a rule's numbers, after the rule."""
 
-ORDER = "order of seed ([0-9]+):"
-"""A pattern of how `write_order` begins."""
+ORDER = rf"order of seed (\d{{1,40}}): {re.escape(ANYTIME)}"
+"""Pattern of the output of `write_order`."""
 
 
 def write_order(seed: int) -> str:
@@ -44,6 +44,14 @@ def write_points(value: Fraction) -> str:
     return short if Fraction(short) == value else str(value)
 
 
+def read_points(text: str) -> Fraction | None:
+    """Read what `write_points` wrote; None if it is no number."""
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
 @dataclass(frozen=True)
 class StopRule:
     """Images in random order of `seed`, until half the interval's width is at most `points` percentage points."""
@@ -55,10 +63,11 @@ class StopRule:
         return f"until {write_points(self.points)} points, {write_order(self.seed)}"
 
     @classmethod
-    def find(cls, subset: str) -> "StopRule | None":
-        """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(rf"until ({POINTS}) points, {ORDER}", subset)
-        return cls(Fraction(found[1]), int(found[2])) if found else None
+    def parse(cls, text: str) -> "StopRule | None":
+        """Read what `str()` wrote; None for any other text."""
+        found = re.fullmatch(rf"until ({POINTS}) points, {ORDER}", text)
+        points = read_points(found[1]) if found else None
+        return cls(points, int(found[2])) if found and points is not None else None
 
     @property
     def width(self) -> float:

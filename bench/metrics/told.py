@@ -21,6 +21,7 @@ from bench.metrics.sequential import (
     betting_interval,
     betting_p,
     estimate_mean,
+    read_points,
     write_order,
     write_points,
 )
@@ -45,10 +46,11 @@ class TellRule:
         return f"until {self.names} are told apart or within {gap} points, {write_order(self.seed)}"
 
     @classmethod
-    def find(cls, subset: str) -> "TellRule | None":
-        """The rule that a cell's `subset` tells of, if it does."""
-        found = re.search(rf"until (.+) are told apart or within ({POINTS}) points, {ORDER}", subset)
-        return cls(found[1], Fraction(found[2]), int(found[3])) if found else None
+    def parse(cls, text: str) -> "TellRule | None":
+        """Read what `str()` wrote; None for any other text."""
+        found = re.fullmatch(rf"until (.+) are told apart or within ({POINTS}) points, {ORDER}", text, re.DOTALL)
+        gap = read_points(found[2]) if found else None
+        return cls(found[1], gap, int(found[3])) if found and gap is not None else None
 
     @property
     def width(self) -> float:
@@ -97,11 +99,6 @@ def scored(seen: Seen) -> Values:
     """The outcomes of the scored images, in order."""
     values = np.concatenate([np.zeros(0), *(own for _, own in sorted(seen.items()))])
     return np.asarray(values[~np.isnan(values)])
-
-
-def find_rule(subset: str) -> Rule | None:
-    """The rule that a cell's `subset` tells of, if it does."""
-    return StopRule.find(subset) or TellRule.find(subset)
 
 
 def difference_interval(differences: Values, total: int, width: float) -> tuple[float, float]:

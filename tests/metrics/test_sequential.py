@@ -75,13 +75,3 @@ def test_means_of_shares_are_covered_too() -> None:
         low, high = betting_interval(population[order], 500, 0.03)
         missed += not low <= population.mean() <= high
     assert missed <= 19
-
-
-POINTS = [Fraction(1, 2), Fraction(1, 3), Fraction("0.1234567"), Fraction(1, 10**7), Fraction(5)]
-
-
-@pytest.mark.parametrize("points", POINTS)
-def test_a_rule_comes_back_from_a_label(points: Fraction) -> None:
-    rule = StopRule(points, 7)
-    assert StopRule.find(f"limit 300 of 2000 images; {rule}") == rule
-    assert StopRule.find("limit 300 of 2000 images") is None

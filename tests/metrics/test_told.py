@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.metrics.sequential import betting_interval
-from bench.metrics.told import TellRule, difference_interval, difference_p, find_rule, in_common, is_enough
+from bench.metrics.told import TellRule, difference_interval, difference_p, in_common, is_enough
 
 
 def pair(total: int, only_a: float, only_b: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,13 +79,6 @@ def test_both_ends_exclude_the_gap(interval: tuple[float, float], met: bool, mon
 def test_images_that_one_model_did_not_score_count_for_neither() -> None:
     a, b = in_common(np.array([1.0, np.nan, 0.0, 1.0]), np.array([1.0, 1.0, np.nan]))
     assert (a.tolist(), b.tolist()) == ([1.0], [1.0])
-
-
-@pytest.mark.parametrize("gap", [Fraction(1, 2), Fraction(1, 3), Fraction("0.1234567"), Fraction(1, 10**7)])
-def test_a_rule_comes_back_from_a_label(gap: Fraction) -> None:
-    rule = TellRule("file:a.py?mean=0.5,0.5 and tiny_at", gap, 7)
-    assert find_rule(f"limit 300 of 2000 images; {rule}") == TellRule(rule.names, rule.gap, 7)
-    assert find_rule("limit 300 of 2000 images") is None
 
 
 def test_a_models_own_interval_is_the_sequence_that_does_best_at_five_points() -> None:

@@ -10,8 +10,9 @@ from bench.errors import StoreError
 from bench.manifest import RunEntry
 from bench.metrics.accuracy import accuracy_of, outcomes, right_and_scored
 from bench.metrics.estimate import Estimate
+from bench.metrics.selection import rule_of
 from bench.metrics.sequential import Values
-from bench.metrics.told import Rule, Seen, find_rule, is_enough, with_rule
+from bench.metrics.told import Rule, Seen, is_enough, with_rule
 from bench.parts import BadPart, CellFiles, read_cell, read_part
 from bench.record import Cell, UnitKey
 from bench.store import RELIABILITY, Store
@@ -55,7 +56,7 @@ class LiveCell:
     @property
     def rule(self) -> Rule | None:
         """Rule that may stop it early."""
-        return find_rule(self.cell.subset) if self.cell else None
+        return rule_of(self.cell.subset) if self.cell else None
 
     @property
     def measured(self) -> int:

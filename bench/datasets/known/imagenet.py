@@ -1,6 +1,7 @@
 """ImageNet's validation set, and its subsets."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 from bench.datasets.base import Dataset, View
@@ -8,6 +9,7 @@ from bench.datasets.info import RESEARCH, WNID_FOLDERS, SetInfo, SetPlace
 from bench.datasets.layouts import read_set
 from bench.datasets.naming import TEST, TRAINING, picture_id, split_of
 from bench.errors import DataError
+from bench.metrics.selection import WHOLE
 
 
 def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
@@ -18,7 +20,7 @@ def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
     if not other:
         return whole
     if sum(other.values()) == len(whole):
-        whole.subset = f"pictures of ImageNet's {splits[0]} split, not the validation set"
+        whole.selection = replace(whole.selection, split=splits[0])
         return whole
     chosen = View(whole, [i for i, split in enumerate(splits) if not split])
     chosen.notes = (*whole.notes, *(f"{count} images of the {split} split" for split, count in other.items()))
@@ -35,7 +37,7 @@ def open_robustbench(place: SetPlace, _part: str = "") -> Dataset:
             "robustbench-5k: none of its images (ILSVRC2012_val_00015253, ...) is in your ImageNet folder; "
             "it needs the validation set under its original file names"
         )
-    dataset.name, dataset.subset = "robustbench-5k", ""
+    dataset.name, dataset.selection = "robustbench-5k", WHOLE
     return dataset
 
 
