@@ -16,6 +16,7 @@ from typing import Literal
 
 from bench.metrics.estimate import Z
 from bench.metrics.paired import holm, mcnemar, newcombe
+from bench.rounding import decimal, with_interval
 from tools.claim_counts import Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import CLAIMS, WHAT, Claim
 
@@ -165,9 +166,9 @@ def _row(claim: Claim, line: Line | None) -> str:
     if line:
         one = " (one seed)" if len(line.seeds) == 1 else ""
         told = [
-            "; ".join(f"{points:+.1f}" for points in line.seeds),
-            f"{line.points:+.1f} [{line.low:+.1f}, {line.high:+.1f}] (n {line.n})",
-            f"{line.p:.2g}" + (" †" if line.earlier else ""),
+            "; ".join(f"{decimal(points, '+.1f')}" for points in line.seeds),
+            f"{with_interval(line.points, line.low, line.high, '+.1f')} (n {line.n})",
+            decimal(line.p, ".2g") + (" †" if line.earlier else ""),
             f"**{line.verdict}{one}**",
             line.would_change,
         ]

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.rounding import decimal
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "diagnostics.md"
 MEASURED = ROOT / "results" / "diagnostics.json"
@@ -42,7 +44,7 @@ def _rows(table: Table) -> Iterator[str]:
     yield "| " + " | ".join(table["columns"]) + " |"
     yield "|" + "---|" * len(table["columns"])
     for row in table["rows"]:
-        yield "| " + " | ".join(f"{x:.4g}" if isinstance(x, float) else str(x) for x in row) + " |"
+        yield "| " + " | ".join(decimal(x, ".4g") if isinstance(x, float) else str(x) for x in row) + " |"
 
 
 def page(text: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from bench.datasets import tiny
+from bench.rounding import decimal, with_interval
 from model_zoo.registry import cards
 from model_zoo.reported import ReportedNumber
 from tools.claims import between
@@ -53,8 +54,9 @@ def _range(sizes: Sequence[int]) -> str:
 
 
 def _cell(number: ReportedNumber) -> str:
-    interval = "" if number.low is None or number.high is None else f" [{number.low:.1f}, {number.high:.1f}]"
-    return f"{number.value:.1f}{interval}"
+    if number.low is None or number.high is None:
+        return decimal(number.value)
+    return with_interval(number.value, number.low, number.high)
 
 
 def whole() -> str:

@@ -16,6 +16,7 @@ from bench.attacks.masking import AttackedModel
 from bench.attacks.presets import make_pgd
 from bench.condition import SHORT
 from bench.metrics.estimate import wilson
+from bench.rounding import decimal
 
 Level = Literal["reliable", "doubtful", "unreliable"]
 
@@ -66,12 +67,12 @@ class Overstatement:
         return "doubtful" if self.value > DOUBTFUL or self.short else "reliable"
 
     def __str__(self) -> str:
-        low, high = (100 * end for end in self.interval)
+        points, low, high = (decimal(100 * share) for share in (self.value, *self.interval))
         short = "; its steps together cannot reach the edge of its budget" if self.short else ""
         if not self.images:
             return "no image survives, so the number cannot overstate"
         return (
-            f"the number overstates by {100 * self.value:.1f} points [{low:.1f}, {high:.1f}] or more: of {self.images} "
+            f"the number overstates by {points} points [{low}, {high}] or more: of {self.images} "
             f"surviving images, stronger attacks within the same budget break {self.fallen}{short}"
         )
 

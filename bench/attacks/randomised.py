@@ -26,6 +26,7 @@ from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, AttackResult, judged
 from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
+from bench.rounding import decimal
 
 EOT = 20
 """Number of draws per gradient, the authors' value."""
@@ -136,11 +137,11 @@ def _check_random(model: nn.Module, image: Tensor) -> None:
 
 def _spread(right: Tensor) -> str:
     """Return the note about correct predictions bool [n, repeats]."""
-    shares = right.float().mean(0)
+    shares = right.double().mean(0)
+    mean, low, high = (decimal(100 * float(share), ".2f") for share in (shares.mean(), shares.min(), shares.max()))
     return (
-        f"a randomised model: over {right.shape[1]} draws of its random numbers {100 * float(shares.mean()):.2f} % of "
-        f"{len(right)} attacked images are correct, from {100 * float(shares.min()):.2f} to "
-        f"{100 * float(shares.max()):.2f} %"
+        f"a randomised model: over {right.shape[1]} draws of its random numbers {mean} % of {len(right)} attacked "
+        f"images are correct, from {low} to {high} %"
     )
 
 

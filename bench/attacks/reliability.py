@@ -22,6 +22,7 @@ from bench.attacks.network import frozen_if_copied
 from bench.attacks.overstatement import Overstatement, overstatement
 from bench.errors import UsageError
 from bench.metrics.estimate import wilson
+from bench.rounding import decimal
 from bench.text import counted
 
 Level = Literal["reliable", "doubtful", "unreliable"]
@@ -90,7 +91,8 @@ class CheckedCriterion:
     says: str
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} {self.says}" if self.name == "random_forward" else f"{self.value:.1%} {self.says}"
+        shown = decimal(self.value, ".3g") if self.name == "random_forward" else f"{decimal(100 * self.value)}%"
+        return f"{shown} {self.says}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.formats import latex_table, render
 from bench.layout import TextColumn
+from bench.rounding import decimal
 
 
 def readable(board: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def readable(board: pd.DataFrame) -> pd.DataFrame:
         ]
         for kind in ("claimed", "outside"):
             if f"{name}_{kind}" in board:
-                table[f"{name} {kind}"] = ["" if pd.isna(v) else f"{v:.1f}" for v in board[f"{name}_{kind}"]]
+                table[f"{name} {kind}"] = ["" if pd.isna(v) else decimal(v) for v in board[f"{name}_{kind}"]]
     for name in [c for c in board.columns if c.endswith("_reliability")]:
         table[name] = board[name].fillna("")
     return table
@@ -71,11 +72,11 @@ def _cell(row: dict[Any, Any], name: str, between: str = " ", *, count: bool = T
     rank = row.get(f"{name}_rank")
     place = "" if rank is None or pd.isna(rank) else f"{rank:.0f}. "
     n = f" n={row[f'{name}_n']:.0f}" if count else ""
-    return f"{place}{row[name]:.1f}{between}{_interval(row, name)}{n}"
+    return f"{place}{decimal(row[name])}{between}{_interval(row, name)}{n}"
 
 
 def _interval(row: dict[Any, Any], name: str) -> str:
-    return f"[{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}]"
+    return f"[{decimal(row[f'{name}_low'])}, {decimal(row[f'{name}_high'])}]"
 
 
 def to_markdown(board: pd.DataFrame) -> str:
@@ -96,7 +97,7 @@ def to_latex(board: pd.DataFrame) -> str:
     for row in board.to_dict("records"):
         texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("model", "method")]
         for name in measured:
-            texts += ["", ""] if pd.isna(row.get(name)) else [f"{row[name]:.1f}", _interval(row, name)]
+            texts += ["", ""] if pd.isna(row.get(name)) else [decimal(row[name]), _interval(row, name)]
         rows.append(texts)
     return latex_table(kinds, names, rows, " ".join(_said(board, name) for name in measured))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
+from bench.rounding import decimal
 
 if TYPE_CHECKING:
     from bench.folder.pairs import Pairs
@@ -85,16 +86,16 @@ def _texts(row: Mapping[str, Any]) -> dict[str, str]:
     alone: dict[str, str] = {}
     if row["condition"] != "mCE":
         alone = {"only A": f"{row['only_a']:.0f}", "only B": f"{row['only_b']:.0f}"}
-        alone["error consistency"] = f"{row['kappa']:.3f}"
+        alone["error consistency"] = f"{decimal(row['kappa'], '.3f')}"
     return {
         "pair": f"{row['a']} (A) against {row['b']} (B)",
         "condition": row["condition"],
-        "A-B": f"{value:+.2f}",
-        "interval": f"{low:+.2f} .. {high:+.2f}",
+        "A-B": f"{decimal(value, '+.2f')}",
+        "interval": f"{decimal(low, '+.2f')} .. {decimal(high, '+.2f')}",
         "n": str(row["n"]),
         **dict.fromkeys(("only A", "only B", "error consistency"), ""),
         **alone,
-        "p": f"{row['p_holm']:.3g}",
+        "p": decimal(row["p_holm"], ".3g"),
         "pairs": str(row["family"]),
         "verdict": f"{better} better" if (better := better_of(row)) else "not told apart",
     }

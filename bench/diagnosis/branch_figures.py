@@ -10,6 +10,7 @@ from bench.diagnosis.read import Diagnosis
 from bench.diagnostics.branches import PARTS, branch_differences
 from bench.diagnostics.columns import BATCH, cross_column
 from bench.metrics.accuracy import accuracy
+from bench.rounding import decimal
 
 BARS = 20
 """Number of channels in a bar chart: the first ones, as in the literature; the scatter plot shows all."""
@@ -51,7 +52,7 @@ def cross_figure(table: pd.DataFrame, model: str) -> Figure:
         axes.set_yticks(range(square.shape[0]), list(square.index))
         axes.set_xlabel("affine parameters of")
         for (i, j), value in np.ndenumerate(square.to_numpy()):
-            axes.text(j, i, f"{100 * value:.1f}", ha="center", va="center", color="white" if value < 0.6 else "black")
+            axes.text(j, i, decimal(100 * value), ha="center", va="center", color="white" if value < 0.6 else "black")
         axes.set_title(name, fontsize=10)
     figure.axes[0].set_ylabel("statistics of")
     figure.suptitle(f"{model}: accuracy (%) on the same {int(table['n'].iloc[0])} images")
@@ -86,7 +87,7 @@ def scatter_figure(parameters: pd.DataFrame, a: str, b: str) -> Figure:
         axes.scatter(x, y, c=one["depth"], s=6, cmap="viridis")
         low, high = min(x.min(), y.min()), max(x.max(), y.max())
         axes.plot([low, high], [low, high], color="grey", lw=0.8)
-        axes.set_title(f"{part}: r = {np.corrcoef(x, y)[0, 1]:.3f}" if np.ptp(x) and np.ptp(y) else part)
+        axes.set_title(f"{part}: r = {decimal(np.corrcoef(x, y)[0, 1], '.3f')}" if np.ptp(x) and np.ptp(y) else part)
         axes.set_xlabel(a)
     figure.axes[0].set_ylabel(b)
     figure.suptitle(f"every channel, {a} against {b} (colour: depth)")

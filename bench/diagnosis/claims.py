@@ -19,6 +19,7 @@ from bench.diagnostics.points import active, find_points
 from bench.engine.batches import to_images
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import compare
+from bench.rounding import decimal, with_interval
 from model_zoo.model import Model
 
 TRAINING_PICTURES = 2_000
@@ -47,8 +48,8 @@ def _two_domains(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) ->
         share = mixture_shares(diagnosis, label)
         yield DiagnosticClaim(
             f"`{name}`: clean and adversarial images are two domains (1906.03787, 1911.09665)",
-            f"between-domain share of a channel's variance: mean {100 * share.mean():.2f} %, largest "
-            f"{100 * share.max():.2f} % in `{share.idxmax()}`",
+            f"between-domain share of a channel's variance: mean {decimal(100 * share.mean(), '.2f')} %, largest "
+            f"{decimal(100 * share.max(), '.2f')} % in `{share.idxmax()}`",
             "no threshold is published",
         )
         yield _which_half(name, diagnosis, label)
@@ -56,7 +57,7 @@ def _two_domains(found: Mapping[str, Diagnosis], models: Mapping[str, Model]) ->
         statistics, affine = table[["mean", "sigma"]].mean(), table[["gamma", "beta"]].mean()
         yield DiagnosticClaim(
             f"`{name}`: branches differ in affine parameters more than in statistics (2403.19150)",
-            f"relative L2 distance {affine:.2f} against {statistics:.2f}",
+            f"relative L2 distance {decimal(affine, '.2f')} against {decimal(statistics, '.2f')}",
             "agrees" if affine > statistics else "disagrees",
         )
 
@@ -70,8 +71,8 @@ def _which_half(name: str, diagnosis: Diagnosis, label: str) -> DiagnosticClaim:
     difference = Estimate(apart.difference, apart.low, apart.high, apart.n)
     return DiagnosticClaim(
         f"`{name}`: the affine parameters matter, not the statistics (2403.19150)",
-        f"with the clean branch's affine parameters robust accuracy falls by {100 * lost['affine']:.1f} points, with "
-        f"its statistics by {100 * lost['statistics']:.1f} (difference {_points(difference)}, n {apart.n})",
+        f"with the clean branch's affine parameters robust accuracy falls by {decimal(100 * lost['affine'])} points, "
+        f"with its statistics by {decimal(100 * lost['statistics'])} (difference {_points(difference)}, n {apart.n})",
         verdict(difference),
     )
 
@@ -109,14 +110,15 @@ def _nofrost(found: Mapping[str, Diagnosis]) -> Iterator[DiagnosticClaim]:
         word = "larger" if higher else "smaller"
         yield DiagnosticClaim(
             f"NoFrost against one batch norm: {word} {column.replace('_', ' ')} (2207.01156)",
-            f"medians {medians[0]:.3g} and {medians[1]:.3g} (all images); on {difference.n} images that both classify "
-            f"correctly {difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]",
+            f"medians {decimal(medians[0], '.3g')} and {decimal(medians[1], '.3g')} (all images); on {difference.n} "
+            "images that both classify correctly "
+            f"{with_interval(difference.value, difference.low, difference.high, '+.3g')}",
             verdict(difference, higher),
         )
 
 
 def _points(estimate: Estimate) -> str:
-    return f"{100 * estimate.value:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}] points"
+    return f"{with_interval(100 * estimate.value, 100 * estimate.low, 100 * estimate.high, '+.1f')} points"
 
 
 def training_table(models: Mapping[str, Model]) -> pd.DataFrame:

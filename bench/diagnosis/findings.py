@@ -14,6 +14,7 @@ from bench.diagnostics.distances import between_share
 from bench.diagnostics.metrics import LARGEST, accuracy_at, area, median_estimate, norm_of, of_right, values
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import MissingConditionError
+from bench.rounding import decimal, with_interval
 
 
 class DiagnosticFinding(NamedTuple):
@@ -54,9 +55,9 @@ def _shifts(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
             name = own.loc[own["depth"] == worst, "layer"].iloc[0]
             ratio = own["ratio"].median()
             yield DiagnosticFinding(
-                f"{label}: channel means differ from {against} by {own['shift'].abs().median():.3f} standard "
-                f"deviations (median), most in {name} ({curve['median'].max():.3f}); "
-                f"variances are {np.exp(ratio):.2f} times the {those} ones (median).",
+                f"{label}: channel means differ from {against} by {decimal(own['shift'].abs().median(), '.3f')} "
+                f"standard deviations (median), most in {name} ({decimal(curve['median'].max(), '.3f')}); "
+                f"variances are {decimal(np.exp(ratio), '.2f')} times the {those} ones (median).",
                 "layer curves",
             )
 
@@ -74,8 +75,9 @@ def _mixture(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
     for label in (x for x in diagnosis.moments if x.startswith("adv")):
         share = mixture_shares(diagnosis, label)
         yield DiagnosticFinding(
-            f"mixture of clean and {label} images: {100 * share.mean():.2f} % of a channel's variance is between the "
-            f"two domains (mean over layers), at most {100 * share.max():.2f} % in {share.idxmax()}.",
+            f"mixture of clean and {label} images: {decimal(100 * share.mean(), '.2f')} % of a channel's variance "
+            f"is between the two domains (mean over layers), at most "
+            f"{decimal(100 * share.max(), '.2f')} % in {share.idxmax()}.",
             "mixture test",
         )
 
@@ -88,10 +90,10 @@ def _consistency(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
         own = accuracy(frame)
         others = [100 * (accuracy(frame.assign(prediction=frame[c])).value - own.value) for c in columns]
         fresh = 100 * (accuracy(frame.assign(prediction=frame["prediction_reestimated"])).value - own.value)
-        sizes = ", ".join(f"{x:+.1f} (batches of {n})" for x, n in zip(others, BATCHES, strict=True))
+        sizes = ", ".join(f"{decimal(x, '+.1f')} (batches of {n})" for x, n in zip(others, BATCHES, strict=True))
         yield DiagnosticFinding(
             f"{label}: accuracy {_percent(own.value)} with running statistics (n {own.n}); batch statistics change "
-            f"it by {sizes} points, statistics re-estimated from clean images by {fresh:+.1f}.",
+            f"it by {sizes} points, statistics re-estimated from clean images by {decimal(fresh, '+.1f')}.",
             "consistency figure",
         )
 
@@ -100,10 +102,10 @@ def _branches(parameters: pd.DataFrame) -> Iterator[DiagnosticFinding]:
     names = list(dict.fromkeys(parameters["branch"])) if len(parameters) else []
     for a, b in ((names[0], other) for other in names[1:]):
         table = branch_differences(parameters, a, b)
-        mean = table.groupby("part")["distance"].mean()
+        mean = {part: decimal(value, ".2f") for part, value in table.groupby("part")["distance"].mean().items()}
         yield DiagnosticFinding(
-            f"{a} against {b}: relative L2 distance {mean['mean']:.2f} of means and {mean['sigma']:.2f} of standard "
-            f"deviations, {mean['gamma']:.2f} of gammas and {mean['beta']:.2f} of betas (mean over layers).",
+            f"{a} against {b}: relative L2 distance {mean['mean']} of means and {mean['sigma']} of standard "
+            f"deviations, {mean['gamma']} of gammas and {mean['beta']} of betas (mean over layers).",
             "branch figures",
         )
 
@@ -116,10 +118,11 @@ def _cross(table: pd.DataFrame) -> Iterator[DiagnosticFinding]:
             others = [b for b in branches if b != branch]
             for other in others:
                 whole = cell[branch, branch]
+                change = {pair: decimal(accuracy - whole, "+.1f") for pair, accuracy in cell.items()}
                 yield DiagnosticFinding(
-                    f"{name}, branch {branch} ({whole:.1f} %): the affine parameters of {other} change its accuracy by "
-                    f"{cell[branch, other] - whole:+.1f} points, the statistics of {other} by "
-                    f"{cell[other, branch] - whole:+.1f}, all of {other} by {cell[other, other] - whole:+.1f}.",
+                    f"{name}, branch {branch} ({decimal(whole)} %): the affine parameters of {other} change its "
+                    f"accuracy by {change[branch, other]} points, the statistics of {other} by "
+                    f"{change[other, branch]}, all of {other} by {change[other, other]}.",
                     "cross table",
                 )
 
@@ -143,7 +146,7 @@ def _smoothness(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
             found = {name: median_estimate(of_right(cell.records, name)) for name in COLUMNS}
         except MissingConditionError:
             return
-        said = ", ".join(f"{name} {e.value:.3g} [{e.low:.3g}, {e.high:.3g}]" for name, e in found.items())
+        said = ", ".join(f"{name} {with_interval(e.value, e.low, e.high, '.3g')}" for name, e in found.items())
         yield DiagnosticFinding(
             f"medians over {found[COLUMNS[0]].n} correctly classified images: {said}.", "smoothness figure"
         )
@@ -161,11 +164,11 @@ def _margin(diagnosis: Diagnosis) -> Iterator[DiagnosticFinding]:
         every = frame.loc[frame["scored"], "distance"].to_numpy(dtype=np.float64)
         shares = _at(every, norm)
         yield DiagnosticFinding(
-            f"the smallest {norm} perturbation found is {scale * found.value:.2f}{unit} [{scale * found.low:.2f}, "
-            f"{scale * found.high:.2f}] (median of {found.n} correctly classified images), the logit margin "
-            f"{edge.value:.2f}; area under the accuracy curve up to eps {scale * LARGEST[norm]:.0f}{unit}: "
-            f"{_percent(whole.value)} [{_percent(whole.low)}, {_percent(whole.high)}]; robust accuracy is at most "
-            f"{shares}.",
+            f"the smallest {norm} perturbation found is {decimal(scale * found.value, '.2f')}{unit} "
+            f"[{decimal(scale * found.low, '.2f')}, {decimal(scale * found.high, '.2f')}] (median of {found.n} "
+            f"correctly classified images), the logit margin {decimal(edge.value, '.2f')}; area under the accuracy "
+            f"curve up to eps {scale * LARGEST[norm]:.0f}{unit}: {_percent(whole.value)} [{_percent(whole.low)}, "
+            f"{_percent(whole.high)}]; robust accuracy is at most {shares}.",
             "margin figure",
         )
 
@@ -177,4 +180,4 @@ def _at(distances: np.ndarray, norm: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{decimal(100 * share)} %"

@@ -9,6 +9,7 @@ from bench.condition import Condition
 from bench.corruptions import EXTRA, NAMES, SEVERITIES, corrupt
 from bench.datasets.base import Picture
 from bench.errors import IncompleteError
+from bench.rounding import decimal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +51,7 @@ def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Fig
         for column, value in enumerate(values):
             if np.isfinite(value):
                 colour = "white" if value < 60 else "black"
-                axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=8)
+                axes.text(column, row, f"{decimal(value, '.0f')}", ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, label="error (%)")
     return figure
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.figures import style
 from bench.figures.base import FigureSpec
 from bench.figures.measured import Column, Numbers
+from bench.rounding import decimal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,7 +189,7 @@ def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None
     ends = [high for _, high in series.intervals] or series.y
     for x, value, end in zip(places, series.y, ends, strict=True):
         axes.annotate(
-            f"{value:.1f}", (x, max(end, 0.0)), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=5.5
+            decimal(value), (x, max(end, 0.0)), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=5.5
         )
 
 

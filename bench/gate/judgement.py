@@ -12,6 +12,7 @@ from bench.folder.reader import LoadedCell
 from bench.gate.baseline import AcceptedCell, records_hash
 from bench.metrics.estimate import Z
 from bench.metrics.paired import compare, holm
+from bench.rounding import decimal
 
 LEVEL = 0.01
 """Family-wise error of one check: if nothing changed, at most one check in a hundred raises a false alarm."""
@@ -86,9 +87,9 @@ def paired_evidence(model: str, accepted: AcceptedCell, measured: LoadedCell) ->
     if records_hash(measured.records) == accepted.records:
         return Evidence(model, condition, against, 0.0, 1.0, _share(accepted, measured.records) + ", same records")
     found = compare(measured.records, accepted.frame(measured.records))
-    points = ", ".join(f"{100 * end:+.2f}" for end in (found.low, found.high))
+    points, low, high = (decimal(100 * each, "+.2f") for each in (found.difference, found.low, found.high))
     text = (
-        f"{_share(accepted, measured.records)}: {100 * found.difference:+.2f} points [{points}], n {found.n}, "
+        f"{_share(accepted, measured.records)}: {points} points [{low}, {high}], n {found.n}, "
         f"{found.only_b} lost, {found.only_a} won"
     )
     return Evidence(model, condition, against, found.difference, found.p, text)
@@ -101,7 +102,7 @@ def _share(accepted: AcceptedCell, records: pd.DataFrame) -> str:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "none scored"
+    return f"{decimal(100 * part / whole, '.2f')} %" if whole else "none scored"
 
 
 def interval_p(value: float, low: float, high: float, reference: float) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.gate.baseline import RunSpec
 from bench.gate.judgement import Evidence, interval_p
+from bench.rounding import decimal
 from bench.suites.registry import SUITES
 from model_zoo.card import ModelCard
 from model_zoo.reported import ReportedNumber
@@ -66,8 +67,8 @@ def _evidence(model: str, claim: ReportedClaim, row: dict[Any, Any]) -> Evidence
     reference = min(max(value, claim.value - claim.half), claim.value + claim.half)  # what its rounding leaves open
     p = interval_p(value, row["low"], row["high"], reference)
     higher = next(m.higher_is_better for m in SUITES[claim.suite].metrics if m.name == claim.metric)
-    ends = f"[{100 * row['low']:.2f}, {100 * row['high']:.2f}]"
-    text = f"reported {100 * claim.value:g} %, measured {100 * value:.2f} % {ends}, n {row['n']} ({claim.source})"
+    shown, low, high = (decimal(100 * each, ".2f") for each in (value, row["low"], row["high"]))
+    text = f"reported {100 * claim.value:g} %, measured {shown} % [{low}, {high}], n {row['n']} ({claim.source})"
     difference = value - reference if higher else reference - value
     return Evidence(model, f"{claim.suite} {claim.metric}", "reported", difference, p, text)
 

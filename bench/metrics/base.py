@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.metrics.estimate import Estimate
+from bench.rounding import decimal
 
 Frames = Mapping[str, pd.DataFrame]
 """The records of one model in one suite: condition -> frame with the columns of `bench.record.RECORD_SCHEMA`."""
@@ -95,7 +96,7 @@ class Shown:
 
     def text(self, value: float) -> str:
         """Return the number as text."""
-        return f"{value * self.scale:{self.digits}}"
+        return decimal(value * self.scale, self.digits)
 
 
 class MissingConditionError(Exception):

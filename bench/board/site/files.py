@@ -22,6 +22,7 @@ from PIL.ExifTags import Base
 
 from bench.board.site.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, kind_of, short
 from bench.errors import UsageError
+from bench.rounding import decimal
 from bench.text import counted, escape_unprintable
 
 LARGE = 500_000
@@ -184,6 +185,6 @@ def environment() -> jinja2.Environment:
     )
     templates.filters["quoted"] = shlex.quote
     templates.filters["short"] = short
-    templates.globals |= {"kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
+    templates.globals |= {"decimal": decimal, "kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
     templates.globals |= {"LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP, "BOTTOM": BOTTOM}
     return templates

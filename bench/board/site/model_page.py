@@ -18,6 +18,7 @@ from bench.known_models import name_of
 from bench.manifest import RunModel
 from bench.published.comparability import beside
 from bench.published.table import Published
+from bench.rounding import decimal
 from bench.suites.registry import SUITES
 from model_zoo.card import ModelCard
 from model_zoo.registry import cards, split_branch
@@ -163,7 +164,7 @@ def _reported(published: Published, board: Board, heads: list[Head], row: Row) -
         value = beside(published, head.column.suite, head.column.metric, head.column.protocol, conditions)
         if value is not None and mine:
             measured, anchor = f"{mine.text} [{mine.low}, {mine.high}]", head.column.suite
-            difference = f"{mine.value - value:+.1f}"
+            difference = f"{decimal(mine.value - value, '+.1f')}"
             break
     unit = "" if number.unit == number.metric else number.unit
     return Reported(

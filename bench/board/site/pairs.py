@@ -17,6 +17,7 @@ from bench.metrics.estimate import LEVEL
 from bench.metrics.paired import newcombe
 from bench.metrics.ranks import LEVEL as APART
 from bench.metrics.ranks import adjusted_p, alone, is_binary, paired_means
+from bench.rounding import decimal
 from bench.text import escape_unprintable
 
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -103,7 +104,7 @@ def _fine(
     """Return nonzero differences that would read 0: place -> digits, difference, low, high."""
     found = {}
     for at, (three, sign) in enumerate(zip(ends, signs, strict=True)):
-        if sign and round(scale * three[0]) == 0:
+        if sign and _whole(scale * three[0]) == 0:
             more = math.ceil(-math.log10(abs(scale * three[0])))  # a first digit of 1 to 9 before the point
             found[at] = [digits + more, *(_whole(scale * 10**more * value) for value in three)]
     return found
@@ -139,7 +140,7 @@ def _alone(values: Matrix) -> dict[str, list[int | None]]:
 
 
 def _whole(value: float) -> int | None:
-    return round(value) if math.isfinite(value) else None
+    return int(decimal(value, ".0f")) if math.isfinite(value) else None
 
 
 def shown_p(p: float) -> float | None:

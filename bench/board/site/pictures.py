@@ -18,6 +18,7 @@ from bench.errors import BenchError
 from bench.folder.kept import KeptPictures
 from bench.folder.reader import SuiteRun
 from bench.folder.survey import Survey
+from bench.rounding import decimal
 
 SIDE = 96
 """Pixels of the longer side."""
@@ -175,7 +176,7 @@ def _of_cell(records: pd.DataFrame, dataset: str, roots: DataRoots, count: int) 
             row["image_id"],
             class_name(pictures.labels, row["label"]),
             class_name(pictures.labels, row["prediction"]),
-            f"{100 * row['confidence']:.0f} %",
+            f"{decimal(100 * row['confidence'], '.0f')} %",
         )
         for row in worst.to_dict("records")
     ]

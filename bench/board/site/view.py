@@ -15,6 +15,7 @@ from bench.condition import Condition
 from bench.datasets.known import SETS
 from bench.folder.survey import BoardColumn
 from bench.metrics.base import Metric
+from bench.rounding import decimal
 from bench.suites.registry import SUITES
 from model_zoo.filenames import no_device
 
@@ -194,7 +195,7 @@ def figure(value: float | None, unit: str = "%", nothing: str = "n/a") -> str:
     """Return a number for display: one decimal for percent, three digits otherwise."""
     if value is None or not math.isfinite(value):
         return nothing
-    return f"{value:.1f}" if unit == "%" else f"{value:.3g}"
+    return decimal(value) if unit == "%" else decimal(value, ".3g")
 
 
 def parameters(count: Any) -> str:

@@ -6,6 +6,7 @@ from bench.figures import style
 from bench.figures.base import FigureSpec, figure
 from bench.figures.branches import MOST, branched
 from bench.figures.measured import Numbers
+from bench.rounding import decimal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ def branch_statistics(spec: FigureSpec, data: Numbers) -> "Figure":
                 color=style.colour(index),
                 markersize=2,
                 alpha=0.6,
-                label=f"{name}, r {r:.2f}",
+                label=f"{name}, r {decimal(r, '.2f')}",
             )
             axes.set_title(label)
             axes.set_xlabel(f"{first} branch")
