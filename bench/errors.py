@@ -69,3 +69,8 @@ class StoreError(MissingError):
 
 class NoResultsError(StoreError):
     """A results folder without any measurement."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message that is not blank, or its class if it has no message."""
+    return next((line for line in map(str.strip, str(error).splitlines()) if line), type(error).__name__)

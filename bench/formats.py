@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.errors import UsageError
+from bench.options.values import listed
 from bench.safe_csv import harmless
 from bench.text import escape_unprintable
 from model_zoo.errors import suggestion
@@ -54,7 +55,7 @@ def render(rows: Rows, kind: str, caption: str = "") -> str:
 
 def choose(names: Sequence[str], asked: str | None) -> list[str]:
     """Return the columns of `--columns`, or all. Raises `UsageError` with the nearest names."""
-    chosen = [name.strip() for name in asked.split(",")] if asked else list(names)
+    chosen = listed(asked) or list(names)
     for name in chosen:
         if name not in names:
             raise UsageError(f"--columns: unknown column {name!r}{suggestion(name, names)}; known: {', '.join(names)}")

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from bench.datasets.given import Given, keep
 from bench.engine import run as engine
-from bench.errors import UnknownOptionError, UsageError
+from bench.errors import UnknownOptionError, UsageError, first_line
 from bench.folder.tables import results
 from bench.options import OPTIONS
 from bench.options.run_keywords import RunKeywords
+from bench.options.values import model_names
 from bench.plain_torch import plain_torch
 from bench.tracking import carry_out_tracked
 from bench.untouched import untouched
@@ -135,7 +136,7 @@ def _classes(model: Model) -> int:
         try:
             found = logits_of(model.to(place)(torch.full((1, 3, side, side), 0.5, device=place)))
         except Exception as error:
-            reason = (str(error).splitlines() or [""])[0]
+            reason = first_line(error)
             dtypes = {str(p.dtype).removeprefix("torch.") for p in model.net.parameters() if p.is_floating_point()}
             unlike = ", ".join(sorted(dtypes - {"float32"}))
             cast_it = f"its weights are {unlike} and images float32: pass net.float(), or " if unlike else ""
@@ -248,7 +249,7 @@ def _refuse_features(kept: Given, model: str | Model) -> None:
 
 
 def _named(model: str | Model) -> list[str | Model]:
-    return [model] if isinstance(model, Model) else [*model.split(",")]
+    return [model] if isinstance(model, Model) else [*model_names(model)]
 
 
 def _size_of(data: Any) -> dict[str, int]:

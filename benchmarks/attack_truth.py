@@ -24,6 +24,7 @@ from bench.attacks.budget import Norm
 from bench.datasets.base import Dataset
 from bench.datasets.table import open_dataset, parse_roots
 from bench.testing import AffineHead, HiddenGradients, PiecewiseConstant, nearest_mean, truth_model
+from tools.pages import between
 
 EPS: dict[Norm, Fraction] = {"linf": Fraction(4, 255), "l2": Fraction(1, 2), "l1": Fraction(12)}
 SUITES = ("pgd", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "autoattack", "aa-fast")
@@ -137,9 +138,8 @@ def main() -> None:
         print(row, flush=True)
         lines.append(str(row))
     if options.into:
-        before, _, rest = options.into.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
-        options.into.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}", encoding="utf-8")
+        page = between(options.into.read_text(encoding="utf-8"), BEGIN, lines, END)
+        options.into.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from bench.datasets.tiny_set import open_tiny
 from bench.gate.check import Report, accept, check
 from model_zoo.load import load_model
 from model_zoo.model import Model
+from tools.pages import between
 
 COST = 0.03
 BATCHES = (5, 7, 16, 32, 50, 64, 100, 128, 200, 256)
-BEGIN, END = "<!-- generated: gate -->", "<!-- end -->"
+BEGIN = "<!-- generated: gate -->"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
@@ -106,9 +107,7 @@ class Page:
 
     def write(self, path: Path) -> None:
         """Replace the part between the markers."""
-        head, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        body = "\n".join(self.lines)
-        path.write_text(f"{head}{BEGIN}\n{body}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        path.write_text(between(path.read_text(encoding="utf-8"), BEGIN, self.lines), encoding="utf-8")
 
 
 def main() -> None:

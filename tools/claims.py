@@ -19,13 +19,14 @@ from bench.metrics.paired import holm, mcnemar, newcombe
 from bench.rounding import decimal, with_interval
 from tools.claim_counts import Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import CLAIMS, WHAT, Claim
+from tools.pages import between
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "claims.md"
 EARLIER = ROOT / "results" / "claims_earlier.csv"
 """Measurements of an earlier version, without counts. A claim's row is removed once its counts have as many images."""
 
-BEGIN, END = "<!-- generated: claims -->", "<!-- end -->"
+BEGIN = "<!-- generated: claims -->"
 
 ALPHA = 0.05
 
@@ -178,13 +179,7 @@ def _row(claim: Claim, line: Line | None) -> str:
 
 def whole() -> str:
     """Return the page with its generated part renewed."""
-    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(page(lines(read_counts(), read_earlier()))))
-
-
-def between(text: str, begin: str, end: str, lines: Sequence[str]) -> str:
-    """Return `text` with the part between the two markers replaced."""
-    head, _, rest = text.partition(begin)
-    return f"{head}{begin}\n" + "\n".join(lines) + f"\n{end}{rest.partition(end)[2]}"
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, page(lines(read_counts(), read_earlier())))
 
 
 def main() -> None:

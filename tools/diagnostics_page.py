@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.rounding import decimal
+from tools.pages import between
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "diagnostics.md"
 MEASURED = ROOT / "results" / "diagnostics.json"
-BEGIN, END = "<!-- generated: diagnostics -->", "<!-- end -->"
+BEGIN = "<!-- generated: diagnostics -->"
 
 Table = dict[str, list[Any]]
 """`columns`: their names; `rows`: lists with one value per column."""
@@ -49,8 +50,7 @@ def _rows(table: Table) -> Iterator[str]:
 
 def page(text: str) -> str:
     """Return `text` with the part between its markers renewed."""
-    head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n" + "\n".join(lines(measured()[1])) + f"\n{END}{rest.partition(END)[2]}"
+    return between(text, BEGIN, lines(measured()[1]))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from bench.figures import FIGURES, style
 from bench.figures.base import FigureSpec, NotMeasuredError
 from bench.figures.measured import Numbers
 from bench.testing import write_results
+from tools.pages import END, between
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PAGE = Path(__file__).parents[1] / "docs" / "figures.md"
-BEGIN, END = "<!-- generated: figures -->", "<!-- end -->"
+BEGIN = "<!-- generated: figures -->"
 HEADER = ("figure", "shows", "follows", "published points", "required traits", "measured by")
 
 
@@ -72,8 +73,7 @@ def hollow(axes: "Axes") -> int:
 
 def with_table(text: str, counts: Mapping[str, str]) -> str:
     """Return `text` with the part between its two markers replaced."""
-    head, _, rest = text.partition(BEGIN)
-    return f"{head}{BEGIN}\n{table(counts)}\n{END}{rest.partition(END)[2]}"
+    return between(text, BEGIN, [table(counts)])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
+from bench.errors import first_line
 from model_zoo.errors import ZooError
 from model_zoo.load import load_model
 from model_zoo.nets.with_timm import import_timm
@@ -159,7 +160,7 @@ def compare(network: OwnersNetwork, folder: Path) -> Finding:
         try:
             ours = _logits(load_model(network.name, weights_file=path), images)
         except ZooError as error:
-            return Finding(network.name, "refused", str(error).splitlines()[0])
+            return Finding(network.name, "refused", first_line(error))
     if not theirs.isfinite().all() or theirs.std() == 0:
         return Finding(network.name, "different", "the owner's own logits say nothing")
     if torch.equal(ours, theirs):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.datasets.known import SETS
 from bench.suites.further import SUITES
+from tools.pages import between
 
 PAGE = Path("docs/protocols.md")
 BEGIN, END = "<!-- further sets: python -m tools.protocols -->", "<!-- end of further sets -->"
@@ -25,9 +26,7 @@ def rows() -> Iterator[str]:
 
 def page(text: str) -> str:
     """Return `text` with the table between its markers renewed."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return "\n".join([f"{before}{BEGIN}", *rows(), f"{END}{after}"])
+    return between(text, BEGIN, rows(), END)
 
 
 if __name__ == "__main__":

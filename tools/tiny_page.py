@@ -14,10 +14,10 @@ from bench.datasets import tiny
 from bench.rounding import decimal, with_interval
 from model_zoo.registry import cards
 from model_zoo.reported import ReportedNumber
-from tools.claims import between
+from tools.pages import between
 
 PAGE = Path(__file__).parents[1] / "docs" / "tiny.md"
-BEGIN, END = "<!-- generated: table -->", "<!-- end -->"
+BEGIN = "<!-- generated: table -->"
 
 COLUMNS = {
     "clean": ("tiny-pgd", "clean_accuracy"),
@@ -61,7 +61,7 @@ def _cell(number: ReportedNumber) -> str:
 
 def whole() -> str:
     """Return the page with its table renewed."""
-    return between(PAGE.read_text(encoding="utf-8"), BEGIN, END, list(model_table()))
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, model_table())
 
 
 def contact_sheet(split: str, each: int = 16, zoom: int = 2) -> Image.Image:

@@ -9,6 +9,7 @@ from torch import fx, nn
 from torch.fx.experimental.optimization import fuse
 
 from bench.attacks.checks import in_training
+from bench.errors import first_line
 from model_zoo.nets.normalisation import BranchedBatchNorm2d
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -46,12 +47,7 @@ def fold(model: nn.Module) -> nn.Module:
     except NotFoldedError:
         raise
     except Exception as error:  # tracing runs the model's own code on stand-ins, which can raise anything
-        raise NotFoldedError(f"it cannot be traced ({first_line(error)})") from error
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:80]
+        raise NotFoldedError(f"it cannot be traced ({first_line(error)[:80]})") from error
 
 
 def _unbranched(model: nn.Module) -> nn.Module:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
-from bench.attacks.folding import NotFoldedError, first_line, fold
+from bench.attacks.folding import NotFoldedError, fold
 from bench.attacks.losses import take
 from bench.attacks.network import Network, Precision, device_of, freeze
+from bench.errors import first_line
 
 LOGITS_RTOL = 1e-4
 """Largest difference of a logit between copy and model, relative to the largest logit."""
@@ -146,7 +147,7 @@ def difference(model: Network, copy: Network, points: Tensor) -> str:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # a copy in another layout may fail where the model does not
-        return f"its copy does not run ({first_line(error)})"
+        return f"its copy does not run ({first_line(error)[:80]})"
     return ""
 
 

@@ -30,12 +30,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _check(arguments: argparse.Namespace) -> int:
     from bench.errors import UsageError
     from bench.gate.check import accept, check
+    from bench.options.values import listed, model_names
 
-    models = arguments.model.split(",") if arguments.model else []
+    models = model_names(arguments.model)
     options: dict[str, Any] = RunOptions.of(typed(arguments)).changed()
     options |= {"baseline": arguments.baseline, "out": arguments.keep}
     if arguments.update:
-        suites = arguments.suite.split(",") if arguments.suite else ()
+        suites = listed(arguments.suite)
         for path in accept(models, suites=suites, **options):
             print(f"accepted: {path}")
         return 0

@@ -27,7 +27,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from bench.exports import export
     from bench.options.values import model_names
 
-    models = model_names(arguments.models) if arguments.models else []
+    models = model_names(arguments.models)
     found = export(arguments.dir, arguments.to, arguments.out, models=models)
     for path in found.files:
         print(path)

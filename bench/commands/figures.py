@@ -27,13 +27,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _figures(arguments: argparse.Namespace) -> int:
     from bench.figures import read_traits, write_figures
-    from bench.options.values import model_names
+    from bench.options.values import listed, model_names
 
     written = write_figures(
         arguments.dir,
         Path(arguments.out),
-        only=_names(arguments.only),
-        models=model_names(arguments.models) if arguments.models else [],
+        only=listed(arguments.only),
+        models=model_names(arguments.models),
         traits=read_traits(Path(arguments.traits)) if arguments.traits else None,
     )
     for path in written.files:
@@ -43,7 +43,3 @@ def _figures(arguments: argparse.Namespace) -> int:
     for reason in written.left_out:
         print(f"left out of {reason}")
     return 0
-
-
-def _names(text: str | None) -> list[str]:
-    return [name for name in (text or "").split(",") if name]

@@ -26,8 +26,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     from bench.options.values import model_names
     from bench.reproduce import missing_and_cost, reproduce
 
-    models = model_names(arguments.models) if arguments.models else []
-    given = {"data": arguments.data, "models": models, "limit": arguments.limit}
+    given = {"data": arguments.data, "models": model_names(arguments.models), "limit": arguments.limit}
     if arguments.dry_run:
         for line in missing_and_cost(arguments.paper, **given, random_weights=arguments.random_weights):
             print(line, flush=True)

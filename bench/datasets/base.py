@@ -14,9 +14,9 @@ from PIL import Image
 
 from bench.datasets.content import FileState, Loaded, content_hash
 from bench.datasets.content import UnreadableError as UnreadableError
-from bench.datasets.naming import picture_id
 from bench.metrics.selection import WHOLE, Selection
 from bench.metrics.told import Rule
+from bench.naming import picture_id
 from bench.record import digest
 
 Picture = NDArray[np.uint8 | np.float32]

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.datasets.labels import imagenet_index, imagenet_wnids, timm_file
+from bench.naming import WNID
 
-_WNID = re.compile(r"(?<![0-9a-z])(n\d{8})(?!\d)")
+_WNID = re.compile(rf"(?<![0-9a-z])({WNID})(?!\d)")
 _NUMBERED = re.compile(r"^\d+[\s._:-]+(?=\D)")
 
 

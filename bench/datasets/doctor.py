@@ -8,10 +8,10 @@ from bench.datasets.base import Dataset, UnreadableError
 from bench.datasets.folder import missing_classes
 from bench.datasets.info import SetInfo, SetPlace
 from bench.datasets.labels import imagenet_wnids
-from bench.datasets.naming import TEST, TRAINING
 from bench.datasets.report import SHOWN, DataReport, some
 from bench.datasets.table import SETS, DataRoots, open_dataset
 from bench.errors import DataError
+from bench.naming import TEST, TRAINING
 
 SAMPLE = 3
 """Number of images opened in each part of a set with many: ImageNet-C has nearly five million."""

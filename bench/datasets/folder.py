@@ -14,10 +14,10 @@ from bench.datasets.content import FileState, Loaded, content_hash, read_whole
 from bench.datasets.images import read_image
 from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import LeftOut, Listing, pictures_within
-from bench.datasets.naming import picture_id
 from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_POSITION, BY_WNIDS
 from bench.datasets.truth import EXPECTED, find_truth
 from bench.errors import DataError
+from bench.naming import picture_id
 
 AS_NUMBERS = (
     "class folders are counted as numbers (2 before 10); torchvision's ImageFolder sorts them as text (10 before 2): "

@@ -10,8 +10,8 @@ from bench.datasets.info import ANY_PART, EMPTY, FoundPictures, SetInfo, SetPlac
 from bench.datasets.known import SETS
 from bench.datasets.layouts import COMPRESSED, LIVE
 from bench.datasets.listing import Listing
-from bench.datasets.naming import TEST, TRAINING, picture_id, split_in, split_of
 from bench.errors import DataError
+from bench.naming import TEST, TRAINING, picture_id, split_in, split_of
 
 DEEP = 7
 """Maximum depth below the root: Kaggle's images are four levels below, ImageNet-C's at most seven."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.datasets.base import Dataset
 from bench.datasets.labels import imagenet_index, imagenet_wnids, label_space
-from bench.datasets.naming import VALIDATION, told_wnid
+from bench.naming import VALIDATION, told_wnid
 
 BY_WNIDS, BY_NAMES, BY_NUMBERS, BY_POSITION = "folders by wnid", "class names", "numbers", "order of folders"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.datasets.listing import LeftOut
-from bench.datasets.naming import TEST, split_in
+from bench.naming import TEST, split_in
 
 _OF = re.compile(r"(\d+)-of-(\d+)")
 

@@ -17,10 +17,10 @@ from bench.datasets.content import FileState, Loaded, content_hash, read_whole
 from bench.datasets.images import EXTENSIONS, read_image
 from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import HIDDEN, NO_PICTURES, LeftOut, is_hidden
-from bench.datasets.naming import picture_id
 from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_WNIDS
 from bench.datasets.truth import EXPECTED, find_truth
 from bench.errors import DataError
+from bench.naming import picture_id
 from model_zoo.formats.bounded import BoundedFile
 
 LABEL_BYTES = 1 << 16

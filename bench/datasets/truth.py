@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from bench.datasets.labels import imagenet_index
 from bench.datasets.matlab import read_structs
-from bench.datasets.naming import picture_id
 from bench.errors import DataError
+from bench.naming import WNID, picture_id
 from model_zoo.formats.bounded import BoundedFile
 
 ABOVE = 5
@@ -129,7 +129,7 @@ def _synset_lines(file: Path) -> Truth:
     return Truth(file, {f"ILSVRC2012_val_{i:08d}": index[wnid] for i, wnid in enumerate(wnids, 1)})
 
 
-_MOVE = re.compile(r"mv\s+(\S+)\.\w+\s+(n\d{8})/?")
+_MOVE = re.compile(rf"mv\s+(\S+)\.\w+\s+({WNID})/?")
 
 
 def _script(file: Path) -> Truth:
@@ -139,7 +139,7 @@ def _script(file: Path) -> Truth:
     return Truth(file, {picture_id(name): index[wnid] for name, wnid in moves if wnid in index})
 
 
-_WNID = re.compile(r"n\d{8}")
+_WNID = re.compile(WNID)
 
 
 def _list(file: Path) -> Truth:
@@ -156,7 +156,7 @@ def _list(file: Path) -> Truth:
     return Truth(file, labels, numbers)
 
 
-_NAME = re.compile(r"<name>\s*(n\d{8})\s*</name>")
+_NAME = re.compile(rf"<name>\s*({WNID})\s*</name>")
 
 
 def _xml(folder: Path) -> Iterator[tuple[str, int]]:

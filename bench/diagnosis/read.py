@@ -14,6 +14,7 @@ from bench.diagnostics.metrics import values
 from bench.diagnostics.table import merged
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder
+from model_zoo.registry import split_branch
 
 SUITES = ("batchnorm", "smoothness", "margin")
 QUANTITIES = {
@@ -64,7 +65,7 @@ class Diagnosis:
     @property
     def branch(self) -> str:
         """Branch that predicts; empty without branches."""
-        return self.model.partition("@")[2]
+        return split_branch(self.model).branch
 
     @cached_property
     def channels(self) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from typing import Any
 from bench.engine.job import Cluster, Job, Trouble, Worker
 from bench.engine.part import Fault
 from bench.engine.work import Done, Failed, Work, WorkQueue
-from bench.errors import IncompleteError, UsageError
+from bench.errors import IncompleteError, UsageError, first_line
 
 DEATHS = 5
 """Maximum number of times that a work item may lose its worker: spot machines die for other reasons, but the item
@@ -74,7 +74,7 @@ def _connected(cluster: Cluster, device: str | None) -> Iterator[bool]:
                 )
         except Exception as error:  # Ray raises just that where a node takes too long to start
             raise UsageError(
-                f"--ray {cluster.address or 'local'}: cannot start or join Ray: {str(error).splitlines()[0]}; "
+                f"--ray {cluster.address or 'local'}: cannot start or join Ray: {first_line(error)}; "
                 "`ray status --address ADDRESS` asks a cluster, `ray start --head` makes one"
             ) from error
     try:
@@ -176,7 +176,7 @@ class _Crew:
             answer = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
             self.ray.kill(post.actor)
-            yield from self._died(post, str(error).strip().splitlines()[0])
+            yield from self._died(post, first_line(error))
             return
         if isinstance(answer, Trouble):
             yield from self._in_trouble(post, answer)

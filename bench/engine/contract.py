@@ -17,7 +17,7 @@ from bench.attacks.forward import answer
 from bench.attacks.memory import as_it_came, check_no_memory
 from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
-from bench.errors import UsageError
+from bench.errors import UsageError, first_line
 from bench.store import Store
 from bench.suites.base import Setup
 from bench.text import counted
@@ -127,7 +127,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
 def _failure(model: nn.Module, images: Tensor, error: BaseException) -> str:
     """Return the cause of a failed forward pass, if it is known."""
     odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
-    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+    reason = f"{type(error).__name__}: {first_line(error) if str(error).strip() else ''}"
     if odd:
         return f"has weights of {', '.join(odd)} and fails on float32 images: call model.float() ({reason})"
     if len(images) > 1:

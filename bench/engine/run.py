@@ -28,7 +28,7 @@ from bench.manifest import put_manifest
 from bench.metrics.sequential import StopRule
 from bench.metrics.told import Rule, TellRule
 from bench.options import OPTIONS, RunOptions, Shard, keywords
-from bench.options.values import model_names
+from bench.options.values import listed, model_names
 from bench.parts import put_cell
 from bench.plain_torch import plain_torch
 from bench.store import Store
@@ -75,6 +75,8 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
         use_cards(options.cards)
     _known_dataset(options.dataset)
     wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
+    if not wanted:
+        raise UsageError("--suite: no suite is named; `bench list suites` shows all")
     check_used(wanted, options)
     cluster = Cluster.wanted(options.ray, options.workers)
     kept = KeptPictures.parse(options.keep_adversarial)
@@ -85,6 +87,8 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     )
     session = settings.open(elsewhere=cluster is not None)
     asked = _listed_models(_drawn(models) if options.random_weights else models)
+    if not asked:
+        raise UsageError("--model: no model is named; `bench list models` shows all")
     _check_told(asked, options.until_told)
     loaded, faults = _models(asked, options.weights)
     store = Store(options.out)
@@ -238,23 +242,23 @@ def _executor(
 
 def _drawn(models: Models) -> Models:
     """Return the names of models with random weights. Raises `UsageError` for one that has weights."""
-    listed = _listed_models(models)
-    if given := [model.name for model in listed if isinstance(model, Model)]:
+    names = _listed_models(models)
+    if given := [model.name for model in names if isinstance(model, Model)]:
         raise UsageError(f"--random-weights is for models by name; {given[0]} has its weights already")
-    return [name if is_random(str(name)) else f"{RANDOM}{name}" for name in listed]
+    return [name if is_random(str(name)) else f"{RANDOM}{name}" for name in names]
 
 
-def _models(listed: Sequence[str | Model], weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
+def _models(asked: Sequence[str | Model], weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
     """Load each model; return its given and loaded form, and why others failed. If all fail, raise the first error."""
-    if weights and len(listed) > 1:
+    if weights and len(asked) > 1:
         raise UsageError("--weights names one file: run one model at a time with it")
     file = Path(weights) if weights else None
-    for name in listed:
+    for name in asked:
         if not isinstance(name, Model):
             find_card(name)  # a name that there is not is a slip of the pen: before anything is loaded
     loaded: dict[str | Model, Model] = {}
     failed: list[tuple[str | Model, Exception]] = []
-    for model in listed:
+    for model in asked:
         try:
             loaded[model] = model if isinstance(model, Model) else load_model(model, weights_file=file)
         except ZooError as error:
@@ -285,9 +289,8 @@ def _check_told(asked: Sequence[str | Model], told: Sequence[str]) -> None:
 
 
 def _listed(value: Any) -> list[Any]:
-    """Return `a,b` or a sequence as a list; raises `UsageError` if it is empty."""
-    items = value.split(",") if isinstance(value, str) else list(value)
-    return [item.strip() if isinstance(item, str) else item for item in items if item != ""]
+    """Return `a,b` or a sequence as a list, without empty items."""
+    return listed(value) if isinstance(value, str) else [item for item in value if item != ""]
 
 
 def _listed_models(models: Models) -> list[str | Model]:

@@ -17,7 +17,7 @@ from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.decoded import picture_cache
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
-from bench.errors import DataError, UsageError
+from bench.errors import DataError, UsageError, first_line
 from bench.folder.kept import KeptPictures
 from bench.known_models import KnownModel, read_known_models, recognise
 from bench.metrics.told import Rule
@@ -224,7 +224,7 @@ def default_device(name: str | None) -> torch.device:
         return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
     except RuntimeError as error:
         raise UsageError(
-            f"--device {name}: no device of torch ({str(error).splitlines()[0]}); expected cpu, cuda, cuda:1, mps, xpu"
+            f"--device {name}: no device of torch ({first_line(error)}); expected cpu, cuda, cuda:1, mps, xpu"
         ) from None
 
 
@@ -237,7 +237,7 @@ def usable_device(name: str | None) -> torch.device:
         torch.zeros(1, device=place).add_(1).cpu()
     except Exception as error:  # torch raises what its backend does: AssertionError, RuntimeError, NotImplementedError
         raise UsageError(
-            f"--device {name or place}: cannot be used ({str(error).splitlines()[0] or type(error).__name__}); "
+            f"--device {name or place}: cannot be used ({first_line(error)}); "
             "next: name another, or leave out --device to use CUDA if available, else the CPU"
         ) from None
     return place

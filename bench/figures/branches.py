@@ -2,6 +2,7 @@
 
 from bench.figures.facts import Facts
 from bench.figures.measured import Numbers
+from model_zoo.registry import split_branch
 
 MOST = 4
 """Largest number of networks in a panel, and of channels with a panel each."""
@@ -9,5 +10,5 @@ MOST = 4
 
 def branched(data: Numbers) -> list[str]:
     """Return the networks with at least two branches, by name without the branch."""
-    found: dict[str, Facts] = {f.name.rpartition("@")[0]: f for f in data.models if len(f.branches) > 1}
+    found: dict[str, Facts] = {split_branch(f.name).base: f for f in data.models if len(f.branches) > 1}
     return sorted(name for name in found if name)

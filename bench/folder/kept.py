@@ -30,11 +30,16 @@ class KeptPictures:
         """Read `DIR` or `DIR:N`. Raises `UsageError` if DIR is a file."""
         if not text:
             return None
+        found = cls.split(text)
+        if found.folder.is_file():
+            raise UsageError(f"--keep-adversarial: {found.folder} is a file; name a folder, or FOLDER:N for N images")
+        return found
+
+    @classmethod
+    def split(cls, text: str) -> "KeptPictures":
+        """Read `DIR` or `DIR:N` without looking at the disk."""
         folder, _, number = text.rpartition(":")
-        place, images = (folder, int(number)) if folder and number.isdigit() else (text, None)
-        if Path(place).is_file():
-            raise UsageError(f"--keep-adversarial: {place} is a file; name a folder, or FOLDER:N for N images")
-        return cls(Path(place), images)
+        return cls(Path(folder), int(number)) if folder and number.isdecimal() else cls(Path(text))
 
     def of(self, model: str, condition: str) -> Path:
         """The folder of one model's images under a condition."""

@@ -3,14 +3,12 @@
 import functools
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 from bench.metrics.accuracy import only
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, wilson
-
-_VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
+from bench.naming import VALIDATION
 
 
 @functools.cache
@@ -27,7 +25,7 @@ def real_accuracy(frames: Frames) -> Estimate:
     """Share of the images with at least one ReaL label whose prediction is among theirs, in [0, 1]."""
     frame = only(frames)
     scored = frame[frame["scored"]]
-    numbers = [_VALIDATION.search(name) for name in scored["image_id"]]
+    numbers = [VALIDATION.search(name) for name in scored["image_id"]]
     if not all(numbers):
         raise MissingConditionError("ReaL labels: these images do not have the validation set's original names")
     known = [real_labels()[int(match[1]) - 1] for match in numbers if match]

@@ -116,15 +116,20 @@ def _fraction(value: Any) -> Fraction:
     return Fraction(number).limit_denominator(100_000 if getattr(value, "itemsize", 8) >= 8 else 10_000)
 
 
-def model_names(value: str) -> list[str]:
+def listed(text: str | None) -> list[str]:
+    """Split `a,b` at commas, without blanks around the items and without empty items."""
+    return [item for item in map(str.strip, (text or "").split(",")) if item]
+
+
+def model_names(value: str | None) -> list[str]:
     """Split names at commas; a comma before a number belongs to the options of a `file:` name (`?mean=0.5,0.5,0.5`)."""
-    return [name.strip() for name in re.split(r",(?![-.\d])", value)]
+    return [name for name in map(str.strip, re.split(r",(?![-.\d])", value or "")) if name]
 
 
 def pair(value: Any) -> tuple[str, ...]:
     """Read two model names, separated by a comma or in a sequence."""
     found = model_names(value) if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-    if not found or found == [""]:
+    if not found:
         return ()
     if len(set(found)) != 2 or len(found) != 2 or not all(isinstance(name, str) and name for name in found):
         raise ValueError(f"expected the names of two models such as tiny_std,tiny_at, found {value!r}")

@@ -9,6 +9,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.figures import FIGURES
 from bench.options.command import add_arguments, typed
+from bench.options.values import listed, model_names
 from bench.published.papers import TITLES
 from bench.suites.registry import find_suite
 from model_zoo.errors import ZooError, suggestion
@@ -98,8 +99,8 @@ def _tiny(paper: str) -> Iterator[Step]:
         if spec.name.startswith(f"{paper}-"):
             for command in spec.commands:
                 arguments = parser.parse_args(shlex.split(command))
-                names = tuple(name for name in arguments.model.split(",") if _committed(name))
-                for suite in arguments.suite.split(",") if names else ():
+                names = tuple(name for name in model_names(arguments.model) if _committed(name))
+                for suite in listed(arguments.suite) if names else ():
                     options = {k: v for k, v in typed(arguments).items() if _used(suite, k)}
                     yield Step(names, suite, options)
 

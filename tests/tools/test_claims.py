@@ -19,6 +19,7 @@ from tools import claims
 from tools.claim_counts import MEASURED, Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import ADVPROP, CLAIMS, PGD, SAT, C, Claim
 from tools.claims import Line, difference, lines, page, read_earlier, whole
+from tools.pages import END
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.paper[:9]}: {claim.says}")
@@ -182,7 +183,7 @@ def test_counts_that_do_not_agree_are_refused(tmp_path: Path) -> None:
 def test_the_page_is_what_was_measured() -> None:
     """Next where it fails: `make docs`."""
     text = claims.PAGE.read_text(encoding="utf-8")
-    assert text.count(claims.BEGIN) == text.count(claims.END) == 1
+    assert text.count(claims.BEGIN) == text.count(END) == 1
     assert text == whole()
 
 

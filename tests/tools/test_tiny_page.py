@@ -3,6 +3,7 @@
 import numpy as np
 
 from bench.datasets import tiny
+from bench.rounding import decimal
 from model_zoo.registry import cards
 from tools.tiny_page import PAGE, contact_sheet, model_table, whole
 
@@ -13,7 +14,7 @@ def test_each_branch_has_its_card_s_numbers_and_the_header_says_n() -> None:
     (line,) = (row for row in rows if row.startswith("| `tiny_mbn@adv` |"))
     card = cards()["tiny_mbn"]
     (number,) = (n for n in card.reported if (n.suite, n.metric, n.branch) == ("tiny-pgd", "robust_accuracy", "adv"))
-    assert f"| {number.value:.1f} [{number.low}, {number.high}] |" in line
+    assert f"| {decimal(number.value)} [{number.low}, {number.high}] |" in line
     assert len(rows) == sum(max(1, len(card.branches)) for card in cards().values() if card.room == "tiny")
 
 

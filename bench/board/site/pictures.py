@@ -107,8 +107,7 @@ def kept_elsewhere(found: Survey, runs: list[SuiteRun]) -> str:
         told = run.given.keep_adversarial if run.given else None
         attacked = any(Condition.parse(condition).attack for condition in run.cells)
         if told and attacked and run.name == run.model and _kept(run, found) is None:
-            folder, _, number = str(told).rpartition(":")
-            return folder if folder and number.isdigit() else str(told)
+            return str(KeptPictures.split(str(told)).folder)
     return ""
 
 

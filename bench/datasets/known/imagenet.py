@@ -7,9 +7,9 @@ from pathlib import Path
 from bench.datasets.base import Dataset, View
 from bench.datasets.info import RESEARCH, WNID_FOLDERS, SetInfo, SetPlace
 from bench.datasets.layouts import read_set
-from bench.datasets.naming import TEST, TRAINING, picture_id, split_of
 from bench.errors import DataError
 from bench.metrics.selection import WHOLE
+from bench.naming import TEST, TRAINING, VALIDATION, picture_id, split_of
 
 
 def open_imagenet(place: SetPlace, _part: str = "") -> Dataset:
@@ -66,7 +66,7 @@ SETS = (
         f"imagenet/[val/]{WNID_FOLDERS}; or the flat official folder with its devkit or LOC_val_solution.csv",
         heading="Clean",
         citation="Russakovsky et al. 2015, arXiv 1409.0575",
-        pictures=r"ILSVRC2012_val_\d{8}",
+        pictures=VALIDATION.pattern,
     ),
     SetInfo(
         "robustbench-5k",

@@ -10,6 +10,7 @@ from bench.figures.base import FigureSpec, figure
 from bench.figures.branches import MOST, branched
 from bench.figures.measured import Numbers
 from bench.figures.series import bars, of_column
+from model_zoo.registry import split_branch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def main_auxiliary(spec: FigureSpec, data: Numbers) -> "Figure":
     found: dict[str, dict[str, str]] = {}
     for f in told:
         if column and f.name in column.numbers:
-            found.setdefault(f.name.rpartition("@")[0], {})[f.role] = f.name
+            found.setdefault(split_branch(f.name).base, {})[f.role] = f.name
     whole = sorted(base for base, branches in found.items() if len(branches) == 2)
     if column is None or not whole:
         raise spec.missing(data)

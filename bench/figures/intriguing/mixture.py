@@ -9,6 +9,7 @@ from bench.figures.facts import MIXTURE, Facts, groups
 from bench.figures.measured import Column, Numbers
 from bench.figures.series import Series, bars
 from bench.published.papers import points, readings, sources
+from model_zoo.registry import split_branch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def mixtures(spec: FigureSpec, data: Numbers, columns: Mapping[str, Column | Non
         bases: dict[str, dict[str, Facts]] = {}
         for f in group:
             if f.separate == 2 and f.role and measured(f, f.role):
-                bases.setdefault(f.name.rpartition("@")[0], {})[f.role] = f
+                bases.setdefault(split_branch(f.name).base, {})[f.role] = f
         whole = [{role: of[role] for role in columns} for of in bases.values() if len(of) == len(columns)]
         if whole and len(alone) == len(columns):
             plain, paired = (_like(alone["adversarial"], whole, objective) for objective in ("", "alp"))

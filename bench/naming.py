@@ -2,14 +2,17 @@
 
 import re
 
+WNID = r"n\d{8}"
+"""Pattern of a WordNet id, ImageNet's name of a class."""
+
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
-"""An image of ImageNet's validation set, and its number from 1."""
+"""Id of an image of ImageNet's validation set, and its number from 1."""
 
 TRAINING, TEST = "training", "test"
 """Kinds of images that are not of a validation set."""
 
-_SPLITS = {TRAINING: re.compile(r"n\d{8}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
-_AFTER, _BEFORE = re.compile(r"(?<=.)[_-](n\d{8})$"), re.compile(r"(n\d{8})(?=[_.-])")
+_SPLITS = {TRAINING: re.compile(rf"{WNID}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
+_AFTER, _BEFORE = re.compile(rf"(?<=.)[_-]({WNID})$"), re.compile(rf"({WNID})(?=[_.-])")
 
 
 def picture_id(stem: str) -> str:
