@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import pandas as pd
 
 from bench.layout import TextColumn, lay_out, paragraph, terminal_width
+from bench.rounding import decimal
 from bench.text import escape_unprintable
 
 GAP_ROW = "..."
@@ -113,5 +114,5 @@ def _text(value: Any) -> str:
     """A cell: numbers with four digits, names with invisible characters escaped."""
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         number = float(value)
-        return f"{number:.0f}" if number.is_integer() and abs(number) < EXACT else f"{number:.4g}"
+        return f"{number:.0f}" if number.is_integer() and abs(number) < EXACT else decimal(number, ".4g")
     return escape_unprintable(str(value))
