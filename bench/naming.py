@@ -1,6 +1,7 @@
 """Information in an image's own name: its id, its class, its set and its split."""
 
 import re
+from collections.abc import Sequence
 
 WNID = r"n\d{8}"
 """Pattern of a WordNet id, ImageNet's name of a class."""
@@ -41,6 +42,34 @@ def split_of(stem: str) -> str:
     ('training', '', 'test')
     """
     return next((split for split, form in _SPLITS.items() if form.fullmatch(picture_id(stem))), "")
+
+
+_LABELS = re.compile(r"-(\d+(?:\+\d+)*)$")
+
+
+def with_labels(image_id: str, labels: Sequence[int]) -> str:
+    """Return the id of an image with several correct labels: `NAME-207+208`; unchanged without `labels`."""
+    return f"{image_id}-{'+'.join(map(str, labels))}" if labels else image_id
+
+
+def labels_in(image_id: str) -> frozenset[int]:
+    """Return the labels that `with_labels` wrote; empty if the id has none.
+
+    >>> sorted(labels_in("a-207+208")), labels_in("a")
+    ([207, 208], frozenset())
+    """
+    found = _LABELS.search(image_id)
+    return frozenset(map(int, found[1].split("+"))) if found else frozenset()
+
+
+def frame_id(film: str, frame: int) -> str:
+    """Return the id of a frame: `FILM#007`."""
+    return f"{film}#{frame:03d}"
+
+
+def film_of(image_id: str) -> str:
+    """Return the film of a frame's id."""
+    return image_id.rpartition("#")[0]
 
 
 _SHARD = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|test|dev)(?=$|[^a-z])")

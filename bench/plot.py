@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -42,6 +42,22 @@ def figure(
     (spec,) = find_figures([name])
     with style.styled():
         return _for_notebooks(spec.draw(spec, Numbers(directory, models, traits)))
+
+
+def _mark(axes: "Axes", row: Mapping[Any, Any], x: str, y: str, index: int) -> None:
+    """Draw one model's mark, with the intervals of both columns."""
+    spread = [style.errors([row[name]], [(row[f"{name}_low"], row[f"{name}_high"])]) for name in (x, y)]
+    axes.errorbar(
+        [row[x]],
+        [row[y]],
+        xerr=spread[0],
+        yerr=spread[1],
+        label=style.plain(str(row["model"])),
+        color=style.colour(index),
+        marker=style.marker(index),
+        linestyle="none",
+        elinewidth=0.7,
+    )
 
 
 def _for_notebooks(drawn: "Figure | None") -> "Figure":
@@ -86,19 +102,7 @@ def scatter(
     with style.styled():
         axes = axes or style.panels(1, height=2.9, width=style.ONE_COLUMN * 1.3)[1][0]
         for index, row in enumerate(rows.to_dict("records")):
-            ends = [[[row[f"{c}_low"], row[f"{c}_high"]]] for c in (x, y)]
-            spread = [style.errors([row[c]], [(e[0][0], e[0][1])]) for c, e in zip((x, y), ends, strict=True)]
-            axes.errorbar(
-                [row[x]],
-                [row[y]],
-                xerr=spread[0],
-                yerr=spread[1],
-                label=style.plain(str(row["model"])),
-                color=style.colour(index),
-                marker=style.marker(index),
-                linestyle="none",
-                elinewidth=0.7,
-            )
+            _mark(axes, row, x, y, index)
         axes.set_xlabel(_titled(x))
         axes.set_ylabel(_titled(y))
         told = [_told(rows, name) for name in (x, y)]

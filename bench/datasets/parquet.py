@@ -22,6 +22,7 @@ from bench.datasets.listing import HIDDEN, LeftOut, is_hidden
 from bench.datasets.proof import BY_NAMES, BY_NUMBERS, BY_WNIDS
 from bench.datasets.shards import missing_shards, of_validation
 from bench.errors import DataError
+from bench.naming import with_labels
 
 NO_LABEL = -1
 """Label in Hugging Face's files for images without a label, as in the test set."""
@@ -53,13 +54,28 @@ class ParquetDataset(Dataset):
         files = of_validation(files, left)
         self._files = [_open(file, name) for file in files]
         self._groups = [(f, group) for f, opened in enumerate(self._files) for group in range(opened.num_row_groups)]
-        rows: list[ParquetRow] = []
         proofs: set[str] = set()
+        self._rows = rows = self._labelled(files, name, left, proofs)
+        if not rows:
+            raise DataError(f"{name}: no images with a label in {', '.join(f.name for f in files[:3])}")
+        _refuse_paths_alone(self._files, files, name)
+        super().__init__(_ids(rows), [row.label for row in rows])
+        self.name, self.labels, self.as_stored = name, labels, as_stored
+        self.proof = BY_NUMBERS if BY_NUMBERS in proofs else next(iter(proofs))
+        self.notes = (*left.lines(), *filter(None, [missing_shards(files)]))
+        self._sizes = [(file.name, file.stat().st_size) for file in files]
+        self._lock = threading.Lock()
+        self._held: tuple[int, list[dict[str, Any]]] = (-1, [])
+        self._files_at = list(files)
+        self._states = [FileState.at(file) for file in files]
+
+    def _labelled(self, files: Sequence[Path], name: str, left: LeftOut, proofs: set[str]) -> list[ParquetRow]:
+        """Return the rows with a label; the others go to `left`, the proofs of labels to `proofs`."""
+        rows: list[ParquetRow] = []
         for place, (file, group) in enumerate(self._groups):
             numbered = ClassLabels.of(self._files[file], files[file], name)
             proofs.add(numbered.proof)
-            described = _described(self._files[file], group, f"{name}: {files[file]}")
-            for row, (path, label) in enumerate(described):
+            for row, (path, label) in enumerate(_described(self._files[file], group, f"{name}: {files[file]}")):
                 where = PurePosixPath(path or f"{len(rows):08d}")
                 if is_hidden(PurePosixPath(where.name)):
                     left.add(HIDDEN, where)
@@ -70,24 +86,7 @@ class ParquetDataset(Dataset):
                     rows.append(ParquetRow(place, row, where, several[0], tuple(several)))
                 else:
                     rows.append(ParquetRow(place, row, where, numbered.index(label)))
-        if not rows:
-            raise DataError(f"{name}: no images with a label in {', '.join(f.name for f in files[:3])}")
-        _refuse_paths_alone(self._files, files, name)
-        self._rows = rows
-        names = names_of([row.path for row in rows])
-        counts = Counter(names)
-        ids = [f"{n:08d}-{name}" if counts[name] > 1 else name for n, name in enumerate(names)]
-        ids = [f"{i}{told}" for i, told in zip(ids, (several_labels(row.others) for row in rows), strict=True)]
-        super().__init__(ids, [row.label for row in rows])
-        self.name, self.labels, self.as_stored = name, labels, as_stored
-        self.proof = BY_NUMBERS if BY_NUMBERS in proofs else next(iter(proofs))
-        self.notes = (*left.lines(), *filter(None, [missing_shards(files)]))
-        self._sizes = [(file.name, file.stat().st_size) for file in files]
-        self._lock = threading.Lock()
-        self._held: tuple[int, list[dict[str, Any]]] = (-1, [])
-
-        self._files_at = list(files)
-        self._states = [FileState.at(file) for file in files]
+        return rows
 
     @property
     def stems(self) -> list[str]:
@@ -149,9 +148,12 @@ def read_parquet(files: Sequence[Path], name: str, labels: str, *, as_stored: bo
     return ParquetDataset(files, name, labels, as_stored=as_stored)
 
 
-def several_labels(labels: Sequence[int]) -> str:
-    """Return the suffix of an id with several correct labels (`-207+208`); empty for one label column."""
-    return f"-{'+'.join(map(str, labels))}" if labels else ""
+def _ids(rows: Sequence[ParquetRow]) -> list[str]:
+    """Return the ids by file name, numbered where names are equal, with all labels of images with several."""
+    names = names_of([row.path for row in rows])
+    counts = Counter(names)
+    ids = [f"{n:08d}-{name}" if counts[name] > 1 else name for n, name in enumerate(names)]
+    return [with_labels(image_id, row.others) for image_id, row in zip(ids, rows, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -80,19 +80,7 @@ def _read_ahead(
     session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]
 ) -> Iterator[ViewedOrUnread]:
     """Yield images in order, decoded a bounded number ahead by the pool; decoded images stay in the cache."""
-
-    def make(loaded: Loaded, view: View) -> Picture:
-        image = loaded.image
-        if view is None:
-            if loaded.levels is not None:
-                raise DataError(
-                    f"{dataset.name}: corruptions need 8-bit images, and these have values between the levels"
-                )
-            return np.asarray(image) if dataset.as_stored else crop_224(image)
-        if dataset.exact:
-            return np.asarray(image) if loaded.levels is None else loaded.levels
-        return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
-
+    make = functools.partial(_picture, dataset)
     shelf = dataset.shelf
     waiting: deque[tuple[int, Viewed | Future[ViewedOrUnread]]] = deque()
 
@@ -119,6 +107,18 @@ def _read_ahead(
             yield finish()
     while waiting:
         yield finish()
+
+
+def _picture(dataset: Dataset, loaded: Loaded, view: View) -> Picture:
+    """Return an image as a model's input shows it, or without a view as corruptions need it."""
+    image = loaded.image
+    if view is None:
+        if loaded.levels is not None:
+            raise DataError(f"{dataset.name}: corruptions need 8-bit images, and these have values between the levels")
+        return np.asarray(image) if dataset.as_stored else crop_224(image)
+    if dataset.exact:
+        return np.asarray(image) if loaded.levels is None else loaded.levels
+    return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
 
 
 def _batch(

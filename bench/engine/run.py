@@ -1,45 +1,30 @@
 """`bench.run`: resolve the request, plan it, run what is missing."""
 
 import functools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from bench.datasets.table import SETS
-from bench.engine.contract import Contract, check_subjects, put_contracts
+from bench.engine.asked import Models, asked_folder, asked_models, asked_rule, asked_suites, load_models
+from bench.engine.book import RunBook
+from bench.engine.contract import check_subjects
 from bench.engine.job import Cluster, Job
 from bench.engine.lock import sole_driver
-from bench.engine.manifest import put_environment, run_manifest
 from bench.engine.plan import Plan, PlanEntry, Unit, check_precise, make_plan, units
 from bench.engine.progress import Reporter, reporter
 from bench.engine.reliability import PendingVerdicts, ReliabilityCheck, attacked
 from bench.engine.session import Session, Settings, settle_torch, subjects_of
-from bench.engine.standing import Mend, look
+from bench.engine.standing import Mend, Standing, look
 from bench.engine.stopping import Stopping, check_stoppable
 from bench.engine.tally import Tally
 from bench.engine.work import Done, Failed, WorkQueue, in_process, keep, notes_of, without_cells
 from bench.engine.writers import WRITERS, Writers
 from bench.errors import UsageError
-from bench.folder.kept import KeptPictures
-from bench.known_models import put_known_model
-from bench.manifest import put_manifest
-from bench.metrics.sequential import StopRule
-from bench.metrics.told import Rule, TellRule
-from bench.options import OPTIONS, RunOptions, Shard, keywords
-from bench.options.values import listed, model_names
-from bench.parts import put_cell
+from bench.options import RunOptions, Shard, keywords
 from bench.plain_torch import plain_torch
 from bench.store import Store
-from bench.suites.registry import check_used, find_suite
-from model_zoo.errors import ZooError
-from model_zoo.load import load_model
-from model_zoo.model import Model
-from model_zoo.registry import RANDOM, find_card, is_random, use_cards
-
-Models = str | Model | Sequence[str | Model]
-"""Names separated by commas, a model, or several of either."""
+from model_zoo.registry import use_cards
 
 Item = TypeVar("Item")
 
@@ -73,24 +58,12 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     """Load the models, open the data and find what is missing, without measuring anything."""
     if options.cards:
         use_cards(options.cards)
-    _known_dataset(options.dataset)
-    wanted = [find_suite(name) for name in dict.fromkeys(_listed(suites))]
-    if not wanted:
-        raise UsageError("--suite: no suite is named; `bench list suites` shows all")
-    check_used(wanted, options)
+    wanted = asked_suites(suites, options)
     cluster = Cluster.wanted(options.ray, options.workers)
-    kept = KeptPictures.parse(options.keep_adversarial)
-    if kept and options.ray:
-        raise UsageError("--keep-adversarial: the images would be written on the cluster's machines; leave out --ray")
-    settings = Settings(
-        options.data, options.limit, options.device, options.batch_size, options.seed, _rule(options), kept
-    )
+    kept, rule = asked_folder(options), asked_rule(options)
+    settings = Settings(options.data, options.limit, options.device, options.batch_size, options.seed, rule, kept)
     session = settings.open(elsewhere=cluster is not None)
-    asked = _listed_models(_drawn(models) if options.random_weights else models)
-    if not asked:
-        raise UsageError("--model: no model is named; `bench list models` shows all")
-    _check_told(asked, options.until_told)
-    loaded, faults = _models(asked, options.weights)
+    loaded, faults = load_models(asked_models(models, options), options.weights)
     store = Store(options.out)
     subjects = subjects_of(loaded.values(), options.protocol, store)
     plan = make_plan(subjects, wanted, options, session, faults)
@@ -98,12 +71,8 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     check_precise(plan, options, session.device)
     if kept and not attacked(plan):
         raise UsageError("--keep-adversarial: none of the suites has an attack; see `bench list attacks`")
-    todo = _share(list(units(plan)), options.shard)
     there = look(plan, store, session)
-    missing = {(u.setup.name, u.key): u for u in units(plan, there.done)}
-    todo = [missing[u.setup.name, u.key] for u in todo if (u.setup.name, u.key) in missing]
-    stopping = Stopping(plan, store)
-    todo = [left for unit in todo if (left := without_cells(unit, stopping.stopped))]
+    todo = _missing(plan, there, Stopping(plan, store).stopped, options.shard)
     doubted = _share(attacked(plan), options.shard)
     exact = tuple(subject.known.exact for subject in subjects)
     job = Job(tuple(loaded), options.weights, options.protocol, settings, exact=exact)
@@ -111,6 +80,13 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
 
 
 prepare = keywords(prepare_run)
+
+
+def _missing(plan: Plan, there: Standing, stopped: Collection[str], shard: Shard | None) -> list[Unit]:
+    """Return this shard's units that are neither stored nor made superfluous by a rule."""
+    missing = {(unit.setup.name, unit.key): unit for unit in units(plan, there.done)}
+    mine = [(unit.setup.name, unit.key) for unit in _share(list(units(plan)), shard)]
+    return [left for key in mine if key in missing and (left := without_cells(missing[key], stopped))]
 
 
 @plain_torch()
@@ -128,7 +104,7 @@ def carry_out(
     """
     plan, store = prepared.plan, prepared.store
     settle_torch(prepared.options.threads)
-    book = _Book(prepared)
+    book = RunBook(store, plan, prepared.session, works_here=bool(prepared.todo) and not prepared.cluster)
     verdicts = PendingVerdicts(plan, store, prepared.doubted, prepared.options.reliability, prepared.todo)
     checks = len(verdicts)
     queue = WorkQueue([*prepared.todo, *verdicts.due()])
@@ -136,7 +112,7 @@ def carry_out(
         book.open()  # which is nothing new of a finished run: that may lie in a folder that is read only
         Tally(plan.faults).check()
         return
-    tally = Tally([*plan.faults, *_look_at_models(book, queue)])
+    tally = Tally([*plan.faults, *_look_at_models(prepared, book, queue)])
     with (
         sole_driver(store, book.run_id, prepared.options.shard),
         reporter(prepared.images, checks, quiet=prepared.options.quiet if quiet is None else quiet) as progress,
@@ -145,24 +121,44 @@ def carry_out(
     ):
         for mend in prepared.mends:
             mend.carry_out(store)
-        listeners, stopping = _Listeners(progress, watch, on_unit), Stopping(plan, store)
+        listeners = _Listeners(progress, watch, on_unit)
+        keeper = _Keeper(book, queue, verdicts, Stopping(plan, store), tally, writers, listeners)
         for outcome in outcomes:
-            if isinstance(outcome, Failed):
-                progress.said(str(outcome))
-                tally.failed(outcome)
-            else:
-                book.open()
-                writers.put(outcome)
-                if isinstance(outcome.work, Unit) and (parts := outcome.whole):
-                    verdicts.leave_out(stopping.note(outcome.work, parts, queue))
-            # Verdicts read what is written, and may be the next work: where none is left, all writes are waited for.
-            for done in writers.finished(every=not queue or isinstance(outcome, Failed)):
-                queue.extend(verdicts.finished(done.work))
-                tally.count(done)
-                listeners.tell(done)
-            if isinstance(outcome, Failed) and outcome.final:
-                queue.extend(verdicts.finished(outcome.work))
+            keeper.take(outcome)
     tally.check()
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """What happens to each outcome: it is stored and counted, and adds or removes work that depends on it."""
+
+    book: RunBook
+    queue: WorkQueue
+    verdicts: PendingVerdicts
+    stopping: Stopping
+    tally: Tally
+    writers: Writers
+    listeners: "_Listeners"
+
+    def take(self, outcome: Done | Failed) -> None:
+        if isinstance(outcome, Failed):
+            self.listeners.progress.said(str(outcome))
+            self.tally.failed(outcome)
+        else:
+            self._put(outcome)
+        # Verdicts read stored parts and may be the next work: if none is left, wait for all writes.
+        for done in self.writers.finished(every=not self.queue or isinstance(outcome, Failed)):
+            self.queue.extend(self.verdicts.finished(done.work))
+            self.tally.count(done)
+            self.listeners.tell(done)
+        if isinstance(outcome, Failed) and outcome.final:
+            self.queue.extend(self.verdicts.finished(outcome.work))
+
+    def _put(self, done: Done) -> None:
+        self.book.open()
+        self.writers.put(done)
+        if isinstance(done.work, Unit) and (parts := done.whole):
+            self.verdicts.leave_out(self.stopping.note(done.work, parts, self.queue))
 
 
 class _Listeners:
@@ -185,10 +181,9 @@ class _Listeners:
             self.on_unit(work)
 
 
-def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
+def _look_at_models(prepared: Prepared, book: RunBook, queue: WorkQueue) -> list[str]:
     """Remove from `queue` the work of models that fail the contract; return why each fails. Raises `UsageError` if
     no model is left."""
-    prepared = book.prepared
     book.seen, refused = check_subjects(
         prepared.session, prepared.plan.subjects, queue.first_of_each(), prepared.plan.randomised
     )
@@ -198,111 +193,14 @@ def _look_at_models(book: "_Book", queue: WorkQueue) -> list[str]:
     return list(refused.values())
 
 
-class _Book:
-    """The run's entry in the results folder, written when the first work is done: a failed start leaves none."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        self.prepared, self.opened = prepared, False
-        self.manifest = run_manifest(prepared.plan, prepared.session)
-        self.run_id = self.manifest.id
-        self.seen: dict[int, Contract] = {}
-        self.places = [] if prepared.cluster or not prepared.todo else [self.manifest.environment]
-
-    def open(self) -> None:
-        """Write the run, its models and its cells, unless they are stored already."""
-        if self.opened:
-            return
-        self.opened = True
-        store, plan = self.prepared.store, self.prepared.plan
-        put_manifest(store, self.manifest)
-        put_contracts(store, self.run_id, plan.subjects, self.seen)
-        for subject in plan.subjects:
-            put_known_model(store, subject.known)
-        for entry in plan.cells.values():
-            put_cell(store, entry.cell)
-        for where in self.places:
-            put_environment(store, self.run_id, where)
-
-    def worked_at(self, where: Mapping[str, Any]) -> None:
-        """Store the environments of the work."""
-        self.places.append(where)
-        if self.opened:
-            put_environment(self.prepared.store, self.run_id, where)
-
-
 def _executor(
-    prepared: Prepared, queue: WorkQueue, book: _Book, say: Callable[[str], None]
+    prepared: Prepared, queue: WorkQueue, book: RunBook, say: Callable[[str], None]
 ) -> Generator[Done | Failed]:
     if prepared.cluster is None:
         return in_process(prepared.session, prepared.plan.subjects, queue)
     from bench.engine.cluster import on_ray
 
     return on_ray(prepared.cluster, prepared.job, queue, book.worked_at, say)
-
-
-def _drawn(models: Models) -> Models:
-    """Return the names of models with random weights. Raises `UsageError` for one that has weights."""
-    names = _listed_models(models)
-    if given := [model.name for model in names if isinstance(model, Model)]:
-        raise UsageError(f"--random-weights is for models by name; {given[0]} has its weights already")
-    return [name if is_random(str(name)) else f"{RANDOM}{name}" for name in names]
-
-
-def _models(asked: Sequence[str | Model], weights: str | None) -> tuple[dict[str | Model, Model], list[str]]:
-    """Load each model; return its given and loaded form, and why others failed. If all fail, raise the first error."""
-    if weights and len(asked) > 1:
-        raise UsageError("--weights names one file: run one model at a time with it")
-    file = Path(weights) if weights else None
-    for name in asked:
-        if not isinstance(name, Model):
-            find_card(name)  # a name that there is not is a slip of the pen: before anything is loaded
-    loaded: dict[str | Model, Model] = {}
-    failed: list[tuple[str | Model, Exception]] = []
-    for model in asked:
-        try:
-            loaded[model] = model if isinstance(model, Model) else load_model(model, weights_file=file)
-        except ZooError as error:
-            failed.append((model, error))
-    if failed and not loaded:
-        raise failed[0][1]
-    return loaded, [f"{model}: not measured: {error}" for model, error in failed]
-
-
-def _rule(options: RunOptions) -> Rule | None:
-    """Return the rule that may stop a condition early. Raises `UsageError` for two rules at once."""
-    if options.until is not None and options.until_told:
-        raise UsageError("--until and --until-told: only one rule can stop a condition; give one of them")
-    if options.gap != OPTIONS["gap"].default and not options.until_told:
-        raise UsageError("--gap belongs to --until-told A,B; name the two models, or leave it out")
-    if options.until_told:
-        return TellRule(" and ".join(options.until_told), options.gap, options.seed)
-    return None if options.until is None else StopRule(options.until, options.seed)
-
-
-def _check_told(asked: Sequence[str | Model], told: Sequence[str]) -> None:
-    """Raise `UsageError` unless the models are the two to compare."""
-    names = [model if isinstance(model, str) else model.name for model in asked]
-    if told and sorted(told) != sorted(names):
-        raise UsageError(
-            f"--until-told {','.join(told)}: the models of the run must be these two, found {', '.join(names)}"
-        )
-
-
-def _listed(value: Any) -> list[Any]:
-    """Return `a,b` or a sequence as a list, without empty items."""
-    return listed(value) if isinstance(value, str) else [item for item in value if item != ""]
-
-
-def _listed_models(models: Models) -> list[str | Model]:
-    """Split into models; commas within a `file:` name's options (`?mean=0.5,0.5`) do not separate."""
-    if isinstance(models, str):
-        return [*model_names(models)]
-    return [models] if isinstance(models, Model) else list(models)
-
-
-def _known_dataset(name: str | None) -> None:
-    if name is not None and name not in SETS:
-        raise UsageError.unknown("dataset", name, SETS)
 
 
 def _share(items: list[Item], shard: Shard | None) -> list[Item]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, mean_estimate, mean_of
+from bench.naming import film_of
 
 TOP = ("prediction", "prediction_2", "prediction_3", "prediction_4", "prediction_5")
 """Columns of the five likeliest classes of a frame, in order."""
@@ -34,7 +35,7 @@ def top5_distance(frame: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray
 
 def per_film(records: pd.DataFrame, distance: Distance, *, noise: bool) -> pd.Series:
     """The mean of `distance` over the frames of each film; films with a frame that was not scored are left out."""
-    table = records.assign(film=records["image_id"].str.rpartition("#")[0]).sort_values("image_id", kind="stable")
+    table = records.assign(film=records["image_id"].map(film_of)).sort_values("image_id", kind="stable")
     whole = table[table.groupby("film")["scored"].transform("all")]
     found = {}
     for film, frames in whole.groupby("film", sort=True):

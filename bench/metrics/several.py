@@ -1,12 +1,9 @@
 """Accuracy where an image has several right labels, which its id ends with."""
 
-import re
-
 from bench.metrics.accuracy import only
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, wilson
-
-_LABELS = re.compile(r"-(\d+(?:\+\d+)*)$")
+from bench.naming import labels_in
 
 
 def any_label_accuracy(frames: Frames) -> Estimate:
@@ -16,10 +13,9 @@ def any_label_accuracy(frames: Frames) -> Estimate:
     """
     frame = only(frames)
     scored = frame[frame["scored"]]
-    told = [_LABELS.search(image_id) for image_id in scored["image_id"]]
-    if not all(told):
+    labels = [labels_in(image_id) for image_id in scored["image_id"]]
+    if not all(labels):
         raise MissingConditionError("these images' ids do not end with their labels (-207+208)")
-    labels = [{int(label) for label in match[1].split("+")} for match in told if match]
     k = sum(int(p) in right for p, right in zip(scored["prediction"], labels, strict=True))
     low, high = wilson(k, len(labels))
     return Estimate(k / len(labels) if labels else float("nan"), low, high, len(labels), len(frame) - len(scored))

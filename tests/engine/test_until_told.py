@@ -64,11 +64,11 @@ def test_a_model_that_cannot_be_loaded_costs_its_own_cells_alone(
     told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The other is measured whole, for nobody is there to be told from; they are told apart when both are."""
-    from bench.engine import run
+    from bench.engine import asked
     from model_zoo.errors import WeightsError
     from model_zoo.model import Model
 
-    load = run.load_model
+    load = asked.load_model
 
     def fails(name: str, **given: object) -> Model:
         if name == "tiny_at":
@@ -78,7 +78,7 @@ def test_a_model_that_cannot_be_loaded_costs_its_own_cells_alone(
     command = ["run", "--model", ",".join(PAIR), "--suite", "tiny", "--until-told", ",".join(PAIR), "--quiet"]
     command += ["--out", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr(run, "load_model", fails)
+        patch.setattr(asked, "load_model", fails)
         assert main(command) == 3
     assert "tiny_at: not measured: tiny_at: its file is cut short" in capsys.readouterr().err
     frame = bench.results(tmp_path)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.engine.asked import asked_rule
 from bench.engine.plan import make_plan
-from bench.engine.run import _rule, prepare
+from bench.engine.run import prepare
 from bench.engine.session import Subject
 from bench.errors import UsageError
 from bench.options import OPTIONS, RunOptions
@@ -68,7 +69,7 @@ def test_no_option_makes_another_one_idle() -> None:
 )
 def test_rules_that_exclude_each_other_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        _rule(RunOptions.of(given))
+        asked_rule(RunOptions.of(given))
 
 
 def test_weights_of_a_file_and_random_ones_exclude_each_other(tmp_path: object) -> None:

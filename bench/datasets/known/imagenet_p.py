@@ -16,6 +16,7 @@ from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import LeftOut, Listing
 from bench.datasets.proof import BY_WNIDS
 from bench.errors import DataError
+from bench.naming import frame_id
 
 PERTURBATIONS = (
     "gaussian_noise",
@@ -48,7 +49,7 @@ class Films(Dataset):
     def __init__(self, films: Sequence[tuple[Path, int]]) -> None:
         self.films = sorted(films, key=lambda film: film[0].stem)
         self.frames = max(1, frame_count(self.films[0][0]))
-        ids = [f"{path.stem}#{frame:03d}" for path, _ in self.films for frame in range(self.frames)]
+        ids = [frame_id(path.stem, frame) for path, _ in self.films for frame in range(self.frames)]
         super().__init__(ids, [label for _, label in self.films for _ in range(self.frames)])
         self.proof, self._lock = BY_WNIDS, threading.Lock()
         self._decoded = functools.lru_cache(8)(decode)

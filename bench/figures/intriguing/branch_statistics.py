@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.figures import style
 from bench.figures.base import FigureSpec, figure
 from bench.figures.branches import MOST, branched
@@ -9,6 +12,7 @@ from bench.figures.measured import Numbers
 from bench.rounding import decimal
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STORED = {"running_mean": "mean", "running_var": "variance", "weight": "$\\gamma$", "bias": "$\\beta$"}
@@ -36,17 +40,7 @@ def branch_statistics(spec: FigureSpec, data: Numbers) -> "Figure":
         first, last = layers[0].names[0], layers[0].names[-1]
         for axes, (field, label) in zip(panels, STORED.items(), strict=True):
             x, y = (torch.cat([getattr(layer.branches[b], field) for layer in layers]) for b in (first, last))
-            r = float(torch.corrcoef(torch.stack([x, y]))[0, 1])
-            axes.plot(
-                x.numpy(),
-                y.numpy(),
-                linestyle="none",
-                marker=style.marker(index),
-                color=style.colour(index),
-                markersize=2,
-                alpha=0.6,
-                label=f"{name}, r {decimal(r, '.2f')}",
-            )
+            _points(axes, x.numpy(), y.numpy(), name, index)
             axes.set_title(label)
             axes.set_xlabel(f"{first} branch")
             if field == "running_var":
@@ -63,3 +57,17 @@ def branch_statistics(spec: FigureSpec, data: Numbers) -> "Figure":
     )
     style.caption(figure, text)
     return figure
+
+
+def _points(axes: "Axes", x: NDArray[np.float32], y: NDArray[np.float32], name: str, index: int) -> None:
+    """Draw one network's channels, with Pearson's r in the legend."""
+    axes.plot(
+        x,
+        y,
+        linestyle="none",
+        marker=style.marker(index),
+        color=style.colour(index),
+        markersize=2,
+        alpha=0.6,
+        label=f"{name}, r {decimal(float(np.corrcoef(x, y)[0, 1]), '.2f')}",
+    )
