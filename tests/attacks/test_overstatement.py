@@ -12,6 +12,7 @@ from bench.attacks.autoattack import apgd
 from bench.attacks.overstatement import Overstatement, stronger
 from bench.attacks.presets import make_pgd
 from bench.attacks.reliability import StandingPictures, assess
+from bench.rounding import decimal
 from tests.conftest import ShortChecks
 
 EPS = Fraction(8, 255)
@@ -58,7 +59,9 @@ def test_it_is_what_the_boundary_says(linear: nn.Module, images: Tensor, steps: 
     if step:
         assert number.fallen > 10
         assert (verdict.level, number.short) == ("unreliable", True)
-        assert str(verdict).startswith(f"unreliable, because the number overstates by {100 * number.fallen / 40:.1f} ")
+        assert str(verdict).startswith(
+            f"unreliable, because the number overstates by {decimal(100 * number.fallen / 40)} "
+        )
         assert "cannot reach the edge" in str(verdict)
     else:
         assert (verdict.level, number.fallen, number.short) == ("reliable", 0, False)

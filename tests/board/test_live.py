@@ -32,8 +32,10 @@ from bench.folder.reader import ResultsFolder
 from bench.manifest import RunEntry, RunManifest, RunModel, put_manifest
 from bench.metrics.estimate import wilson
 from bench.metrics.sequential import StopRule
+from bench.metrics.told import TellRule
 from bench.parts import put_cell, put_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey
+from bench.rounding import decimal
 from bench.store import Store
 from bench.testing import write_results
 from bench.verdict import Verdict, put_verdict
@@ -119,8 +121,8 @@ def test_numbers_so_far_say_how_many_pictures_they_are_of(tmp_path: Path) -> Non
     by = {(n["model"], n["condition"]): n for n in found["numbers"]}
     part, other, none = (by[key] for key in sorted(by, key=lambda k: (k[1], k[0] != manifest["entries"][0]["model"])))
     share = 0.5 if part["model"] == "a" else 0.25
-    assert (part["n"], part["of"], part["text"]) == ("20", "40", f"{100 * share:.1f}")
-    assert [part["low"], part["high"]] == [f"{100 * end:.1f}" for end in wilson(round(20 * share), 20)]
+    assert (part["n"], part["of"], part["text"]) == ("20", "40", decimal(100 * share))
+    assert [part["low"], part["high"]] == [decimal(100 * end) for end in wilson(round(20 * share), 20)]
     assert "not final" in part["note"]
     assert (none["n"], none["note"]) == ("0", "not begun")
     assert other["note"] == ""
@@ -174,7 +176,7 @@ def test_what_stops_by_itself_counts_as_done_with_the_numbers_of_the_results(
         assert number["note"] == "stopped by its rule"
         assert (number["n"], number["of"]) == (str(row["n"]), "2,000")
         assert [number[end] for end in ("text", "low", "high")] == [
-            f"{100 * row[end]:.1f}" for end in ("value", "low", "high")
+            decimal(100 * row[end]) for end in ("value", "low", "high")
         ]
 
 
@@ -215,13 +217,13 @@ def test_parts_count_in_the_set_s_order_whichever_way_they_come(tmp_path: Path) 
     (number,) = watch.look()["numbers"]
     rule = StopRule(Fraction(5))
     ends = [rule.interval(np.repeat(order, 100), 1000) for order in ((0.0, 1.0), (1.0, 0.0))]
-    assert f"{100 * ends[0][0]:.1f}" != f"{100 * ends[1][0]:.1f}"
-    assert [number["low"], number["high"]] == [f"{100 * end:.1f}" for end in ends[0]]
+    assert decimal(100 * ends[0][0]) != decimal(100 * ends[1][0])
+    assert [number["low"], number["high"]] == [decimal(100 * end) for end in ends[0]]
 
 
 def test_two_that_are_to_be_told_apart_are_held_against_each_other_image_by_image(tmp_path: Path) -> None:
     """Each lacks a unit that the other has: side by side, the unlike images of these would tell them apart."""
-    subset = "until a and b are told apart or within 1 points, order of seed 0: 95 % interval of the whole set"
+    subset = str(TellRule("a and b", Fraction(1)))
     store, a = planned(tmp_path, subset)
     b = replace(a, model="b", fingerprint="b")
     put_cell(store, b)
@@ -253,11 +255,11 @@ def test_a_part_that_was_written_twice_or_replaced_counts_once(tmp_path: Path) -
     found = watch.look()
     assert (found["done"], found["numbers"][0]["n"]) == (10, "10")
     assert found["numbers"][0]["text"] in ("100.0", "40.0")  # the first by name, as everywhere
-    assert found["numbers"][0]["text"] == f"{100 * bench_accuracy(first):.1f}"
+    assert found["numbers"][0]["text"] == decimal(100 * bench_accuracy(first))
     first.unlink()
     (other,) = tmp_path.glob("cells/*/0*.parquet")
     found = watch.look()
-    assert (found["done"], found["numbers"][0]["text"]) == (10, f"{100 * bench_accuracy(other):.1f}")
+    assert (found["done"], found["numbers"][0]["text"]) == (10, decimal(100 * bench_accuracy(other)))
     assert watch.revision > before
     part(store, cell, UnitKey(5, 20), [True] * 15)
     found = watch.look()

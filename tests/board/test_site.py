@@ -38,6 +38,7 @@ from bench.folder.survey import survey
 from bench.metrics.estimate import wilson
 from bench.metrics.paired import compare
 from bench.options import RunOptions
+from bench.rounding import decimal
 from bench.testing import fake_model, write_pictures, write_results
 
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta"}
@@ -151,7 +152,7 @@ def test_the_table_shows_value_interval_rank_and_leads_to_protocol_and_command(r
     text = " ".join(Page(site / "index.html").text.split())
     row = board.loc["sat_resnet50"]
     for name in ("imagenet_accuracy", "pgd_robust_accuracy", "imagenet-c_mce"):
-        assert f"{row[name]:.1f} {row[name + '_low']:.1f}–{row[name + '_high']:.1f}" in text
+        assert f"{decimal(row[name])} {decimal(row[name + '_low'])}–{decimal(row[name + '_high'])}" in text
     assert "claimed 69.7" in text
     page = Page(site / "models" / "sat_resnet50.html")
     assert {"imagenet", "pgd", "imagenet-c"} <= set(page.values("id"))
@@ -162,8 +163,8 @@ def test_the_table_shows_value_interval_rank_and_leads_to_protocol_and_command(r
 def test_reported_and_measured_stand_side_by_side(results: Path, site: Path) -> None:
     value = make_board(survey(results)).frame.set_index("model").loc["sat_resnet50", "imagenet_accuracy"]
     text = " ".join(Page(site / "models" / "sat_resnet50.html").text.split())
-    difference = re.escape(f"{value - 69.7:+.1f}")
-    assert re.search(rf"accuracy\s*69\.7 %\s*authors\s*{value:.1f} \[[\d., ]+\]\s*{difference}", text)
+    difference = re.escape(decimal(value - 69.7, "+.1f"))
+    assert re.search(rf"accuracy\s*69\.7 %\s*authors\s*{decimal(value)} \[[\d., ]+\]\s*{difference}", text)
     assert "not measured" in text  # PGD-20 was not measured
 
 

@@ -20,6 +20,7 @@ from bench.board.leaderboard import leaderboard
 from bench.board.live.server import LiveSite, listening
 from bench.board.site.build import SiteOptions, write_site
 from bench.metrics.paired import compare, holm, mce_difference
+from bench.rounding import decimal
 from bench.testing import write_results
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -175,11 +176,11 @@ def test_two_chosen_models_are_compared_with_the_numbers_of_the_library(view: An
     for (name, pair), p in zip(pairs.items(), adjusted, strict=False):
         text = rows[name].inner_text()
         for value in (pair.difference, pair.low, pair.high):
-            assert f"{abs(100 * value):.1f}" in text
+            assert decimal(abs(100 * value)) in text
         assert f"{pair.only_a} / {pair.only_b}" in text
         shown = float(re.search(r"([\d.e-]+)\s+A is better", text)[1])
         assert shown == pytest.approx(p, rel=0.5, abs=5e-4)
-    assert f"A is {abs(mce.value):.1f} points lower than B [" in rows["imagenet-c_mce"].inner_text()
+    assert f"A is {decimal(abs(mce.value))} points lower than B [" in rows["imagenet-c_mce"].inner_text()
     assert "A is better" in rows["imagenet-c_mce"].inner_text()
     assert "A is better in 3" in page.locator("#verdict").inner_text()
     assert "p < 0.05" in page.locator("#rule").inner_text()
@@ -205,7 +206,7 @@ def test_every_pair_has_the_p_value_of_the_library(view: Any, results: Path) -> 
         row = page.locator("#pairs tbody tr", has_text="imagenet_accuracy")
         pair = compare(frames["sat_resnet50"], frames[other])
         assert f"{pair.only_a} / {pair.only_b}" in row.inner_text()
-        assert f"{100 * pair.low:+.1f}".replace("-", "−") in row.inner_text()
+        assert decimal(100 * pair.low, "+.1f").replace("-", "−") in row.inner_text()
         if other == "zz_other":  # the only column both have: nothing to adjust
             shown = row.locator("[data-l='p (Holm)']").inner_text()
             assert float(shown) == pytest.approx(pair.p, rel=0.5, abs=5e-4)

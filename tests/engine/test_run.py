@@ -181,7 +181,8 @@ def test_run_json_says_everything_needed_to_repeat(imagenet: Path, tmp_path: Pat
     assert {e["condition"].split("/")[1].split("-")[0] for e in manifest["entries"]} == {"clean", "pgd"}
     cell = json.loads(next(tmp_path.glob("cells/*/cell.json")).read_text())
     assert cell["protocol"]["manifest"]
-    assert cell["subset"] == "limit 12 of 36 images"
+    split = "pictures of ImageNet's training split, not the validation set"
+    assert cell["subset"] == f"{split}; limit 12 of 36 images"
 
 
 def test_conditions_follow_each_other_on_the_same_pictures(imagenet: Path, tmp_path: Path) -> None:
