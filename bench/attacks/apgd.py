@@ -22,7 +22,8 @@ class ApgdBatch(ActiveBatch):
     """previous: the iterate before x; best: that of the highest objective, its gradient, and the objective [b]
     value: objective at x [b]; stride: step size [b]; window, since: int64 [b], length of this stretch between two
     checkpoints and steps made of it; rises: int64 [b], how many of these raised the objective
-    best_before: `highest` at the last checkpoint [b]; halved: bool [b], whether the step size was halved there."""
+    best_before: `highest` at the last checkpoint [b]; halved: bool [b], whether the step size was halved there
+    raised: bool [b], a step led above the start's objective; blind: bool [b], a gradient was zero or not finite."""
 
     previous: Tensor
     best: Tensor
@@ -35,6 +36,8 @@ class ApgdBatch(ActiveBatch):
     rises: Tensor
     best_before: Tensor
     halved: Tensor
+    raised: Tensor
+    blind: Tensor
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Apgd(Search[ApgdBatch]):
             rises=torch.zeros_like(new.index),
             best_before=low,
             halved=torch.ones_like(at["broken"]),
+            raised=torch.zeros_like(at["broken"]),
+            blind=torch.zeros_like(at["broken"]),
         )
 
     @property
@@ -91,6 +96,7 @@ class Apgd(Search[ApgdBatch]):
         value = self.objective(batch, output.logits) if output.objective is None else output.objective
         gradient = torch.zeros_like(batch.x) if output.gradient is None else output.gradient
         self._remember(batch, value, gradient)
+        batch.blind = batch.blind if output.blind is None else batch.blind | output.blind
         if not done.all():
             ahead = self._ahead(batch, gradient)
             if done.any():
@@ -104,6 +110,7 @@ class Apgd(Search[ApgdBatch]):
         # The authors' code compares the loss of the first step with 0, where algorithm 1 has the start's.
         batch.value = torch.where(batch.step == 0, 0.0, value)
         better = value > batch.highest
+        batch.raised = batch.raised | (better & (batch.step > 0))
         batch.highest = torch.where(better, value, batch.highest)
         rows = better.nonzero().squeeze(1)
         batch.best[rows] = batch.x[rows]
@@ -135,6 +142,9 @@ class Apgd(Search[ApgdBatch]):
         batch.window = torch.where(at, shorter, batch.window)
         batch.since, batch.rises = batch.since.masked_fill(at, 0), batch.rises.masked_fill(at, 0)
         return halve
+
+    def misled(self, batch: ApgdBatch) -> Tensor:
+        return batch.blind | ~batch.raised
 
     def result(self, batch: ApgdBatch) -> Tensor:
         return torch.where(per_image(batch.broken), batch.x, batch.best)

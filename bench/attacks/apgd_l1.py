@@ -31,7 +31,9 @@ class ApgdL1Batch(ActiveBatch):
     """best: the stage's iterate of the highest objective [b, 3, h, w], its gradient, and the objective [b]
     stage: int64 [b], which of the stages; made: int64 [b], steps made of it; since: int64 [b], since the checkpoint
     stride: step size [b]; share: share of the values that a step moves [b]; moved: int64 [b], how many values `best`
-    had moved at the last checkpoint."""
+    had moved at the last checkpoint
+    raised: bool [b], a step led above the objective at the start of its stage; blind: bool [b], a gradient was zero or
+    not finite."""
 
     best: Tensor
     best_gradient: Tensor
@@ -42,6 +44,8 @@ class ApgdL1Batch(ActiveBatch):
     stride: Tensor
     share: Tensor
     moved: Tensor
+    raised: Tensor
+    blind: Tensor
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class ApgdL1(Search[ApgdL1Batch]):
             stride=low,
             share=low,
             moved=zero,
+            raised=torch.zeros_like(at["broken"]),
+            blind=torch.zeros_like(at["broken"]),
         )
         self._enter(batch, torch.ones_like(batch.broken))
         return batch
@@ -100,6 +106,7 @@ class ApgdL1(Search[ApgdL1Batch]):
         value = self.objective(batch, output.logits) if output.objective is None else output.objective
         gradient = torch.zeros_like(batch.x) if output.gradient is None else output.gradient
         self._remember(batch, value, gradient)
+        batch.blind = batch.blind if output.blind is None else batch.blind | output.blind
         over = (batch.made >= self._per_stage(batch, self.lengths)) & ~done
         moving = ~over & ~done
         if moving.any():
@@ -110,6 +117,7 @@ class ApgdL1(Search[ApgdL1Batch]):
 
     def _remember(self, batch: ApgdL1Batch, value: Tensor, gradient: Tensor) -> None:
         better = value > batch.highest
+        batch.raised = batch.raised | (better & (batch.made > 0))
         batch.highest = torch.where(better, value, batch.highest)
         rows = better.nonzero().squeeze(1)
         batch.best[rows], batch.best_gradient[rows] = batch.x[rows], gradient[rows]
@@ -183,6 +191,9 @@ class ApgdL1(Search[ApgdL1Batch]):
     def _last(self, batch: ApgdL1Batch) -> Tensor:
         """Return bool [b]: x is the last iterate."""
         return (batch.stage == len(STAGES) - 1) & (batch.made >= self.lengths[-1])
+
+    def misled(self, batch: ApgdL1Batch) -> Tensor:
+        return batch.blind | ~batch.raised
 
     def result(self, batch: ApgdL1Batch) -> Tensor:
         return torch.where(per_image(batch.broken), batch.x, batch.best)

@@ -44,13 +44,16 @@ class Evaluation:
         self.queues: list[Queue] = []
         self.adversarial = request.images.clone()
         self.verdicts: list[str | None] = [CLEAN] * len(request)
+        self.misled = [True] * len(request)  # by the first trial, in whichever queue ran it last
         self.first: dict[int, int] = {}  # trial with which the next queue begins on an image, where not with the first
 
     def _queues(self) -> list[Queue]:
         """Make a queue in the attack's precision, and one in float32 if that precision is lower."""
         precisions = dict.fromkeys((self.spec.precision, "fp32"))
         networks = [self.prepared.network(self.request.device, precision) for precision in precisions]
-        return [Queue(net, self.spec.trials, self.load, self.request.seed, self.batch_size) for net in networks]
+        return [
+            Queue(net, self.spec.trials, self.load, self.request.seed, self.batch_size, self.misled) for net in networks
+        ]
 
     def run(self) -> AttackResult:
         """Return the verdicts."""
@@ -82,23 +85,24 @@ class Evaluation:
         """Run the trials and return the images that survive. An unconfirmed result sends the image to its next
         trial. The next queue gets the survivors, from the first trial with an unconfirmed or interrupted result, or
         else from the last trial."""
-        unsure = standing
+        unsure, tried = standing, dict[int, int]()
         for index in unsure:
             queue.add(index, self.first.get(index, 0))
         self.first = {}
         while unsure:
             queue.drain()
-            tried = {index: queue.findings[index].trial for index in unsure}
+            tried |= {index: queue.findings[index].trial for index in unsure}
             self._judge(queue, unsure)
             for index in unsure:
                 if self.verdicts[index] is None and queue.findings[index].broken:
                     self.first.setdefault(index, tried[index])
-            unsure = [i for i in unsure if self.verdicts[i] is None and tried[i] + 1 < len(queue.trials)]
+            ahead = {i: queue.following(i, tried[i] + 1) for i in unsure if self.verdicts[i] is None}
+            unsure = [i for i, trial in ahead.items() if trial < len(queue.trials)]
             for index in unsure:
-                queue.add(index, tried[index] + 1)
+                queue.add(index, ahead[index])
             self.request.progress(len(self.verdicts) - len(unsure), len(self.verdicts))
         left = [index for index in standing if self.verdicts[index] is None]
-        self.first = {index: self.first.get(index, len(queue.trials) - 1) for index in left}
+        self.first = {index: self.first.get(index, tried[index]) for index in left}
         return left
 
     def _judge(self, queue: Queue, indices: list[int]) -> None:

@@ -92,7 +92,7 @@ class Network:
                 raise
             self.checkpointed = True
             logits, value, gradient = self._differentiated(x, objective)
-        return ModelOutput(x, logits, value, self._healthy(gradient))
+        return ModelOutput(x, logits, value, *self._healthy(gradient))
 
     def _differentiated(self, x: Tensor, objective: Objective) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits, objective and gradient, from one pass."""
@@ -105,13 +105,16 @@ class Network:
             gradient = _by_backward(value, leaf, self.model) if self.checkpointed else _derivative(value, leaf)
         return logits.detach(), value.detach(), gradient
 
-    def _healthy(self, gradient: Tensor) -> Tensor:
+    def _healthy(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradient [b, 3, h, w] with zeros for NaN and infinity, and bool [b]: it was zero or not finite."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         length = norms.flat(gradient).abs().sum(1)
-        nonfinite, zero = torch.stack([(~length.isfinite()).sum(), (length == 0).sum()]).tolist()  # one wait for both
+        strange, still = ~length.isfinite(), length == 0
+        nonfinite, zero = torch.stack([strange.sum(), still.sum()]).tolist()  # one wait for both
         self.cost.nonfinite += nonfinite
         self.cost.zero += zero
-        return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0) if nonfinite else gradient
+        healthy = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0) if nonfinite else gradient
+        return healthy, strange | still
 
     @contextmanager
     def _precision(self) -> Iterator[None]:

@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.attacks.budget import Norm
 from bench.attacks.network import Network
 from bench.attacks.randomness import generator
-from bench.attacks.schedule import TrialSchedule
+from bench.attacks.schedule import TrialSchedule, When
 from bench.attacks.search import ActiveBatch, ModelOutput, NewImages, Search
+from bench.attacks.targets import CANDIDATES, Targets
 
 AnySearch = Search[Any]
 
@@ -25,13 +27,16 @@ AnySearch = Search[Any]
 class Trial:
     """One run of a search, with its restart and target class.
 
-    rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image; -1 for one drawn uniformly from
-    the wrong classes.
+    rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image, or with `near` for the one with
+    the r-th nearest boundary in that norm; -1 for one drawn uniformly from the wrong classes.
+    when: "led" for images on which the first trial's gradients raised its objective, "misled" for the others.
     """
 
     search: AnySearch
     restart: int = 0
     rank: int = 0
+    near: Norm | None = None
+    when: When = "always"
 
     @property
     def classes(self) -> int:
@@ -56,12 +61,13 @@ class Workload:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """Result of a trial: index of the image and of the trial, whether it claims to have broken the image, passes,
-    and the image [3, h, w]."""
+    """Result of a trial: index of the image and of the trial, whether it claims to have broken the image, whether its
+    gradients misled it, passes, and the image [3, h, w]."""
 
     index: int
     trial: int
     broken: bool
+    misled: bool
     passes: int
     image: Tensor
 
@@ -69,14 +75,25 @@ class TrialResult:
 class Queue:
     """Runs `trials` over the images of a workload.
 
-    `findings` holds for each finished image the finding of the first trial that broke it, else of the last.
+    `findings` holds for each finished image the finding of the first trial that broke it, else of the last. `misled` is
+    what earlier queues found of the first trial, and is kept up to date.
     """
 
-    def __init__(self, network: Network, trials: Sequence[Trial], load: Workload, seed: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        trials: Sequence[Trial],
+        load: Workload,
+        seed: int,
+        batch_size: int,
+        misled: list[bool] | None = None,
+    ) -> None:
         self.network, self.trials, self.load, self.seed, self.batch_size = network, trials, load, seed, batch_size
         self.findings: dict[int, TrialResult] = {}
-        self._schedule = TrialSchedule(len(load.ids), len(trials))
+        known = [True] * len(load.ids) if misled is None else misled
+        self._schedule = TrialSchedule([trial.when for trial in trials], known)
         self._steps = torch.zeros(len(load.ids), len(trials), dtype=torch.int64)
+        self._targets = Targets(network, load.images, load.labels, load.logits)
         self._active: dict[AnySearch, ActiveBatch] = {}
         self._known: dict[AnySearch, tuple[ActiveBatch, list[bool]]] = {}
 
@@ -86,6 +103,10 @@ class Queue:
             self.findings.pop(index, None)
             self._steps[index, trial:] = 0
             self._schedule.add(index, trial)
+
+    def following(self, index: int, trial: int) -> int:
+        """Return the first trial from `trial` on that image `index` goes through; the number of trials if none."""
+        return self._schedule.following(index, trial)
 
     def drain(self) -> None:
         """Run until no image waits. An image that a trial failed to break waits for the next one."""
@@ -135,7 +156,7 @@ class Queue:
             for (i, _), t in zip(places, trials, strict=True)
         ]
         label = self.load.labels[index]
-        wrong = self._wrong_classes(index)
+        wrong = self._wrong_classes(places)
         ranks = [
             int(g.integers(wrong.shape[1])) if t.rank < 0 else t.rank - 1 for g, t in zip(draws, trials, strict=True)
         ]
@@ -145,10 +166,13 @@ class Queue:
         image = self.load.images[index].to(device).contiguous(memory_format=torch.channels_last)
         return NewImages(index.to(device), trial.to(device), image, label.to(device), target.to(device), draws)
 
-    def _wrong_classes(self, index: Tensor) -> Tensor:
-        """Return int64 [b, k - 1]: the wrong classes of the clean images, most likely first."""
-        others = self.load.logits[index].scatter(1, self.load.labels[index, None], -torch.inf)
-        return others.argsort(dim=1, descending=True, stable=True)[:, :-1]
+    def _wrong_classes(self, places: Sequence[tuple[int, int]]) -> Tensor:
+        """Return int64 [b, k - 1]: the wrong classes of each image, in the order in which its trial aims at them."""
+        wanted = [(i, self.trials[t].near) for i, t in places]
+        for i in self._targets.find(wanted, self.batch_size):
+            trial = min(t for other, t in places if other == i)
+            self._steps[i, trial] += min(CANDIDATES, self.load.logits.shape[1] - 1)
+        return self._targets.of(wanted)
 
     def _put(self, search: AnySearch, batch: ActiveBatch) -> None:
         """Append rows to the search's batch."""
@@ -222,6 +246,7 @@ class Queue:
             gone.index.tolist(),
             gone.trial.tolist(),
             gone.broken.tolist(),
+            search.misled(gone).tolist(),
             gone.passes.tolist(),
             search.result(gone).cpu(),
             strict=True,
@@ -232,9 +257,9 @@ class Queue:
 
     def _note(self, finding: TrialResult) -> None:
         """Keep a finding unless a better one exists: the first that breaks the image, else the last."""
-        if not self._schedule.end(finding.index, finding.trial, finding.broken):
+        if not self._schedule.end(finding.index, finding.trial, finding.broken, finding.misled):
             return
-        self._steps[finding.index, finding.trial] = finding.passes
+        self._steps[finding.index, finding.trial] += finding.passes
         there = self.findings.get(finding.index)
         if finding.broken or there is None or (finding.trial > there.trial and not there.broken):
             self.findings[finding.index] = finding

@@ -103,12 +103,13 @@ class NewImages:
 @dataclass(frozen=True)
 class ModelOutput:
     """Output of the network: the points [b, 3, h, w], logits [b, k], and if requested the search's objective [b] and
-    its gradient [b, 3, h, w] with respect to the points."""
+    its gradient [b, 3, h, w] with respect to the points, with `blind` bool [b]: it was zero or not finite."""
 
     points: Tensor
     logits: Tensor
     objective: Tensor | None = None
     gradient: Tensor | None = None
+    blind: Tensor | None = None
 
     def ascent(self) -> tuple[Tensor, Tensor]:
         """Return (objective, gradient) of an output that was computed with gradients."""
@@ -118,8 +119,9 @@ class ModelOutput:
 
     def split(self, sizes: list[int]) -> "list[ModelOutput]":
         """Split into one output for each of the consecutive groups of points."""
-        given = [part for part in (self.points, self.logits, self.objective, self.gradient) if part is not None]
-        return [ModelOutput(*own) for own in zip(*(torch.split(part, sizes) for part in given), strict=True)]
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        given = {name: torch.split(part, sizes) for name, part in parts.items() if part is not None}
+        return [ModelOutput(**{name: own[i] for name, own in given.items()}) for i in range(len(sizes))]
 
     def wrong(self, label: Tensor) -> Tensor:
         """bool [b]: the label does not lead, or logits are not finite."""
@@ -165,6 +167,10 @@ class Search(ABC, Generic[L]):
     def update(self, batch: L, output: ModelOutput) -> Tensor:
         """Process the output at `points` and advance in place; return bool [b]: the image is done (`batch.broken`
         has the result)."""
+
+    def misled(self, batch: L) -> Tensor:
+        """Return bool [b]: finished rows on which gradients did not lead to a higher objective."""
+        return torch.zeros_like(batch.broken)
 
     def result(self, batch: L) -> Tensor:
         """Return [b, 3, h, w] within the budget: the adversarial images of finished rows."""

@@ -21,7 +21,7 @@ from model_zoo.registry import find_card
 BACKWARD = 2.0
 """Cost of a backward pass to the images, in forward passes (approximate)."""
 
-SEARCHES = {"autoattack": 6_000, "aa-fast": 1_500, "fab": 900, "square": 5_000}
+SEARCHES = {"autoattack": 6_000, "aa-fast": 800, "fab": 900, "square": 5_000}
 """Approximate passes of ensembles and searches on an image that survives them all; other attacks state their steps."""
 
 PROBED = 100

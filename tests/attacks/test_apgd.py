@@ -15,6 +15,8 @@ from bench.attacks.apgd import Apgd, ApgdBatch
 from bench.attacks.apgd_l1 import STAGES, ApgdL1
 from bench.attacks.autoattack import apgd, apgd_t
 from bench.attacks.budget import NORMS, Norm
+from bench.attacks.network import Network
+from bench.attacks.queue import Queue, Workload
 from bench.attacks.search import ModelOutput, NewImages
 from bench.errors import UsageError
 from tests.attacks.conftest import Subject
@@ -123,6 +125,36 @@ def _same(ours: list[Tensor], theirs: list[Tensor]) -> None:
     for step, (own, other) in enumerate(zip(ours, theirs, strict=True)):
         assert (own - other).abs().max() < 1e-9, f"step {step}"
     assert (theirs[-1] - theirs[0]).abs().max() > 0.01
+
+
+class Led(nn.Module):
+    """An affine network of two classes that leads gradients astray in one `way`; its logits stay the same."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = {"right": x, "away": 2 * x.detach() - x, "nowhere": x.detach() + 0 * x, "up": x.detach() + _edge(x)}
+        mean = seen[self.way].flatten(1).mean(1)
+        return torch.stack([mean, 2 - mean], 1)
+
+
+def _edge(x: Tensor) -> Tensor:
+    """Zero, with an infinite gradient."""
+    return (x - x.detach()).sqrt()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("way", ["right", "away", "nowhere", "up"])
+def test_it_tells_where_gradients_mislead_it(norm: Norm, way: str) -> None:
+    images = torch.full((1, 3, 8, 8), 0.5)
+    trials = apgd(norm, Fraction(EPS[norm]).limit_denominator(255), steps=12).trials
+    load = Workload(images, torch.tensor([1]), ["grey"], torch.tensor([[0.0, 1.0]]))
+    queue = Queue(Network(Led(way).eval(), torch.device("cpu")), trials, load, seed=0, batch_size=4)
+    queue.add(0)
+    queue.drain()
+    assert queue.findings[0].misled == (way != "right")
 
 
 @pytest.mark.parametrize("norm", NORMS)

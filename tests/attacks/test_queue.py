@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.attacks import norms
+from bench.attacks import autoattack, norms
 from bench.attacks.autoattack import aa_fast, apgd, apgd_t, ensemble, fab_t, square
 from bench.attacks.base import Attack, AttackResult, Trial
 from bench.attacks.network import Network, Precision
@@ -200,14 +200,65 @@ def test_progress_ends_with_all(subject: Subject) -> None:
     assert told[-1] == (24, 24)
 
 
-def test_the_fast_tier_costs_a_fifth_of_the_standard_ensemble() -> None:
+class HalfBlind(nn.Module):
+    """A network without gradient on images whose first pixel is bright."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        dark = x[:, :1, :1, :1] < 0.5
+        logits: Tensor = self.net(torch.where(dark, x, x.detach()))
+        return logits
+
+
+@pytest.fixture(scope="module")
+def half_blind(subject: Subject) -> Subject:
+    images = subject.images.clone()
+    images[:, 0, 0, 0] = (torch.arange(len(images)) % 2).float()
+    return Subject(HalfBlind(subject.net).eval(), images, subject.labels)
+
+
+def shorten(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in {"FAST_STEPS": 8, "LED": (2, 20), "MISLED": (3, 50)}.items():
+        monkeypatch.setattr(autoattack, name, few)
+
+
+@pytest.mark.parametrize(("precision", "again"), [("fp32", 0), ("bf16", 1)])
+def test_the_fast_ensemble_tries_more_where_gradients_mislead(
+    half_blind: Subject, precision: Precision, again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a surviving image: the points of runs of Auto-PGD, the gradients of nine classes, and Square's queries; and
+    the last trial again in float32."""
+    shorten(monkeypatch)
+    found = run(half_blind, attack=aa_fast("linf", Fraction(1, 2550)).searched_in(precision))
+    bright = half_blind.images[:, 0, 0, 0] > 0.5
+    assert set(found.steps[found.robust & ~bright].tolist()) == {9 + 9 + 2 * 9 + 21 + again * 21}
+    assert set(found.steps[found.robust & bright].tolist()) == {9 + 9 + 3 * 9 + 51 + again * 51}
+
+
+@pytest.mark.parametrize(("trials", "share"), [("led", 10), ("misled", 5)])
+def test_the_fast_ensemble_costs_a_share_of_the_standard_one(trials: str, share: int) -> None:
     """Of an image that stands: 2 x 100 + 1 passes a run of APGD, at least 2 a step of FAB, one a query of Square."""
     standard = 201 + 9 * 201 + 9 * 2 * 100 + 5001
     fast = sum(
         2 * t.search.steps + 1 if hasattr(t.search, "steps") else t.search.queries + 1
         for t in aa_fast("linf", EPS).trials
+        if t.when in ("always", trials)
     )  # type: ignore[attr-defined]
-    assert fast <= standard / 5
+    assert fast + 2 * 9 <= standard / share
+
+
+def test_batches_change_no_trial_that_depends_on_the_first(
+    half_blind: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten(monkeypatch)
+    attack = aa_fast("linf", EPS)
+    usual, other = run(half_blind, attack=attack), run(half_blind, attack=attack, batch_size=5)
+    assert usual.broken_by == other.broken_by
+    assert torch.equal(usual.steps, other.steps)
+    assert 4 < usual.robust.sum() < 20
 
 
 def test_a_random_model_is_refused(subject: Subject) -> None:

@@ -354,7 +354,7 @@ def test_columns_of_one_data_set_stand_together(tmp_path: Path) -> None:
     suites = {
         "imagenet": {"imagenet/clean": 0.7},
         "robustbench-5k": {"robustbench-5k/clean": 0.7, "robustbench-5k/autoattack-linf-eps4_255-standard": 0.3},
-        "aa-fast": {"imagenet/clean": 0.7, "imagenet/aa-fast-linf-eps4_255-v1": 0.3},
+        "aa-fast": {"imagenet/clean": 0.7, "imagenet/aa-fast-linf-eps4_255-v2": 0.3},
     }
     write_results(tmp_path, "a", suites, n=20)
     found = heads(make_board(survey(tmp_path)))

@@ -55,14 +55,14 @@ def test_the_budget_is_the_norm_s_and_the_size_s(norm: str, size: int, eps: str)
 
 
 def test_unions_are_of_three_norms() -> None:
-    expected = ["aa-fast-linf-eps4_255-v1", "aa-fast-l2-eps0.5-v1", "aa-fast-l1-eps12-v1"]
+    expected = ["aa-fast-linf-eps4_255-v2", "aa-fast-l2-eps0.5-v2", "aa-fast-l1-eps12-v2"]
     assert attacks_of("union-fast") == expected
-    assert attacks_of("union") == [name.replace("aa-fast", "autoattack").replace("v1", "standard") for name in expected]
+    assert attacks_of("union") == [name.replace("aa-fast", "autoattack").replace("v2", "standard") for name in expected]
 
 
 @pytest.mark.parametrize(
     ("classes", "standard", "fast", "targeted"),
-    [(2, "t1-standard", "t1-v1", "t1"), (3, "t2-standard", "t2-v1", "t2"), (7, "t6-standard", "v1", "t6")],
+    [(2, "t1-standard", "t1-v2", "t1"), (3, "t2-standard", "t2-v2", "t2"), (7, "t6-standard", "v2", "t6")],
 )
 def test_fewer_classes_have_fewer_targets_and_the_name_says_so(
     classes: int, standard: str, fast: str, targeted: str
