@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from bench.attacks.autoattack import aa_fast
 from bench.suites.tiny import pgd20
 
 INTRIGUING = "Intriguing Properties of Adversarial Training at Scale (1906.03787)"
@@ -12,9 +11,10 @@ NOFROST = "NoFrost (2207.01156)"
 OPEN = "What the papers leave open"
 
 PGD = f"tiny/{pgd20().name}"
-AA = f"tiny/{aa_fast('linf', pgd20().eps).name}"
+AA = "tiny/aa-fast-linf-eps8_255-v1"
+"""The counts are of the ensemble's first version; the second breaks every image that it breaks (docs/attacks.md)."""
 CLEAN, STYLISED, A, C = "tiny/clean", "tiny-stylized/clean", "tiny-a/clean", "tiny-c"
-WHAT = {PGD: "PGD-20", AA: "`aa-fast`", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
+WHAT = {PGD: "PGD-20", AA: "`aa-fast` v1", CLEAN: "clean", STYLISED: "stylised", A: "A", C: "corrupted"}
 
 
 @dataclass(frozen=True)

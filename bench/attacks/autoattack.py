@@ -95,8 +95,8 @@ after one that they misled. A surviving image takes 101 + 2 x 9 + 3 x 101 + 401 
 
 
 def aa_fast(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
-    """Make a cheaper ensemble, comparable only with itself: half the steps, the targets with the nearest boundaries,
-    no FAB, and Square with few queries and a rescaled schedule of sizes.
+    """Make a cheaper ensemble, comparable only with itself: half the steps, few targets (the likeliest class, the one
+    with the nearest boundary, and so on), no FAB, and Square with few queries and a rescaled schedule of sizes.
 
     Square stays because it breaks models with gradients that mislead the other two. On an image on which a gradient of
     Auto-PGD was zero or not finite, or no step of it raised the loss, there are more targets and queries.

@@ -27,8 +27,8 @@ AnySearch = Search[Any]
 class Trial:
     """One run of a search, with its restart and target class.
 
-    rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image, or with `near` for the one with
-    the r-th nearest boundary in that norm; -1 for one drawn uniformly from the wrong classes.
+    rank: 0 for none; r >= 1 for the r-th most likely wrong class of the clean image; -1 for one drawn uniformly from
+    the wrong classes. near: the likeliest alternate with those of the nearest boundary in this norm.
     when: "led" for images on which the first trial's gradients raised its objective, "misled" for the others.
     """
 
