@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.attacks import norms
+from bench.attacks.apgd import faint
 from bench.attacks.losses import CLASSES_NEEDED, LOSSES
 from bench.attacks.norms import per_image
 from bench.attacks.randomness import normal
@@ -104,23 +105,24 @@ class ApgdL1(Search[ApgdL1Batch]):
         batch.broken = output.wrong(batch.label) & (batch.stage == len(STAGES) - 1)
         done = batch.broken | self._last(batch)
         value = self.objective(batch, output.logits) if output.objective is None else output.objective
-        gradient = torch.zeros_like(batch.x) if output.gradient is None else output.gradient
-        self._remember(batch, value, gradient)
+        self._remember(batch, value, output.gradient)
         batch.blind = batch.blind if output.blind is None else batch.blind | output.blind
         over = (batch.made >= self._per_stage(batch, self.lengths)) & ~done
         moving = ~over & ~done
         if moving.any():
-            self._step(batch, gradient, moving)
+            self._step(batch, output.ascent()[1], moving)
         if over.any():
             self._next_stage(batch, over)
         return done
 
-    def _remember(self, batch: ApgdL1Batch, value: Tensor, gradient: Tensor) -> None:
+    def _remember(self, batch: ApgdL1Batch, value: Tensor, gradient: Tensor | None) -> None:
         better = value > batch.highest
         batch.raised = batch.raised | (better & (batch.made > 0))
         batch.highest = torch.where(better, value, batch.highest)
         rows = better.nonzero().squeeze(1)
-        batch.best[rows], batch.best_gradient[rows] = batch.x[rows], gradient[rows]
+        batch.best[rows] = batch.x[rows]
+        if gradient is not None:
+            batch.best_gradient[rows] = gradient[rows]
 
     def _step(self, batch: ApgdL1Batch, gradient: Tensor, moving: Tensor) -> None:
         """Advance the rows of `moving`, from the best iterate if a checkpoint finds that it has become sparser."""
@@ -193,7 +195,7 @@ class ApgdL1(Search[ApgdL1Batch]):
         return (batch.stage == len(STAGES) - 1) & (batch.made >= self.lengths[-1])
 
     def misled(self, batch: ApgdL1Batch) -> Tensor:
-        return batch.blind | ~batch.raised
+        return batch.blind | ~batch.raised | faint(batch.best_gradient)
 
     def result(self, batch: ApgdL1Batch) -> Tensor:
         return torch.where(per_image(batch.broken), batch.x, batch.best)

@@ -98,8 +98,9 @@ def aa_fast(norm: Norm, eps: Fraction, classes: int = TARGETS + 1) -> Attack:
     """Make a cheaper ensemble, comparable only with itself: half the steps, few targets (the likeliest class, the one
     with the nearest boundary, and so on), no FAB, and Square with few queries and a rescaled schedule of sizes.
 
-    Square stays because it breaks models with gradients that mislead the other two. On an image on which a gradient of
-    Auto-PGD was zero or not finite, or no step of it raised the loss, there are more targets and queries.
+    Square stays because it breaks models with gradients that mislead the other two. There are more targets and queries
+    for an image on which Auto-PGD was misled: a gradient was zero or not finite, many values of one were next to
+    nothing, or no step raised the loss.
     """
     first = apgd(norm, eps, steps=FAST_STEPS)
     parts = (_fast_rest(norm, eps, classes, "led", *LED), _fast_rest(norm, eps, classes, "misled", *MISLED))

@@ -2,17 +2,27 @@
 none."""
 
 import warnings
+from collections import Counter
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.fx.experimental.optimization import fuse
+from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from bench.attacks.checks import in_training
 from bench.errors import first_line
 from model_zoo.nets.normalisation import BranchedBatchNorm2d
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+NORM_AFTER: dict[type[nn.Module], type[nn.Module]] = {
+    nn.Conv1d: nn.BatchNorm1d,
+    nn.Conv2d: nn.BatchNorm2d,
+    nn.Conv3d: nn.BatchNorm3d,
+    nn.Linear: nn.BatchNorm1d,
+}
+"""Layers into which the batch norm that follows is folded."""
 
 
 class NotFoldedError(Exception):
@@ -42,12 +52,35 @@ def fold(model: nn.Module) -> nn.Module:
     try:
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
-            graph = fx.GraphModule(plain, _Tracer().trace(plain))
-            return fuse(graph, no_trace=True)
+            graph = _Tracer().trace(plain)
+            _fold_norms(plain, graph)
+            return fx.GraphModule(plain, graph)
     except NotFoldedError:
         raise
     except Exception as error:  # tracing runs the model's own code on stand-ins, which can raise anything
         raise NotFoldedError(f"it cannot be traced ({first_line(error)[:80]})") from error
+
+
+def _fold_norms(root: nn.Module, graph: fx.Graph) -> None:
+    """Fold batch norms into the layers before them, in place, where nothing else uses such a layer or its output."""
+    called = {node: root.get_submodule(str(node.target)) for node in graph.nodes if node.op == "call_module"}
+    times = Counter(called.values())
+    for node, norm in called.items():
+        before = node.args[0] if node.args else None
+        layer = called.get(before) if isinstance(before, fx.Node) else None
+        if layer is None or NORM_AFTER.get(type(layer)) is not type(norm) or times[layer] > 1 or len(before.users) > 1:
+            continue
+        if norm.running_mean is None:
+            continue
+        _fold_norm(layer, norm)
+        node.replace_all_uses_with(before)
+        graph.erase_node(node)
+
+
+def _fold_norm(layer: Any, norm: Any) -> None:
+    fuse = fuse_linear_bn_weights if isinstance(layer, nn.Linear) else fuse_conv_bn_weights
+    statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+    layer.weight, layer.bias = fuse(layer.weight, layer.bias, *statistics)
 
 
 def _unbranched(model: nn.Module) -> nn.Module:

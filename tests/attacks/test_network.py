@@ -88,8 +88,9 @@ def test_passes_are_counted_and_bad_gradients_are_seen() -> None:
     assert network.cost.nonfinite + network.cost.zero == 3
     network.gradient(torch.rand(2, 3, 2, 2), lambda logits: logits[:, 1])
     assert network.cost.nonfinite >= 2
-    mended = network._healthy(torch.tensor([torch.inf, -torch.inf, torch.nan, 2.0]).view(1, 1, 2, 2))
+    mended, blind = network._healthy(torch.tensor([torch.inf, -torch.inf, torch.nan, 2.0]).view(1, 1, 2, 2))
     assert mended.flatten().tolist() == [0, 0, 0, 2]
+    assert blind.tolist() == [True]
     network.logits(torch.rand(4, 3, 2, 2))
     assert network.cost.passes == 14
 
