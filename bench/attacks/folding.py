@@ -67,14 +67,13 @@ def _fold_norms(root: nn.Module, graph: fx.Graph) -> None:
     times = Counter(called.values())
     for node, norm in called.items():
         before = node.args[0] if node.args else None
-        layer = called.get(before) if isinstance(before, fx.Node) else None
-        if layer is None or NORM_AFTER.get(type(layer)) is not type(norm) or times[layer] > 1 or len(before.users) > 1:
+        if not isinstance(before, fx.Node) or before not in called or len(before.users) > 1:
             continue
-        if norm.running_mean is None:
-            continue
-        _fold_norm(layer, norm)
-        node.replace_all_uses_with(before)
-        graph.erase_node(node)
+        layer = called[before]
+        if NORM_AFTER.get(type(layer)) is type(norm) and times[layer] == 1 and norm.track_running_stats:
+            _fold_norm(layer, norm)
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
 
 
 def _fold_norm(layer: Any, norm: Any) -> None:
