@@ -177,6 +177,7 @@ def test_run_json_says_everything_needed_to_repeat(imagenet: Path, tmp_path: Pat
     assert manifest["given"]["eps"] == "8/255"
     assert (manifest["seed"], manifest["limit"], manifest["suites"]) == (3, 12, {"pgd": 2})
     assert len(manifest["models"]["fake"]["fingerprint"]) == 64
+    assert manifest["models"]["fake"]["parameters"] == sum(p.numel() for p in fake_model().parameters())
     assert manifest["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
     assert {e["condition"].split("/")[1].split("-")[0] for e in manifest["entries"]} == {"clean", "pgd"}
     cell = json.loads(next(tmp_path.glob("cells/*/cell.json")).read_text())
