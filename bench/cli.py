@@ -27,7 +27,7 @@ diagnostics.
   bench show MODEL              print one model's card
   bench run --model NAME --suite SUITE --data DIR
                                 measure; the same command again continues
-  bench results DIR             print the numbers; also bench leaderboard, report
+  bench results DIR             print the numbers; also leaderboard, report
   bench compare MODEL_A MODEL_B DIR
                                 compare two models, image by image
 
@@ -111,7 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             use_cards(folder)
         return int(options.func(options))
     except (BenchError, ZooError) as error:
-        print(f"bench {options.command}: {escape_unprintable(str(error))}", file=sys.stderr)
+        from bench.layout import say
+
+        say(f"bench {options.command}: {escape_unprintable(str(error))}", sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone (`| head`); there is nobody to tell

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 from rich.cells import cell_len, chop_cells
 
@@ -126,14 +127,14 @@ def _row(cells: Sequence[Sequence[str]], right: Sequence[bool], widths: Sequence
     return lines
 
 
-def terminal_width() -> int | None:
-    """Return the width of the terminal; None if there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the width of the terminal that `stream` (default: the standard output) is; None if it is none."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
 
 
-def paragraph(text: str, indent: int = 0) -> str:
+def paragraph(text: str, indent: int = 0, stream: TextIO | None = None) -> str:
     """Wrap a sentence to the terminal's width between words, with later lines indented; unchanged in a pipe or file."""
-    limit = terminal_width()
+    limit = terminal_width(stream)
     if limit is None:
         return text
     hanging = " " * indent
@@ -141,3 +142,10 @@ def paragraph(text: str, indent: int = 0) -> str:
         text, limit, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False, expand_tabs=False
     )
     return "\n".join(lines)
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print lines, each as a paragraph with its later lines two columns further in."""
+    for line in text.split("\n"):
+        indent = len(line) - len(line.lstrip()) + 2
+        print(paragraph(line, indent, stream), file=stream or sys.stdout, flush=True)

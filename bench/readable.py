@@ -47,8 +47,12 @@ class ReadableFrame(pd.DataFrame):
         if not self.is_readable():
             return cast(str | None, pd.DataFrame(self)._repr_html_())  # type: ignore[operator]
         columns, rows = self._with_index()
+        filled = [place for place in range(1, len(columns)) if not rows or any(row[place] for row in rows)]
         body = pd.DataFrame(
-            [row[1:] for row in rows], [row[0] for row in rows], [column.name for column in columns[1:]], dtype=object
+            [[row[place] for place in filled] for row in rows],
+            [row[0] for row in rows],
+            [columns[place].name for place in filled],
+            dtype=object,
         )
         with pd.option_context("display.max_colwidth", None):
             table = body.to_html(border=1, notebook=True, max_rows=None, max_cols=None)

@@ -54,7 +54,8 @@ def show(
     if how.kind == "table":
         return print_table(columns, texts, how)
     given = texts if raw is None or how.kind not in MACHINES else raw
-    names = choose(list(given[0]) if given else [column.name for column in columns], how.columns)
+    known = list(given[0]) if given and given is raw else [column.name for column in columns]
+    names = choose(known, how.columns)
     print(render([{name: row[name] for name in names} for row in given], how.kind, caption), end="")
     return names
 

@@ -29,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
 def test_a_table_has_its_names_and_numbers_at_every_width(
     folder: Path, width: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.readable.terminal_width", lambda: width)
-    monkeypatch.setattr(layout, "terminal_width", lambda: width)
+    monkeypatch.setattr("bench.readable.terminal_width", lambda *_: width)
+    monkeypatch.setattr(layout, "terminal_width", lambda *_: width)
     for shown in (bench.results(folder), bench.leaderboard(folder), bench.compare(folder), bench.records(folder)):
         text = repr(shown)
         assert width is None or max(map(cell_len, text.splitlines())) <= width

@@ -56,7 +56,7 @@ def test_names_break_after_their_parts() -> None:
 @pytest.mark.parametrize("width", [40, 80])
 def test_sentences_fit_a_terminal_and_are_whole_in_a_pipe(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert paragraph(HOW) == HOW
-    monkeypatch.setattr(layout, "terminal_width", lambda: width)
+    monkeypatch.setattr(layout, "terminal_width", lambda *_: width)
     lines = paragraph(HOW).splitlines()
     assert max(map(cell_len, lines)) <= width
     assert " ".join(lines) == HOW
@@ -204,3 +204,19 @@ def test_latex_compiles(folder: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_an_error_at_a_terminal_breaks_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "40")
+    screen = Terminal()
+    layout.say(f"bench verify: {HOW}\n  next: repeat the command", screen)
+    lines = screen.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 40
+    assert " ".join(" ".join(lines).split()) == f"bench verify: {HOW} next: repeat the command"
+    pipe = io.StringIO()
+    layout.say(HOW, pipe)
+    assert pipe.getvalue() == f"{HOW}\n"

@@ -112,9 +112,11 @@ def _left_out(rows: pd.DataFrame, column: BoardColumn) -> list[str]:
     kept = rows[(rows["protocol"] == column.protocol) & (rows["version"] == column.version)]
     others = rows[~rows["model"].isin(kept["model"])]
     older = set(others["model"][others["version"] != column.version])
+    subsets = {name: str(subset) for name, subset in zip(others["model"], others["subset"], strict=True) if subset}
     return [
         f"{column.suite} {column.metric}: {name} was measured "
-        f"{'by another version of the suite' if name in older else 'under another protocol'} and is not shown"
+        f"{'by another version of the suite' if name in older else 'under another protocol'}"
+        f"{f' ({subsets[name]})' if name in subsets else ''} and is not shown"
         for name in sorted(set(others["model"]))
     ]
 

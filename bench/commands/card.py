@@ -28,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _new(arguments: argparse.Namespace) -> int:
     from bench.engine.contract import check_model
+    from bench.layout import say
     from model_zoo.card import read_card
     from model_zoo.guess import new_card
     from model_zoo.identity.model import probe_images
@@ -51,9 +52,7 @@ def _new(arguments: argparse.Namespace) -> int:
     except Exception:
         target.unlink()
         raise
-    print(f"{target}: {card.architecture}, {seen.classes} classes, input {card.input.geometry} {card.input.size}")
-    print(f"  checked: it loads, and outputs for {seen.pictures} images do not depend on the batch; review its [input]")
-    print(
-        f"  next: bench run --cards {folder} --model {name} --suite {'imagenet' if seen.classes == 1000 else 'folder'}"
-    )
+    say(f"{target}: {card.architecture}, {seen.classes} classes, input {card.input.geometry} {card.input.size}")
+    say(f"  checked: it loads, and outputs for {seen.pictures} images do not depend on the batch; review its [input]")
+    say(f"  next: bench run --cards {folder} --model {name} --suite {'imagenet' if seen.classes == 1000 else 'folder'}")
     return 0

@@ -50,9 +50,10 @@ def _tell(report: "Report", junit: str | None) -> int:
     from bench.errors import MissingError, RegressionError
     from bench.gate.judgement import Status
     from bench.gate.junit import to_junit
+    from bench.layout import say
 
     for finding in report.findings:
-        print(f"{finding.status:<10} {finding.model:<20} {finding.what} against {finding.against}: {finding.evidence}")
+        say(f"{finding.status:<10} {finding.model:<20} {finding.what} against {finding.against}: {finding.evidence}")
     if junit:
         Path(junit).parent.mkdir(parents=True, exist_ok=True)
         Path(junit).write_bytes(to_junit(report.findings))
@@ -61,5 +62,5 @@ def _tell(report: "Report", junit: str | None) -> int:
         raise RegressionError(f"{counts}; if this is intended: bench check --update accepts the new numbers")
     if report.of(Status.UNCHECKED):
         raise MissingError(f"{counts}: some checks could not be made")
-    print(counts)
+    say(counts)
     return 0

@@ -55,7 +55,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _show(found: "Pairs", how: "HowShown") -> None:
     """Print one sentence per pair, then one row per condition, then the refused pairs."""
     from bench.folder.verdicts import in_order, summary
-    from bench.layout import TextColumn, paragraph
+    from bench.layout import TextColumn, paragraph, say
     from bench.terminal import rows, show
 
     ordered = in_order(rows(found.table))
@@ -76,7 +76,7 @@ def _show(found: "Pairs", how: "HowShown") -> None:
     ]
     show(columns, [_texts(row) for row in ordered], how, ordered)
     for pair, why in found.refused.items():
-        print(f"not compared: {pair}: {why}", file=sys.stdout if how.is_for_people else sys.stderr)
+        say(f"not compared: {pair}: {why}", sys.stdout if how.is_for_people else sys.stderr)
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:

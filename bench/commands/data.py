@@ -26,12 +26,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from bench.datasets.doctor import diagnose
-    from bench.layout import paragraph
+    from bench.layout import say
 
     reports = diagnose(Path(arguments.dir))
     for report in reports:
         for line in report.lines():
-            print(paragraph(line, len(line) - len(line.lstrip()) + 2))
+            say(line)
     return 5 if any(report.problems for report in reports) else 0
 
 
@@ -39,32 +39,33 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.data:
         return _survey(Path(arguments.data))
     from bench.datasets.known import SETS
+    from bench.layout import say
 
     for info in SETS.values():
         count = f"{info.count} images" if info.count else "any number of images"
-        print(f"{info.name}: {info.title}; {count}; licence: {info.licence}")
+        say(f"{info.name}: {info.title}; {count}; licence: {info.licence}")
         if info.source:
-            print(f"  read from {info.source}/")
+            say(f"  read from {info.source}/")
         elif info.layout:
-            print(f"  place it as {info.layout}")
+            say(f"  place it as {info.layout}")
         if info.archives:
             size = sum(archive.size for archive in info.archives)
             print(f"  bench data fetch {info.name}" + (f"  ({size / 1e9:.1f} GB)" if size else ""))
         elif info.address:
-            print(f"  from {info.address}")
+            say(f"  from {info.address}")
     return 0
 
 
 def _survey(root: Path) -> int:
     """Print which sets lie under `root`, and what a run will refuse."""
     from bench.datasets.doctor import survey
-    from bench.layout import paragraph
+    from bench.layout import say
 
     reports = survey(root)
     for report in reports:
-        print(paragraph(report.summary, 2))
+        say(report.summary)
         for problem in report.problems:
-            print(paragraph(f"  problem: {problem}", 4))
+            say(f"  problem: {problem}")
     return 5 if any(report.standing == "refused" for report in reports) else 0
 
 

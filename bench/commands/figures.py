@@ -27,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _figures(arguments: argparse.Namespace) -> int:
     from bench.figures import read_traits, write_figures
+    from bench.layout import say
     from bench.options.values import listed, model_names
 
     written = write_figures(
@@ -39,7 +40,7 @@ def _figures(arguments: argparse.Namespace) -> int:
     for path in written.files:
         print(path)
     for reason in written.missing:
-        print(f"not drawn: {reason}")
+        say(f"not drawn: {reason}")
     for reason in written.left_out:
-        print(f"left out of {reason}")
+        say(f"left out of {reason}")
     return 0

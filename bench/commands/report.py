@@ -57,6 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _report(arguments: argparse.Namespace) -> int:
     from bench.board.report import report
+    from bench.layout import say
 
     told = {
         name: getattr(arguments, name)
@@ -66,7 +67,7 @@ def _report(arguments: argparse.Namespace) -> int:
         report(arguments.dir, serve=True, port=_port(arguments.serve), **told)
         return 0
     written = report(arguments.dir, arguments.out, **told)
-    print(f"{written[0]} and {counted(len(written) - 1, 'more page')}; open it in a browser, no server is needed")
+    say(f"{written[0]} and {counted(len(written) - 1, 'more page')}; open it in a browser, no server is needed")
     return 0
 
 

@@ -23,24 +23,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     from bench.errors import IncompleteError
+    from bench.layout import say
     from bench.options.values import model_names
     from bench.reproduce import missing_and_cost, reproduce
 
     given = {"data": arguments.data, "models": model_names(arguments.models), "limit": arguments.limit}
     if arguments.dry_run:
         for line in missing_and_cost(arguments.paper, **given, random_weights=arguments.random_weights):
-            print(line, flush=True)
+            say(line)
         return 0
-    done = reproduce(
-        arguments.paper,
-        arguments.out,
-        **given,
-        random_weights=arguments.random_weights,
-        say=lambda line: print(line, flush=True),
-    )
+    done = reproduce(arguments.paper, arguments.out, **given, random_weights=arguments.random_weights, say=say)
     for path in done.files:
         print(path)
     for reason in done.missing:
-        print(f"missing: {reason}")
+        say(f"missing: {reason}")
     print(f"report: {arguments.out}/{arguments.paper}/report/index.html")
     return IncompleteError.exit_code if done.missing else 0

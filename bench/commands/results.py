@@ -56,7 +56,7 @@ def _results(arguments: argparse.Namespace) -> int:
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
     from bench.board.leaderboard import leaderboard, to_latex, to_markdown
-    from bench.layout import paragraph
+    from bench.layout import say
     from bench.published.outside import read_outside
     from bench.safe_csv import to_csv, write_file
     from bench.terminal import HowShown
@@ -73,7 +73,7 @@ def _leaderboard(arguments: argparse.Namespace) -> int:
         _show(frame, how)
     for note in frame.attrs["notes"]:
         said = escape_unprintable(f"note: {note}")
-        print(paragraph(said, 2) if how.is_for_people else said, file=sys.stdout if how.is_for_people else sys.stderr)
+        say(said, sys.stdout if how.is_for_people else sys.stderr)
     return 0
 
 

@@ -33,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from bench.engine.run import prepare_run
     from bench.folder.tables import require_headlines
+    from bench.layout import say
     from bench.tracking import carry_out_tracked
 
     models, suites, options = _asked(arguments)
@@ -53,9 +54,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
         cells = [(entry.cell.model, entry.setup.name) for entry in attacked(prepared.plan)]
         for line in told(prepared.session.kept, cells):
-            print(line)
+            say(line)
     if options.shard:
-        print(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
+        say(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
     else:
         require_headlines(frame)
     return 0
@@ -65,6 +66,7 @@ def _show_measured(prepared: "Prepared") -> "pd.DataFrame":
     """Print the table of what is there, and what of it no number counts; of nothing, nothing."""
     from bench.folder.tables import results
     from bench.folder.unscored import unscored
+    from bench.layout import say
     from bench.terminal import print_results
 
     address, cells = prepared.store.address, set(prepared.plan.cells)
@@ -77,7 +79,7 @@ def _show_measured(prepared: "Prepared") -> "pd.DataFrame":
     print_results(frame)
     if len(frame) and frame["unscored"].any():
         for line in unscored(address, cells):
-            print(escape_unprintable(line))
+            say(escape_unprintable(line))
     return frame
 
 
@@ -95,22 +97,25 @@ def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:
 
 
 def _announce(prepared: "Prepared") -> None:
+    from bench.layout import say
+
     plan = prepared.plan
     conditions = len({entry.setup.name for entry in plan.entries})
     images = {entry.cell.protocol.dataset: entry.images for entry in plan.entries}
     sets = ", ".join(f"{name} ({counted(count, 'image')})" for name, count in images.items())
     models = ", ".join(subject.model.name for subject in plan.subjects)
-    print(f"{models}: {counted(conditions, 'condition')} on {sets}")
+    say(f"{models}: {counted(conditions, 'condition')} on {sets}")
     for subset in sorted({f"{e.cell.protocol.dataset}: {e.cell.subset}" for e in plan.entries if e.cell.subset}):
-        print(f"  subset of {subset}")
+        say(f"  subset of {subset}")
     for line in prepared.session.left_out:
-        print(f"  left out of {line}")
+        say(f"  left out of {line}")
     todo = f"{counted(len(prepared.todo), 'unit')} to do ({counted(prepared.images, 'image')})"
-    print(f"  {todo}, results in {prepared.store.address}")
+    say(f"  {todo}, results in {prepared.store.address}")
 
 
 def _estimate(prepared: "Prepared") -> None:
     from bench.engine.estimate import estimate
+    from bench.layout import say
 
     for line in estimate(prepared):
-        print(f"  {line}")
+        say(f"  {line}")

@@ -18,14 +18,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from bench.folder.verify import verify
+    from bench.layout import say
 
     recount = verify(arguments.dir)
     for problem in recount.problems:
-        print(problem)
+        say(str(problem))
     spare = f"; of no run: {counted(recount.spare, 'cell')}" if recount.spare else ""
     whole = f"{recount.whole} of {counted(recount.planned, 'cell')} whole"
     said = f"{whole}, {counted(recount.records, 'record')}, each image once{spare}"
     if recount.problems:
         raise IncompleteError(f"{said}; next: repeat the run's command; only missing units run")
-    print(said)
+    say(said)
     return 0

@@ -50,11 +50,12 @@ def _verify(card: "ModelCard", _arguments: argparse.Namespace) -> None:
 
 
 def _where(card: "ModelCard", _arguments: argparse.Namespace) -> None:
+    from bench.layout import say
     from model_zoo.weights import where
 
     for status in where(card):
         found = "present" if status.present else "missing"
-        print(f"{status.path}\n  {found}; from {status.file.url or card.weights.note or 'its package'}")
+        say(f"{status.path}\n  {found}; from {status.file.url or card.weights.note or 'its package'}")
 
 
 def _convert(card: "ModelCard", arguments: argparse.Namespace) -> None:

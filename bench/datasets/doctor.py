@@ -42,7 +42,7 @@ Parts = list[tuple[str, Dataset]]
 
 def _examined(root: Path) -> Iterator[tuple[DataReport, Parts]]:
     if not root.is_dir():
-        raise DataError(f"doctor: {root} is not a folder")
+        raise DataError(f"{root} is not a folder; expected the folder of one data set, or one that holds several")
     roots = DataRoots({}, root)
     finds = roots.finds(root)
     names = [name for name in SETS if any(f.name == name for f in finds) or (name == "imagenet" and roots.holds(name))]

@@ -26,6 +26,9 @@ MOST_NAMES = 8
 MOST_NUMBERS = 16
 """Largest number of bars that are labelled with their values."""
 
+ROOM = 0.25
+"""Inches of a panel for each bar below which the numbers stand upright."""
+
 ABOVE_NUMBERS = 11
 """Points between a panel of bars and its title, room for the value above a bar of 100 %."""
 
@@ -122,27 +125,33 @@ def _legend_columns(series: Sequence[Series]) -> int:
 
 
 def _legend_rows(series: Sequence[Series]) -> int:
-    return -(-len(series) // _legend_columns(series))
+    lines = sum(len(style.label_lines(one.label)) for one in series)
+    return -(-lines // _legend_columns(series))
 
 
 def _write_names(axes: "Axes", series: Series) -> None:
-    """Write names on the inner side of the marks, alternately above and below, so that neighbours do not overlap."""
-    middle = sum(axes.get_xlim()) / 2
+    """Write each mark's name above or below it in turn, inwards at the ends of the axis, so that neighbours do not
+    overlap."""
+    low, high = axes.get_xlim()
     marks = sorted(zip(series.x, series.y, series.names, strict=False))
-    for place, (x, y, name) in enumerate(marks):
-        right, above = x > middle, place % 2 == 0
-        offset = (-4 if right else 4, 4 if above else -4)
+    for number, (x, y, name) in enumerate(marks):
+        place, above = (x - low) / (high - low), number % 2 == 0
+        side = "left" if place < NEAR_END else "right" if place > 1 - NEAR_END else "center"
+        offset = ({"left": 4, "center": 0, "right": -4}[side], 5 if above else -5)
         axes.annotate(
             style.plain(name),
             (x, y),
             xytext=offset,
             textcoords="offset points",
             fontsize=6,
-            ha="right" if right else "left",
+            ha=side,
             va="bottom" if above else "top",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3},
         )
 
+
+NEAR_END = 0.2
+"""Share of an axis at whose ends names are written inwards."""
 
 LONGEST_ROW = 40
 """Largest total length, in characters, of the names below bars that are written horizontally."""
@@ -152,7 +161,9 @@ def bars(
     axes: "Axes", groups: Sequence[str], series: Sequence[Series], y: str, title: str, *, hollow: bool = False
 ) -> None:
     """Draw bars of each series' y with intervals, one group per entry of `groups`; hollow for published numbers."""
-    width = 0.8 / max(1, len(series))
+    width, number = 0.8 / max(1, len(series)), len(groups) * len(series)
+    figure = axes.get_figure(root=True)
+    upright = figure is not None and figure.get_figwidth() / max(1, len(figure.axes)) < ROOM * number
     for index, one in enumerate(series):
         places = [g + (index - (len(series) - 1) / 2) * width for g in range(len(groups))]
         colour = style.colour(index if one.index is None else one.index)
@@ -169,8 +180,8 @@ def bars(
         if one.intervals:
             errors = style.errors(one.y, one.intervals)
             axes.errorbar(places, one.y, yerr=errors, fmt="none", ecolor="black", elinewidth=0.6)
-        if len(groups) * len(series) <= MOST_NUMBERS:
-            _write_values(axes, places, one)
+        if number <= MOST_NUMBERS:
+            _write_values(axes, places, one, upright=upright)
     if len(groups) < 3:
         axes.set_xlim(-1, len(groups))
     axes.margins(y=0.14)
@@ -181,15 +192,22 @@ def bars(
     axes.grid(axis="x", visible=False)
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(y)
-    axes.set_title(title, pad=ABOVE_NUMBERS)
+    axes.set_title(title, pad=ABOVE_NUMBERS + 6 * upright)
 
 
-def _write_values(axes: "Axes", places: Sequence[float], series: Series) -> None:
+def _write_values(axes: "Axes", places: Sequence[float], series: Series, *, upright: bool) -> None:
     """Write the value above each bar and its interval, so that a bar of height 0 is visible."""
     ends = [high for _, high in series.intervals] or series.y
     for x, value, end in zip(places, series.y, ends, strict=True):
         axes.annotate(
-            decimal(value), (x, max(end, 0.0)), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=5.5
+            decimal(value),
+            (x, max(end, 0.0)),
+            xytext=(0, 1.5),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=5.5,
+            rotation=90 * upright,
         )
 
 

@@ -86,6 +86,18 @@ def plain(text: str) -> str:
     return short.replace("$", r"\$")
 
 
+LEGEND_LINE = 64
+"""Letters of a line of a legend that a panel has room for."""
+
+
+def label_lines(text: str) -> list[str]:
+    """Return the lines of a label in a legend: two for a long one, whose middle may be what tells it from others."""
+    text = escape_unprintable(" ".join(text.split()))
+    if len(text) > 2 * LEGEND_LINE:
+        text = f"{text[:LEGEND_LINE]}...{text[-LEGEND_LINE + 8 :]}"
+    return textwrap.wrap(text, LEGEND_LINE, break_on_hyphens=False) or [""]
+
+
 def panels(count: int = 1, *, height: float = 2.3, width: float | None = None) -> "tuple[Figure, list[Axes]]":
     """Make a figure with `count` panels side by side: one column wide for one panel, two for more. Sizes in inches."""
     from matplotlib.figure import Figure
@@ -177,6 +189,9 @@ def note(axes: "Axes", text: str, characters: int = 44) -> None:
 LABELS = 0.42
 """Height of an axis' tick labels and label, in inches."""
 
+TURNED = 0.02
+"""Height that each letter of a turned tick label adds, in inches."""
+
 
 def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
     """Draw the legend below the panel's label, where it hides no mark; nothing if no series has a label."""
@@ -184,12 +199,14 @@ def legend(axes: "Axes", columns: int = 1, **options: Any) -> None:
 
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        below = ScaledTranslation(0, -LABELS, axes.get_figure(root=True).dpi_scale_trans)  # type: ignore[union-attr]
+        turned = max((len(tick.get_text()) for tick in axes.get_xticklabels() if tick.get_rotation()), default=0)
+        below = ScaledTranslation(0, -LABELS - TURNED * turned, axes.get_figure(root=True).dpi_scale_trans)  # type: ignore[union-attr]
         place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": columns}
         if "bbox_to_anchor" not in options:
             place["bbox_transform"] = axes.transAxes + below
         place |= options
-        axes.legend(handles, [plain(label) for label in labels], columnspacing=1.0, handletextpad=0.4, **place)
+        texts = ["\n".join(label_lines(label)).replace("$", r"\$") for label in labels]
+        axes.legend(handles, texts, columnspacing=1.0, handletextpad=0.4, **place)
 
 
 SHARES = re.compile(r"\b(accuracy( \d+)?|images( below)?) \(%\)")

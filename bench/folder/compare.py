@@ -218,7 +218,15 @@ def _why_not(a: Cells, b: Cells) -> str:
     shared = [name for name in a if name in b]
     if not shared:
         return f"no condition in common ({', '.join(sorted(a)[:3])} against {', '.join(sorted(b)[:3])})"
-    return "; ".join(differing(a[name].cell.protocol, b[name].cell.protocol) for name in shared[:3])
+    return "; ".join(_unlike(a[name].cell, b[name].cell) for name in shared[:3])
+
+
+def _unlike(a: Cell, b: Cell) -> str:
+    """Return how two cells of one condition differ: by their subset of one set, or by their protocols."""
+    if a.subset == b.subset or a.protocol.dataset != b.protocol.dataset:
+        return differing(a.protocol, b.protocol)
+    told = [f"{cell.protocol.images} ({str(cell.subset) or 'the whole set'})" for cell in (a, b)]
+    return f"under {a.protocol.condition} they were measured on other images: {told[0]} against {told[1]}"
 
 
 def differing(a: Protocol, b: Protocol) -> str:

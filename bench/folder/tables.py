@@ -91,7 +91,7 @@ def remarks(frame: pd.DataFrame) -> list[str]:
 
 
 def results(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultsTable:
-    """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash.
+    """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash, by model.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
     results are left out and listed in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
@@ -159,6 +159,7 @@ def tabulate(suites: Iterable[LoadedSuite]) -> ResultsTable:
         if not suite.lacking:
             rows += (numbers := _suite_rows(suite))
             unanswered += _unanswered(suite.wanted, numbers)
+    rows.sort(key=lambda row: row.model)
     frame = ResultsTable(rows, columns=list(RESULT_COLUMNS))
     frame.attrs["problems"], frame.attrs["unanswered"] = problems, unanswered
     return frame

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import re
 import shlex
 import shutil
@@ -627,3 +628,12 @@ def test_the_column_that_half_of_the_models_have_puts_them_in_order(tmp_path: Pa
         write_results(tmp_path, name, suites, n=50, seed=seed)
     board = make_board(survey(tmp_path)).frame
     assert list(board["model"]) == ["b", "c", "a"]
+
+
+def test_a_number_of_fewer_images_than_its_column_says_so(tmp_path: Path) -> None:
+    write_results(tmp_path / "r", "whole", {"imagenet": {"imagenet/clean": 0.5}}, n=100)
+    write_results(tmp_path / "r", "none", {"imagenet": {"imagenet/clean": math.nan}}, n=100)
+    write_site(tmp_path / "r", tmp_path / "s")
+    text = (tmp_path / "s" / "index.html").read_text()
+    assert [text.count(f'class="{name}">n ') for name in ("of", "of own")] == [1, 1]
+    assert '<span class="of own">n 0</span>' in text

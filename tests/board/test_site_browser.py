@@ -19,6 +19,7 @@ import bench
 from bench.board.leaderboard import leaderboard
 from bench.board.live.server import LiveSite, listening
 from bench.board.site.build import SiteOptions, write_site
+from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
 from bench.metrics.paired import compare, holm, mce_difference
 from bench.rounding import decimal
 from bench.testing import write_results
@@ -418,3 +419,19 @@ def test_axe_finds_nothing_serious_while_a_run_goes_on(browser: Any, axe: Any, t
         page.close()
         server.shutdown()
         server.server_close()
+
+
+def test_every_shade_of_a_heat_map_can_be_read(browser: Any, axe: Any, tmp_path: Path) -> None:
+    conditions = [f"imagenet/{name}/{severity}" for name in CORRUPTIONS for severity in SEVERITIES]
+    for name, shift in (("a", 0), ("b", 37)):
+        graded = {each: ((place + shift) % 75) / 74 for place, each in enumerate(conditions)}
+        write_results(tmp_path / "r", name, {"imagenet-c-live": {"imagenet/clean": 0.5, **graded}}, n=148)
+    write_site(tmp_path / "r", tmp_path / "s")
+    page = browser.new_page()
+    for path in ("models/a.html", "compare.html"):
+        page.goto(f"{(tmp_path / 's').as_uri()}/{path}")
+        assert page.locator(".heat td").count() >= 75
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert serious(axe, page, COLOURS) == [], (path, scheme)
+    page.close()

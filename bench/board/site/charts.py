@@ -15,7 +15,7 @@ from bench.metrics.corruption import CORRUPTIONS, SEVERITIES
 from model_zoo.card import METHODS
 
 WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 52, 30, 16, 46
+LEFT, RIGHT, TOP, BOTTOM = 52, 30, 16, 54
 """The frame of a chart within its image, in SVG units."""
 
 

@@ -90,7 +90,7 @@
       cells(row, [["A", shown(column.values[a]), "right"], ["B", shown(column.values[b]), "right"]]);
       if (!test) {
         const why = a === b ? "one and the same" : !column.values[a] || !column.values[b] ? "one is not measured" : column.mean ? "no image in common" : "not a mean over images";
-        cells(row, [["", "", "words"], ["", "", "wide"], ["", "", "right"], ["", "", "right"], ["Verdict", "no paired test: " + why, "soft"]]);
+        cells(row, [["In words", "no paired test: " + why, "words soft"], ["", "", "wide"], ["", "", "right"], ["", "", "right"], ["Verdict", "no test", "soft"]]);
       } else {
         const [text, className] = VERDICTS[test.better];
         if (className) better[text] += 1;
@@ -170,14 +170,14 @@
           const [x, y] = [errors.by[a][5 * line + s], errors.by[b][5 * line + s]];
           const known = x !== null && y !== null;
           const cell = make("td", known ? signed(x - y, 0) : "–", !known ? "mean" : x > y ? "up" : x < y ? "down" : "");
-          if (known) cell.style.setProperty("--e", String(Math.min(100, 2 * Math.abs(x - y))));
-          if (known && Math.abs(x - y) > 35) cell.classList.add("dark");
+          if (known) cell.style.setProperty("--e", String(Math.min(92, 2 * Math.abs(x - y))));
+          if (known && Math.abs(x - y) >= 32) cell.classList.add("dark");
           row.append(cell);
         }
         inside.append(row);
       });
       const about = make("p", "Orange: A makes more errors. Blue: B does. Suite ", "soft");
-      about.append(make("code", suite), ". Full colour at 50 points.");
+      about.append(make("code", suite), ". Full colour at 46 points.");
       const scroll = make("div", undefined, "scroll");
       scroll.append(table);
       card.append(scroll, about);

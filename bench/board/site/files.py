@@ -173,6 +173,12 @@ def _shown(value: object) -> object:
     return escape_unprintable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _command(text: str) -> Markup:
+    """Return a command whose lines break between its words, not after a hyphen within one."""
+    words = [Markup('<span class="w">{}</span>').format(escape_unprintable(word)) for word in text.split(" ")]
+    return Markup(" ").join(words)
+
+
 def environment() -> jinja2.Environment:
     """Return the templates, which escape invisible characters and HTML in every text."""
     templates = jinja2.Environment(
@@ -185,6 +191,7 @@ def environment() -> jinja2.Environment:
     )
     templates.filters["quoted"] = shlex.quote
     templates.filters["short"] = short
+    templates.filters["command"] = _command
     templates.globals |= {"decimal": decimal, "kind_of": kind_of, "WIDTH": WIDTH, "HEIGHT": HEIGHT}
     templates.globals |= {"LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP, "BOTTOM": BOTTOM}
     return templates

@@ -16,11 +16,12 @@ MOST = 400
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """One figure: its image as WebP, its caption, its marks (`more` are left out), and the commands that measure
-    and draw it."""
+    """One figure: its image as WebP, its width on paper in inches, its caption, its marks (`more` are left out), and
+    the commands that measure and draw it."""
 
     spec: FigureSpec
     data: bytes
+    inches: float
     caption: str
     marks: list[FigureMark]
     more: int
@@ -63,6 +64,7 @@ def _drawn(spec: FigureSpec, data: Numbers, directory: str) -> Iterator[PaperFig
     yield PaperFigure(
         spec,
         drawn_picture(figure),
+        round(float(figure.get_figwidth()), 1),
         caption,
         rows[:MOST],
         max(0, len(rows) - MOST),

@@ -38,6 +38,16 @@
     });
   }
 
+  // A sign at the edge behind which more columns, or the rest of a figure, lie.
+  const cues = [...document.querySelectorAll(".long > .scroll, .sheets > .sheet")].map((scroll) => () => {
+    const rest = scroll.scrollWidth - scroll.clientWidth - scroll.scrollLeft;
+    scroll.parentElement.classList.toggle("more-right", rest > 2);
+  });
+  const cue = () => { for (const one of cues) one(); };
+  addEventListener("resize", cue);
+  addEventListener("load", cue);
+  document.addEventListener("scroll", cue, { passive: true, capture: true });
+
   // Two chosen models lead to the comparison.
   const tray = $("tray");
   if (tray) {

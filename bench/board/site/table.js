@@ -76,7 +76,7 @@
       $("more").firstElementChild.textContent = `${listed.size} of ${fitting.length} shown`;
     }
     board.classList.toggle("no-others", !state.others);
-    cue();
+    dispatchEvent(new Event("resize"));  // other columns may lie beyond the edge now
   };
 
   // The address holds the view, so that it can be sent to somebody.
@@ -149,15 +149,6 @@
     change({ words: "" });
     $("search").focus();
   });
-
-  // A shade at the edge behind which more columns lie.
-  const scroll = board.closest(".scroll");
-  const cue = () => {
-    const rest = scroll.scrollWidth - scroll.clientWidth - scroll.scrollLeft;
-    scroll.parentElement.classList.toggle("more-right", rest > 2);
-  };
-  scroll.addEventListener("scroll", cue, { passive: true });
-  addEventListener("resize", cue);
 
   // The view as text: what is filtered out or folded away is left out.
   const plain = (text) => text.replace(/[\u2195\u2191\u2193]/g, "").replace(/\s+/g, " ").trim();

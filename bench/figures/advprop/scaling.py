@@ -1,5 +1,6 @@
 """Clean accuracy against size."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.figures.advprop.trainings import NEEDS, SIZES, by_size, kind, released
@@ -16,6 +17,10 @@ TOLD_APART = ("images", "share", "role")
 """Fields left out of a legend because the number of batch norms implies them."""
 
 
+README_LOOKS = (6, 7)
+"""Colours of what only the README has, which no measured training bears."""
+
+
 @figure(
     "advprop-scaling",
     "Clean accuracy against size",
@@ -27,12 +32,13 @@ def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
     """Clean accuracy against number of parameters, with and without AdvProp; one line per training."""
     told = [f for f in data.told(spec.needs) if kind(f) and f.parameters]
     column, series = data.clean([f.name for f in told]), []
+    unit, scale = ("millions", 1e6) if any(f.parameters >= 1e6 for f in told) else ("thousands", 1e3)
     for index, label in enumerate(("vanilla", "AdvProp")):
         mine = [f for f in told if column and f.name in column.numbers and kind(f) == label]
         every = groups(mine, *GROWTH)
         for number, (group, text) in enumerate(zip(every, differences(every, *GROWTH, *TOLD_APART), strict=True)):
             names = [f.name for f in sorted(group, key=lambda f: f.parameters)]
-            x = [f.parameters / 1e6 for f in sorted(group, key=lambda f: f.parameters)]
+            x = [f.parameters / scale for f in sorted(group, key=lambda f: f.parameters)]
             title = ", ".join(filter(None, [label, text]))
             look = index + 2 * number
             if column:
@@ -42,10 +48,11 @@ def scaling(spec: FigureSpec, data: Numbers) -> "Figure":
         ("vanilla with AutoAugment", "vanilla", "autoaugment"), ("AdvProp with AutoAugment", "AdvProp", "autoaugment")
     )
     used = [row for each in (*rows.values(), *readme.values()) for row in each]
-    shown = by_size(", the paper", rows) + by_size(", README", readme)
+    augmented = [replace(one, index=look) for one, look in zip(by_size(", README", readme), README_LOOKS, strict=False)]
+    shown = by_size(", the paper", rows) + augmented
     text = f"Measured: {column.about()}. " if column and series else ""
     text += f"Published: EfficientNets on ImageNet, {readings(used)} ({sources(used)})."
-    figure = beside(spec, data, series, shown, "parameters (millions)", "clean accuracy (%)", text)
+    figure = beside(spec, data, series, shown, f"parameters ({unit})", "clean accuracy (%)", text)
     figure.axes[-1].set_xticks(range(len(SIZES)), SIZES)
     figure.axes[-1].set_xlabel("EfficientNet")
     return figure
