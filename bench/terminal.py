@@ -95,7 +95,7 @@ RESULT_COLUMNS = (
 def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
     """Print a suite's metrics, and the accuracy of each of its conditions (single severities only in the other
     formats), with 95 % intervals, and remarks on unreliable or incomplete numbers."""
-    from bench.folder.tables import remarks
+    from bench.folder.results_table import remarks
 
     how = how or HowShown("table")
     raw = rows(frame)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.condition import Condition
 from bench.folder.reader import ResultsFolder
-from bench.folder.tables import load_suites
+from bench.folder.suites import load_suites
 from bench.metrics.accuracy import correct
 from bench.metrics.corruption import CORRUPTIONS
 from tools.claim_list import C, Claim

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from bench.errors import IncompleteError, UsageError
 from bench.exports.base import Exported, chosen, not_exported
 from bench.folder.reader import LoadedCell, ResultsFolder
-from bench.folder.tables import load_suites, tabulate
+from bench.folder.suites import load_suites
+from bench.folder.tables import tabulate
 from bench.record import record_fields
 
 README = """---

@@ -13,7 +13,8 @@ from bench.errors import IncompleteError
 from bench.exports.base import Exported, chosen, not_exported
 from bench.files import file_names
 from bench.folder.reader import ResultsFolder
-from bench.folder.tables import load_suites, tabulate
+from bench.folder.suites import load_suites
+from bench.folder.tables import tabulate
 from bench.metrics.base import Shown
 from bench.record import Cell
 from bench.text import escape_unprintable

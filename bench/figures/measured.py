@@ -12,7 +12,8 @@ from bench.condition import AttackFields, Condition
 from bench.errors import UsageError
 from bench.figures.facts import Facts
 from bench.folder.reader import LoadedCell, ResultsFolder
-from bench.folder.tables import results, suite_protocol
+from bench.folder.suites import suite_protocol
+from bench.folder.tables import results
 from bench.known_models import name_of
 from bench.metrics.selection import rule_of
 from model_zoo.errors import suggestion

@@ -15,7 +15,7 @@ from bench.folder.answers import Answers, AnswersReader
 from bench.folder.anytime import anytime_difference
 from bench.folder.pairs import Pairs, PairsTable
 from bench.folder.reader import ResultsFolder
-from bench.folder.tables import suite_protocol
+from bench.folder.suites import suite_protocol
 from bench.folder.verdicts import MCE
 from bench.known_models import SHORT
 from bench.metrics.accuracy import correct

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.folder.reader import ResultsFolder, SuiteRun
-from bench.folder.tables import LoadedSuite, load_suites, tabulate
+from bench.folder.suites import LoadedSuite, load_suites
+from bench.folder.tables import tabulate
 from bench.metrics.base import MissingConditionError
 from bench.metrics.selection import rule_of
 from bench.record import Cell

@@ -1,93 +1,25 @@
 """`bench.results`: the numbers of a results folder as a tidy pandas frame."""
 
-import functools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.layout import TextColumn
+from bench.folder.results_table import RESULT_COLUMNS, ResultRow, ResultsTable
+from bench.folder.suites import LoadedSuite, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
-from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError, SuiteFrames
+from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
 from bench.metrics.selection import joined, rule_of
 from bench.metrics.told import with_rule
-from bench.readable import ReadableFrame
-from bench.record import Protocol, digest
-from bench.sample import unlike
 from bench.suites.base import Suite
 from bench.suites.registry import SUITES
-from bench.text import escape_unprintable, first_of
+from bench.text import first_of
 from bench.verdict import Verdict
-
-
-class ResultRow(NamedTuple):
-    """A number of the table of `results`."""
-
-    model: str
-    suite: str
-    condition: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-    unscored: int
-    unit: str
-    protocol: str
-    subset: str
-    reliability: str
-    because: str
-    version: int
-
-
-RESULT_COLUMNS = ResultRow._fields
-
-DOUBTS = ("unreliable", "doubtful", "not assessed")
-"""Verdicts that are reported with their reasons."""
-
-
-class ResultsTable(ReadableFrame):
-    """The table of `results`: a pandas DataFrame with the columns of `ResultRow`."""
-
-    SHOWN = (
-        TextColumn("model", heading=True),
-        TextColumn("suite"),
-        TextColumn("condition"),
-        TextColumn("metric"),
-        TextColumn("value", right=True),
-        TextColumn("low", right=True),
-        TextColumn("high", right=True),
-        TextColumn("n", right=True),
-        TextColumn("unscored", right=True),
-        TextColumn("unit", spare=1),
-        TextColumn("reliability", spare=2),
-    )
-    HIDDEN = ("protocol", "subset", "because", "version")
-
-    def texts(self, rows: pd.DataFrame) -> list[list[str]]:
-        """The cells; no unscored images are no text."""
-        return super().texts(rows.assign(unscored=rows["unscored"].map(lambda n: n or "")))
-
-    def remarks(self) -> list[str]:
-        """What a number alone does not say: doubts, subsets, and what is incomplete."""
-        return remarks(self)
-
-
-def remarks(frame: pd.DataFrame) -> list[str]:
-    """Return a line for each doubted number, each subset, and each incomplete result."""
-    doubted = frame[frame["reliability"].isin(DOUBTS)]
-    chosen = frame[frame["subset"] != ""]
-    doubts = {f"{r}: {m}, {s}: {b}" for r, m, s, b in doubted[["reliability", "model", "suite", "because"]].to_numpy()}
-    subsets = {f"subset of {suite}: {subset}" for suite, subset in chosen[["suite", "subset"]].to_numpy()}
-    problems = [f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])]
-    return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets), *problems)]
 
 
 def results(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultsTable:
@@ -102,50 +34,6 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> R
     frame = tabulate(load_suites(folder, cells))
     frame.attrs["problems"] += [] if cells is not None else folder.problems
     return frame
-
-
-@dataclass(frozen=True)
-class LoadedSuite:
-    """One model in one suite of a run, with the complete cells, and what is missing."""
-
-    wanted: SuiteRun
-    cells: Mapping[str, LoadedCell]
-    lacking: tuple[str, ...]
-
-    @functools.cached_property
-    def frames(self) -> Frames:
-        """Return the records by condition, for metrics."""
-        tables = {name: cell.table for name, cell in self.cells.items()}
-        return SuiteFrames(tables, lambda name: self.cells[name].records)
-
-    @functools.cached_property
-    def protocol(self) -> str:
-        """Return the hash of a metric over all conditions."""
-        return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
-
-
-def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> Iterator[LoadedSuite]:
-    """Return every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
-    for wanted in folder.suite_runs():
-        if cells is not None and not set(wanted.cells.values()) <= set(cells):
-            continue
-        loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
-        lacking = [p for cell in loaded.values() for p in cell.problems]
-        lacking += [f"{name}: never begun" for name in sorted(wanted.cells.keys() - loaded.keys())]
-        lacking += _unlike_pictures(loaded)
-        yield LoadedSuite(wanted, {name: cell for name, cell in loaded.items() if cell.complete}, tuple(lacking))
-
-
-def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
-    """Return conditions of one listing that were measured on different images, so that they give no number."""
-    first: dict[str, tuple[str, LoadedCell]] = {}
-    for name, cell in cells.items():
-        other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
-        both = (known.cell, cell.cell)
-        stopped = any(rule_of(each.subset) for each in both)
-        contents = {each.protocol.content for each in both if each.protocol.content and not stopped}
-        if unlike(known.sample, cell.sample) or len(contents) > 1:
-            yield f"{name} was measured on other images than {other}, under the same names; measure one of them again"
 
 
 def tabulate(suites: Iterable[LoadedSuite]) -> ResultsTable:
@@ -188,12 +76,6 @@ def require_complete(frame: pd.DataFrame, address: str) -> None:
     if problems := frame.attrs["problems"]:
         shown = "\n  ".join(first_of(problems))
         raise IncompleteError(f"{address} is incomplete; repeat the command of the run to continue it:\n  {shown}")
-
-
-def suite_protocol(protocols: Collection[Protocol]) -> str:
-    """One hash for a metric over several conditions."""
-    hashes = sorted(p.hash for p in protocols)
-    return hashes[0] if len(hashes) == 1 else digest(hashes, 12)
 
 
 def _condition_rows(wanted: SuiteRun, loaded: Mapping[str, LoadedCell]) -> list[ResultRow]:

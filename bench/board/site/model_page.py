@@ -12,8 +12,8 @@ from bench.board.site.command import repeat
 from bench.board.site.view import SHORT, Head, Row, figure
 from bench.condition import Condition
 from bench.folder.reader import SuiteRun
+from bench.folder.suites import suite_protocol
 from bench.folder.survey import Survey
-from bench.folder.tables import suite_protocol
 from bench.known_models import name_of
 from bench.manifest import RunModel
 from bench.published.comparability import beside
