@@ -51,7 +51,9 @@ def test_an_efficientnet_is_drawn_with_its_own_activation_and_apart_from_other_n
     found = labels(draw("sat-activation-scatter", asked))
     assert any(label.startswith("SILU, efficientnet") for label in found)
     assert sum(label.startswith("ReLU") for label in found) == 1
-    assert labels(draw("sat-activation-scatter", Numbers(tmp_path))) == ["ReLU", "SILU"], "partners only, where any are"
+    every = Numbers(tmp_path)
+    assert labels(draw("sat-activation-scatter", every)) == ["ReLU", "SILU"], "partners only, where any are"
+    assert [line.split()[0] for line in every.passed_over] == ["sat_efficientnet_b0", "sat_efficientnet_b1"]
     figure = draw("sat-scaling", Numbers(tmp_path))
     lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 1]
     assert len(lines) == 1, "EfficientNets grow together, and no ResNet is among them"

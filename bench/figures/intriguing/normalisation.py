@@ -37,4 +37,10 @@ def normalisation(spec: FigureSpec, data: Numbers) -> "Figure":
     """Bars of clean and robust accuracy of models that differ only in the mixture and its normalisation."""
     told = [f for f in data.told(spec.needs) if f.adversarial and "augmented" not in f.traits.images]
     found = groups(told, *MIXTURE)
-    return clean_and_robust(spec, data, [f.name for f in (told if data.asked else found[0] if found else [])])
+    shown = told if data.asked or not found else found[0]
+    data.passed_over += [
+        f"{f.name} differs from the models shown in more than mixture and normalisation; --models draws it"
+        for f in told
+        if f not in shown
+    ]
+    return clean_and_robust(spec, data, [f.name for f in shown])

@@ -39,7 +39,15 @@ def of_row(row: Published) -> Facts:
 
 
 def comparable(data: Numbers, told: Sequence[Facts], free: str) -> list[Facts]:
-    """Return the models with a partner that differs only in `free`; all if the user named models or none has a
-    partner."""
+    """Return the models with a partner that differs only in `free`, noting the others as passed over; all if the user
+    named models or none has a partner."""
     several = [g for g in groups(told, free) if len({str(f.get(free)) for f in g}) > 1]
-    return list(told) if data.asked or not several else [f for group in several for f in group]
+    if data.asked or not several:
+        return list(told)
+    found = [f for group in several for f in group]
+    data.passed_over += [
+        f"{f.name} differs from every other model in more than its {free}; --models draws it"
+        for f in told
+        if f not in found
+    ]
+    return found
