@@ -52,6 +52,11 @@ def test_models_keep_the_steps_to_themselves() -> None:
         steps("sad", real=True)
 
 
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_limit_holds_for_the_tiny_runs_with_a_limit_of_their_own(paper: str) -> None:
+    assert {step.options["limit"] for step in steps(paper, real=False, limit=4)} == {4}
+
+
 @pytest.mark.parametrize(("asked", "limits"), [(20, {20}), (5000, {1000, 5000})])
 def test_a_limit_is_never_raised(asked: int, limits: set[int]) -> None:
     """NoFrost's diagnostics look at 1,000 images."""

@@ -52,7 +52,7 @@ def reproduce(
         try:
             carry_out(prepare_run(there, [step.suite], RunOptions.of({**step.options, **options})))
         except (BenchError, ZooError) as error:
-            missing.append(f"{step.suite}: {error}")
+            missing.append(str(error) if str(error).startswith(step.suite) else f"{step.suite}: {error}")
     if not (folder / "runs").is_dir():
         raise IncompleteError(f"{paper}: nothing could be measured; " + "; ".join(dict.fromkeys(missing)))
     write_site(folder / "runs", folder / "report")

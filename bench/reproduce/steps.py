@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.errors import UsageError
 from bench.figures import FIGURES
+from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
 from bench.options.values import listed, model_names
 from bench.published.papers import TITLES
@@ -34,7 +35,8 @@ class Step:
         """Return the step with at most `limit` images."""
         if limit is None:
             return self
-        return replace(self, options={**self.options, "limit": min(limit, self.options.get("limit", limit))})
+        own = RunOptions.of(self.options).limit
+        return replace(self, options={**self.options, "limit": limit if own is None else min(limit, own)})
 
     def __str__(self) -> str:
         told = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.options.items())
