@@ -11,6 +11,8 @@ from bench.engine.manifest import put_environment
 from bench.engine.pictures import PictureCache, Viewed
 from bench.engine.plan import Unit
 from bench.engine.progress import Lines, Silent, reporter
+from bench.engine.reliability import ReliabilityCheck, _shown
+from bench.engine.run import prepare
 from bench.engine.tally import SHOWN, Tally
 from bench.engine.work import Done, Failed, without_cells
 from bench.errors import IncompleteError
@@ -85,3 +87,18 @@ def test_the_cache_drops_the_image_that_was_used_longest_ago() -> None:
     cache.put(("a", 2), Viewed({None: np.zeros((8, 8, 3), np.uint8)}))
     assert [cache.in_memory(("a", index), [None]) is not None for index in range(3)] == [True, False, True]
     assert cache.used == 2 * 192
+
+
+def test_a_check_reads_the_surviving_images_of_its_records(tmp_path: Path) -> None:
+    prepared = prepare("tiny_at", "tiny-pgd", limit=4, out=str(tmp_path))
+    session, subject = prepared.session, prepared.plan.subjects[0]
+    entry = next(entry for entry in prepared.plan.entries if entry.setup.attack)
+    check = ReliabilityCheck(entry, 4, None)
+    assert _shown(session, subject, check) is None
+    none = _shown(session, subject, replace(check, standing=(), share=0.0))
+    assert none is not None
+    assert (none.ids, len(none.images)) == ([], 0)
+    some = _shown(session, subject, replace(check, standing=(0, 3), share=0.5))
+    assert some is not None
+    assert list(some.ids) == [session.dataset_of(entry.setup).ids[i] for i in (0, 3)]
+    assert (some.images.shape, some.share) == ((2, 3, 32, 32), 0.5)
