@@ -3,10 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from bench.engine.contract import check_subjects
+from bench.engine.keeping import keep_pictures
 from bench.engine.manifest import put_environment
 from bench.engine.pictures import PictureCache, Viewed
 from bench.engine.plan import Unit
@@ -16,9 +21,11 @@ from bench.engine.run import prepare
 from bench.engine.tally import SHOWN, Tally
 from bench.engine.work import Done, Failed, without_cells
 from bench.errors import IncompleteError
+from bench.folder.kept import KeptPictures
 from bench.record import Cell, Protocol, UnitKey
 from bench.store import Store
 from bench.suites.base import Setup
+from bench.suites.tiny import pgd20
 from model_zoo import load_model
 
 
@@ -102,3 +109,32 @@ def test_a_check_reads_the_surviving_images_of_its_records(tmp_path: Path) -> No
     assert some is not None
     assert list(some.ids) == [session.dataset_of(entry.setup).ids[i] for i in (0, 3)]
     assert (some.images.shape, some.share) == ((2, 3, 32, 32), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("attacked", "adversarial", "index"), [(True, True, 2), (True, False, 0), (False, True, 0), (False, False, 0)]
+)
+def test_nothing_is_kept_of_later_images_nor_without_attacked_ones(
+    tmp_path: Path, attacked: bool, adversarial: bool, index: int
+) -> None:
+    setup = Setup("tiny", attack=pgd20() if attacked else None)
+    found: Any = SimpleNamespace(adversarial=torch.zeros(1, 3, 2, 2) if adversarial else None)
+    unused: Any = None
+    keep_pictures(KeptPictures(tmp_path / "kept", 2), unused, "a", setup, [index], found)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_the_contract_allows_random_outputs_of_randomised_models_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare("tiny_at", "tiny", limit=2, out=str(tmp_path))
+    asked: list[bool] = []
+
+    def check(*_: object, randomised: bool = False) -> None:
+        asked.append(randomised)
+
+    monkeypatch.setattr("bench.engine.contract.check_model", check)
+    setups = {0: prepared.plan.entries[0].setup}
+    for randomised in ({0}, {1}, set[int]()):
+        check_subjects(prepared.session, prepared.plan.subjects, setups, randomised)
+    assert asked == [True, False, False]
