@@ -7,7 +7,6 @@ and for all seeds together, and printed whatever the result.
 """
 
 import argparse
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from tools.pages import between
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "claims.md"
-EARLIER = ROOT / "results" / "claims_earlier.csv"
-"""Measurements of an earlier version, without counts. A claim's row is removed once its counts have as many images."""
 
 BEGIN = "<!-- generated: claims -->"
 
@@ -62,7 +59,7 @@ def difference(counts: Counts) -> Difference:
 @dataclass(frozen=True)
 class Line:
     """Measurement of the claim `key`: points by seed, points over all seeds with their interval, and `p` after Holm's
-    correction over all claims. `earlier` marks a measurement of an earlier version, whose counts were not kept."""
+    correction over all claims."""
 
     key: str
     seeds: tuple[float, ...]
@@ -71,7 +68,6 @@ class Line:
     high: float
     n: int
     p: float
-    earlier: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -112,43 +108,16 @@ SURE = 1.7
 """Approximate difference, in half-widths of the 95 % interval, that is significant after Holm's correction."""
 
 
-def lines(counts: Sequence[Counts], earlier: Sequence[Line] = ()) -> list[Line]:
-    """Return the measured claims with p corrected over all of them; an earlier line is kept if it has more images.
-
-    Earlier p values enter as corrected then. They are at least as large as the uncorrected ones, so the correction of
-    the others is conservative.
-    """
+def lines(counts: Sequence[Counts]) -> list[Line]:
+    """Return the measured claims with p corrected over all of them."""
     by_key: dict[str, list[Counts]] = {}
     for one in counts:
         by_key.setdefault(one.key, []).append(one)
     pooled = {key: difference(added(seeds)) for key, seeds in by_key.items()}
-    older = [line for line in earlier if line.key not in pooled or line.n > pooled[line.key].n]
-    for line in older:
-        pooled.pop(line.key, None)
-    corrected = holm([*(found.p for found in pooled.values()), *(line.p for line in older)])
-    fresh = [
+    return [
         Line(key, tuple(seed.points for seed in by_key[key]), found.points, found.low, found.high, found.n, p)
-        for (key, found), p in zip(pooled.items(), corrected, strict=False)
+        for (key, found), p in zip(pooled.items(), holm([found.p for found in pooled.values()]), strict=True)
     ]
-    return [*fresh, *older]
-
-
-def read_earlier(path: Path = EARLIER) -> list[Line]:
-    """Read the earlier version's measurements: points, interval, n and p from its page."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Line(
-                row["key"],
-                tuple(float(points) for points in row["seeds"].split(";")),
-                float(row["points"]),
-                float(row["low"]),
-                float(row["high"]),
-                int(row["n"]),
-                float(row["p"]),
-                earlier=True,
-            )
-            for row in csv.DictReader(file)
-        ]
 
 
 def page(measured: Sequence[Line], claims: Sequence[Claim] = ()) -> Iterator[str]:
@@ -169,7 +138,7 @@ def _row(claim: Claim, line: Line | None) -> str:
         told = [
             "; ".join(f"{decimal(points, '+.1f')}" for points in line.seeds),
             f"{with_interval(line.points, line.low, line.high, '+.1f')} (n {line.n})",
-            decimal(line.p, ".2g") + (" †" if line.earlier else ""),
+            decimal(line.p, ".2g") if line.p > 1e-300 else "< 1e-300",
             f"**{line.verdict}{one}**",
             line.would_change,
         ]
@@ -179,7 +148,7 @@ def _row(claim: Claim, line: Line | None) -> str:
 
 def whole() -> str:
     """Return the page with its generated part renewed."""
-    return between(PAGE.read_text(encoding="utf-8"), BEGIN, page(lines(read_counts(), read_earlier())))
+    return between(PAGE.read_text(encoding="utf-8"), BEGIN, page(lines(read_counts())))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from bench.training.recipes import RECIPES
 from tools import claims
 from tools.claim_counts import MEASURED, Counts, added, complete, count, newest, outcomes, read_counts, write_counts
 from tools.claim_list import ADVPROP, CLAIMS, PGD, SAT, C, Claim
-from tools.claims import Line, difference, lines, page, read_earlier, whole
+from tools.claims import Line, difference, lines, page, whole
 from tools.pages import END
 
 
@@ -161,15 +161,12 @@ def test_seeds_are_added_by_their_counts() -> None:
     assert line.seeds == pytest.approx((20.0, -40 / 3))
 
 
-def test_an_earlier_line_stands_while_it_is_of_more_pictures() -> None:
-    counts = [Counts("k", 0, "p", 100, 50, 30, 10, 20.0, 40.0), Counts("m", 0, "p", 100, 50, 30, 10, 20.0, 40.0)]
-    p = binomtest(10, 40).pvalue
-    more, less = (Line(key, (1.0,), 1.0, 0.0, 2.0, n, 0.5, earlier=True) for key, n in (("k", 101), ("m", 100)))
-    fresh, older = lines(counts, [more, less])
-    assert (older, fresh.key, fresh.earlier) == (more, "m", False)
-    assert fresh.p == pytest.approx(2 * p), "corrected for the earlier claim, too"
-    (row,) = [line for line in page([replace(more, key=BETTER.key)], [BETTER]) if "better" in line]
-    assert "| 0.5 † |" in row
+def test_p_is_corrected_over_all_claims_and_never_printed_as_zero() -> None:
+    counts = [Counts(key, 0, "p", 100, 50, 30, 10, 20.0, 40.0) for key in ("k", "m")]
+    assert [line.p for line in lines(counts)] == pytest.approx([2 * binomtest(10, 40).pvalue] * 2)
+    sure = Line(BETTER.key, (20.0,), 20.0, 10.0, 30.0, 100, 0.0)
+    (row,) = [line for line in page([sure], [BETTER]) if "better" in line]
+    assert "| < 1e-300 |" in row
 
 
 def test_counts_that_do_not_agree_are_refused(tmp_path: Path) -> None:
@@ -191,7 +188,6 @@ def test_measured_lines_are_written_as_they_are_read(tmp_path: Path) -> None:
     write_counts(read_counts(), tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == MEASURED.read_bytes()
     assert {counts.key for counts in read_counts()} <= {claim.key for claim in CLAIMS}
-    assert {line.key for line in read_earlier()} <= {claim.key for claim in CLAIMS}
 
 
 def test_every_claim_has_its_figure_and_no_two_compare_the_same() -> None:
