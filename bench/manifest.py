@@ -9,10 +9,13 @@ from typing import Any, cast
 
 from bench.condition import Condition
 from bench.errors import StoreError, UsageError
+from bench.known_models import name_of
 from bench.options import RunOptions
 from bench.record import digest
 from bench.store import Store
+from model_zoo.card import ModelCard
 from model_zoo.errors import CardError
+from model_zoo.registry import cards, split_branch
 from model_zoo.schema import SchemaError, loads, parse
 from model_zoo.traits import NO_TRAITS, Traits
 
@@ -23,7 +26,7 @@ NAMES = ("models", "suites")
 """The request of a run besides its options; on the command line `--model` and `--suite`."""
 
 
-SAID = ("traits", "branches", "extra_data", "dataset")
+SAID = ("traits", "branches", "extra_data", "dataset", "from_memory")
 """Fields that describe a model and change no number; they are not part of a run's id."""
 
 
@@ -33,6 +36,7 @@ class RunModel:
 
     traits: from the card, and from the network itself. `branches`, `extra_data` and `dataset` (the home data set) are
     the card's, which a reader of the folder may not have
+    from_memory: a network of the caller's; a card that happens to have its name describes another network
     """
 
     fingerprint: str = ""
@@ -45,6 +49,11 @@ class RunModel:
     branches: tuple[str, ...] = ()
     extra_data: str = ""
     dataset: str = ""
+    from_memory: bool = False
+
+    def card(self, label: str) -> ModelCard | None:
+        """Return the card of the model that a report shows as `label`, if there is one."""
+        return None if self.from_memory else cards().get(split_branch(name_of(label)).base)
 
     def __post_init__(self) -> None:
         if not isinstance(self.input.get("size", 0), int):

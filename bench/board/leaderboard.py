@@ -14,7 +14,6 @@ from bench.manifest import RunModel
 from bench.published.comparability import beside
 from bench.published.outside import of_model
 from bench.published.table import Published, published_table
-from model_zoo.registry import cards, split_branch
 
 __all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
 
@@ -59,12 +58,13 @@ def leaderboard(directory: str | Path, *, outside: Sequence[Published] = ()) -> 
 
 def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     """Return the leaderboard of a folder that was read already."""
-    rows = {name: _about(name, about) for name, about in sorted({run.model: run.about for run in found.runs}.items())}
+    abouts = dict(sorted({run.model: run.about for run in found.runs}.items()))
+    rows = {name: _about(name, about) for name, about in abouts.items()}
     others = [
         *outside,
         *(number for number in published_table() if ":" in number.model),
     ]  # papers call any net ResNet-50
-    known = {name: of_model(name_of(name), others) for name in rows}
+    known = {name: of_model(name_of(name), others, from_memory=about.from_memory) for name, about in abouts.items()}
     columns, notes = choose_columns(found)
     for column in columns:
         _measured(rows, column, found)
@@ -75,7 +75,7 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
 
 
 def _about(name: str, about: RunModel) -> dict[str, Any]:
-    card = cards().get(split_branch(name_of(name)).base)
+    card = about.card(name)
     row: dict[str, Any] = {"model": name, **{k: getattr(about, k) for k in ("method", "architecture", "parameters")}}
     row["resolution"] = about.input.get("size")
     return row | {"extra_data": card.extra_data if card else about.extra_data}

@@ -64,6 +64,7 @@ def _described(subject: Subject) -> RunModel:
         card.branches,
         card.extra_data,
         card.dataset,
+        card.weights.availability == "user",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from bench.known_models import name_of
 from bench.manifest import RunModel
 from model_zoo.card import ModelCard
-from model_zoo.registry import by_other_name, cards, split_branch
+from model_zoo.registry import by_other_name, split_branch
 from model_zoo.traits import NO_TRAITS, TRAITS, Traits
 
 ACTIVATIONS = {
@@ -79,7 +79,7 @@ class Facts:
         """Look up a model's fields: first in `given`, then on its card, then in its run's record `about`."""
         about = about or RunModel()
         base, branch = split_branch(name_of(name))
-        card = cards().get(base) or by_other_name().get(base)
+        card = about.card(name) or (None if about.from_memory else by_other_name().get(base))
         told = [given or Traits(), card.traits if card else Traits(), about.traits]
         size = about.input.get("size") or (card.input.size if card else 0)
         return cls(

@@ -9,7 +9,10 @@ import pytest
 
 import bench
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
+from bench.board.site.build import write_site
 from bench.errors import StoreError
+from bench.figures.facts import Facts
+from bench.folder.survey import survey
 from bench.published.table import Published, published_table
 from bench.safe_csv import to_csv
 from bench.testing import fake_model, write_pictures, write_results
@@ -143,3 +146,17 @@ def test_a_model_called_as_in_a_paper_is_not_the_paper_s(tmp_path: Path) -> None
     assert "ResNet-50" in names
     board = leaderboard(_written(tmp_path, dict.fromkeys(names, 0.7), n=20))
     assert not [column for column in board if column.endswith(("_claimed", "_outside"))]
+
+
+def test_a_network_from_memory_borrows_nothing_of_a_checkpoint_with_its_name(data: Path, tmp_path: Path) -> None:
+    network = fake_model("sat_resnet50")
+    bench.run(network, "imagenet", data=data, out=tmp_path, quiet=True)
+    board = leaderboard(tmp_path)
+    assert not [column for column in board if column.endswith(("_claimed", "_outside"))]
+    found = survey(tmp_path)
+    about = found.runs[0].about
+    assert about.card("sat_resnet50") is None
+    assert Facts.of("sat_resnet50", about).traits.activation != "silu"
+    write_site(tmp_path, tmp_path / "site")
+    (page,) = (tmp_path / "site").glob("models/sat_resnet50*.html")
+    assert "SmoothAdversarialTraining" not in page.read_text(encoding="utf-8")

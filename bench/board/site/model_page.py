@@ -14,14 +14,12 @@ from bench.condition import Condition
 from bench.folder.reader import SuiteRun
 from bench.folder.suites import suite_protocol
 from bench.folder.survey import Survey
-from bench.known_models import name_of
 from bench.manifest import RunModel
 from bench.published.comparability import beside
 from bench.published.table import Published
 from bench.rounding import decimal
 from bench.suites.registry import SUITES
 from model_zoo.card import ModelCard
-from model_zoo.registry import cards, split_branch
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,10 @@ def model_page(board: Board, heads: list[Head], row: Row, table: pd.DataFrame, r
     order = [head.column.suite for head in heads]
     runs = sorted(runs, key=lambda run: order.index(run.suite) if run.suite in order else len(order))
     sections = _unique([_section(found, run, table, shown) for run in runs])
-    card = cards().get(split_branch(name_of(row.model)).base)
+    about = runs[0].about if runs else RunModel()
     reported = [_reported(number, board, heads, row) for number in board.known.get(row.model, [])]
     problems = [p.removeprefix(f"{row.model}, ") for p in found.problems if p.startswith(f"{row.model}, ")]
-    return ModelPage(row, card, runs[0].about if runs else RunModel(), sections, reported, problems, runs, table)
+    return ModelPage(row, about.card(row.model), about, sections, reported, problems, runs, table)
 
 
 def _unique(sections: list[SuiteSection | None]) -> list[SuiteSection]:
