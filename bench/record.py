@@ -68,9 +68,14 @@ def added_field(name: str) -> pa.Field:
     return _KNOWN.get(name) or pa.field(name, pa.int32() if name.startswith("prediction") else pa.float32())
 
 
-def record_fields(table: pa.Table) -> list[pa.Field]:
+def record_fields(table: pa.Table) -> tuple[pa.Field, ...]:
     """Return the required fields of the columns of `table`, if they are records."""
-    return [*RECORD_SCHEMA, *map(added_field, table.column_names[len(RECORD_SCHEMA) :])]
+    return _record_fields(tuple(table.column_names[len(RECORD_SCHEMA) :]))
+
+
+@functools.lru_cache(maxsize=64)
+def _record_fields(added: tuple[str, ...]) -> tuple[pa.Field, ...]:
+    return (*RECORD_SCHEMA, *map(added_field, added))
 
 
 def misfit(table: pa.Table, fields: Iterable[pa.Field]) -> str:
@@ -130,7 +135,8 @@ class Protocol:
 
     def with_content(self, contents: Sequence[str | None]) -> "Protocol":
         """Return the protocol with the content of its images, in the order of the data set."""
-        return replace(self, content=digest(list(contents)) if any(contents) else "")
+        content = digest(list(contents)) if any(contents) else ""
+        return self if content == self.content else replace(self, content=content)
 
 
 def _told(protocol: Protocol, *, content: bool = True) -> dict[str, Any]:

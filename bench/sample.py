@@ -1,5 +1,6 @@
 """A fixed sample of a set's images, which shows whether two shares are of one set."""
 
+import functools
 import json
 from collections.abc import Mapping
 
@@ -19,8 +20,14 @@ def write_sample(sample: Sample) -> str:
 
 def sample_of(part: pa.Schema) -> Sample:
     """Return the sample in the records' metadata; empty in those of older versions."""
+    return _read((part.metadata or {}).get(SAMPLE.encode(), b"{}"))
+
+
+@functools.lru_cache(maxsize=64)
+def _read(text: bytes) -> Sample:
+    """Read the text once for all parts of one set, which share it."""
     try:
-        found = loads((part.metadata or {}).get(SAMPLE.encode(), b"{}"))
+        found = loads(text)
     except ValueError:
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -1,7 +1,7 @@
 """Tables for a terminal, and the same rows for a pipe or a file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,23 +92,20 @@ RESULT_COLUMNS = (
 )
 
 
-def print_results(frame: "pd.DataFrame", how: HowShown | None = None) -> None:
+def print_results(raw: Rows, remarks: Iterable[str], how: HowShown | None = None) -> None:
     """Print a suite's metrics, and the accuracy of each of its conditions (single severities only in the other
-    formats), with 95 % intervals, and remarks on unreliable or incomplete numbers."""
-    from bench.folder.results_table import remarks
-
+    formats), with 95 % intervals, and the remarks on them."""
     how = how or HowShown("table")
-    raw = rows(frame)
-    texts = [] if how.kind in MACHINES else [_texts(row) for row in rows(_condensed(frame))]
+    texts = [] if how.kind in MACHINES else [_texts(row) for row in _condensed(raw)]
     show(RESULT_COLUMNS, texts, how, raw, "95 % intervals; n images")
-    for said in remarks(frame):
+    for said in remarks:
         if how.is_for_people:
             print(paragraph(said, 2))
         else:
             print(said, file=sys.stderr)
 
 
-def _texts(row: dict[str, Any]) -> dict[str, str]:
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
     from bench.metrics.base import Shown
 
     shown = Shown.of(row["unit"])
@@ -120,8 +117,14 @@ def _texts(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _condensed(frame: "pd.DataFrame") -> "pd.DataFrame":
+def _condensed(raw: Rows) -> list[Mapping[str, Any]]:
     """Drop single severities, and a suite's only condition, since its metrics contain it."""
-    single = frame[frame["condition"] != "all"].groupby(["model", "suite"])["condition"].transform("nunique") == 1
-    graded = frame["condition"].map(lambda name: name != "all" and Condition.parse(name).severity > 0).astype(bool)
-    return frame[~(graded | single.reindex(frame.index, fill_value=False))]
+    conditions: dict[tuple[str, str], set[str]] = {}
+    for row in raw:
+        conditions.setdefault((row["model"], row["suite"]), set()).update({row["condition"]} - {"all"})
+    return [
+        row
+        for row in raw
+        if row["condition"] == "all"
+        or (len(conditions[row["model"], row["suite"]]) > 1 and not Condition.parse(row["condition"]).severity)
+    ]

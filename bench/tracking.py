@@ -13,8 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
-
 from bench.engine.progress import Silent
 from bench.engine.run import Prepared, carry_out
 from bench.errors import StoreError, UsageError
@@ -22,6 +20,7 @@ from bench.folder.tables import results
 from bench.text import escape_unprintable
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 TITLE = "robust-imagenet-bench"
@@ -34,7 +33,7 @@ class Tracker(Protocol):
     def number(self, name: str, value: float, step: int) -> None:
         """Log one value of a series, at `step` images."""
 
-    def table(self, name: str, frame: pd.DataFrame) -> None:
+    def table(self, name: str, frame: "pd.DataFrame") -> None:
         """Log a table, as in `bench.results`."""
 
     def figure(self, name: str, figure: "Figure") -> None:
@@ -55,7 +54,7 @@ class WandbTracker:
     def number(self, name: str, value: float, step: int) -> None:
         self.run.log({name: value, "images": step})
 
-    def table(self, name: str, frame: pd.DataFrame) -> None:
+    def table(self, name: str, frame: "pd.DataFrame") -> None:
         self.run.log({name: self.wandb.Table(dataframe=frame)})
 
     def figure(self, name: str, figure: "Figure") -> None:
@@ -78,7 +77,7 @@ class MlflowTracker:
     def number(self, name: str, value: float, step: int) -> None:
         self.client.log_metric(_spelt(name), value, step=step)
 
-    def table(self, name: str, frame: pd.DataFrame) -> None:
+    def table(self, name: str, frame: "pd.DataFrame") -> None:
         self.client.log_text(frame.to_csv(index=False), f"{name}.csv")
 
     def figure(self, name: str, figure: "Figure") -> None:
@@ -101,7 +100,7 @@ class TensorboardTracker:
     def number(self, name: str, value: float, step: int) -> None:
         self.writer.add_scalar(name, value, step)
 
-    def table(self, name: str, frame: pd.DataFrame) -> None:
+    def table(self, name: str, frame: "pd.DataFrame") -> None:
         from bench.formats import render
 
         rows = [{str(k): str(v) for k, v in row.items()} for row in frame.to_dict("records")]

@@ -14,12 +14,13 @@ from bench.testing import write_pictures
 
 COMMANDS = (
     "--help", "run --help", "list models", "list suites", "list attacks", "list datasets", "show tiny_mbn",
-    "list figures", "data list", "doctor PICTURES", "results DIR", "verify DIR", "leaderboard DIR",
+    "data list", "doctor PICTURES", "results DIR", "list figures", "verify DIR", "leaderboard DIR",
     "compare tiny_std tiny_at DIR",
 )  # fmt: skip
 
-TESTING = ("leaderboard", "compare")
-"""Commands that test pairs of models, which needs scipy; they come last, for what is imported stays so."""
+WITH_FRAMES = ("list figures", "verify", "leaderboard", "compare")
+"""Commands that make frames; they come last, for what is imported stays so. Tests of pairs of models on few images do
+without scipy."""
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -32,7 +33,7 @@ for command in json.loads(sys.argv[1]):
             code = main(command.split())
         except SystemExit as stop:
             code = stop.code
-    names = ("torch", "torchvision", "timm", "numba", "scipy.stats", "scipy", "fsspec", "jinja2", "matplotlib")
+    names = ("torch", "torchvision", "timm", "numba", "scipy", "pandas", "fsspec", "jinja2", "matplotlib")
     heavy = [name for name in names if name in sys.modules]
     found[command] = [code, heavy, out.getvalue()[-300:]]
     for name in [m for m in sys.modules if m.partition(".")[0] in ("torch", "torchvision", "timm")]:
@@ -61,4 +62,4 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, list[
 def test_a_table_does_not_wait_for_torch(seen: dict[str, tuple[int, list[str], str]], command: str) -> None:
     code, heavy, printed = seen[command]
     assert code == 0, printed
-    assert heavy == (["scipy"] if command.startswith(TESTING) else [])
+    assert heavy == (["pandas"] if command.startswith(WITH_FRAMES) else [])

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.condition import Condition
 from bench.datasets.known import SETS
+from bench.folder.rows import ResultRow
 from bench.folder.survey import BoardColumn, Survey, headlines
 from bench.metrics.base import Measure, Metric
 from bench.metrics.ranks import ranks
 from bench.suites.registry import SUITES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORDER = (
     "imagenet",
@@ -54,7 +56,7 @@ def described(column: BoardColumn, found: Survey) -> str:
     return ", ".join(filter(None, (setting, "" if metric_of(column).higher_is_better else "lower is better")))
 
 
-def deciding(columns: list[BoardColumn], frame: pd.DataFrame) -> BoardColumn | None:
+def deciding(columns: list[BoardColumn], frame: "pd.DataFrame") -> BoardColumn | None:
     """Return the column that sorts the leaderboard: the first of `DECIDING` that half of the models have, else the
     one that most have; None if nothing is measured."""
     counts = {column: int(frame[column_name(column)].notna().sum()) for column in columns}
@@ -87,17 +89,26 @@ def _budgets(budgets: Sequence[Fraction], norm: str) -> str:
 def choose_columns(found: Survey) -> tuple[list[BoardColumn], list[str]]:
     """Return the columns to show, and what is left out of them: a column never mixes protocols or versions of a
     suite."""
-    table = found.table[found.table["condition"] == "all"]
+    table = [row for row in found.numbers.rows if row.condition == "all"]
     columns, notes = [], []
-    for suite, metric in _headlines(set(table["suite"])):
-        rows = table[(table["suite"] == suite) & (table["metric"] == metric)]
-        if rows.empty:
-            continue
-        groups = rows.groupby(["protocol", "version"]).agg(models=("model", "nunique"), n=("n", "max")).reset_index()
-        best = groups.sort_values(["models", "n", "version", "protocol"], ascending=[False, False, False, True]).iloc[0]
-        columns.append(BoardColumn(suite, metric, str(best["protocol"]), int(best["version"])))
-        notes += _left_out(rows, columns[-1])
+    for suite, metric in _headlines({row.suite for row in table}):
+        if rows := [row for row in table if (row.suite, row.metric) == (suite, metric)]:
+            columns.append(BoardColumn(suite, metric, *_widest(rows)))
+            notes += _left_out(rows, columns[-1])
     return columns, notes
+
+
+def _widest(rows: Sequence[ResultRow]) -> tuple[str, int]:
+    """Return the protocol and version with the most models, then the most images, then the latest."""
+    groups: dict[tuple[str, int], list[ResultRow]] = {}
+    for row in rows:
+        groups.setdefault((row.protocol, row.version), []).append(row)
+
+    def order(key: tuple[str, int]) -> tuple[int, int, int, str]:
+        group = groups[key]
+        return -len({row.model for row in group}), -max(row.n for row in group), -key[1], key[0]
+
+    return min(groups, key=order)
 
 
 def _headlines(present: set[str]) -> list[tuple[str, str]]:
@@ -108,35 +119,33 @@ def _headlines(present: set[str]) -> list[tuple[str, str]]:
     return [pair for pair in found if pair[1] != "clean_accuracy" or not present & set(CLEAN)]
 
 
-def _left_out(rows: pd.DataFrame, column: BoardColumn) -> list[str]:
-    kept = rows[(rows["protocol"] == column.protocol) & (rows["version"] == column.version)]
-    others = rows[~rows["model"].isin(kept["model"])]
-    older = set(others["model"][others["version"] != column.version])
-    subsets = {name: str(subset) for name, subset in zip(others["model"], others["subset"], strict=True) if subset}
+def _left_out(rows: Sequence[ResultRow], column: BoardColumn) -> list[str]:
+    kept = {row.model for row in rows if (row.protocol, row.version) == (column.protocol, column.version)}
+    others = [row for row in rows if row.model not in kept]
+    older = {row.model for row in others if row.version != column.version}
+    subsets = {row.model: row.subset for row in others if row.subset}
     return [
         f"{column.suite} {column.metric}: {name} was measured "
         f"{'by another version of the suite' if name in older else 'under another protocol'}"
         f"{f' ({subsets[name]})' if name in subsets else ''} and is not shown"
-        for name in sorted(set(others["model"]))
+        for name in sorted({row.model for row in others})
     ]
 
 
-def rows_of(found: Survey, column: BoardColumn) -> list[dict[Any, Any]]:
-    """Return the rows of a survey's table for a column, one per model."""
-    table = found.table
-    chosen = table[
-        (table["condition"] == "all")
-        & (table["suite"] == column.suite)
-        & (table["metric"] == column.metric)
-        & (table["protocol"] == column.protocol)
-        & (table["version"] == column.version)
-    ]
-    return list(chosen.drop_duplicates("model").to_dict("records"))
+def rows_of(found: Survey, column: BoardColumn) -> list[ResultRow]:
+    """Return the rows of a survey for a column, one per model."""
+    first: dict[str, ResultRow] = {}
+    for row in found.numbers.rows:
+        if row.condition == "all" and BoardColumn(row.suite, row.metric, row.protocol, row.version) == column:
+            first.setdefault(row.model, row)
+    return list(first.values())
 
 
-def shares_of(found: Survey, column: BoardColumn) -> pd.DataFrame:
+def shares_of(found: Survey, column: BoardColumn) -> "pd.DataFrame":
     """Return each image's share of the column's metric, images x models, NaN where a model did not score an image;
     without models that scored none; empty if the metric is not a mean over images."""
+    import pandas as pd
+
     shares = pd.DataFrame(found.shares.get(column, {})).astype(float)
     return shares.dropna(axis="columns", how="all").dropna(how="all")
 

@@ -60,10 +60,7 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     """Return the leaderboard of a folder that was read already."""
     abouts = dict(sorted({run.model: run.about for run in found.runs}.items()))
     rows = {name: _about(name, about) for name, about in abouts.items()}
-    others = [
-        *outside,
-        *(number for number in published_table() if ":" in number.model),
-    ]  # papers call any net ResNet-50
+    others = [*outside, *published_table(of_zoos=True)]  # papers call any net ResNet-50
     known = {name: of_model(name_of(name), others, from_memory=about.from_memory) for name, about in abouts.items()}
     columns, notes = choose_columns(found)
     for column in columns:
@@ -84,12 +81,12 @@ def _about(name: str, about: RunModel) -> dict[str, Any]:
 def _measured(rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey) -> None:
     name, places = column_name(column), places_of(found, column)
     for row in rows_of(found, column):
-        scale = 100.0 if row["unit"] == "share" else 1.0
-        values = (row["value"] * scale, row["low"] * scale, row["high"] * scale, row["n"], row["protocol"])
-        mine = rows[row["model"]]
+        scale = 100.0 if row.unit == "share" else 1.0
+        values = (row.value * scale, row.low * scale, row.high * scale, row.n, row.protocol)
+        mine = rows[row.model]
         mine |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
-        mine |= {f"{name}_rank": places[row["model"]]} if row["model"] in places else {}
-        mine |= {f"{column.suite}_reliability": row["reliability"]} if row["reliability"] else {}
+        mine |= {f"{name}_rank": places[row.model]} if row.model in places else {}
+        mine |= {f"{column.suite}_reliability": row.reliability} if row.reliability else {}
 
 
 def _published(
@@ -109,8 +106,8 @@ def _published(
 
 def _doubts(found: Survey, column: BoardColumn) -> list[str]:
     """Return the reasons of numbers that are not reliable."""
-    rows = [row for row in rows_of(found, column) if row["reliability"] not in ("", "reliable")]
-    return [f"{row['model']}, {row['suite']}: {row['reliability']}, because {row['because']}" for row in rows]
+    rows = [row for row in rows_of(found, column) if row.reliability not in ("", "reliable")]
+    return [f"{row.model}, {row.suite}: {row.reliability}, because {row.because}" for row in rows]
 
 
 def _in_order(frame: BoardTable, columns: list[BoardColumn]) -> BoardTable:

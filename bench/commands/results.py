@@ -41,16 +41,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _results(arguments: argparse.Namespace) -> int:
-    from bench.folder.tables import require_complete, require_headlines, results
-    from bench.safe_csv import to_csv, write_file
+    from bench.folder.rows import remarks
+    from bench.folder.tables import numbers_of, require_complete, require_headlines
     from bench.terminal import HowShown, print_results
 
-    frame = results(arguments.dir)
+    numbers = numbers_of(arguments.dir)
     if arguments.csv:
-        write_file(arguments.csv, to_csv(frame))
-    print_results(frame, HowShown.of(arguments))
-    require_complete(frame, arguments.dir)
-    require_headlines(frame)
+        from bench.folder.results_table import as_frame
+        from bench.safe_csv import to_csv, write_file
+
+        write_file(arguments.csv, to_csv(as_frame(numbers)))
+    rows = numbers.dictionaries()
+    print_results(rows, remarks(rows), HowShown.of(arguments))
+    require_complete(numbers.problems, arguments.dir)
+    require_headlines(numbers.unanswered)
     return 0
 
 
@@ -96,9 +100,9 @@ def _show(frame: "pd.DataFrame", how: "HowShown") -> None:
 
 def _merge(arguments: argparse.Namespace) -> int:
     from bench.folder.merge import merge
-    from bench.folder.tables import require_complete, results
+    from bench.folder.tables import numbers_of, require_complete
 
     copied = merge(arguments.dirs, arguments.out)
     print(f"{counted(copied, 'object')} copied into {arguments.out}")
-    require_complete(results(arguments.out), arguments.out)
+    require_complete(numbers_of(arguments.out).problems, arguments.out)
     return 0

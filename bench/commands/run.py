@@ -9,8 +9,6 @@ from bench.options.command import add_arguments, typed
 from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bench.engine.run import Prepared
 
 
@@ -47,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except IncompleteError as error:
         _show_measured(prepared)
         raise error
-    frame = _show_measured(prepared)
+    unanswered = _show_measured(prepared)
     if prepared.session.kept:
         from bench.engine.keeping import told
         from bench.engine.reliability import attacked
@@ -58,29 +56,31 @@ def _run(arguments: argparse.Namespace) -> int:
     if options.shard:
         say(f"shard {options.shard} is complete; join the shards with `bench merge DIR DIR... --out DIR`")
     else:
-        require_headlines(frame)
+        require_headlines(unanswered)
     return 0
 
 
-def _show_measured(prepared: "Prepared") -> "pd.DataFrame":
-    """Print the table of what is there, and what of it no number counts; of nothing, nothing."""
-    from bench.folder.tables import results
+def _show_measured(prepared: "Prepared") -> list[str]:
+    """Print the table of what is there, and what of it no number counts; of nothing, nothing. Return the measured
+    suites without a headline."""
+    from bench.folder.rows import remarks
+    from bench.folder.tables import numbers_of
     from bench.folder.unscored import unscored
     from bench.layout import say
     from bench.terminal import print_results
 
     address, cells = prepared.store.address, set(prepared.plan.cells)
     try:
-        frame = results(address, cells=cells)
+        numbers = numbers_of(address, cells=cells)
     except StoreError:
-        import pandas as pd
-
-        return pd.DataFrame()
-    print_results(frame)
-    if len(frame) and frame["unscored"].any():
+        return []
+    rows = numbers.dictionaries()
+    incomplete = [escape_unprintable(f"incomplete: {problem}") for problem in numbers.problems]
+    print_results(rows, [*remarks(rows), *incomplete])
+    if any(row.unscored for row in numbers.rows):
         for line in unscored(address, cells):
             say(escape_unprintable(line))
-    return frame
+    return numbers.unanswered
 
 
 def _asked(arguments: argparse.Namespace) -> tuple[Any, Any, RunOptions]:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from bench.diagnosis.read import QUANTITIES, Diagnosis, layer_curves
 from bench.diagnostics.columns import BATCHES, PRIORS, SAMPLES, adapted_column
-from bench.diagnostics.metrics import DEAD, values
+from bench.diagnostics.metrics import DEAD
+from bench.diagnostics.table import values
 from bench.metrics.accuracy import accuracy
 from bench.suites.diagnostics import ADAPTED
 

@@ -11,7 +11,8 @@ from bench.diagnosis.read import Diagnosis, layer_curves
 from bench.diagnostics.branches import branch_differences
 from bench.diagnostics.columns import BATCHES, COLUMNS
 from bench.diagnostics.distances import between_share
-from bench.diagnostics.metrics import LARGEST, accuracy_at, area, median_estimate, norm_of, of_right, values
+from bench.diagnostics.metrics import LARGEST, accuracy_at, area, median_estimate, norm_of, of_right
+from bench.diagnostics.table import values
 from bench.metrics.accuracy import accuracy
 from bench.metrics.base import MissingConditionError
 from bench.rounding import decimal, with_interval

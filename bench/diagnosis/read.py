@@ -10,8 +10,7 @@ import pandas as pd
 from bench.condition import Condition
 from bench.corruptions import NAMES
 from bench.diagnostics.distances import log_variance_ratio, standardised_shift, symmetric_kl, wasserstein2
-from bench.diagnostics.metrics import values
-from bench.diagnostics.table import merged
+from bench.diagnostics.table import merged, values
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder
 from model_zoo.registry import split_branch
@@ -48,7 +47,8 @@ class Diagnosis:
     @cached_property
     def moments(self) -> dict[str, pd.DataFrame]:
         """Channel moments by label, one row per layer and channel; clean first."""
-        found = {label_of(n): merged(c.measurements) for n, c in self.cells["batchnorm"].items() if c.measurements}
+        cells = {label_of(n): c for n, c in self.cells["batchnorm"].items() if c.measurements}
+        found = {label: merged(cell.measurements).to_pandas() for label, cell in cells.items()}
         order = ["clean", *sorted(k for k in found if k.startswith("adv")), *NAMES]
         return {k: found[k] for k in sorted(found, key=lambda k: order.index(k) if k in order else len(order))}
 

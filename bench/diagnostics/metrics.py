@@ -4,17 +4,21 @@ Distances, smoothness and logit margins are computed over images that the model 
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.condition import Condition
 from bench.diagnostics.distances import Channels, between_share, standardised_shift
-from bench.diagnostics.table import merged
+from bench.diagnostics.table import images_of, merged, values
 from bench.metrics.accuracy import accuracy
-from bench.metrics.base import Frames, Measurements, MissingConditionError
+from bench.metrics.base import Frames, Measurements, MissingConditionError, Records, records_of
 from bench.metrics.estimate import LEVEL, Estimate, mean_estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESAMPLES = 2000
 LARGEST = {"linf": 16 / 255, "l2": 3.0}
@@ -24,7 +28,7 @@ DEAD = 1e-5
 """Channels with a smaller variance are dead: a batch norm's default eps exceeds it."""
 
 
-def of_right(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+def of_right(frame: "pd.DataFrame", column: str) -> NDArray[np.float64]:
     """Return `column` of the correctly classified scored images, without undefined values."""
     right = frame[frame["scored"] & (frame["prediction"] == frame["label"])]
     values = right[column].to_numpy(dtype=np.float64)
@@ -69,8 +73,10 @@ def area(frames: Frames) -> Estimate:
     return mean_estimate(area_per_image(frames).to_numpy(dtype=np.float64))
 
 
-def area_per_image(frames: Frames) -> pd.Series:
+def area_per_image(frames: Frames) -> "pd.Series":
     """Return each scored image's share of the area; index: image id."""
+    import pandas as pd
+
     ((name, frame),) = frames.items()
     scored = frame[frame["scored"]]
     largest = LARGEST[norm_of(name)]
@@ -84,7 +90,7 @@ def chosen_accuracy(which: str, column: str, beside: str = "prediction") -> Call
 
     def compute(frames: Frames) -> Estimate:
         chosen = _conditions(frames, which, column, beside)
-        found = [accuracy(frame.assign(prediction=frame[column])) for frame in chosen]
+        found = [accuracy(records, column) for records in chosen]
         if not found:
             raise MissingConditionError(f"no {which} condition has {column}")
         return _mean(found) if which == "corrupted" else min(found, key=lambda estimate: estimate.value)
@@ -92,10 +98,16 @@ def chosen_accuracy(which: str, column: str, beside: str = "prediction") -> Call
     return compute
 
 
-def _conditions(frames: Frames, which: str, *columns: str) -> list[pd.DataFrame]:
-    found = [frame for name, frame in frames.items() if _kind(name) == which]
+def _conditions(frames: Frames, which: str, *columns: str) -> list[Records]:
+    found = [records_of(frames, name) for name in frames if _kind(name) == which]
     found = found[:1] if which == "clean" else found
-    return [frame for frame in found if all(c in frame and frame[c].notna().any() for c in columns)]
+    return [records for records in found if all(_has(records, column) for column in columns)]
+
+
+def _has(records: Records, column: str) -> bool:
+    """Return whether there is such a column with a number in it."""
+    names = records.column_names if isinstance(records, pa.Table) else records.columns
+    return column in names and not np.isnan(values(records[column])).all()
 
 
 def _kind(condition: str) -> str:
@@ -109,12 +121,7 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(value, low, high, estimates[0].n, sum(e.unscored for e in estimates))
 
 
-def values(column: pd.Series) -> Channels:
-    """Return a column as float64."""
-    return column.to_numpy(dtype=np.float64)
-
-
-Units = Sequence[pd.DataFrame]
+Units = Sequence[pa.Table]
 
 
 def shift_between(clean: Units, other: Units) -> float:
@@ -125,37 +132,36 @@ def shift_between(clean: Units, other: Units) -> float:
 
 def shift_from_stored(clean: Units) -> float:
     """Return the median |standardised mean shift| of clean images from the stored statistics; NaN without any."""
-    frame = merged(clean)
-    frame = frame[frame["stored_mean"].notna() & frame["stored_variance"].notna()]
-    return (
-        float(np.median(np.abs(_shift(frame, frame["stored_mean"], frame["stored_variance"]))))
-        if len(frame)
-        else np.nan
-    )
+    table = merged(clean)
+    mean, variance = values(table["stored_mean"]), values(table["stored_variance"])
+    stored = ~(np.isnan(mean) | np.isnan(variance))
+    shift = np.abs(_shift(table, table["stored_mean"], table["stored_variance"]))[stored]
+    return float(np.median(shift)) if len(shift) else np.nan
 
 
-def _shift(frame: pd.DataFrame, mean: pd.Series, variance: pd.Series) -> Channels:
-    return standardised_shift(values(frame["mean"]), values(mean), values(variance), values(frame["eps"]))
+def _shift(table: pa.Table, mean: pa.ChunkedArray, variance: pa.ChunkedArray) -> Channels:
+    columns = (table["mean"], mean, variance, table["eps"])
+    return standardised_shift(*map(values, columns))
 
 
 def share_between(clean: Units, adversarial: Units) -> float:
     """Return the mean over channels of the between-domain share of an equal mixture's variance."""
     a, b = merged(clean), merged(adversarial)
-    statistics = values(a["mean"]), values(a["variance"]), values(b["mean"]), values(b["variance"])
-    return float(between_share(*statistics, values(a["eps"])).mean())
+    columns = (a["mean"], a["variance"], b["mean"], b["variance"], a["eps"])
+    return float(between_share(*map(values, columns)).mean())
 
 
 def dead_share(clean: Units) -> float:
     """Return the share of channels whose variance, stored or observed, is below `DEAD`."""
-    frame = merged(clean)
-    return float(((frame["variance"] < DEAD) | (frame["stored_variance"] < DEAD)).mean())
+    table = merged(clean)
+    return float(((values(table["variance"]) < DEAD) | (values(table["stored_variance"]) < DEAD)).mean())
 
 
 def jackknifed(statistic: Callable[..., float], *conditions: Units) -> Estimate:
     """Return `statistic` of all units with a jackknife interval (Student's t), leaving out one unit of all conditions
     at a time (Efron and Tibshirani 1993, chapter 11); a single unit gives no interval."""
     value, g = statistic(*conditions), min(map(len, conditions))
-    images = sum(int(unit["images"].iloc[0]) for unit in conditions[0])
+    images = images_of(conditions[0])
     if g < 2 or np.isnan(value):
         return Estimate(value, float("nan"), float("nan"), images)
     left = np.array([statistic(*([u for j, u in enumerate(c) if j != i] for c in conditions)) for i in range(g)])

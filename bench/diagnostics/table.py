@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
+from bench.arrow import as_arrow, as_numpy
 from bench.diagnostics.distances import Channels
 from bench.errors import StoreError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bench.diagnostics.collect import Collected
 
 SCHEMA = pa.schema(
@@ -70,30 +72,43 @@ def _fitting(values: Channels | None, channels: int) -> object:
     return [None] * channels if values is None or len(values) != channels else values.astype(np.float32)
 
 
-def merged(units: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def merged(units: Sequence[pa.Table]) -> pa.Table:
     """Merge the measurements of several units of one model: one row per layer and channel.
 
     Adds `variance` (m2 / count). Exact up to float64 rounding (`Moments.merge`). Raises `StoreError` if units differ in
     their rows or are not such measurements.
     """
     for unit in units:
-        if list(unit.columns) != SCHEMA.names or unit.empty or unit[[*KEY, *MERGED]].isna().any(axis=None):
+        if unit.column_names != SCHEMA.names or not len(unit) or any(_is_lacking(unit[c]) for c in (*KEY, *MERGED)):
             raise StoreError(
-                f"a measurement holds {len(unit)} rows of {', '.join(unit.columns) or 'nothing'}, "
+                f"a measurement holds {len(unit)} rows of {', '.join(unit.column_names) or 'nothing'}, "
                 f"expected {', '.join(SCHEMA.names)}: damaged; measure it anew"
             )
     first, *rest = units
     for unit in rest:
-        if not unit[KEY].equals(first[KEY]):
+        if not unit.select(KEY).equals(first.select(KEY)):
             raise StoreError(
                 "units of one cell hold different layers: a folder was put together from two models; "
                 "measure it anew in another --out"
             )
-    counts = np.stack([unit["count"].to_numpy(dtype=np.float64) for unit in units])
-    means = np.stack([unit["mean"].to_numpy(dtype=np.float64) for unit in units])
-    m2s = np.stack([unit["m2"].to_numpy(dtype=np.float64) for unit in units])
+    counts, means, m2s = (np.stack([values(unit[name]) for unit in units]) for name in ("count", "mean", "m2"))
     count = counts.sum(0)
     mean = (means * (counts / count)).sum(0)
     m2 = m2s.sum(0) + (counts * (means - mean) ** 2).sum(0)
-    images = sum(int(unit["images"].iloc[0]) for unit in units)
-    return first.assign(images=images, count=count.astype(np.int64), mean=mean, m2=m2, variance=m2 / count)
+    images = np.full(len(first), images_of(units))
+    new = {"images": images, "count": count.astype(np.int64), "mean": mean, "m2": m2, "variance": m2 / count}
+    return pa.table({name: first[name] for name in first.column_names} | {k: as_arrow(v) for k, v in new.items()})
+
+
+def images_of(units: Sequence[pa.Table]) -> int:
+    """Return the number of images behind the measurements of several units."""
+    return sum(unit["images"][0].as_py() for unit in units)
+
+
+def values(column: "pa.ChunkedArray | pd.Series") -> Channels:
+    """Return a column as float64, NaN where there is no value."""
+    return np.asarray(as_numpy(column), dtype=np.float64)
+
+
+def _is_lacking(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count or (pa.types.is_floating(column.type) and np.isnan(values(column)).any()))

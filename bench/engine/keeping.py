@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,6 +17,9 @@ from bench.safe_csv import to_csv
 from bench.suites.base import Setup
 from bench.text import counted
 
+if TYPE_CHECKING:
+    pass
+
 
 def keep_pictures(
     kept: KeptPictures, request: Request, name: str, setup: Setup, indices: Sequence[int], found: AttackResult
@@ -25,6 +28,8 @@ def keep_pictures(
 
     The model classifies each file: rounding to 8 bits changes a value by up to 0.5/255, within and beyond the budget.
     """
+    import pandas as pd
+
     chosen = [row for row, index in enumerate(indices) if kept.images is None or index < kept.images]
     if not chosen or found.adversarial is None or setup.attack is None:
         return

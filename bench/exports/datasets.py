@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from bench.errors import IncompleteError, UsageError
 from bench.exports.base import Exported, chosen, not_exported
 from bench.folder.reader import LoadedCell, ResultsFolder
+from bench.folder.results_table import as_frame
 from bench.folder.suites import load_suites
-from bench.folder.tables import tabulate
+from bench.folder.tables import collect
 from bench.record import record_fields
 
 README = """---
@@ -42,7 +43,7 @@ def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ())
     Incomplete cells are left out. Raises `UsageError` if `out` holds other files.
     """
     folder = ResultsFolder(directory)
-    table = tabulate(load_suites(folder))
+    table = as_frame(collect(load_suites(folder)))
     kept = table[table["model"].isin(chosen(table, models))]
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out}: expected a new or empty folder, found files; name another with --out")

@@ -13,8 +13,9 @@ from bench.errors import IncompleteError
 from bench.exports.base import Exported, chosen, not_exported
 from bench.files import file_names
 from bench.folder.reader import ResultsFolder
+from bench.folder.results_table import as_frame
 from bench.folder.suites import load_suites
-from bench.folder.tables import tabulate
+from bench.folder.tables import collect
 from bench.metrics.base import Shown
 from bench.record import Cell
 from bench.text import escape_unprintable
@@ -29,7 +30,7 @@ def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] =
     Doubtful and unreliable numbers are marked. Models with random weights get no card.
     """
     folder = ResultsFolder(directory)
-    table = tabulate(load_suites(folder))
+    table = as_frame(collect(load_suites(folder)))
     cells = {cell.protocol.hash: cell for cell in folder.cells.values()}
     wanted = [name for name in chosen(table, models) if not is_random(name)]
     names, files = file_names(wanted), []

@@ -9,13 +9,15 @@ import re
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.condition import Condition
 from bench.errors import UsageError
 from bench.files import file_name
 from bench.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,11 @@ class KeptPictures:
                 return replace(found, folder=inside)  # type: ignore[type-var]
         return None
 
-    def table(self, model: str, condition: str) -> pd.DataFrame:
+    def table(self, model: str, condition: str) -> "pd.DataFrame":
         """Return one row per image, in the set's order; empty if none was kept. If several runs attacked an image,
         its latest row counts, as its file is the latest. Raises `StoreError` for a link."""
+        import pandas as pd
+
         store, key = Store(self.folder), self.of(model, condition).relative_to(self.folder).as_posix()
         names = [name for name in store.names(key) if _TABLE.fullmatch(name)]
         names.sort(key=lambda name: ((self.folder / key / name).lstat().st_mtime_ns, name))

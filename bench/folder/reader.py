@@ -4,8 +4,8 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from bench.errors import NoResultsError, StoreError
@@ -22,23 +22,26 @@ from bench.sample import Sample, sample_of, unlike
 from bench.store import RELIABILITY, NoObjectError, Store
 from bench.verdict import Verdict, read_verdict
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True)
 class LoadedCell:
-    """A cell with its records as an Arrow `table`, and the measurements of its units (one frame per unit, if any).
+    """A cell with its records as an Arrow `table`, and the measurements of its units (one table per unit, if any).
     `problems` lists what is missing or damaged; empty if the cell is complete."""
 
     cell: Cell
     table: pa.Table
     problems: tuple[str, ...]
     reliability: Verdict = field(default_factory=Verdict)
-    measurements: tuple[pd.DataFrame, ...] = ()
+    measurements: tuple[pa.Table, ...] = ()
     sample: Sample = field(default_factory=dict)
 
     @functools.cached_property
-    def records(self) -> pd.DataFrame:
+    def records(self) -> "pd.DataFrame":
         """The records as a frame; without a column if there are none."""
-        return to_frame(self.table) if len(self.table) else pd.DataFrame()
+        return to_frame(self.table) if len(self.table) else to_frame(pa.table({}))
 
     @property
     def complete(self) -> bool:
@@ -133,14 +136,14 @@ class ResultsFolder:
         files = CellFiles.of(self.store, cell_id)
         units = read_units(self.store, cell_id, files)
         tables, problems = units.tables, units.problems
-        records = pa.concat_tables(tables).combine_chunks() if tables else _NOTHING
+        records = _joined(tables)
         sample = sample_of(tables[0].schema) if tables else {}
         problems += [*self._unread(cell_id, files), *_unlike_sets(tables)]
         if not problems and "content" in records.column_names:
             cell = _with_content(cell, records, tables[0].num_rows, sample)
             self.cells[cell_id] = cell
             if records.column("content").null_count == len(records):  # nothing but generated images
-                problems += self._drawn_unlike(cell, sample)
+                problems += self._drawn_unlike(cell_id, cell, sample)
         if len(records) < cell.protocol.images and not self._stopped(cell_id, units.outcomes):
             problems.append(f"{len(records)} of {cell.protocol.images} images of {cell.protocol.condition} measured")
         verdict = Verdict()
@@ -151,9 +154,9 @@ class ResultsFolder:
                 problems.append(str(error))
         return LoadedCell(cell, records, tuple(problems), verdict, tuple(units.measured), sample)
 
-    def _drawn_unlike(self, cell: Cell, sample: Sample) -> Iterator[str]:
+    def _drawn_unlike(self, cell_id: str, cell: Cell, sample: Sample) -> Iterator[str]:
         """Return the problem of a generated set that was drawn differently for another cell with the same listing."""
-        other, known = self._drawn.setdefault(cell.protocol.manifest, (cell.id, sample))
+        other, known = self._drawn.setdefault(cell.protocol.manifest, (cell_id, sample))
         if image := unlike(known, sample):
             yield (
                 f"{cell.protocol.dataset} was drawn otherwise than for cells/{other}, {image} for one: with other "
@@ -218,7 +221,11 @@ def partner_of(cell_id: str, plans: Iterable[Iterable[RunEntry]], cells: Mapping
     return None
 
 
-_NOTHING = RECORD_SCHEMA.empty_table()
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the records of all units as one table."""
+    if not tables:
+        return RECORD_SCHEMA.empty_table()
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
 
 
 def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> Cell:
@@ -227,9 +234,11 @@ def _with_content(cell: Cell, records: pa.Table, first: int, sample: Sample) -> 
     rule = rule_of(cell.subset)
     if rule is None and len(records) < cell.protocol.images:
         return cell
-    contents = records.column("content").to_pylist()
+    column = records.column("content")
+    contents = [None] if column.null_count == len(column) else column.to_pylist()  # of generated images nothing is told
     told = [*contents[:first], *sorted(sample.values())] if rule and any(contents) else contents
-    return replace(cell, protocol=cell.protocol.with_content(told))
+    protocol = cell.protocol.with_content(told)
+    return cell if protocol is cell.protocol else replace(cell, protocol=protocol)
 
 
 def _unlike_sets(parts: Sequence[pa.Table]) -> Iterator[str]:

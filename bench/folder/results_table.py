@@ -1,38 +1,11 @@
 """The table of `bench.results`: its columns, and how it shows itself."""
 
-from typing import NamedTuple
-
 import pandas as pd
 
+from bench.folder.rows import RESULT_COLUMNS, ResultRows, remarks
 from bench.layout import TextColumn
 from bench.readable import ReadableFrame
 from bench.text import escape_unprintable
-
-
-class ResultRow(NamedTuple):
-    """A number of the table of `results`."""
-
-    model: str
-    suite: str
-    condition: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-    unscored: int
-    unit: str
-    protocol: str
-    subset: str
-    reliability: str
-    because: str
-    version: int
-
-
-RESULT_COLUMNS = ResultRow._fields
-
-DOUBTS = ("unreliable", "doubtful", "not assessed")
-"""Verdicts that are reported with their reasons."""
 
 
 class ResultsTable(ReadableFrame):
@@ -59,14 +32,13 @@ class ResultsTable(ReadableFrame):
 
     def remarks(self) -> list[str]:
         """What a number alone does not say: doubts, subsets, and what is incomplete."""
-        return remarks(self)
+        problems = [escape_unprintable(f"incomplete: {problem}") for problem in self.attrs.get("problems", [])]
+        rows = self[["reliability", "model", "suite", "because", "subset"]].to_dict("records")
+        return [*remarks([{str(k): v for k, v in row.items()} for row in rows]), *problems]
 
 
-def remarks(frame: pd.DataFrame) -> list[str]:
-    """Return a line for each doubted number, each subset, and each incomplete result."""
-    doubted = frame[frame["reliability"].isin(DOUBTS)]
-    chosen = frame[frame["subset"] != ""]
-    doubts = {f"{r}: {m}, {s}: {b}" for r, m, s, b in doubted[["reliability", "model", "suite", "because"]].to_numpy()}
-    subsets = {f"subset of {suite}: {subset}" for suite, subset in chosen[["suite", "subset"]].to_numpy()}
-    problems = [f"incomplete: {problem}" for problem in frame.attrs.get("problems", [])]
-    return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets), *problems)]
+def as_frame(numbers: ResultRows) -> ResultsTable:
+    """Return the numbers as the table of `results`; its `attrs` hold `problems` and `unanswered`."""
+    frame = ResultsTable(numbers.rows, columns=list(RESULT_COLUMNS))
+    frame.attrs["problems"], frame.attrs["unanswered"] = numbers.problems, numbers.unanswered
+    return frame

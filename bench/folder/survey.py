@@ -1,20 +1,25 @@
 """One pass over a results folder that collects the data for leaderboards and reports."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.folder.reader import ResultsFolder, SuiteRun
+from bench.folder.rows import ResultRows
 from bench.folder.suites import LoadedSuite, load_suites
-from bench.folder.tables import tabulate
+from bench.folder.tables import collect
 from bench.metrics.base import MissingConditionError
 from bench.metrics.selection import rule_of
 from bench.record import Cell
 from bench.suites.registry import SUITES
 from model_zoo.registry import is_random
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.folder.results_table import ResultsTable
 
 
 class BoardColumn(NamedTuple):
@@ -28,20 +33,27 @@ class BoardColumn(NamedTuple):
 
 @dataclass
 class Survey:
-    """`table` is that of `bench.results`. `shares` has, by column and model, each image's share of a metric that is
-    a mean over images; `measured` has the data behind each (suite, protocol, version, model)."""
+    """`numbers` are those of `bench.results`. `shares` has, by column and model, each image's share of a metric that
+    is a mean over images."""
 
     folder: ResultsFolder
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    shares: dict[BoardColumn, dict[str, pd.Series]] = field(default_factory=dict)
+    numbers: ResultRows = field(default_factory=ResultRows)
+    shares: "dict[BoardColumn, dict[str, pd.Series]]" = field(default_factory=dict)
     runs: list[SuiteRun] = field(default_factory=list)
     cells: dict[str, list[str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
+    @functools.cached_property
+    def table(self) -> "ResultsTable":
+        """Return the numbers as the table of `bench.results`."""
+        from bench.folder.results_table import as_frame
+
+        return as_frame(self.numbers)
+
     @property
     def problems(self) -> list[str]:
         """What is missing or damaged, and which measured suites have no headline."""
-        return [*self.table.attrs["problems"], *self.table.attrs["unanswered"]]
+        return [*self.numbers.problems, *self.numbers.unanswered]
 
     def cell(self, cell_id: str) -> Cell:
         """Return the description of a cell."""
@@ -55,8 +67,8 @@ class Survey:
 def survey(directory: str | Path) -> Survey:
     """Read the whole folder once. Raises `StoreError` if it is empty or a description is damaged."""
     found = Survey(ResultsFolder(str(directory)))
-    found.table = tabulate(_kept(load_suites(found.folder), found))
-    found.table.attrs["problems"] += [*found.folder.problems, *dict.fromkeys(found.left_out)]
+    found.numbers = collect(_kept(load_suites(found.folder), found))
+    found.numbers.problems += [*found.folder.problems, *dict.fromkeys(found.left_out)]
     return found
 
 

@@ -1,15 +1,15 @@
 """`bench.results`: the numbers of a results folder as a tidy pandas frame."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.folder.results_table import RESULT_COLUMNS, ResultRow, ResultsTable
+from bench.folder.rows import ResultRow, ResultRows
 from bench.folder.suites import LoadedSuite, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
@@ -21,8 +21,11 @@ from bench.suites.registry import SUITES
 from bench.text import first_of
 from bench.verdict import Verdict
 
+if TYPE_CHECKING:
+    from bench.folder.results_table import ResultsTable
 
-def results(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultsTable:
+
+def results(directory: str | Path, *, cells: Collection[str] | None = None) -> "ResultsTable":
     """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash, by model.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
@@ -30,27 +33,30 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> R
     `reliability` is the verdict on attacked conditions, and on their suite's headline, `because` its reasons; empty
     elsewhere.
     """
+    from bench.folder.results_table import as_frame
+
+    return as_frame(numbers_of(directory, cells=cells))
+
+
+def numbers_of(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultRows:
+    """Return the same as rows, without pandas."""
     folder = ResultsFolder(str(directory))
-    frame = tabulate(load_suites(folder, cells))
-    frame.attrs["problems"] += [] if cells is not None else folder.problems
-    return frame
+    found = collect(load_suites(folder, cells))
+    found.problems += [] if cells is not None else folder.problems
+    return found
 
 
-def tabulate(suites: Iterable[LoadedSuite]) -> ResultsTable:
-    """Return the table of `results` from suites as they are loaded."""
-    rows: list[ResultRow] = []
-    problems: list[str] = []
-    unanswered: list[str] = []
+def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
+    """Return the rows of `results` from suites as they are loaded."""
+    found = ResultRows()
     for suite in suites:
-        problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
-        rows += _condition_rows(suite.wanted, suite.cells)
+        found.problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
+        found.rows += _condition_rows(suite.wanted, suite.cells)
         if not suite.lacking:
-            rows += (numbers := _suite_rows(suite))
-            unanswered += _unanswered(suite.wanted, numbers)
-    rows.sort(key=lambda row: row.model)
-    frame = ResultsTable(rows, columns=list(RESULT_COLUMNS))
-    frame.attrs["problems"], frame.attrs["unanswered"] = problems, unanswered
-    return frame
+            found.rows += (rows := _suite_rows(suite))
+            found.unanswered += _unanswered(suite.wanted, rows)
+    found.rows.sort(key=lambda row: row.model)
+    return found
 
 
 def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
@@ -65,15 +71,15 @@ def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
     return [f"{wanted.model}, {wanted.suite}: no {headline}: {why}"]
 
 
-def require_headlines(frame: pd.DataFrame) -> None:
-    """Raise `IncompleteError` naming the measured suites without a headline."""
-    if unanswered := frame.attrs["unanswered"]:
+def require_headlines(unanswered: Sequence[str]) -> None:
+    """Raise `IncompleteError` naming the measured suites without a headline, if there are any."""
+    if unanswered:
         raise IncompleteError("\n".join(first_of(unanswered)))
 
 
-def require_complete(frame: pd.DataFrame, address: str) -> None:
-    """Raises `IncompleteError` naming what is missing from `frame`."""
-    if problems := frame.attrs["problems"]:
+def require_complete(problems: Sequence[str], address: str) -> None:
+    """Raise `IncompleteError` naming what is missing from the results under `address`, if there is anything."""
+    if problems:
         shown = "\n  ".join(first_of(problems))
         raise IncompleteError(f"{address} is incomplete; repeat the command of the run to continue it:\n  {shown}")
 

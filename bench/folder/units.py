@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from bench.diagnostics.table import SCHEMA
@@ -13,6 +13,9 @@ from bench.parts import BadPart, CellFiles, read_measurement, read_part
 from bench.record import UnitKey, misfit
 from bench.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass
 class UnitsRead:
@@ -21,7 +24,7 @@ class UnitsRead:
 
     starts: list[int] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
-    measured: list[pd.DataFrame] = field(default_factory=list)
+    measured: list[pa.Table] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -49,7 +52,7 @@ def read_units(store: Store, cell_id: str, files: CellFiles) -> UnitsRead:
         else:
             read.starts.append(unit.start)
             read.tables.append(part)
-            read.measured += [] if measurement is None else [to_frame(measurement)]
+            read.measured += [] if measurement is None else [measurement]
             position = unit.stop
     return read
 
@@ -63,7 +66,7 @@ def _misplaced(unit: UnitKey, part: pa.Table, position: int, before: Sequence[pa
     return "" if not before or part.schema.equals(before[0].schema) else "other columns than the unit before it"
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> "pd.DataFrame":
     """Convert to pandas, ignoring any pandas metadata in the file."""
     frame: pd.DataFrame = table.replace_schema_metadata().to_pandas(use_threads=False)  # which starts none for a few kB
     return frame

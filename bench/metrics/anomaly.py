@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics.base import Frames, MissingConditionError
@@ -45,6 +44,8 @@ def anomalies(outside: str, inside: str, area: Area = average_precision) -> Call
     the softmax confidence; in [0, 1]."""
 
     def compute(frames: Frames) -> Estimate:
+        import pandas as pd
+
         if missing := [name for name in (outside, inside) if name not in frames]:
             raise MissingConditionError(f"{', '.join(missing)} was not measured")
         out, within = (pd.DataFrame(frames[name]) for name in (outside, inside))

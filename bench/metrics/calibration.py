@@ -2,13 +2,16 @@
 AURRA."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BINS = 15
 """Equal-width bins of confidence (Guo et al. 2017, arXiv 1706.04599, section 4)."""
@@ -41,7 +44,9 @@ def nll(frames: Frames) -> Estimate:
     return _estimate(lambda weights: float(losses @ weights / weights.sum()), len(frame), _unscored(frames))
 
 
-def _scored(frames: Frames) -> pd.DataFrame:
+def _scored(frames: Frames) -> "pd.DataFrame":
+    import pandas as pd
+
     whole = pd.concat(frames.values(), ignore_index=True)
     return whole[whole["scored"]]
 

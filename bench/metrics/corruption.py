@@ -5,16 +5,19 @@ Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corrupt
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from bench.arrow import as_numpy
 from bench.condition import Condition
 from bench.metrics.accuracy import correct, right_and_scored
 from bench.metrics.base import Frames, MissingConditionError, once, records_of
 from bench.metrics.estimate import Estimate, mean_estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALEXNET_ERROR = {
     "gaussian_noise": 0.886428,
@@ -46,7 +49,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 class Wrong:
     """Whether each image is wrong: bool [images, conditions], images by id."""
 
-    ids: pd.Index
+    ids: NDArray[np.object_]
     values: NDArray[np.bool_]
 
 
@@ -61,8 +64,10 @@ def _wrong(frames: Frames, names: Sequence[str], *, clean: bool = False) -> Wron
     if (whole := once(frames, _all_wrong)) is not None:
         places = {key: place for place, key in enumerate(by_key)}
         return Wrong(whole.ids, whole.values[:, [places[key] for key in wanted]])
+    import pandas as pd
+
     table = pd.concat([correct(frames[by_key[key]]) for key in wanted], axis=1, join="inner").sort_index()
-    return Wrong(table.index, ~table.to_numpy(dtype=bool))
+    return Wrong(table.index.to_numpy(dtype=object), ~table.to_numpy(dtype=bool))
 
 
 def _by_key(frames: Frames) -> dict[tuple[str, int], str]:
@@ -85,45 +90,50 @@ def _all_wrong(frames: Frames) -> Wrong | None:
         if not (records["image_id"].equals(first["image_id"]) and np.array_equal(scored, mask)):
             return None
         columns.append(~right[mask])
-    ids = pd.Index(frames[next(iter(frames))]["image_id"])[mask]
-    values = np.stack(columns, axis=1)
-    if ids.is_monotonic_increasing:
-        return Wrong(ids, values)
-    order = ids.argsort()
-    return Wrong(ids[order], values[order])
+    ids = np.asarray(as_numpy(first["image_id"]), dtype=object)[mask]
+    order = ids.argsort(kind="stable")
+    return Wrong(ids[order], np.stack(columns, axis=1)[order])
 
 
 def _spell(name: str, severity: int) -> str:
     return f"{name}/{severity}" if name else "clean"
 
 
-def mce_per_image(frames: Frames) -> pd.Series:
+def mce_per_image(frames: Frames) -> "pd.Series":
     """Each image's share of mCE in percent: the mean over the 15 corruptions of its error / AlexNet's mean error."""
     wrong = _wrong(frames, CORRUPTIONS)
-    return _weighted(wrong.ids, wrong.values, [100 / ALEXNET_ERROR[name] for name in CORRUPTIONS])
+    return _series(_mce(wrong), wrong.ids)
+
+
+def _mce(wrong: Wrong) -> NDArray[np.float64]:
+    return _weighted(wrong.values, [100 / ALEXNET_ERROR[name] for name in CORRUPTIONS])
 
 
 def mce(frames: Frames) -> Estimate:
     """mCE in percent: the mean over the 15 corruptions of mean error over severities / AlexNet's (a mean of ratios)."""
-    return _estimate(mce_per_image(frames), frames)
+    return _estimated(_mce(_wrong(frames, CORRUPTIONS)), frames)
 
 
-def relative_mce_per_image(frames: Frames) -> pd.Series:
+def relative_mce_per_image(frames: Frames) -> "pd.Series":
     """Each image's share of relative mCE in percent."""
     wrong = _wrong(frames, CORRUPTIONS, clean=True)
+    return _series(_relative_mce(wrong), wrong.ids)
+
+
+def _relative_mce(wrong: Wrong) -> NDArray[np.float64]:
     added = wrong.values[:, :-1].astype(float) - wrong.values[:, -1:]
-    return _weighted(wrong.ids, added, [100 / (ALEXNET_ERROR[name] - ALEXNET_CLEAN_ERROR) for name in CORRUPTIONS])
+    return _weighted(added, [100 / (ALEXNET_ERROR[name] - ALEXNET_CLEAN_ERROR) for name in CORRUPTIONS])
 
 
 def relative_mce(frames: Frames) -> Estimate:
     """Relative mCE in percent: the mean over the 15 corruptions of (error - clean error) / AlexNet's."""
-    return _estimate(relative_mce_per_image(frames), frames)
+    return _estimated(_relative_mce(_wrong(frames, CORRUPTIONS, clean=True)), frames)
 
 
-def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> pd.Series:
+def error_per_image(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> "pd.Series":
     """Each image's mean error over all corruptions and severities, in [0, 1]."""
     wrong = _wrong(frames, names)
-    return pd.Series(wrong.values.mean(axis=1), index=wrong.ids)
+    return _series(wrong.values.mean(axis=1), wrong.ids)
 
 
 def mean_error(frames: Frames, names: Sequence[str] = CORRUPTIONS) -> Estimate:
@@ -156,18 +166,20 @@ def corruption_error(name: str) -> Callable[[Frames], Estimate]:
     return compute
 
 
-def _weighted(ids: pd.Index, wrong: NDArray[Any], weights: Sequence[float]) -> pd.Series:
+def _weighted(wrong: NDArray[Any], weights: Sequence[float]) -> NDArray[np.float64]:
     """Per image, the mean over corruptions of (mean over severities of `wrong`) x the corruption's weight."""
     each = np.repeat(np.asarray(weights), len(SEVERITIES)) / wrong.shape[1]
-    return pd.Series(wrong.astype(float) @ each, index=ids)
+    return np.asarray(wrong.astype(float) @ each, dtype=np.float64)
 
 
-def _estimate(per_image: pd.Series, frames: Frames) -> Estimate:
-    """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them. One that
-    lacks an answer under any condition is unscored."""
-    return _estimated(per_image.to_numpy(dtype=float), frames)
+def _series(values: NDArray[np.float64], ids: NDArray[np.object_]) -> "pd.Series":
+    import pandas as pd
+
+    return pd.Series(values, index=pd.Index(ids))
 
 
 def _estimated(per_image: NDArray[np.float64], frames: Frames) -> Estimate:
+    """The mean over images with its bootstrap: an image keeps all its conditions, so it is paired over them. One that
+    lacks an answer under any condition is unscored."""
     listed = len(records_of(frames, next(iter(frames))))
     return mean_estimate(per_image, listed - len(per_image))

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, bootstrap
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,9 @@ def gap(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
     return compute
 
 
-def _records(frames: Frames, condition: str) -> pd.DataFrame:
+def _records(frames: Frames, condition: str) -> "pd.DataFrame":
+    import pandas as pd
+
     if condition not in frames:
         raise MissingConditionError(f"{condition} was not measured")
     return pd.DataFrame(frames[condition])

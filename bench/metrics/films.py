@@ -5,14 +5,17 @@ against the frame before.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, mean_estimate, mean_of
 from bench.naming import film_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOP = ("prediction", "prediction_2", "prediction_3", "prediction_4", "prediction_5")
 """Columns of the five likeliest classes of a frame, in order."""
@@ -33,8 +36,10 @@ def top5_distance(frame: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray
     return np.asarray(np.abs(np.arange(5) - place).sum(axis=1), dtype=float)
 
 
-def per_film(records: pd.DataFrame, distance: Distance, *, noise: bool) -> pd.Series:
+def per_film(records: "pd.DataFrame", distance: Distance, *, noise: bool) -> "pd.Series":
     """The mean of `distance` over the frames of each film; films with a frame that was not scored are left out."""
+    import pandas as pd
+
     table = records.assign(film=records["image_id"].map(film_of)).sort_values("image_id", kind="stable")
     whole = table[table.groupby("film")["scored"].transform("all")]
     found = {}
@@ -49,6 +54,8 @@ def stability(condition: str, distance: Distance, *, noise: bool) -> Callable[[F
     """The mean over films of one perturbation, its condition's name `condition`."""
 
     def compute(frames: Frames) -> Estimate:
+        import pandas as pd
+
         if condition not in frames:
             raise MissingConditionError(f"{condition} was not measured")
         records = pd.DataFrame(frames[condition])

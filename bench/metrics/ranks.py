@@ -1,18 +1,20 @@
 """Ranks that say no more than the images do: models that a paired test cannot part share a place."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics.paired import holm, mcnemar_p
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.05
 """Probability of parting any two models of a column that are equally good, at most."""
 
 
-def ranks(shares: pd.DataFrame, *, higher_is_better: bool = True, level: float = LEVEL) -> dict[str, int]:
+def ranks(shares: "pd.DataFrame", *, higher_is_better: bool = True, level: float = LEVEL) -> dict[str, int]:
     """Places by the mean of each model's per-image shares (images x models; NaN where a model did not score one).
 
     All pairs are tested, Holm-corrected together: testing the best alone against the others would forget that these

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from bench.metrics.accuracy import only
-from bench.metrics.base import Frames
+from bench.arrow import as_numpy
+from bench.metrics.accuracy import only_records
+from bench.metrics.base import Frames, Records
 from bench.metrics.estimate import Estimate, wilson
 
 _STIMULUS = re.compile(r"(?:.*_)?([a-z]+)\d+-([a-z]+)\d+")
@@ -25,15 +25,16 @@ class Decisions:
     unscored: int
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, categories: Sequence[str]) -> "Decisions":
+    def of(cls, records: Records, categories: Sequence[str]) -> "Decisions":
         """Compute from records whose labels count `categories`; stimuli whose shape is their texture are no
         conflict."""
-        scored = frame[frame["scored"]]
-        decision = scored["prediction"].to_numpy(dtype=int)
-        cues = np.array([cues_of(name, categories) for name in scored["image_id"]]).reshape(-1, 2)
+        names, predictions, scored = (as_numpy(records[name]) for name in ("image_id", "prediction", "scored"))
+        scored = np.asarray(scored, dtype=bool)
+        decision = np.asarray(predictions[scored], dtype=int)
+        cues = np.array([cues_of(name, categories) for name in names[scored]]).reshape(-1, 2)
         conflict = cues[:, 0] != cues[:, 1]
         shape, texture = (decision == cues[:, i] for i in (0, 1))
-        return cls(shape[conflict], texture[conflict], len(frame) - len(scored))
+        return cls(shape[conflict], texture[conflict], int((~scored).sum()))
 
 
 def cues_of(image_id: str, categories: Sequence[str]) -> tuple[int, int]:
@@ -48,7 +49,7 @@ def shape_bias(categories: Sequence[str]) -> Callable[[Frames], Estimate]:
     """shape / (shape + texture) among the n stimuli decided for one of the two, with Wilson's interval."""
 
     def compute(frames: Frames) -> Estimate:
-        made = Decisions.of(only(frames), categories)
+        made = Decisions.of(only_records(frames), categories)
         shape, n = int(made.shape.sum()), int(made.shape.sum() + made.texture.sum())
         low, high = wilson(shape, n)
         return Estimate(shape / n if n else float("nan"), low, high, n, made.unscored)
@@ -63,7 +64,7 @@ def cue_accuracy(cue: str, categories: Sequence[str]) -> Callable[[Frames], Esti
     """
 
     def compute(frames: Frames) -> Estimate:
-        made = Decisions.of(only(frames), categories)
+        made = Decisions.of(only_records(frames), categories)
         hits = made.shape if cue == "shape" else made.texture
         k, n = int(hits.sum()), len(hits)
         low, high = wilson(k, n)

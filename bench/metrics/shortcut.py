@@ -1,12 +1,14 @@
 """How far a model follows a shortcut: what a watermark costs it, and what it gains the class that it stands for."""
 
 from collections.abc import Callable
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.metrics.accuracy import correct
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, mean_estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CARTON = 478
 """ImageNet's class of cartons, on which such watermarks are common (Li et al. 2023, arXiv 2212.04825)."""
@@ -19,6 +21,8 @@ def accuracy_gap(marked: str, plain: str, label: int | None = None) -> Callable[
     """
 
     def compute(frames: Frames) -> Estimate:
+        import pandas as pd
+
         if missing := [name for name in (marked, plain) if name not in frames]:
             raise MissingConditionError(f"{', '.join(missing)} was not measured")
         chosen = [_of(pd.DataFrame(frames[name]), label) for name in (marked, plain)]
@@ -31,5 +35,5 @@ def accuracy_gap(marked: str, plain: str, label: int | None = None) -> Callable[
     return compute
 
 
-def _of(frame: pd.DataFrame, label: int | None) -> pd.DataFrame:
+def _of(frame: "pd.DataFrame", label: int | None) -> "pd.DataFrame":
     return frame if label is None else frame[frame["label"] == label]

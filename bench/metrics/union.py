@@ -1,19 +1,22 @@
 """One accuracy of several threats: the worst case of each image, and MultiRobustBench's ratios (arXiv 2302.10980)."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, mean_estimate, wilson
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 THREATS = ("linf", "l2", "l1")
 
 
-def under_norm(frames: Frames, norm: str) -> pd.DataFrame:
+def under_norm(frames: Frames, norm: str) -> "pd.DataFrame":
     """The records under the attack in `norm`. Raises `MissingConditionError` where there is not exactly one."""
     found = [frame for name, frame in frames.items() if _norm(name) == norm]
     if len(found) != 1:
@@ -26,12 +29,14 @@ def _norm(name: str) -> str:
     return attack.norm if attack else ""
 
 
-def each_threat(frames: Frames) -> pd.DataFrame:
+def each_threat(frames: Frames) -> "pd.DataFrame":
     """bool [image, threat]: right under each of the three attacks, of the images that were scored under all."""
+    import pandas as pd
+
     return pd.DataFrame({norm: correct(under_norm(frames, norm)) for norm in THREATS}).dropna().astype(bool)
 
 
-def union_per_image(frames: Frames) -> pd.Series:
+def union_per_image(frames: Frames) -> "pd.Series":
     """Whether each image is right under all three attacks."""
     return each_threat(frames).all(axis=1)
 
@@ -44,7 +49,7 @@ def union_accuracy(frames: Frames) -> Estimate:
     return Estimate(float(right.mean()) if n else float("nan"), low, high, n, unscored)
 
 
-def average_per_image(frames: Frames) -> pd.Series:
+def average_per_image(frames: Frames) -> "pd.Series":
     """The share of the three attacks that each image stands against."""
     return each_threat(frames).mean(axis=1)
 

@@ -95,8 +95,9 @@ def of_card(card: ModelCard) -> list[Published]:
 
 
 @functools.cache
-def published_table() -> tuple[Published, ...]:
-    """Return every row of results/published.csv; none if the installation lacks the file."""
+def published_table(*, of_zoos: bool = False) -> tuple[Published, ...]:
+    """Return every row of results/published.csv, or those of other zoos' models alone (`timm:resnet50`); none if the
+    installation lacks the file."""
     file = shipped("published.csv")
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return tuple(read_rows(csv.DictReader(io.StringIO(text))))
+    rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8") if file.is_file() else ""))
+    return tuple(read_rows(row for row in rows if ":" in row["model"] or not of_zoos))

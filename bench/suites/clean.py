@@ -1,20 +1,25 @@
 """Clean accuracy: of ImageNet, of any folder, of a model's home data set."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from bench.metrics.accuracy import accuracy, correct, only
+from bench.metrics.accuracy import accuracy, correct, only, only_records
 from bench.metrics.base import Frames, Metric
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def hits(frames: Frames) -> pd.Series:
+
+def hits(frames: Frames) -> "pd.Series":
     """Whether each scored image of the only condition is classified rightly."""
     return correct(only(frames))
 
 
-ACCURACY = Metric("accuracy", lambda frames: accuracy(only(frames)), True, "share", "top-1, all scored images", hits)
+ACCURACY = Metric(
+    "accuracy", lambda frames: accuracy(only_records(frames)), True, "share", "top-1, all scored images", hits
+)
 
 
 def home(card: ModelCard, options: RunOptions) -> str:

@@ -2,12 +2,10 @@
 
 from fractions import Fraction
 
-import pandas as pd
-
 from bench.attacks.budget import check_budget
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
-from bench.metrics.base import Frames, Metric, MissingConditionError
+from bench.metrics.base import Frames, Metric, MissingConditionError, records_of
 from bench.metrics.estimate import Estimate
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite, refuse
@@ -47,26 +45,28 @@ def conditions(card: ModelCard, options: RunOptions) -> list[Setup]:
 
 def clean_accuracy(frames: Frames) -> Estimate:
     """Accuracy without attack, on the same images."""
-    return accuracy(_clean(frames))
+    return accuracy(records_of(frames, _clean(frames)))
 
 
 def robust_accuracy(frames: Frames) -> Estimate:
     """Accuracy under the strongest budget: the lowest of a security curve."""
-    return accuracy(_strongest(frames))
+    return accuracy(records_of(frames, _strongest(frames)))
 
 
-def _clean(frames: Frames) -> pd.DataFrame:
-    clean = [frame for name, frame in frames.items() if not Condition.parse(name).attack]
+def _clean(frames: Frames) -> str:
+    """Return the name of the only condition without attack."""
+    clean = [name for name in frames if not Condition.parse(name).attack]
     if len(clean) != 1:
         raise MissingConditionError(f"expected one condition without attack, found {len(clean)}")
     return clean[0]
 
 
-def _strongest(frames: Frames) -> pd.DataFrame:
-    attacked = [frame for name, frame in frames.items() if Condition.parse(name).attack]
+def _strongest(frames: Frames) -> str:
+    """Return the name of the condition under attack with the lowest accuracy."""
+    attacked = [name for name in frames if Condition.parse(name).attack]
     if not attacked:
         raise MissingConditionError("no condition under attack")
-    return min(attacked, key=lambda frame: accuracy(frame).value)
+    return min(attacked, key=lambda name: accuracy(records_of(frames, name)).value)
 
 
 METRICS = (
@@ -76,7 +76,7 @@ METRICS = (
         True,
         "share",
         "share of all scored images still correct under attack",
-        lambda frames: correct(_strongest(frames)),
+        lambda frames: correct(frames[_strongest(frames)]),
     ),
     Metric(
         "clean_accuracy",
@@ -84,7 +84,7 @@ METRICS = (
         True,
         "share",
         "top-1, all scored images",
-        lambda frames: correct(_clean(frames)),
+        lambda frames: correct(frames[_clean(frames)]),
     ),
 )
 

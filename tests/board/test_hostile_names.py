@@ -15,7 +15,7 @@ from bench.figures.style import plain
 from bench.folder.tables import results
 from bench.folder.verify import verify
 from bench.safe_csv import to_csv
-from bench.terminal import print_results
+from bench.terminal import print_results, rows
 from bench.testing import write_results
 from bench.text import escape_unprintable
 
@@ -101,7 +101,8 @@ def test_the_site_shows_names_as_text_in_files_of_harmless_names(folder: Path, t
 
 
 def test_a_terminal_is_told_and_not_driven(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_results(results(folder))
+    frame = results(folder)
+    print_results(rows(frame), frame.remarks())
     for part in folder.glob("cells/*/*.parquet"):
         part.write_bytes(b"")
     assert main(["verify", str(folder)]) == 3

@@ -378,7 +378,7 @@ def test_pictures_that_cannot_be_read_now_are_not_done(
     table = bench.results(tmp_path / "out")
     assert table.empty
     with pytest.raises(IncompleteError, match=r"5 of the images \[0, 10\) could not be read"):
-        require_complete(table, "out")
+        require_complete(table.attrs["problems"], "out")
     with pytest.raises(IncompleteError):
         run(data, tmp_path / "out")
     failing.on = False

@@ -93,7 +93,7 @@ def test_a_model_that_fails_alone_leaves_nothing_behind(tmp_path: Path, what: st
     with pytest.raises(StoreError, match="no results here"):
         bench.results(tmp_path)
     bench.run(model(Good(), "good"), out=tmp_path, **TINY)
-    require_complete(bench.results(tmp_path), "out")
+    require_complete(bench.results(tmp_path).attrs["problems"], "out")
 
 
 def write(path: Path, body: str) -> str:
@@ -241,7 +241,7 @@ def test_merge_takes_the_undamaged_copy(runs: Path, tmp_path: Path, damaged_firs
         text.write_text("{")
     sources = [str(tmp_path / "cut"), str(runs)]
     merge(sources if damaged_first else sources[::-1], str(tmp_path / "all"))
-    require_complete(bench.results(tmp_path / "all"), "all")
+    require_complete(bench.results(tmp_path / "all").attrs["problems"], "all")
     assert bench.records(tmp_path / "all").equals(bench.records(runs))
 
 
@@ -252,7 +252,7 @@ def test_merging_into_a_damaged_folder_mends_it(runs: Path, tmp_path: Path) -> N
     for part in (tmp_path / "cut").glob("cells/*/*.parquet"):
         part.write_bytes(part.read_bytes()[:100])
     merge([str(runs)], str(tmp_path / "cut"))
-    require_complete(bench.results(tmp_path / "cut"), "cut")
+    require_complete(bench.results(tmp_path / "cut").attrs["problems"], "cut")
 
 
 @pytest.mark.parametrize("what", ["link", "device", "pipe"])

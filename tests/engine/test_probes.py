@@ -41,7 +41,7 @@ def run(out: Path, data: Path, suite: str = "batchnorm", model: Model | None = N
 def measured(folder: Path) -> dict[str, pd.DataFrame]:
     found = ResultsFolder(str(folder))
     cells = [found.load(cell_id) for cell_id in found.cells]
-    return {c.cell.protocol.condition: merged(c.measurements) for c in cells if c.measurements}
+    return {c.cell.protocol.condition: merged(c.measurements).to_pandas() for c in cells if c.measurements}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ def test_a_harmed_measurement_is_told_and_done_again(imagenet: Path, tmp_path: P
     harmed = sorted(tmp_path.rglob("*.measurement.*"))[0]
     harmed.unlink() if harm == "delete" else harmed.write_bytes(harmed.read_bytes()[:100])
     with pytest.raises(IncompleteError, match="measurement"):
-        require_complete(bench.results(tmp_path), "here")
+        require_complete(bench.results(tmp_path).attrs["problems"], "here")
     again = prepare(fake_model(), "batchnorm", data=imagenet, out=tmp_path, **OPTIONS)
     assert len(again.todo) == 1
     carry_out(again, quiet=True)

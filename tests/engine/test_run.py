@@ -99,7 +99,7 @@ def test_an_interrupted_run_continues_to_the_same_bytes(imagenet: Path, tmp_path
     rest = prepare(fake_model(), "pgd", data=imagenet, out=tmp_path / "cut", **PGD)
     assert len(rest.todo) == len(prepared.todo) - 3
     with pytest.raises(IncompleteError, match="repeat the command"):
-        require_complete(bench.results(tmp_path / "cut"), "cut")
+        require_complete(bench.results(tmp_path / "cut").attrs["problems"], "cut")
     carry_out(rest, quiet=True)
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
@@ -158,7 +158,7 @@ def test_a_damaged_part_is_done_again_and_only_that(imagenet: Path, tmp_path: Pa
     data[len(data) // 2] ^= 1
     victim.write_bytes(data)
     with pytest.raises(IncompleteError, match="do not match the checksum"):
-        require_complete(bench.results(tmp_path), str(tmp_path))
+        require_complete(bench.results(tmp_path).attrs["problems"], str(tmp_path))
     again = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path)
     assert len(again.todo) == 1
     carry_out(again, quiet=True)

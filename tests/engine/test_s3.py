@@ -60,7 +60,7 @@ def test_a_run_on_s3_killed_and_continued_is_the_run_on_a_disk(
     rest = prepare(fake_model(), "pgd", out=f"{bucket}/runs", **options)
     assert len(rest.todo) == len(first.todo) - 3
     with pytest.raises(IncompleteError):
-        require_complete(bench.results(f"{bucket}/runs"), bucket)
+        require_complete(bench.results(f"{bucket}/runs").attrs["problems"], bucket)
 
     puts: list[str] = []
     real = rest.store.fs.pipe_file

@@ -20,7 +20,7 @@ from bench.engine.pictures import Unread
 from bench.engine.run import prepare
 from bench.errors import UsageError
 from bench.store import Store
-from bench.terminal import print_results
+from bench.terminal import print_results, rows
 from bench.testing import fake_model
 from bench.verdict import read_verdict
 from model_zoo.model import Model
@@ -84,7 +84,7 @@ def test_a_model_without_gradients_is_unreliable_in_every_table(kept: Path, caps
     assert board["pgd_reliability"].tolist() == ["unreliable"]
     assert "pgd_reliability" in readable(board)
     assert any("constant, pgd: unreliable, because" in note for note in board.attrs["notes"])
-    print_results(constant)
+    print_results(rows(constant), constant.remarks())
     assert "unreliable: constant, pgd: " in capsys.readouterr().out
 
 
@@ -180,7 +180,9 @@ def model_labels(model: Model, imagenet: Path) -> Model:
 def test_not_assessed_is_not_said_to_be_unbelievable(
     imagenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_results(bench.run(says_always(500), "pgd", data=imagenet, out=tmp_path, **PGD))
+    print_results(
+        rows(frame := bench.run(says_always(500), "pgd", data=imagenet, out=tmp_path, **PGD)), frame.remarks()
+    )
     shown = capsys.readouterr().out
     assert "not assessed: constant, pgd: " in shown
     assert "unreliable: " not in shown

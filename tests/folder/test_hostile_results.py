@@ -171,7 +171,7 @@ def measurement(rows: int = 2) -> pa.Table:
 )
 def test_a_measurement_without_rows_columns_or_counts_is_refused(table: pa.Table) -> None:
     with pytest.raises(StoreError, match="a measurement holds"):
-        merged([table.to_pandas()])
+        merged([table])
 
 
 def test_a_measurement_of_other_columns_is_a_problem_of_its_cell(folder: Path) -> None:
