@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -146,11 +146,32 @@ def mapped(room: str, items: list[pytest.Item]) -> Map:
     return {name: value for part in found.values() for name, value in part.items()}
 
 
+def importing_lines(file: str) -> dict[str, set[int]]:
+    """Return the lines of bench that import a file, by file."""
+    words = f"from {file.removesuffix('.py').replace('/', '.')} import"
+    found: dict[str, set[int]] = {}
+    for path in Path("bench").rglob("*.py"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if words in line:
+                found.setdefault(path.as_posix(), set()).add(number)
+    return found
+
+
+def runs(traced_lines: Mapping[str, Sequence[int]], wanted: Mapping[str, set[int]]) -> bool:
+    """Return whether any wanted line was run."""
+    return any(lines & set(traced_lines.get(file, ())) for file, lines in wanted.items())
+
+
 def chosen(mutant: Mutant, known: Map, seconds: float) -> list[str]:
-    """Return a mutant's tests, the shortest first, within a time limit; those of its file if no test runs its lines."""
-    lines = set(range(mutant.first, mutant.last + 1))
-    running = [name for name, test in known.items() if lines & set(test["lines"].get(mutant.file, []))]
-    if not running or mutant.importing:
+    """Return a mutant's tests, the shortest first, within a time limit; those of its file if no test runs its lines.
+
+    Compiled code leaves no trace: its tests are those that run a line that imports it.
+    """
+    lines = {mutant.file: set(range(mutant.first, mutant.last + 1))}
+    if mutant.importing and "from bench.jit import" in Path(mutant.file).read_text(encoding="utf-8"):
+        lines = importing_lines(mutant.file)
+    running = [name for name, test in known.items() if runs(test["lines"], lines)]
+    if not running or (mutant.importing and mutant.file in lines):
         running = [name for name, test in known.items() if mutant.file in test["lines"]]
     kept: list[str] = []
     spent = 0.0

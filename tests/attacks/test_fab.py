@@ -1,16 +1,19 @@
 """FAB: its projection against pyautoattack's, its steps on a linear model, where the answer is known."""
 
+import inspect
 from fractions import Fraction
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyautoattack.fab_base import FABAttack
 from pyautoattack.fab_projections import projection_l1, projection_l2, projection_linf
 from torch import nn
 
 from bench.attacks.autoattack import fab_t
 from bench.attacks.budget import NORMS, Norm
+from bench.attacks.fab import Fab
 from bench.attacks.plane import fab_step, onto_plane, torch_step
 from tests.attacks.conftest import Subject
 
@@ -81,6 +84,36 @@ def test_on_a_linear_model_verdicts_are_exact(norm: Norm) -> None:
     clear = (distance - float(eps)).abs() > 0.06 * float(eps)
     assert torch.equal(result.robust[clear], (distance > float(eps))[clear])
     assert clear.sum() >= 12
+
+
+class Levelling(nn.Module):
+    """Class 0 up to a plane at a distance of 0.5; the lead over class 1 falls ever more slowly towards it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        random = torch.randn(3, 6, 6, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("normal", random / random.norm())
+
+    def along(self, x: torch.Tensor) -> torch.Tensor:
+        return ((x - 0.5) * self.normal).flatten(1).sum(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        lead = torch.exp(-6 * self.along(x)) - torch.exp(torch.tensor(-3.0))
+        return torch.stack([lead, torch.zeros_like(lead)], 1)
+
+
+@pytest.mark.parametrize(("eps", "stands"), [(Fraction(49, 100), True), (Fraction(51, 100), False)])
+def test_a_boundary_that_linear_steps_fall_short_of_is_reached(eps: Fraction, stands: bool) -> None:
+    """The first step covers a third of the way."""
+    net = Levelling().eval()
+    images = 0.5 + 0.1 * torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    images -= net.along(images).view(4, 1, 1, 1) * net.normal
+    result = fab_t("l2", eps, targets=1).run(net, images, torch.zeros(4, dtype=torch.int64), list("abcd"))
+    assert result.robust.tolist() == [stands] * 4
+
+
+def test_the_number_of_steps_is_autoattacks() -> None:
+    assert Fab.steps == inspect.signature(FABAttack.__init__).parameters["n_iter"].default
 
 
 def test_one_question_answers_for_candidate_and_next_step(subject: Subject) -> None:

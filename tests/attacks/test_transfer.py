@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.attacks.randomness import generator
-from bench.attacks.transfer import diverse, smooth, transfer
+from bench.attacks.transfer import craft, diverse, smooth, transfer
 from bench.datasets.tiny import generate
 from bench.errors import UsageError
 from model_zoo import load_model
@@ -58,6 +58,16 @@ def test_a_shown_picture_is_smaller_on_black_or_as_it_was() -> None:
     covered = shown.mean((1, 2, 3))
     assert 16 <= int((covered < 1).sum()) <= 48
     assert (covered >= 0.85**2).all()
+    lit = shown[:, 0] > 0
+    assert torch.equal(lit.any(1).sum(1), lit.any(2).sum(1)), "a square picture stays square"
+
+
+def test_a_surrogate_without_gradient_moves_nothing(pictures: Shown) -> None:
+    images, labels, ids = pictures
+    constant = nn.Sequential(nn.AvgPool2d(32), nn.Flatten(), nn.Linear(3, 10))
+    nn.init.zeros_(constant[2].weight)
+    draws = [generator(0, name, "transfer", 0) for name in ids]
+    assert torch.equal(craft(constant, images, labels, draws, float(EPS)), images)
 
 
 def test_smoothing_keeps_the_mean_and_spreads_a_point() -> None:
