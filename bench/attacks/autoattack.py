@@ -11,11 +11,15 @@ from bench.attacks.fab import Fab
 from bench.attacks.losses import CLASSES_NEEDED
 from bench.attacks.schedule import When
 from bench.attacks.square import Square
+from bench.errors import UsageError
 
 TARGETS = 9
 STEPS = 100
 QUERIES = 5000
 """The standard ensemble: section 4 and table 2 of the paper; one restart of each part."""
+
+UNTARGETED = ("ce", "dlr", "pm")
+"""Losses of untargeted Auto-PGD."""
 
 L1_TARGETS = 5
 L1_RESTARTS = 5
@@ -32,6 +36,8 @@ def _auto_pgd(norm: Norm, eps: Fraction, loss: str, steps: int, name: str) -> Ap
 
 def apgd(norm: Norm, eps: Fraction, loss: str = "ce", steps: int = STEPS, restarts: int = 1) -> Attack:
     """Make untargeted Auto-PGD on "ce", "dlr" or "pm" (arXiv 2411.15210)."""
+    if loss not in UNTARGETED:
+        raise UsageError(f"the loss of untargeted Auto-PGD must be {', '.join(UNTARGETED)}, found {loss!r}")
     search = _auto_pgd(norm, eps, loss, steps, f"apgd-{loss}")
     trials = tuple(Trial(search, restart) for restart in range(restarts))
     return Attack(search.name, norm, eps, trials, f"k{steps}-r{restarts}")

@@ -10,7 +10,7 @@ Norm = Literal["linf", "l2", "l1"]
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1")
 
 
-def parse_eps(text: str | float | Fraction) -> Fraction:
+def parse_eps(text: str | float | Fraction, what: str = "eps") -> Fraction:
     """Read `"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction, in units of images in [0, 1].
 
     A float becomes the nearest fraction with a denominator of at most 100,000 (4 / 255 becomes 4/255). Raises
@@ -19,13 +19,13 @@ def parse_eps(text: str | float | Fraction) -> Fraction:
     try:
         return fraction(text)
     except ValueError as error:
-        raise UsageError(f"eps: {error}") from None
+        raise UsageError(f"{what}: {error}") from None
 
 
 def check_budget(norm: str, eps: Fraction) -> Norm:
     """Return `norm` if it is known and `eps` is valid for it; else raise `UsageError`."""
     if norm not in NORMS:
-        raise UsageError.unknown("norm", norm, NORMS)
+        raise UsageError(f"norm must be linf, l2 or l1, found {norm!r}")
     if norm == "linf" and eps >= 1:
         raise UsageError(f"eps {float(eps):g} is outside [0, 1): eps is in units of [0,1]: write {float(eps):g}/255")
     return norm

@@ -13,9 +13,10 @@ from bench.attacks import ATTACKS
 from bench.attacks.autoattack import TARGETS
 from bench.attacks.base import Attack, AttackResult, parse_eps
 from bench.attacks.budget import Norm, check_budget
-from bench.attacks.checks import check_eval, check_images
+from bench.attacks.checks import check_eval, check_images, check_width
 from bench.attacks.network import device_of
 from bench.errors import UsageError
+from bench.options.values import whole
 from bench.plain_torch import plain_torch
 
 if TYPE_CHECKING:
@@ -63,16 +64,18 @@ def attack(
     attack that broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin, all computed
     by the model itself in float32. Raises `UsageError` for input that would give a meaningless number.
     """
-    pictures = torch.as_tensor(images).detach().cpu().clone()  # a tensor of inference mode knows no gradients
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"the model must be an nn.Module, found a {type(model).__name__}: put the call in a forward()")
+    pictures = _tensor("images", images).clone()  # a tensor of inference mode knows no gradients
     pictures = pictures.float() if pictures.is_floating_point() else pictures
     check_eval(model)
     check_images(pictures)
     if not len(pictures):
         raise UsageError("no images to attack: expected float [n, 3, h, w] with n of 1 or more")
     made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
-    answers = _whole(torch.as_tensor(labels).detach().cpu())
-    names = picture_ids(pictures) if ids is None else list(ids)
-    return made.run(model, pictures, answers, names, seed=seed, batch_size=batch_size, keep_adversarial=True)
+    answers = _whole(_tensor("labels", labels))
+    names = picture_ids(pictures) if ids is None else [str(name) for name in ids]
+    return made.run(model, pictures, answers, names, seed=seed, batch_size=_size(batch_size), keep_adversarial=True)
 
 
 def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:
@@ -93,11 +96,29 @@ def _choices(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Read the given settings. Raises `UsageError` for an invalid count."""
     choices = {**asked}
     if choices.get("step_size") is not None:
-        choices["step_size"] = parse_eps(choices["step_size"])
+        choices["step_size"] = parse_eps(choices["step_size"], "step_size")
     for choice in ("steps", "restarts", "targets", "queries"):
-        if (found := choices.get(choice)) is not None and not (isinstance(found, int) and found >= 1):
+        if (found := choices.get(choice)) is not None and (type(found) is not int or found < 1):
             raise UsageError(f"{name}: {choice} must be a whole number of 1 or more, found {found!r}")
     return choices
+
+
+def _tensor(what: str, given: Any) -> Tensor:
+    """Return `given` on the CPU, also a list of tensors. Raises `UsageError` for what holds no numbers."""
+    try:
+        rows = isinstance(given, list | tuple) and any(isinstance(one, Tensor) for one in given)
+        found = torch.stack([torch.as_tensor(one) for one in given]) if rows else torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = type(given).__name__
+        raise UsageError(f"{what}: expected a tensor or an array of numbers, found a {kind} ({error})") from None
+    return found.detach().cpu().to_dense()
+
+
+def _size(batch_size: Any) -> int:
+    try:
+        return whole(1)(batch_size)
+    except ValueError as error:
+        raise UsageError(f"batch_size: {error}") from None
 
 
 def _whole(labels: Tensor) -> Tensor:
@@ -112,7 +133,9 @@ def _classes(model: nn.Module, pictures: Tensor) -> int:
     with torch.no_grad():
         logits = model(pictures[:1].clone().to(device_of(model)))  # it may write into what it is shown
     if not isinstance(logits, Tensor) or logits.ndim != 2:
-        raise UsageError(f"the model must return logits [n, classes], found {type(logits).__name__}")
+        found = f"a tensor of {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise UsageError(f"the model must return logits [n, classes], found {found} for one image")
+    check_width(logits)
     return logits.shape[1]
 
 

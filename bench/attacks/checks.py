@@ -23,6 +23,11 @@ WRITES = (
     "copy (x = x.clone()), or avoid in-place operations"
 )
 
+
+class NoGradientsError(UsageError):
+    """The model cannot be differentiated by its input."""
+
+
 PROBABILITY_ATOL = 1e-5
 """Tolerance for the sum of an image's logits in [0, 1] to be 1, so that they are taken for probabilities."""
 
@@ -69,7 +74,7 @@ def check_images(images: Tensor) -> None:
     low, high = images.aminmax()
     if not (low >= 0 and high <= 1):
         raise UsageError(
-            f"images must lie in [0, 1], found {low:g} to {high:g}: pass images in [0, 1] and put the "
+            f"images must lie in [0, 1], found {low:.9g} to {high:.9g}: pass images in [0, 1] and put the "
             "normalisation inside the model"
         )
 
@@ -79,6 +84,7 @@ def check_logits(logits: Tensor, labels: Tensor) -> None:
     probabilities."""
     if logits.ndim != 2 or len(logits) != len(labels):
         raise UsageError(f"the model must return logits [{len(labels)}, classes], found {_spell(logits)}")
+    check_width(logits)
     strange = int((~logits.isfinite().all(1)).sum())
     if strange:
         raise UsageError(
@@ -90,6 +96,15 @@ def check_logits(logits: Tensor, labels: Tensor) -> None:
         raise UsageError(
             "the model returns probabilities where attacks need logits (each row lies in [0, 1] and "
             "sums to 1), which masks its gradients: drop the softmax at its end"
+        )
+
+
+def check_width(logits: Tensor) -> None:
+    """Refuse logits [n, 1], by which every image is of class 0."""
+    if logits.shape[1] == 1:
+        raise UsageError(
+            "the model returns one logit an image: return one for each class, torch.cat([torch.zeros_like(z), z], 1) "
+            "for a sigmoid's z"
         )
 
 
@@ -179,11 +194,19 @@ def check_within(adversarial: Tensor, distance: Tensor, norm: str, eps: float) -
         )
 
 
+LEADING = 2
+"""Number of largest logits in each row that set the scale of a change: those of a class that is masked with -1e9 would
+hide any."""
+
+
 def relative_change(first: Tensor, second: Tensor) -> float:
-    """Return the largest absolute difference, relative to the largest absolute value."""
+    """Return the largest difference between logits [n, k], relative to the largest absolute value of the leading logits
+    of all rows, or to the logit itself if that is larger."""
     if not first.numel():
         return 0.0
-    change = float((first - second).abs().max()) / max(float(first.abs().max()), 1e-12)  # which is 0 as a half
+    own, other = (logits if logits.dtype == torch.float64 else logits.float() for logits in (first, second))
+    scale = own.topk(min(LEADING, own.shape[-1]), dim=-1).values.abs().max().clamp(min=1e-12)
+    change = float(((own - other).abs() / own.abs().clamp(min=scale)).max())
     return change if change == change else float("inf")  # NaN where an answer is
 
 

@@ -2,51 +2,63 @@
 image alone."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.attacks.checks import (
+    NoGradientsError,
     check_independent,
     check_logits,
     check_repeatable,
     check_same_with_gradients,
     check_writes,
 )
-from bench.attacks.memory import as_it_came, check_no_memory
+from bench.attacks.memory import around, check_no_memory
 from bench.attacks.network import Network
 from bench.attacks.prepared import PROBE
 from bench.attacks.request import Request
+from bench.errors import UsageError, first_line
 
 
-def clean_logits(request: Request, judge: Network) -> Tensor:
-    """Return logits [n, k] of the request's images by `judge`, the original model.
+def clean_logits(request: Request, judge: Network, fresh: nn.Module | None, *, gradients: bool = True) -> Tensor:
+    """Return logits [n, k] of the request's images by `judge`, the original model; `fresh` is `as_it_came` of it, and
+    `gradients` tells whether the attack uses them.
 
     Raises `UsageError` for a model that would make verdicts meaningless: its output is random, depends on the batch, on
     earlier inputs or on whether gradients are computed, or it writes into its input.
     """
-    fresh = as_it_came(request.model)
     images, size = request.images, request.batch_size
     shown = images.clone()  # the caller's own stay what they are, whatever the model writes
     logits = judge.score(shown, size)
     check_writes(images, shown)
     check_logits(logits, request.labels)
     _check_function(images, logits, judge, size)
-    check_no_memory(fresh, request.model, images[:PROBE].to(request.device))
+    if gradients:
+        check_same_with_gradients(logits[:PROBE], _with_gradients(images[:PROBE], judge))
+    check_no_memory(fresh, request.model, around(images[:PROBE].to(request.device)))
     return logits
 
 
 def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -> None:
-    """Refuse a model with an output that depends on random draws, on the other images of the batch or on gradients."""
+    """Refuse a model with an output that depends on random draws or on the other images of the batch."""
     first = images[: max(size, 2)]
     check_repeatable(logits[: len(first)], judge.score(first, size))
     company = first if len(first) > 2 else torch.cat([first, first.flip(3)])
     parted = max(min(size, len(company)) // 2 + 1, 2)  # never all of them in one batch again
     others = judge.score(company.flip(0), parted).flip(0)
     check_independent(logits[: len(first)], others[: len(first)])
-    check_same_with_gradients(logits[:PROBE], _with_gradients(images[:PROBE], judge))
 
 
 def _with_gradients(images: Tensor, judge: Network) -> Tensor:
-    """Return logits [n, k] of images in host memory, computed as in a search with gradients."""
+    """Return logits [n, k] of images in host memory, computed as in a search with gradients. Raises
+    `NoGradientsError`."""
     shown = images.to(judge.device)
     asked = (judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
-    return torch.cat([one.logits.cpu() for one in asked])
+    try:
+        return torch.cat([one.logits.cpu() for one in asked])
+    except (UsageError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise NoGradientsError(
+            f"the model cannot be differentiated by its input ({first_line(error)[:160]}): give the operation a "
+            "gradient (a straight-through estimate, say), or use square or transfer, which need none"
+        ) from error

@@ -4,18 +4,31 @@ with the model itself."""
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from bench.attacks.checks import check_classes, check_unchanged
 from bench.attacks.clean import clean_logits
-from bench.attacks.losses import misclassified
-from bench.attacks.network import Network, Precision
+from bench.attacks.losses import margin, misclassified
+from bench.attacks.memory import as_it_came, check_no_memory
+from bench.attacks.network import Cost, Network, Precision
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, AttackResult, Budget, judged
 
 ENDS = 4
-"""Number of surviving images at which the copy is compared with the model again after the attack."""
+"""Number of surviving images at which the model is compared again, after the attack, with the copy that was attacked
+and with one that has seen no image."""
+
+UNLED_SHARE, BLIND_SHARE = 0.2, 0.1
+"""Shares above which a note is made: those of the reliability verdict's like criteria (`flat_loss`,
+`blind_gradients`)."""
+
+UNLED = (
+    "the attack did not lower the label's lead on {count} of {of} surviving images: it was not led by what it followed "
+    "(gradients that are zero, wrong or random, answers from memory), and robust accuracy may be far lower"
+)
+BLIND = "{count} of {of} gradients were zero or not finite, so robust accuracy may be far lower"
 
 
 class Spec(Budget, Protocol):
@@ -37,7 +50,10 @@ class Evaluation:
     def __init__(self, spec: Spec, request: Request) -> None:
         self.spec, self.request, self.batch_size = spec, request, request.batch_size
         self.judge = Network(request.model, request.device)
-        self.logits = clean_logits(request, self.judge)
+        self.fresh = as_it_came(request.model)
+        self.logits = clean_logits(
+            request, self.judge, self.fresh, gradients=any(trial.search.gradients for trial in spec.trials)
+        )
         check_classes(spec.name, max(trial.classes for trial in spec.trials), self.logits.shape[1])
         self.load = Workload(request.images, request.labels, request.ids, self.logits.clone())
         self.prepared = PreparedModel(request.model, request.model, False, "")
@@ -73,13 +89,19 @@ class Evaluation:
         check_unchanged(
             self.load.logits[: self.batch_size], self.judge.score(self.load.images[: self.batch_size], self.batch_size)
         )
+        if len(ends := self._ends(standing)):
+            check_no_memory(self.fresh, self.request.model, ends.to(self.request.device))
         return self._result()
+
+    def _ends(self, standing: list[int]) -> Tensor:
+        """Return the last points [m, 3, h, w] of at most `ENDS` of the surviving images."""
+        return self.adversarial[standing[:: max(len(standing) // ENDS, 1)][:ENDS]]
 
     def _copy_differs(self, standing: list[int]) -> str:
         """Return how the attacked copy differs from the model at the last points of surviving images, or an empty
         text. This finds a model that behaves differently away from the clean images."""
-        ends = standing[:: max(len(standing) // ENDS, 1)][:ENDS]
-        return self.prepared.differs(self.adversarial[ends]) if ends else ""
+        ends = self._ends(standing)
+        return self.prepared.differs(ends) if len(ends) else ""
 
     def _search(self, queue: Queue, standing: list[int]) -> list[int]:
         """Run the trials and return the images that survive. An unconfirmed result sends the image to its next
@@ -116,8 +138,22 @@ class Evaluation:
             name = queue.trials[queue.findings[index].trial].search.name
             self.verdicts[index] = name if broken else None
 
+    def _unled(self) -> str:
+        """Return the note about an attack that had nothing to follow: many gradients were zero or not finite, or it did
+        not lower the label's lead on many surviving images (unless its last trial aims at one class); else empty."""
+        survive = torch.tensor([verdict is None for verdict in self.verdicts])
+        if not self.spec.eps or not survive.any():
+            return ""
+        before, after = (margin(logits, self.load.labels) for logits in (self.load.logits, self.logits))
+        stuck, of = int((survive & (after >= before)).sum()), int(survive.sum())
+        if stuck > of * UNLED_SHARE and not self.spec.trials[-1].rank:
+            return UNLED.format(count=stuck, of=of)
+        cost = sum((queue.network.cost for queue in self.queues), Cost())
+        blind = cost.zero + cost.nonfinite
+        return BLIND.format(count=blind, of=cost.backward) if blind > cost.backward * BLIND_SHARE else ""
+
     def _result(self) -> AttackResult:
         steps = sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels))
         cost = sum((queue.network.cost for queue in self.queues), self.judge.cost)
-        notes = (self.prepared.note,) if self.prepared.note else ()
+        notes = tuple(filter(None, (self.prepared.note, self._unled())))
         return judged(self.request, self.spec, self.adversarial, self.logits, self.verdicts, steps, cost, notes)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
-from bench.attacks.network import freeze, frozen_if_copied
+from bench.attacks.network import freeze, frozen_if_copied, input_gradient
 from bench.attacks.presets import make_pgd
 
 SHORT, LONG = 20, 200
@@ -115,8 +115,14 @@ class AttackedModel:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """Return the gradient of the cross-entropy at the images, in float32: [n, 3 h w]."""
-        return _gradient(frozen_if_copied(self.model), self, torch.float32)
+        """Return the gradient of the cross-entropy at the images, in float32: [n, 3 h w]; zero if the model cannot be
+        differentiated."""
+        try:
+            return _gradient(frozen_if_copied(self.model), self, torch.float32)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:
+            return torch.zeros_like(self.images).flatten(1)
 
 
 def _gradient(model: nn.Module, subject: AttackedModel, dtype: torch.dtype) -> Tensor:
@@ -124,12 +130,9 @@ def _gradient(model: nn.Module, subject: AttackedModel, dtype: torch.dtype) -> T
     for images, labels in zip(
         torch.split(subject.images, subject.batch_size), torch.split(subject.labels, subject.batch_size), strict=True
     ):
-        leaf = images.to(subject.device, dtype).requires_grad_()
-        loss = F.cross_entropy(model(leaf), labels.to(subject.device), reduction="sum")
-        gradient = torch.zeros_like(leaf)
-        if loss.requires_grad:
-            gradient = torch.autograd.grad(loss, [leaf], allow_unused=True, materialize_grads=True)[0]
-        rows.append(gradient.flatten(1).cpu())
+        leaf = images.to(subject.device, dtype)
+        loss = partial(F.cross_entropy, target=labels.to(subject.device), reduction="none")
+        rows.append(input_gradient(model, leaf, loss).flatten(1).cpu())
     return torch.cat(rows)
 
 

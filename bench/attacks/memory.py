@@ -16,24 +16,32 @@ def as_it_came(model: nn.Module) -> nn.Module | None:
     """Return a copy of a model that has not been run yet, or None if the model cannot be copied."""
     try:
         return copied(model)
-    except Exception:  # it holds a lock or an open file, or there is no memory for a second one
+    except Exception:  # it refuses to be copied, or there is no memory for a second one
         return None
 
 
-def check_no_memory(fresh: nn.Module | None, model: nn.Module, images: Tensor) -> None:
-    """Refuse a `model` that was run on `images` [n, 3, h, w] if its outputs near them differ from those of a `fresh`
-    copy.
-
-    Such a model uses what it remembers of the clean image under attack, and a second pass over the clean image would
-    not reveal it.
-    """
-    if fresh is None:
-        return
+def around(images: Tensor) -> Tensor:
+    """Return [2 n, 3, h, w]: images [n, 3, h, w] with noise of two sizes."""
     draw = torch.Generator().manual_seed(0)
     noise = (2 * torch.rand(images.shape, generator=draw) - 1).to(images)
-    around = torch.cat([(images + size * noise).clamp(0, 1) for size in SIZES])
-    first, second = (_numbers(answer(one, around.clone())) for one in (fresh, model))
-    change = relative_change(first, second)
+    return torch.cat([(images + size * noise).clamp(0, 1) for size in SIZES])
+
+
+def check_no_memory(fresh: nn.Module | None, model: nn.Module, points: Tensor) -> None:
+    """Refuse a `model` whose outputs at `points` [n, 3, h, w], near images that it was run on, change from one pass to
+    the next, or differ from those of a `fresh` copy.
+
+    Such a model uses what it remembers of the clean image under attack, or is random away from clean images. A second
+    pass over the clean image would not reveal it.
+    """
+    first, again = (_numbers(answer(model, points.clone())) for _ in range(2))
+    change = relative_change(first, again)
+    if change > REPEATABLE_RTOL:
+        raise UsageError(
+            f"the model is random, or keeps state, near an image that it has seen: from one pass to the next a logit "
+            f"changed by {change:.2g} of the largest: fix its randomness and keep no state between calls"
+        )
+    change = 0.0 if fresh is None else relative_change(_numbers(answer(fresh, points.clone())), again)
     if change > REPEATABLE_RTOL:
         raise UsageError(
             f"the model remembers earlier inputs: once it has seen an image, its output for one nearby changes by "

@@ -1,17 +1,17 @@
 """The network as attacks use it: counts passes, checks gradients, and protects its input."""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
 from bench.attacks.checks import WRITES
-from bench.attacks.forward import answer
+from bench.attacks.forward import answer, without_offset
 from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
 from model_zoo.nets.normalisation import select_branch
@@ -100,7 +100,7 @@ class Network:
         with torch.enable_grad():
             with self._precision():
                 logits = self.model(leaf)
-            logits = logits.float()
+            logits = without_offset(logits).float()
             value = objective(logits)
             gradient = _by_backward(value, leaf, self.model) if self.checkpointed else _derivative(value, leaf)
         return logits.detach(), value.detach(), gradient
@@ -152,6 +152,18 @@ def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
     return torch.zeros_like(leaf) if gradient is None else gradient
 
 
+def input_gradient(model: nn.Module, x: Tensor, objective: Objective) -> Tensor:
+    """Return the gradient of the sum of `objective` of the model's logits with respect to x, in the dtype of x."""
+    leaf = x.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        try:
+            return _derivative(objective(model(leaf)), leaf)
+        except RuntimeError as error:
+            if CHECKPOINTED not in str(error):
+                raise
+        return _by_backward(objective(model(leaf)), leaf, model)
+
+
 def _by_backward(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:
     """Compute the same with `backward`, and remove the gradients that it leaves on the weights."""
     if not value.requires_grad:
@@ -185,9 +197,32 @@ def frozen_if_copied(model: nn.Module, branch: str = "") -> nn.Module:
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """Return a deep copy, including tensors that a forward pass stored in a module (the weight of `weight_norm`)."""
+    """Return a deep copy, including tensors that a forward pass stored (the weight of `weight_norm`). Locks, open files
+    and the like, which cannot be copied, are shared."""
     left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
-    return copy.deepcopy(model, {id(t): t.detach().clone() for t in left})
+    known: dict[int, Any] = {id(t): t.detach().clone() for t in left}
+    try:
+        return copy.deepcopy(model, dict(known))
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:
+        return copy.deepcopy(model, {id(part): part for part in _indivisible(model, set())} | known)
+
+
+def _indivisible(value: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield the parts of `value` that cannot be copied and have no parts of their own."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    with suppress(Exception):
+        copy.deepcopy(value)
+        return
+    parts = [*value, *value.values()] if isinstance(value, Mapping) else getattr(value, "__dict__", {}).values()
+    parts = value if isinstance(value, list | tuple | set | frozenset) else parts
+    for part in (found := list(parts)):
+        yield from _indivisible(part, seen)
+    if not found and not isinstance(value, Tensor):
+        yield value
 
 
 def device_of(model: nn.Module) -> torch.device:

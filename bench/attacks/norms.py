@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.attacks.budget import Norm
 
 _TINY = 1e-12
+_FAINT = 1e-9
 
 _ROUNDS = 60
 """Bound on the steps of the projection onto the L1 ball, far above the usual ten or so."""
@@ -48,7 +49,14 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
         values = flat(gradient).abs()
         largest = per_image(values.amax(1))
         return unit(gradient.sign() * (gradient.abs() == largest), "l1")
-    return gradient.sign() if norm == "linf" else unit(gradient, norm)
+    return gradient.sign() if norm == "linf" else unit(_audible(gradient), norm)
+
+
+def _audible(gradient: Tensor) -> Tensor:
+    """Return the gradient, scaled for images on which all of it is so small that `unit` would shorten it."""
+    largest = flat(gradient).abs().amax(1)
+    faint = (largest > 0) & (largest < _FAINT)
+    return gradient / per_image(torch.where(faint, largest, 1.0)) if faint.any() else gradient
 
 
 def box(image: Tensor, eps: float, norm: Norm) -> Box:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
+from bench.attacks.checks import relative_change
 from bench.attacks.folding import NotFoldedError, fold
 from bench.attacks.losses import take
 from bench.attacks.network import Network, Precision, device_of, freeze
 from bench.errors import first_line
 
 LOGITS_RTOL = 1e-4
-"""Largest difference of a logit between copy and model, relative to the largest logit."""
+"""Largest difference of a logit between copy and model (`relative_change`)."""
 
 COSINE, WORST_COSINE = 0.9999, 0.95
 SIGNS, WORST_SIGNS = 0.995, 0.9
@@ -164,7 +165,7 @@ def _runner_up(top: Tensor, logits: Tensor) -> Tensor:
 def _apart(expected: Tensor, found: Tensor) -> bool:
     if expected.shape != found.shape:
         return True
-    return not bool((expected - found).abs().max() <= LOGITS_RTOL * expected.abs().max())
+    return relative_change(expected, found) > LOGITS_RTOL
 
 
 def _agree(expected: Tensor, found: Tensor) -> bool:

@@ -39,6 +39,8 @@ def make_pgd(
             "PGD with a fixed step is not an L1 attack: use --suite apgd-ce or autoattack (arXiv 2103.01208)"
         )
     step_size = default_step(eps, max(steps, 1)) if step_size is None else step_size
+    if keep not in ("final", "best"):
+        raise UsageError(f"keep must be final or best, found {keep!r}")
     if steps < 1 or restarts < 1 or step_size <= 0:
         raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
     search = Pgd(checked, float(eps), steps, float(step_size), targeted, random_start, keep, _pgd_name(keep))

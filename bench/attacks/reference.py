@@ -20,6 +20,7 @@ from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_classes
 from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
+from bench.attacks.memory import as_it_came
 from bench.attacks.network import Cost, Network, Precision, frozen_if_copied
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged
@@ -77,7 +78,7 @@ class ReferenceAttack(Attack):
         # pyautoattack takes views of gradients, which inherit the images' layout.
         images, labels = request.images.contiguous(), request.labels
         run = _Run(self, request)
-        clean = clean_logits(request, Network(request.model, request.device))
+        clean = clean_logits(request, Network(request.model, request.device), as_it_came(request.model))
         check_classes(self.family, max(CLASSES_NEEDED, (self.fields.targets or TARGETS) + 1), clean.shape[1])
         broken_by = [CLEAN if wrong else None for wrong in misclassified(clean, labels).tolist()]
         adversarial = images.clone()
@@ -101,18 +102,18 @@ def reference(norm: str, eps: Fraction, classes: int = TARGETS + 1) -> Reference
 
 
 class _Run:
-    """pyautoattack configured for one call; it attacks the frozen copy `attacked`, and `model` judges."""
+    """pyautoattack configured for one call; it attacks the frozen copy `attacked`, and the model itself judges."""
 
     def __init__(self, attack: ReferenceAttack, request: Request) -> None:
-        self.model, self.batch_size, self.device = request.model, request.batch_size, request.device
-        self.attacked = Counted(frozen_if_copied(self.model, attack.through))
+        self.request = request
+        self.attacked = Counted(frozen_if_copied(request.model, attack.through))
         self.runner = pyautoattack.AutoAttack(
             self.attacked,
             norm=NORMS[attack.norm],
             eps=float(attack.eps),
             version="standard",
             seed=request.seed,
-            device=self.device,
+            device=request.device,
         )
         self.runner.verbose = False
         for part in (self.runner.apgd_targeted, self.runner.fab):
@@ -122,15 +123,13 @@ class _Run:
         """Return the images [n, 3, h, w] of one component, with the clean image where it failed."""
         self.runner.attacks_to_run = [name]
         with _tracing_kept():
-            found: Tensor = self.runner.run_standard_evaluation(images, labels, batch_size=self.batch_size)[0]
+            found: Tensor = self.runner.run_standard_evaluation(images, labels, batch_size=self.request.batch_size)[0]
         return found
 
     def score(self, images: Tensor) -> Tensor:
         """Return logits [n, k] on the CPU, of the model itself."""
         self.attacked.cost.forward += len(images)
-        with torch.no_grad():
-            chunks = torch.split(images, self.batch_size)
-            return torch.cat([self.model(chunk.to(self.device)).float().cpu() for chunk in chunks])
+        return self.request.score(images)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.attacks import masking
 from bench.attacks.base import Attack
 from bench.attacks.budget import check_budget
-from bench.attacks.checks import check_images, check_logits
+from bench.attacks.checks import NoGradientsError, check_images, check_logits
 from bench.attacks.masking import AttackedModel, Measurement, NotAssessableError
 from bench.attacks.network import frozen_if_copied
 from bench.attacks.overstatement import Overstatement, overstatement
@@ -192,7 +192,7 @@ def _judge(subject: AttackedModel) -> Reliability:
             continue
         try:
             value = criterion.measure(subject)
-        except NotAssessableError as error:
+        except (NotAssessableError, NoGradientsError) as error:
             skipped[criterion.name] = str(error)
             continue
         findings.append(

@@ -142,6 +142,11 @@ class Search(ABC, Generic[L]):
         return self.name
 
     @property
+    def gradients(self) -> bool:
+        """Whether it ever needs a gradient."""
+        return True
+
+    @property
     def classes(self) -> int:
         """The minimum number of classes of its objective."""
         return 2

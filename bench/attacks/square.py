@@ -46,6 +46,10 @@ class Square(Search[SquareBatch]):
     rescale: bool = False
     name: str = "square"
 
+    @property
+    def gradients(self) -> bool:
+        return False
+
     def start(self, new: NewImages) -> SquareBatch:
         c, h, w = new.shape
         if self.norm == "linf":

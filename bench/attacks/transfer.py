@@ -19,6 +19,7 @@ from bench.attacks import norms
 from bench.attacks.base import Attack, AttackResult
 from bench.attacks.clean import clean_logits
 from bench.attacks.losses import misclassified
+from bench.attacks.memory import as_it_came
 from bench.attacks.network import Cost, Network, Precision, device_of, freeze
 from bench.attacks.randomness import Generators, generator
 from bench.attacks.request import Request
@@ -70,7 +71,9 @@ class TransferAttack(Attack):
     def carry_out(self, request: Request) -> AttackResult:
         """Attack on the surrogates, and let the model judge; `steps` in the result are those on surrogates."""
         images, labels = request.images, request.labels
-        logits = clean_logits(request, Network(request.model, request.device))
+        logits = clean_logits(
+            request, Network(request.model, request.device), as_it_came(request.model), gradients=False
+        )
         broken_by = [CLEAN if wrong else None for wrong in misclassified(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
         for name in self.surrogates:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.attacks.forward import without_offset
 from bench.attacks.network import Network, frozen_if_copied
 from bench.attacks.norms import per_image, project
 from bench.attacks.randomness import generator, uniform
@@ -62,7 +63,7 @@ class Neighbourhood:
 def _value_and_gradient(network: Network, objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
     leaf = x.detach().requires_grad_()
     with torch.enable_grad():
-        value = objective(leaf, network.model(leaf).float())
+        value = objective(leaf, without_offset(network.model(leaf)).float())
         (gradient,) = torch.autograd.grad(value.sum(), [leaf])
     return value.detach(), gradient.nan_to_num(0.0)
 

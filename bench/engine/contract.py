@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.attacks.checks import REPEATABLE_RTOL, in_training, looks_like_probabilities, relative_change
+from bench.attacks.checks import REPEATABLE_RTOL, check_width, in_training, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
-from bench.attacks.memory import as_it_came, check_no_memory
+from bench.attacks.memory import around, as_it_came, check_no_memory
 from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError, first_line
@@ -79,7 +79,8 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
             "(track_running_stats=False), normalisation over the batch, or int8 scales taken from it; a number would "
             "depend on the batch size"
         )
-    check_no_memory(fresh, model, kept[:1])
+    if not randomised:
+        check_no_memory(fresh, model, around(kept[:1]))
     dtype = str(first.dtype).removeprefix("torch.")
     constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
     return Contract(len(images), first.shape[1], dtype, again, beside, alone, looks_like_probabilities(first), constant)
@@ -118,6 +119,7 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
             f"returns {found.shape[1]} logits, {classes} declared: name the classes that it has (file:...?classes="
             f"{found.shape[1]}, or `classes` of its card) or give the network the right head"
         )
+    check_width(found)
     strange = int((~found.isfinite().all(1)).sum())
     if strange:
         raise UsageError(f"returns NaN or infinite logits on {strange} of {n} images: repair the model or its weights")

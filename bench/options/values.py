@@ -91,7 +91,8 @@ def shard(value: Any) -> Shard:
 def fraction(value: Any) -> Fraction:
     """Read `"4/255"`, `"0.5/255"`, `"0.03"` or a number as an exact fraction of at least 0.
 
-    A float becomes the nearest fraction with a small denominator (8 / 255 becomes 8/255).
+    A float becomes the nearest fraction with a small denominator (8 / 255 becomes 8/255); if that is not near, as for
+    1e-6, the decimal as it is written.
     """
     try:
         found = _fraction(value)
@@ -113,7 +114,9 @@ def _fraction(value: Any) -> Fraction:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError
-    return Fraction(number).limit_denominator(100_000 if getattr(value, "itemsize", 8) >= 8 else 10_000)
+    exact = Fraction(number)
+    near = exact.limit_denominator(100_000 if getattr(value, "itemsize", 8) >= 8 else 10_000)
+    return near if abs(near - exact) <= abs(exact) / 1000 else Fraction(str(number))
 
 
 def listed(text: str | None) -> list[str]:

@@ -94,6 +94,17 @@ def test_a_model_of_two_classes_is_attacked_by_all_parts() -> None:
         ({"images": np.zeros((2, 3, 4, 4), np.uint8)}, "divide uint8"),
         ({"images": torch.zeros(0, 3, 4, 4)}, "no images"),
         ({"labels": [0, 11]}, "labels must lie in"),
+        ({"labels": ["cat", "dog"]}, "labels: expected a tensor or an array of numbers, found a list"),
+        ({"labels": None}, "found a NoneType"),
+        ({"images": "picture.png"}, "images: expected a tensor or an array of numbers, found a str"),
+        ({"images": torch.full((2, 3, 4, 4), 1 + 2**-20)}, r"found 1.00000095 to 1.00000095"),
+        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, found 0"),
+        ({"batch_size": 2.5}, "batch_size"),
+        ({"steps": True}, "steps must be a whole number"),
+        ({"norm": 2}, "norm must be linf, l2 or l1, found 2"),
+        ({"loss": "mse"}, "must be ce, dlr, pm, found 'mse'"),
+        ({"name": "pgd", "keep": "Best"}, "keep must be final or best, found 'Best'"),
+        ({"name": "pgd", "step_size": "small"}, "step_size: 'small' is not a number"),
     ],
 )
 def test_what_means_nothing_is_refused(change: dict[str, object], message: str) -> None:
@@ -101,6 +112,28 @@ def test_what_means_nothing_is_refused(change: dict[str, object], message: str) 
     given = {"images": torch.rand(2, 3, 4, 4), "labels": [0, 1], "name": "apgd-ce", "eps": "4/255"} | change
     with pytest.raises(UsageError, match=message):
         bench.attack(net, given.pop("images"), given.pop("labels"), **given)  # type: ignore[arg-type]
+
+
+def test_lists_of_tensors_and_numbered_ids_are_taken(subject: Subject) -> None:
+    images, labels = subject.images[:4], subject.labels[:4]
+    as_lists = bench.attack(subject.net, list(images), list(labels), "pgd", eps="8/255", ids=[7, 8, 9, 10])  # type: ignore[arg-type]
+    plain = bench.attack(subject.net, images, labels, "pgd", eps="8/255", ids=["7", "8", "9", "10"])
+    assert as_lists.adversarial is not None
+    assert plain.adversarial is not None
+    assert as_lists.adversarial.equal(plain.adversarial)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda x: x.flatten(1), "must be an nn.Module, found a function"),
+        (nn.Flatten(0).eval(), r"found a tensor of \[48\] for one image"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(48, 1)).eval(), "returns one logit an image"),
+    ],
+)
+def test_what_gives_no_logits_is_refused(model: nn.Module, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        bench.attack(model, torch.rand(2, 3, 4, 4), [0, 0], "pgd", eps="4/255")
 
 
 def test_a_model_in_training_mode_is_refused() -> None:

@@ -58,3 +58,13 @@ def test_no_step_of_norm_one_raises_a_linear_loss_more(norm: Norm) -> None:
 def test_a_zero_gradient_gives_no_step() -> None:
     for norm in NORMS:
         assert norms.steepest(torch.zeros(1, 3, 2, 2), norm).abs().sum() == 0
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-14, 1e-30])
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_step_is_as_long_however_small_the_gradient(scale: float, norm: Norm) -> None:
+    """As of a model whose logits are divided by a large temperature."""
+    gradient = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) - 0.5
+    step = norms.steepest(gradient * scale, norm)
+    torch.testing.assert_close(step, norms.steepest(gradient, norm), rtol=2e-3, atol=0)
+    torch.testing.assert_close(norms.size(step, norm), torch.ones(2), rtol=2e-3, atol=0)

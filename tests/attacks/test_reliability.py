@@ -1,14 +1,15 @@
 """The verdict on a robust accuracy: a linear model hides nothing; each way of hiding is found by its own criterion."""
 
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from bench.attacks import masking
+from bench.attacks.autoattack import square
 from bench.attacks.reliability import CRITERIA, Criterion, Reliability, assess
 from bench.errors import UsageError
 from tests.conftest import ShortChecks
@@ -51,6 +52,19 @@ class Wrapped(nn.Module):
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
+
+
+class Numpy(Wrapped):
+    """Cannot be differentiated."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(torch.from_numpy((x.numpy() * 31).round() / 31))
+
+
+class Checkpointed(Wrapped):
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = checkpoint(self.inner, x, use_reentrant=True) if x.requires_grad else self.inner(x)
+        return out
 
 
 class Quantised(Wrapped):
@@ -96,6 +110,21 @@ def test_quantised_input_is_unreliable(linear: nn.Module, images: Tensor, labels
     assert of(verdict, "blind_gradients") == of(verdict, "unbounded_survivors") == 1
     assert of(verdict, "transfer") > 0
     assert str(verdict).startswith("unreliable, because 100.0% of the gradients are zero or not finite; ")
+
+
+def test_a_model_without_gradients_is_unreliable(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
+    verdict = assess(Numpy(linear).eval(), images, labels, IDS, "linf", EPS, attack=square("linf", EPS, 20))
+    assert verdict.level == "unreliable"
+    assert of(verdict, "blind_gradients") == 1
+    assert "cannot be differentiated" in verdict.skipped["flat_loss"]
+    assert verdict.overstatement is not None
+
+
+def test_a_checkpoint_of_the_older_kind_is_as_reliable_as_its_network(
+    linear: nn.Module, images: Tensor, labels: Tensor
+) -> None:
+    model = Checkpointed(linear).eval()
+    assert of(assess(model, images[:4], labels[:4], IDS[:4], "linf", EPS), "float64_disagreement") == 0
 
 
 def test_scaled_logits_are_unreliable(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -171,21 +200,19 @@ def test_few_images_make_a_number_doubtful_where_their_share_is_beyond_the_secon
     assert criterion.level(2 / 2, 2) == "unreliable"
 
 
-class Locked(Wrapped):
-    """Holds what cannot be copied."""
+class Single(Wrapped):
+    """Refuses to be copied."""
 
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__(inner)
-        self.lock = threading.Lock()
+    def __deepcopy__(self, _memo: object) -> "Single":
+        raise TypeError("there is one")
 
     def forward(self, x: Tensor) -> Tensor:
-        with self.lock:
-            out: Tensor = self.inner(x)
+        out: Tensor = self.inner(x)
         return out
 
 
 def test_a_model_that_cannot_be_copied_has_a_verdict(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
-    found = assess(Locked(linear).eval(), images, labels, IDS, "linf", EPS)
+    found = assess(Single(linear).eval(), images, labels, IDS, "linf", EPS)
     assert "cannot be copied" in found.skipped.pop("float64_disagreement")
     assert found.skipped.keys() == {"transfer"}
     assert found.level == assess(linear, images, labels, IDS, "linf", EPS).level

@@ -134,6 +134,12 @@ def test_an_oddity_is_refused_with_what_to_change(oddity: str) -> None:
         check_model(model_of(make()), IMAGES.clone(), 10)
 
 
+def test_one_declared_logit_is_no_number() -> None:
+    """Its argmax is class 0 for every image."""
+    with pytest.raises(UsageError, match="returns one logit an image: return one for each class"):
+        check_model(model_of(fake_model(classes=1).net, 1), IMAGES.clone(), 1)
+
+
 def test_a_module_that_writes_into_its_pictures_is_refused() -> None:
     with pytest.raises(UsageError, match="writes into its input"):
         check_model(Writing().eval(), IMAGES.clone(), 10)
