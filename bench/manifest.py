@@ -26,7 +26,7 @@ NAMES = ("models", "suites")
 """The request of a run besides its options; on the command line `--model` and `--suite`."""
 
 
-SAID = ("traits", "branches", "extra_data", "dataset", "from_memory")
+SAID = ("traits", "branches", "extra_data", "dataset", "from_memory", "other_weights", "files")
 """Fields that describe a model and change no number; they are not part of a run's id."""
 
 
@@ -36,7 +36,9 @@ class RunModel:
 
     traits: from the card, and from the network itself. `branches`, `extra_data` and `dataset` (the home data set) are
     the card's, which a reader of the folder may not have
-    from_memory: a network of the caller's; a card that happens to have its name describes another network
+    from_memory: a network of the caller's; other_weights: a card's network with weights that are not the card's. A card
+    of its name then describes another network
+    files: name -> SHA-256, or empty, of the card's weights; a card of its name with other files is another lab's
     """
 
     fingerprint: str = ""
@@ -50,14 +52,35 @@ class RunModel:
     extra_data: str = ""
     dataset: str = ""
     from_memory: bool = False
+    other_weights: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def card(self, label: str) -> ModelCard | None:
         """Return the card of the model that a report shows as `label`, if there is one."""
-        return None if self.from_memory else cards().get(split_branch(name_of(label)).base)
+        return None if self.is_unlike_card(label) else cards().get(split_branch(name_of(label)).base)
+
+    def is_unlike_card(self, label: str) -> bool:
+        """Return whether a card of its name describes another network."""
+        card = cards().get(split_branch(name_of(label)).base)
+        other_files = bool(card and self.files) and not _same(self.files, files_of(card))
+        return self.from_memory or self.other_weights or other_files
 
     def __post_init__(self) -> None:
         if not isinstance(self.input.get("size", 0), int):
             raise SchemaError(f"an input's size is a whole number, found {self.input['size']!r}")
+
+
+def files_of(card: ModelCard | None) -> dict[str, str]:
+    """Return the SHA-256 of a card's weights by name, empty where none is published."""
+    return {file.name: file.sha256 for file in card.weights.files} if card else {}
+
+
+def _same(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Return whether two cards' files may be the same: one name each, and hashes that agree as far as they go."""
+    if some.keys() != others.keys():
+        return False
+    pairs = [(some[name], others[name]) for name in some]
+    return all(a.startswith(b) or b.startswith(a) for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True)  # a folder has one a cell

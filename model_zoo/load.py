@@ -14,7 +14,7 @@ from model_zoo.card import ModelCard
 from model_zoo.errors import UnknownModelError, WeightsError
 from model_zoo.fill import fill, fill_from, keep_converted, save_state
 from model_zoo.fit import chosen, fitting, without_wrappers
-from model_zoo.formats.checkpoint import Checkpoint, read_checkpoint
+from model_zoo.formats.checkpoint import Checkpoint, read_checkpoint, split_key
 from model_zoo.model import Model
 from model_zoo.nets.normalisation import branch_names
 from model_zoo.registry import find_card, split_branch
@@ -47,9 +47,26 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     statuses = () if file else weights.verify(card)
     net = build(card)
     remarks = _fill_from_file(net, card, read_checkpoint(file)) if file else _fill_verified(net, card, statuses)
+    unlike = weights.unlike(card, split_key(weights_file)[0]) if weights_file else ""
+    remarks += (f"{unlike}; what was published of {card.name} is not shown with it",) if unlike else ()
     for remark in remarks:
         _log.warning(remark)
-    return _model(_finished(net, card), card, branch, remarks, _origin(card, weights_file))
+    model = _model(_finished(net, card), card, branch, remarks, _origin(card, weights_file))
+    model.unlike_card = unlike
+    return model
+
+
+def check_own(model: Model) -> None:
+    """Set `unlike_card` of a model whose weights were changed since it was loaded, as by fine-tuning."""
+    if model.card.weights.availability in ("user", "random") or model.unlike_card:
+        return
+    try:
+        loaded = load_model(model.name)
+    except WeightsError:
+        model.unlike_card = f"{model.name}: the weights of its card cannot be read to compare it with"
+        return
+    if loaded.identity().exact != model.identity().exact:
+        model.unlike_card = f"{model.name}: changed since it was loaded"
 
 
 def _finished(net: nn.Module, card: ModelCard) -> nn.Module:

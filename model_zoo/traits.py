@@ -105,6 +105,11 @@ class Traits:
         """`clean` or `adversarial` if training uses only these images; else empty."""
         return self.images[0] if len(self.images) == 1 and not self.clean_share else ""
 
+    def of_network(self) -> "Traits":
+        """Return what holds for the network whatever its weights: nothing of its training."""
+        kept = ("family", "depth", "width", "activation", "normalisation", "denoising")
+        return Traits(**{name: getattr(self, name) for name in kept})
+
     def written(self) -> str:
         """Return the fields that are set, for display: `family = resnet, depth = 50`."""
         empty = Traits.__dataclass_fields__

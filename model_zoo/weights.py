@@ -108,6 +108,23 @@ def _verified(card: ModelCard, status: FileStatus) -> FileStatus:
     return replace(status, digest=digest)
 
 
+def unlike(card: ModelCard, file: Path) -> str:
+    """Return why a user's file is not the card's checkpoint; empty if its hash is the card's, or the card has none.
+
+    The names of other zoos (`timm:NAME`) have no hash to compare with: a file given for one is the user's own.
+    """
+    if ":" in card.name:
+        return f"{card.name}: weights are those of {file}, not its own"
+    known = [status.expected for status in where(card) if status.expected] if card.weights.files else []
+    if not known:
+        return ""
+    digest = sha256_of(file) if file.is_file() else ""
+    if digest and any(digest.startswith(each) for each in known):
+        return ""
+    found = f"SHA-256 {digest[:12]}" if digest else "several files"
+    return f"{card.name}: {file} is another checkpoint than the card's: expected SHA-256 {known[0][:12]}, found {found}"
+
+
 def record(card: ModelCard, statuses: tuple[FileStatus, ...]) -> None:
     """Record the hashes of verified files with tensors that fit the network, so that later use requires them."""
     for status in statuses:

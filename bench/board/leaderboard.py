@@ -61,8 +61,13 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
     abouts = dict(sorted({run.model: run.about for run in found.runs}.items()))
     rows = {name: _about(name, about) for name, about in abouts.items()}
     others = [*outside, *published_table(of_zoos=True)]  # papers call any net ResNet-50
-    known = {name: of_model(name_of(name), others, from_memory=about.from_memory) for name, about in abouts.items()}
+    known = {
+        name: of_model(name_of(name), others, unlike_card=about.is_unlike_card(name))
+        for name, about in abouts.items()
+        if not about.other_weights
+    }
     columns, notes = choose_columns(found)
+    notes += found.numbers.remarks
     for column in columns:
         _measured(rows, column, found)
         _published(rows, column, found, known)

@@ -52,7 +52,7 @@ def _results(arguments: argparse.Namespace) -> int:
 
         write_file(arguments.csv, to_csv(as_frame(numbers)))
     rows = numbers.dictionaries()
-    print_results(rows, remarks(rows), HowShown.of(arguments))
+    print_results(rows, remarks(rows, numbers.remarks), HowShown.of(arguments))
     require_complete(numbers.problems, arguments.dir)
     require_headlines(numbers.unanswered)
     return 0

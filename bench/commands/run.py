@@ -76,7 +76,7 @@ def _show_measured(prepared: "Prepared") -> list[str]:
         return []
     rows = numbers.dictionaries()
     incomplete = [escape_unprintable(f"incomplete: {problem}") for problem in numbers.problems]
-    print_results(rows, [*remarks(rows), *incomplete])
+    print_results(rows, [*remarks(rows, numbers.remarks), *incomplete])
     if any(row.unscored for row in numbers.rows):
         for line in unscored(address, cells):
             say(escape_unprintable(line))

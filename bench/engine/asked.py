@@ -13,7 +13,7 @@ from bench.options.values import listed, model_names
 from bench.suites.base import Suite
 from bench.suites.registry import check_used, find_suite
 from model_zoo.errors import ZooError
-from model_zoo.load import load_model
+from model_zoo.load import check_own, load_model
 from model_zoo.model import Model
 from model_zoo.registry import RANDOM, find_card, is_random
 
@@ -76,6 +76,8 @@ def load_models(asked: Sequence[str | Model], weights: str | None) -> tuple[dict
     failed: list[tuple[str | Model, Exception]] = []
     for model in asked:
         try:
+            if isinstance(model, Model):
+                check_own(model)
             loaded[model] = model if isinstance(model, Model) else load_model(model, weights_file=file)
         except ZooError as error:
             failed.append((model, error))

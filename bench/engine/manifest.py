@@ -12,7 +12,7 @@ import torch
 
 from bench.engine.plan import Plan
 from bench.engine.session import Session, Subject
-from bench.manifest import RunEntry, RunManifest, RunModel
+from bench.manifest import RunEntry, RunManifest, RunModel, files_of
 from bench.record import digest
 from bench.store import Store
 from model_zoo.inspect_network import traits_of
@@ -52,7 +52,7 @@ def run_manifest(plan: Plan, session: Session) -> RunManifest:
 
 
 def _described(subject: Subject) -> RunModel:
-    card = subject.model.card
+    card, other = subject.model.card, bool(subject.model.unlike_card)
     return RunModel(
         subject.fingerprint,
         card.method,
@@ -60,11 +60,13 @@ def _described(subject: Subject) -> RunModel:
         sum(p.numel() for p in subject.model.parameters()),
         subject.spec.record(),
         subject.model.name,
-        traits_of(card.traits, subject.model),
+        traits_of(card.traits.of_network() if other else card.traits, subject.model),
         card.branches,
-        card.extra_data,
+        "" if other else card.extra_data,
         card.dataset,
         card.weights.availability == "user",
+        other,
+        {} if other else files_of(card),
     )
 
 

@@ -79,7 +79,7 @@ class Facts:
         """Look up a model's fields: first in `given`, then on its card, then in its run's record `about`."""
         about = about or RunModel()
         base, branch = split_branch(name_of(name))
-        card = about.card(name) or (None if about.from_memory else by_other_name().get(base))
+        card = about.card(name) or (None if about.is_unlike_card(name) else by_other_name().get(base))
         told = [given or Traits(), card.traits if card else Traits(), about.traits]
         size = about.input.get("size") or (card.input.size if card else 0)
         return cls(

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -65,6 +65,14 @@ class SuiteRun:
     version: int = 0
     given: RunOptions | None = None
     name: str = ""
+
+    def remarks(self) -> list[str]:
+        """Return what its name does not say: that its weights are not those of the card of its name."""
+        if not self.about.other_weights:
+            return []
+        file = self.given.weights if self.given else None
+        used = PurePath(file).name if file else "weights changed since they were loaded"
+        return [f"other weights: {self.model} was measured with {used}, not with its card's weights"]
 
 
 class ResultsFolder:

@@ -34,11 +34,12 @@ class ResultsTable(ReadableFrame):
         """What a number alone does not say: doubts, subsets, and what is incomplete."""
         problems = [escape_unprintable(f"incomplete: {problem}") for problem in self.attrs.get("problems", [])]
         rows = self[["reliability", "model", "suite", "because", "subset"]].to_dict("records")
-        return [*remarks([{str(k): v for k, v in row.items()} for row in rows]), *problems]
+        named = [{str(k): v for k, v in row.items()} for row in rows]
+        return [*remarks(named, self.attrs.get("remarks", [])), *problems]
 
 
 def as_frame(numbers: ResultRows) -> ResultsTable:
-    """Return the numbers as the table of `results`; its `attrs` hold `problems` and `unanswered`."""
+    """Return the numbers as the table of `results`; its `attrs` hold `problems`, `unanswered` and `remarks`."""
     frame = ResultsTable(numbers.rows, columns=list(RESULT_COLUMNS))
-    frame.attrs["problems"], frame.attrs["unanswered"] = numbers.problems, numbers.unanswered
+    frame.attrs |= {name: getattr(numbers, name) for name in ("problems", "unanswered", "remarks")}
     return frame

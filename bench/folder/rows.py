@@ -35,19 +35,21 @@ DOUBTS = ("unreliable", "doubtful", "not assessed")
 
 @dataclass
 class ResultRows:
-    """All rows, `problems` (what is missing or damaged), and `unanswered` (which measured suites have no headline)."""
+    """All rows, `problems` (what is missing or damaged), `unanswered` (which measured suites have no headline), and
+    `remarks` on models (other weights than the card's)."""
 
     rows: list[ResultRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def dictionaries(self) -> list[dict[str, Any]]:
         """Return the rows by the names of their columns."""
         return [row._asdict() for row in self.rows]
 
 
-def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each doubted number and for each subset."""
+def remarks(rows: Iterable[Mapping[str, Any]], on_models: Iterable[str] = ()) -> list[str]:
+    """Return a line for each doubted number and for each subset, and the remarks on models."""
     kept = list(rows)
     doubts = {
         f"{row['reliability']}: {row['model']}, {row['suite']}: {row['because']}"
@@ -55,4 +57,4 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         if row["reliability"] in DOUBTS
     }
     subsets = {f"subset of {row['suite']}: {row['subset']}" for row in kept if row["subset"]}
-    return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets))]
+    return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets), *on_models)]

@@ -29,7 +29,8 @@ def results(directory: str | Path, *, cells: Collection[str] | None = None) -> "
     """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash, by model.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
-    results are left out and listed in `frame.attrs["problems"]`. `cells` restricts the table to some cells.
+    results are left out and listed in `frame.attrs["problems"]`. `cells` restricts the table to some cells;
+    `frame.attrs["remarks"]` says which models have other weights than the cards of their names.
     `reliability` is the verdict on attacked conditions, and on their suite's headline, `because` its reasons; empty
     elsewhere.
     """
@@ -52,6 +53,7 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
     for suite in suites:
         found.problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
         found.rows += _condition_rows(suite.wanted, suite.cells)
+        found.remarks += [line for line in suite.wanted.remarks() if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
             found.unanswered += _unanswered(suite.wanted, rows)

@@ -94,16 +94,16 @@ def _table(path: Path, text: str) -> Iterator[Published]:
         yield Published(f"timm:{row['model']}", number)
 
 
-def of_model(model: str, others: Iterable[Published], *, from_memory: bool = False) -> list[Published]:
+def of_model(model: str, others: Iterable[Published], *, unlike_card: bool = False) -> list[Published]:
     """Return the published numbers of a measured model: its card's, then those of `others` with its name.
 
-    Models of other zoos match with and without their prefix. A network from memory may have the name of a known
-    checkpoint without being it: only numbers of `others` with exactly its name are its own.
+    Models of other zoos match with and without their prefix. A network from memory, or with other weights, may have
+    the name of a known checkpoint without being it: only numbers of `others` with exactly its name are its own.
     """
     base = split_branch(model).base
 
     def is_it(other: str) -> bool:
-        return base == other or (not from_memory and base == other.partition(":")[2])
+        return base == other or (not unlike_card and base == other.partition(":")[2])
 
     named = [replace(n, model=model) for n in others if not (n.card or n.figure) and is_it(n.model)]
-    return list(dict.fromkeys([*([] if from_memory else of_card(model)), *named]))
+    return list(dict.fromkeys([*([] if unlike_card else of_card(model)), *named]))

@@ -1,0 +1,89 @@
+"""A card's name with weights that are not the card's: nothing published or known of the card stands beside them."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.board.leaderboard import leaderboard
+from bench.figures.facts import Facts
+from bench.folder.survey import survey
+from bench.manifest import RunModel
+from model_zoo import load_model
+from model_zoo.registry import ROOT, find_card
+from model_zoo.weights import unlike
+
+WEIGHTS = ROOT / "tiny" / "weights"
+
+
+def _about(folder: Path) -> RunModel:
+    return survey(folder).runs[0].about
+
+
+def test_another_checkpoints_file_borrows_neither_numbers_nor_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = WEIGHTS / "tiny_at.safetensors"
+    found = bench.run("tiny_std", "tiny-pgd", weights=weights, out=tmp_path, limit=6, reliability=0, quiet=True)
+    told = "other weights: tiny_std was measured with tiny_at.safetensors, not with its card's weights"
+    assert told in found.remarks()
+    assert "another checkpoint than the card's" in caplog.text
+    about = _about(tmp_path)
+    assert about.card("tiny_std") is None
+    assert (about.traits.images, about.traits.seed) == ((), None)
+    assert (about.traits.family, about.traits.depth) == ("tiny", 8)
+    assert Facts.of("tiny_std", about).traits.images == ()
+    board = leaderboard(tmp_path)
+    assert told in board.attrs["notes"]
+    assert not [column for column in board if column.endswith(("_claimed", "_outside"))]
+
+
+def test_a_copy_of_the_cards_own_file_is_the_cards(tmp_path: Path) -> None:
+    copy = shutil.copy(WEIGHTS / "tiny_std.safetensors", tmp_path / "elsewhere.safetensors")
+    found = bench.run("tiny_std", "tiny-pgd", weights=copy, out=tmp_path / "r", limit=6, reliability=0, quiet=True)
+    assert not [line for line in found.remarks() if "weights" in line]
+    assert _about(tmp_path / "r").card("tiny_std") == find_card("tiny_std")
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_loaded_model_that_was_trained_on_is_not_its_card(tmp_path: Path, changed: bool) -> None:
+    model = load_model("tiny_mbn@adv")
+    if changed:
+        next(model.net.parameters()).data.mul_(1.001)
+    found = bench.run(model, "tiny-pgd", out=tmp_path, limit=6, reliability=0, quiet=True)
+    assert any("weights changed since they were loaded" in line for line in found.remarks()) == changed
+    assert (_about(tmp_path).card("tiny_mbn@adv") is None) == changed
+
+
+def test_which_files_are_a_cards(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"weights")
+    card = find_card("tiny_std")
+    (own,) = card.weights.files
+
+    def held_to(sha256: str) -> str:
+        return unlike(replace(card, weights=replace(card.weights, files=(replace(own, sha256=sha256),))), file)
+
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert held_to(digest) == held_to(digest[:8]) == held_to("") == ""
+    assert held_to("0" * 64).startswith(f"tiny_std: {file} is another checkpoint than the card's")
+    assert "found several files" in unlike(card, tmp_path)
+    assert (
+        unlike(replace(card, name="timm:resnet50"), file) == f"timm:resnet50: weights are those of {file}, not its own"
+    )
+
+
+def test_a_card_of_the_same_name_with_other_files_is_another_labs() -> None:
+    (own,) = find_card("tiny_std").weights.files
+    for files, known in (
+        ({}, True),
+        ({own.name: own.sha256}, True),
+        ({own.name: own.sha256[:8]}, True),
+        ({own.name: ""}, True),
+        ({own.name: "0" * 64}, False),
+        ({"other.pth": own.sha256}, False),
+    ):
+        assert (RunModel(files=files).card("tiny_std") is not None) == known, files
