@@ -78,6 +78,13 @@ def test_smoothing_keeps_the_mean_and_spreads_a_point() -> None:
     assert 0 < float(spread.max()) < 1
 
 
+@pytest.mark.parametrize(("side", "width"), [(32, 3), (224, 15)])
+def test_images_of_224_pixels_are_smoothed_over_fifteen_as_in_the_paper(side: int, width: int) -> None:
+    point = torch.zeros(1, 3, side, side)
+    point[:, :, side // 2, side // 2] = 1
+    assert int((smooth(point)[0, 0] > 0).any(0).sum()) == width
+
+
 def test_surrogates_of_other_classes_are_refused() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 5)).eval()
     images = torch.rand(2, 3, 32, 32)
