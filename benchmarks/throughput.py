@@ -5,7 +5,8 @@
 
 DIR has folders of images by wnid. With `--copies N` the set holds each image N times, so that the start counts less;
 `--only TEXT` leaves out the loops without TEXT in their name. All use the same images, model (EfficientNet-Lite0) and
-batch size, in turn in one process; a ratio is the other's time over ours in the same round, the median over rounds.
+batch size, in turn, each in a process of its own (`bench run` settles the memory of its process) that has run it once
+before; a ratio is the other's time over ours in the same round, the median over rounds.
 Loaders decode in `--threads` processes, the network uses `--threads` threads.
 
 - a bare loop: decode, resize, corrupt (`imagecorruptions`, then JPEG as ImageNet-C is saved), forward
@@ -19,12 +20,14 @@ import argparse
 import functools
 import io
 import math
+import multiprocessing
 import os
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,6 +183,30 @@ def spent(task: Callable[[], None]) -> Spent:
     return Spent(time.perf_counter() - started, sum(os.times()[:4]) - before)
 
 
+class Contestant:
+    """A process of its own that runs one task each time it is asked, after a warm-up."""
+
+    def __init__(self, task: Callable[[], None]) -> None:
+        self._end, other = multiprocessing.Pipe()
+        multiprocessing.get_context("fork").Process(target=self._serve, args=(task, other)).start()
+        self.spent()
+
+    def spent(self) -> Spent:
+        """Run the task; returns its times."""
+        self._end.send(True)
+        found: Spent = self._end.recv()
+        return found
+
+    def stop(self) -> None:
+        """End the process."""
+        self._end.send(False)
+
+    @staticmethod
+    def _serve(task: Callable[[], None], asked: Connection) -> None:
+        while asked.recv():
+            asked.send(spent(task))
+
+
 def ratio(own: list[float], other: list[float]) -> str:
     """Return the ratio of times, other over own: median over rounds, and range."""
     ratios = [theirs / mine for mine, theirs in zip(own, other, strict=True)]
@@ -188,12 +215,13 @@ def ratio(own: list[float], other: list[float]) -> str:
 
 def compete(tasks: dict[str, Callable[[], None]], rounds: int, images: int) -> None:
     """Print each task's rate and its time relative to the first, after a warm-up round."""
+    contesting = {name: Contestant(task) for name, task in tasks.items()}
     times: dict[str, list[Spent]] = {name: [] for name in tasks}
-    for task in tasks.values():
-        task()
     for _ in range(rounds):
-        for name, task in tasks.items():
-            times[name].append(spent(task))
+        for name, contestant in contesting.items():
+            times[name].append(contestant.spent())
+    for contestant in contesting.values():
+        contestant.stop()
     first = next(iter(times.values()))
     for name, found in times.items():
         walls, cpus = [t.wall for t in found], [t.cpu for t in found]

@@ -109,12 +109,13 @@ def _count(report: DataReport, info: SetInfo, datasets: Parts, absent: Sequence[
             standing.append(f"{at}{dataset.subset}")
             few = info.name == "imagenet" and len(dataset) < NEARLY * info.count
             (report.notes if few else report.problems).append(
-                f"{at}a subset: {dataset.subset}; results are labelled so" if few else f"{at}{dataset.subset}"
+                f"{at}{dataset.subset}: a subset, results are labelled so" if few else f"{at}{dataset.subset}"
             )
         if dataset.labels == "imagenet1k" and not part and (missing := missing_classes(dataset, 1000)):
             names = ", ".join(imagenet_wnids()[i] for i in missing[:SHOWN])
             more = " ..." if len(missing) > SHOWN else ""
-            report.notes.append(f"{len(missing)} of 1000 classes have no image: {names}{more}")
+            told = f"{len(missing)} of 1000 classes"
+            report.notes.append(f"{'no' if told in dataset.subset else f'{told}: no'} image of {names}{more}")
     if report.problems and not datasets:
         report.standing = "refused"
     elif standing:

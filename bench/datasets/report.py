@@ -32,14 +32,16 @@ class DataReport:
     @property
     def summary(self) -> str:
         """What lies where, in one line."""
-        return (
-            f"{self.folder}: {self.name} ({self.title}), {self.layout}, {self.images} images in {self.classes} classes"
-            f", {self.standing}"
-        )
+        return f"{self._found}, {self.standing}"
+
+    @property
+    def _found(self) -> str:
+        held = f"{self.images} images in {self.classes} classes"
+        return f"{self.folder}: {self.name} ({self.title}), {self.layout}, {held}"
 
     def lines(self) -> Iterator[str]:
-        """The report, a line each."""
-        yield self.summary
+        """The report, a line each; problems and notes say what is incomplete."""
+        yield f"{self._found}, {self.standing if self.standing in ('complete', 'refused') else 'incomplete'}"
         if self.sizes:
             common = ", ".join(f"{w}x{h} ({n})" for (w, h), n in self.sizes.most_common(3))
             yield f"  sizes (width x height): {len(self.sizes)} different, most common {common}"

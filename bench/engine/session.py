@@ -14,6 +14,7 @@ from bench.datasets.content import ChangedError, Loaded, PassingError, Unreadabl
 from bench.datasets.preprocess import input_spec
 from bench.datasets.sampled import sampled, take_sample
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
+from bench.engine.allocator import keep_large_blocks
 from bench.engine.decoded import picture_cache
 from bench.engine.pictures import PictureCache, Unread, View, Viewed, ViewedOrUnread
 from bench.engine.readers import Readers
@@ -213,6 +214,8 @@ class Settings:
         """Open a session here. Raises `UsageError` for a device that cannot be used, unless work runs `elsewhere`,
         and `DataError` if `data` is not a folder on this machine."""
         place = default_device(self.device) if elsewhere else usable_device(self.device)
+        if place.type == "cpu" and not elsewhere:
+            keep_large_blocks()
         roots = parse_roots(self.data, os.environ.get("BENCH_DATA"))
         batch = self.batch_size or default_batch(place)
         return Session(roots, self.limit, place, batch, self.seed, self.rule, self.kept)
