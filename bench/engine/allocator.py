@@ -7,7 +7,7 @@ glibc maps each large block anew and returns it when it is freed. The page fault
 import ctypes
 import functools
 import os
-import sys
+import platform
 
 MOST_FREE = 1 << 30
 """Bytes of free memory that the process keeps at most."""
@@ -22,7 +22,7 @@ _CHOSEN = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_
 def keep_large_blocks() -> bool:
     """Set it for this process, once; return whether it is set: where the C library is glibc, and its user has chosen
     nothing else in the environment."""
-    if sys.platform != "linux" or any(name in os.environ for name in _CHOSEN):
+    if platform.system() != "Linux" or any(name in os.environ for name in _CHOSEN):
         return False
     if "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
         return False
