@@ -13,9 +13,10 @@ from bench.attacks import ATTACKS
 from bench.attacks.autoattack import TARGETS
 from bench.attacks.base import Attack, AttackResult, parse_eps
 from bench.attacks.budget import Norm, check_budget
-from bench.attacks.checks import check_eval, check_images, check_width
+from bench.attacks.checks import check_eval, check_images, check_width, spell
+from bench.attacks.forward import output
 from bench.attacks.network import device_of
-from bench.errors import UsageError
+from bench.errors import UsageError, first_line
 from bench.options.values import whole
 from bench.plain_torch import plain_torch
 
@@ -130,11 +131,18 @@ def _whole(labels: Tensor) -> Tensor:
 
 
 def _classes(model: nn.Module, pictures: Tensor) -> int:
-    with torch.no_grad():
-        logits = model(pictures[:1].clone().to(device_of(model)))  # it may write into what it is shown
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        found = f"a tensor of {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise UsageError(f"the model must return logits [n, classes], found {found} for one image")
+    shown = pictures[:1].clone()  # it may write into what it is shown
+    try:
+        logits = output(model, shown.to(device_of(model)))
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        odd = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters() if p.dtype != torch.float32})
+        cure = f"; its weights are {', '.join(odd)} and images float32: call model.float()" if odd else ""
+        raise UsageError(f"the model fails on an image {list(shown.shape)}: {first_line(error)}{cure}") from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or not logits.is_floating_point():
+        kind = spell(logits) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        raise UsageError(f"the model must return floating-point logits [n, classes], found {kind} for one image")
     check_width(logits)
     return logits.shape[1]
 

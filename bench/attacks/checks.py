@@ -37,9 +37,7 @@ def check_call(model: nn.Module, images: Tensor, labels: Tensor, ids: Sequence[s
     check_eval(model)
     check_images(images)
     if labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise UsageError(
-            f"labels must be int64 [{len(images)}], found {_spell(labels)}: pass one class index per image"
-        )
+        raise UsageError(f"labels must be int64 [{len(images)}], found {spell(labels)}: pass one class index per image")
     if len(ids) != len(images) or len(set(ids)) != len(ids):
         raise UsageError(
             f"ids must be {len(images)} different names, found {len(ids)} with {len(set(ids))} different ones: "
@@ -67,7 +65,7 @@ def check_images(images: Tensor) -> None:
     if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
         last = images.ndim == 4 and images.shape[1] != 3 and images.shape[3] == 3
         turned = "; channels are last: permute(0, 3, 1, 2) them" if last else ""
-        found = f"images must be float32 [n, 3, h, w], found {_spell(images)}: divide uint8 images by 255"
+        found = f"images must be float32 [n, 3, h, w], found {spell(images)}: divide uint8 images by 255"
         raise UsageError(found + turned)
     if not len(images):
         return
@@ -83,7 +81,7 @@ def check_logits(logits: Tensor, labels: Tensor) -> None:
     """Refuse a model by its `logits` on clean images with `labels` int64 [n]: wrong shape, NaN or infinity,
     probabilities."""
     if logits.ndim != 2 or len(logits) != len(labels):
-        raise UsageError(f"the model must return logits [{len(labels)}, classes], found {_spell(logits)}")
+        raise UsageError(f"the model must return logits [{len(labels)}, classes], found {spell(logits)}")
     check_width(logits)
     strange = int((~logits.isfinite().all(1)).sum())
     if strange:
@@ -210,5 +208,6 @@ def relative_change(first: Tensor, second: Tensor) -> float:
     return change if change == change else float("inf")  # NaN where an answer is
 
 
-def _spell(tensor: Tensor) -> str:
+def spell(tensor: Tensor) -> str:
+    """Return dtype and shape in words."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

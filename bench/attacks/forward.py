@@ -1,5 +1,7 @@
 """One forward pass without a graph, also for models that compute gradients inside their forward pass."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,20 +13,25 @@ FAR = 1e3
 
 
 def answer(model: nn.Module, x: Tensor) -> Tensor:
-    """Return logits [n, k] of `x` [n, 3, h, w], without a graph.
+    """Return logits [n, k] of `x` [n, 3, h, w], without a graph."""
+    logits: Tensor = output(model, x)
+    return without_offset(logits.detach())
+
+
+def output(model: nn.Module, x: Tensor) -> Any:
+    """Return what the model returns for `x` [n, 3, h, w], computed without a graph if possible.
 
     Gradients are off, not forbidden as under `torch.inference_mode`: a model may enable them (a defence at test time, a
     gradient penalty). For a model that assumes they are on, they are switched on, with a copy of `x` as a leaf.
     """
     try:
         with torch.no_grad():
-            logits: Tensor = model(x)
+            return model(x)
     except RuntimeError as error:
         if NEEDS_GRADIENTS not in str(error):
             raise
         with torch.enable_grad():
-            logits = model(x.detach().clone().requires_grad_())
-    return without_offset(logits.detach())
+            return model(x.detach().clone().requires_grad_())
 
 
 def without_offset(logits: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import bench
 from bench.attacks import ATTACKS
@@ -123,11 +123,33 @@ def test_lists_of_tensors_and_numbered_ids_are_taken(subject: Subject) -> None:
     assert as_lists.adversarial.equal(plain.adversarial)
 
 
+class Complex(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.fft(x.flatten(1))[:, :10]
+
+
+class Penalised(nn.Module):
+    """Differentiates by its input, which it takes to be a leaf."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = x.flatten(1)[:, :10] * 10
+        (slope,) = torch.autograd.grad(logits.square().sum(), x, create_graph=True)
+        return logits - slope.flatten(1)[:, :10]
+
+
+def test_a_model_that_needs_gradients_of_its_input_is_attacked() -> None:
+    images = torch.rand(4, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    labels = Penalised()(images.clone().requires_grad_()).argmax(1)
+    assert not bench.attack(Penalised().eval(), images, labels, "pgd", eps="200/255").robust.any()
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (lambda x: x.flatten(1), "must be an nn.Module, found a function"),
-        (nn.Flatten(0).eval(), r"found a tensor of \[48\] for one image"),
+        (nn.Flatten(0).eval(), r"found float32 \[48\] for one image"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(48, 10)).half().eval(), r"fails on an image .* call model.float\(\)"),
+        (Complex().eval(), r"found complex64 \[1, 10\] for one image"),
         (nn.Sequential(nn.Flatten(), nn.Linear(48, 1)).eval(), "returns one logit an image"),
     ],
 )
