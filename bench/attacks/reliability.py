@@ -163,6 +163,8 @@ def assess(
     assessed.
     """
     check_images(images)
+    if not eps:
+        raise UsageError("at eps 0 the number is the clean accuracy: there is nothing to assess")
     everything = AttackedModel(
         frozen_if_copied(model), images, labels, ids, check_budget(norm, eps), eps, seed, batch_size, surrogate
     )

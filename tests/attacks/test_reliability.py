@@ -180,6 +180,11 @@ def test_l2_has_its_own_unbounded_budget(linear: nn.Module, images: Tensor, labe
     assert verdict.level == "reliable"
 
 
+def test_a_number_at_eps_0_is_not_assessed(linear: nn.Module, images: Tensor, labels: Tensor) -> None:
+    with pytest.raises(UsageError, match="at eps 0 the number is the clean accuracy"):
+        assess(linear, images, labels, IDS, "linf", Fraction(0))
+
+
 def test_limits_are_held_against_the_lower_end_of_the_interval() -> None:
     """Of 100 images the lower end is, by statsmodels, 0.093 for 15, 0.101 for 16, 0.193 for 27 and 0.201 for 28."""
     criterion = Criterion(masking.flat_loss, 0.1, 0.2, "")
