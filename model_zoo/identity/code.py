@@ -25,6 +25,12 @@ def is_users(module: ModuleType | None) -> bool:
     file = getattr(module, "__file__", None)
     if not file:
         return module.__name__ == "__main__"
+    return _is_outside(file)
+
+
+@functools.cache
+def _is_outside(file: str) -> bool:
+    """Return whether a file is in none of the libraries' folders; a network's modules ask a thousand times for one."""
     place = Path(file).resolve()
     return not (_INSTALLED & set(place.parts) or str(place).startswith(_library_roots()))
 
