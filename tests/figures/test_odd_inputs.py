@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from bench.figures import FIGURES, style, write_figures
 from bench.figures.base import NotMeasuredError
 from bench.figures.measured import Column, Number, Numbers
+from bench.figures.nofrost.histograms import outline
 from bench.metrics.sequential import StopRule
 from bench.store import Store
 from bench.testing import write_results
@@ -182,3 +184,18 @@ def test_a_model_without_one_of_the_two_accuracies_is_named(tmp_path: Path, figu
     draw(figure, data)
     lacking = "tiny_nofrost" if figure.startswith("nofrost") else "tiny_sat_gelu"
     assert any(line.startswith(f"{lacking} has no ") and "pgd-linf" in line for line in data.passed_over)
+
+
+@pytest.mark.parametrize("decades", [1, 4])
+def test_images_without_a_perturbation_are_in_the_last_bin(decades: int) -> None:
+    """One infinite distance made infinite edges, between which every image stood in the first bin."""
+    found = np.logspace(-decades, 0, 90)
+    axes = Figure().subplots()
+    outline(axes, {"some": np.append(found, [np.inf] * 10), "none": np.full(5, np.inf)}, "distance")
+    for patch, at_least in zip(axes.patches, (10, 100), strict=True):
+        x, heights = patch.get_xy()[:, 0], patch.get_xy()[:, 1]
+        assert np.isfinite(x).all()
+        assert heights.max() < 100 or at_least == 100
+        assert heights[(x > np.sort(np.unique(x))[-2])].max() >= at_least
+    assert [float(line.get_xdata()[0]) for line in axes.lines] == [float(np.median([*found, *[np.inf] * 10]))]
+    outline(Figure().subplots(), {"none": np.full(5, np.inf)}, "distance")

@@ -57,31 +57,32 @@ def histograms(spec: FigureSpec, data: Numbers, suite: str, what: dict[str, str]
     style.legend(panels[len(panels) // 2], columns=4)
     style.caption(
         figure,
-        f"{spec.title}, of images that each model classifies rightly; dotted lines are medians. "
-        f"Measured: {column.about()}. Published: no number verified.",
+        f"{spec.title}, of images that each model classifies rightly; dotted lines are medians. The bins at the ends "
+        f"hold all values beyond them. Measured: {column.about()}. Published: no number verified.",
     )
     return figure
 
 
 def outline(axes: "Axes", values: dict[str, NDArray[np.float64]], label: str, bins: int = 30) -> None:
-    """Draw densities on common bins; the axis is logarithmic if the values span more than two decades."""
+    """Draw densities on common bins; the axis is logarithmic if the values span more than two decades.
+
+    Values beyond the bins, and infinite ones (no perturbation was found), are in the bins at the ends.
+    """
     every = np.concatenate(list(values.values()))
-    positive = bool((every > 0).all()) and every.max() > 100 * np.quantile(every, 0.01)
-    low, high = np.quantile(every, [0.005, 0.995])
-    edges = (np.geomspace(low, high, bins) if positive else np.linspace(low, high, bins)).tolist()
-    for index, (model, mine) in enumerate(values.items()):
-        axes.hist(
-            mine,
-            edges,
-            weights=np.full(len(mine), 100 / max(1, len(mine))),
-            histtype="step",
-            label=model,
-            color=style.colour(index),
-            linewidth=1.0,
-        )
-        if len(mine):
-            axes.axvline(float(np.median(mine)), color=style.colour(index), linestyle=":", linewidth=0.8)
-    if positive:
-        axes.set_xscale("log")
+    finite = every[np.isfinite(every)]
     axes.set_xlabel(label)
     axes.set_ylabel("images (%)")
+    if not len(finite):
+        return
+    low, high = np.quantile(finite, [0.005, 0.995])
+    positive = bool((finite > 0).all()) and finite.max() > 100 * np.quantile(finite, 0.01)
+    edges = np.geomspace(low, high, bins) if positive else np.linspace(low, high, bins)
+    for index, (model, mine) in enumerate(values.items()):
+        colour = style.colour(index)
+        weights = np.full(len(mine), 100 / max(1, len(mine)))
+        shown = mine.clip(edges[0], edges[-1])
+        axes.hist(shown, edges.tolist(), weights=weights, histtype="step", label=model, color=colour, linewidth=1.0)
+        if len(mine) and np.isfinite(middle := float(np.median(mine))):
+            axes.axvline(middle, color=colour, linestyle=":", linewidth=0.8)
+    if positive:
+        axes.set_xscale("log")
