@@ -47,12 +47,10 @@ def load_model(name: str, *, weights_file: Path | None = None) -> Model:
     statuses = () if file else weights.verify(card)
     net = build(card)
     remarks = _fill_from_file(net, card, read_checkpoint(file)) if file else _fill_verified(net, card, statuses)
-    unlike = weights.unlike(card, split_key(weights_file)[0]) if weights_file else ""
-    remarks += (f"{unlike}; what was published of {card.name} is not shown with it",) if unlike else ()
     for remark in remarks:
         _log.warning(remark)
     model = _model(_finished(net, card), card, branch, remarks, _origin(card, weights_file))
-    model.unlike_card = unlike
+    model.unlike_card = weights.unlike(card, split_key(weights_file)[0]) if weights_file else ""
     return model
 
 

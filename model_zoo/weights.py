@@ -109,20 +109,21 @@ def _verified(card: ModelCard, status: FileStatus) -> FileStatus:
 
 
 def unlike(card: ModelCard, file: Path) -> str:
-    """Return why a user's file is not the card's checkpoint; empty if its hash is the card's, or the card has none.
+    """Return why a user's file is not the card's checkpoint; empty if its hash is the card's.
 
-    The names of other zoos (`timm:NAME`) have no hash to compare with: a file given for one is the user's own.
+    Without a published hash it is taken for the card's, but not for one of another zoo (`timm:NAME`), whose own weights
+    need no file. A network of the user's own has no other weights.
     """
-    if ":" in card.name:
-        return f"{card.name}: weights are those of {file}, not its own"
-    known = [status.expected for status in where(card) if status.expected] if card.weights.files else []
-    if not known:
+    if card.weights.availability == "user":
         return ""
-    digest = sha256_of(file) if file.is_file() else ""
+    known = [status.expected for status in where(card) if status.expected] if card.weights.files else []
+    digest = sha256_of(file) if known and file.is_file() else ""
     if digest and any(digest.startswith(each) for each in known):
         return ""
-    found = f"SHA-256 {digest[:12]}" if digest else "several files"
-    return f"{card.name}: {file} is another checkpoint than the card's: expected SHA-256 {known[0][:12]}, found {found}"
+    if known:
+        found = f"SHA-256 {digest[:12]}" if digest else "several files"
+        return f"{card.name}: {file} is another checkpoint: expected SHA-256 {known[0][:12]}, found {found}"
+    return f"{card.name}: the weights are those of {file}, not its own" if ":" in card.name else ""
 
 
 def record(card: ModelCard, statuses: tuple[FileStatus, ...]) -> None:

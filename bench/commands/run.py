@@ -109,6 +109,9 @@ def _announce(prepared: "Prepared") -> None:
         say(f"  subset of {subset}")
     for line in prepared.session.left_out:
         say(f"  left out of {line}")
+    for subject in plan.subjects:
+        if subject.model.unlike_card:
+            say(f"  other weights: {subject.model.unlike_card}")
     todo = f"{counted(len(prepared.todo), 'unit')} to do ({counted(prepared.images, 'image')})"
     say(f"  {todo}, results in {prepared.store.address}")
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from bench.attacks import norms
 from bench.attacks.autoattack import square
 from bench.attacks.budget import NORMS, Norm
-from bench.attacks.prepared import PROBE
 from bench.attacks.randomness import generator
 from bench.attacks.search import NewImages
 from bench.attacks.square import Square, SquareBatch, _shapes, _sides
@@ -147,7 +146,7 @@ def test_windows_are_the_reference_s(norm: Norm, eps: float, made: Callable[...,
 def test_queries_are_counted_and_end_at_the_first_success(subject: Subject, norm: Norm) -> None:
     eps = {"linf": Fraction(30, 255), "l2": Fraction(1), "l1": Fraction(6)}[norm]
     result = square(norm, eps, 150).run(subject.net, subject.images, subject.labels, subject.ids)
-    assert result.cost.backward == PROBE  # the look at whether it answers alike under gradients
+    assert result.cost.backward == 0
     assert (result.steps[result.robust] == 151).all()
     assert (result.steps[~result.robust] <= 151).all()
     assert 0 < result.robust.sum() < len(result.robust)

@@ -9,6 +9,7 @@ import pytest
 
 import bench
 from bench.board.leaderboard import leaderboard
+from bench.cli import main
 from bench.figures.facts import Facts
 from bench.folder.survey import survey
 from bench.manifest import RunModel
@@ -24,13 +25,17 @@ def _about(folder: Path) -> RunModel:
 
 
 def test_another_checkpoints_file_borrows_neither_numbers_nor_training(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = WEIGHTS / "tiny_at.safetensors"
     found = bench.run("tiny_std", "tiny-pgd", weights=weights, out=tmp_path, limit=6, reliability=0, quiet=True)
     told = "other weights: tiny_std was measured with tiny_at.safetensors, not with its card's weights"
     assert told in found.remarks()
-    assert "another checkpoint than the card's" in caplog.text
+    asked = ["--suite", "tiny-pgd", "--limit", "6", "--reliability", "0", "--out", str(tmp_path)]
+    assert main(["run", "--model", "tiny_std", "--weights", str(weights), *asked]) == 0
+    assert "other weights: tiny_std: " in (printed := capsys.readouterr().out)
+    assert "tiny_at.safetensors is another checkpoint: expected SHA-256" in printed
+    assert told in printed
     about = _about(tmp_path)
     assert about.card("tiny_std") is None
     assert (about.traits.images, about.traits.seed) == ((), None)
@@ -69,11 +74,12 @@ def test_which_files_are_a_cards(tmp_path: Path) -> None:
 
     digest = hashlib.sha256(b"weights").hexdigest()
     assert held_to(digest) == held_to(digest[:8]) == held_to("") == ""
-    assert held_to("0" * 64).startswith(f"tiny_std: {file} is another checkpoint than the card's")
+    assert held_to("0" * 64).startswith(f"tiny_std: {file} is another checkpoint: expected SHA-256 000000000000, found")
     assert "found several files" in unlike(card, tmp_path)
-    assert (
-        unlike(replace(card, name="timm:resnet50"), file) == f"timm:resnet50: weights are those of {file}, not its own"
-    )
+    assert unlike(find_card("timm:resnet18"), file).endswith(f"the weights are those of {file}, not its own")
+    assert "expected SHA-256 f37072fd, found" in unlike(find_card("torchvision:resnet18"), file)
+    own_code = replace(card, weights=replace(card.weights, availability="user", files=()))
+    assert unlike(own_code, file) == ""
 
 
 def test_a_card_of_the_same_name_with_other_files_is_another_labs() -> None:
