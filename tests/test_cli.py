@@ -187,7 +187,7 @@ def test_completion_knows_commands_options_and_names(shell: str, capsys: pytest.
 COMPLETED = pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("run --model tiny_sat_par", "tiny_sat_parametric_softplus"),
+        ("run --model tiny_sat_gelu_rec", "tiny_sat_gelu_rectified"),
         ("doc", "doctor"),
         ("run --suite imagenet-sk", "imagenet-sketch"),
     ],
@@ -221,8 +221,8 @@ def test_zsh_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     try:
         os.write(ours, f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; echo re''ady\n".encode())
         assert "ready" in said_until(ours, "ready")
-        os.write(ours, b"bench run --model tiny_sat_par\t")
-        assert "tiny_sat_parametric_softplus" in said_until(ours, "tiny_sat_parametric_softplus")
+        os.write(ours, b"bench run --model tiny_sat_gelu_rec\t")
+        assert "tiny_sat_gelu_rectified" in said_until(ours, "tiny_sat_gelu_rectified")
         os.write(ours, b"--suite imagenet-sk\t")
         assert "imagenet-sketch" in said_until(ours, "imagenet-sketch")
     finally:

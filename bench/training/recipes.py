@@ -142,12 +142,12 @@ def _smooth_unit(activation: str, seeds: tuple[int, ...] = (0,)) -> Recipe:
 def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
     about = f"adversarial images only, ReLU with a smooth backward pass in the {' and the '.join(parts)}"
     net = TinySpec(activation="relu_smooth_gradient")
-    return _once(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts)
+    return _once(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts, seeds=_EVERY_SEED)
 
 
-def _clean_share(percent: int) -> Recipe:
+def _clean_share(percent: int, seeds: tuple[int, ...] = (0,)) -> Recipe:
     about = f"adversarial images and {percent} % as many clean ones, one batch norm"
-    return _once(_MIX, f"mix_{percent}", about, clean_share=percent)
+    return _once(_MIX, f"mix_{percent}", about, clean_share=percent, seeds=seeds)
 
 
 _SLOW = Attacker(ramp=0.8)
@@ -203,9 +203,9 @@ RECIPES: dict[str, Recipe] = {
             freeze=2,
             seeds=_EVERY_SEED,
         ),
-        _smooth_unit("smoothrelu"),
-        _smooth_unit("elu"),
-        _smooth_unit("parametric_softplus"),
+        _smooth_unit("smoothrelu", _EVERY_SEED),
+        _smooth_unit("elu", _EVERY_SEED),
+        _smooth_unit("parametric_softplus", _EVERY_SEED),
         _smooth_unit("elu_2"),
         _smooth_unit("celu_2"),
         _smooth_unit("silu_rectified"),
@@ -231,9 +231,22 @@ RECIPES: dict[str, Recipe] = {
         ),
         _once(_ADVPROP, "advprop_deep", "auxiliary batch norm, eps 4/255, twice the blocks", net=_TWO_DEEP),
         _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
-        *(_clean_share(percent) for percent in (20, 40, 60, 80)),
-        _once(_MIX, "mix_alp", "clean and adversarial images, one batch norm, logit pairing", objective="alp"),
-        _once(_MBN, "mbn_alp", "clean and adversarial images, a batch norm each, logit pairing", objective="alp"),
+        _clean_share(20, _EVERY_SEED),
+        *(_clean_share(percent) for percent in (40, 60, 80)),
+        _once(
+            _MIX,
+            "mix_alp",
+            "clean and adversarial images, one batch norm, logit pairing",
+            objective="alp",
+            seeds=_EVERY_SEED,
+        ),
+        _once(
+            _MBN,
+            "mbn_alp",
+            "clean and adversarial images, a batch norm each, logit pairing",
+            objective="alp",
+            seeds=_EVERY_SEED,
+        ),
         _once(_STD, "std_deep", "undefended, twice the blocks", net=TinySpec(blocks=_DEEP)),
         _once(_STD, "std_deepest", "undefended, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
         _once(_AT, "at_deepest", "adversarial images only, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
@@ -242,6 +255,7 @@ RECIPES: dict[str, Recipe] = {
             "advprop_noise",
             "auxiliary batch norm, Gaussian noise (eps 4/255) in place of an attacker",
             attacker=replace(_WEAK, method="noise"),
+            seeds=_EVERY_SEED,
         ),
         _once(
             _ADVPROP,
@@ -251,7 +265,13 @@ RECIPES: dict[str, Recipe] = {
         ),
         _once(_STD, "std_augmented", "undefended, every image augmented", augment=True),
         _once(_ADVPROP, "advprop_augmented", "as advprop, every image augmented first", augment=True),
-        _once(_MIX, "trades", "TRADES: the prediction on clean images held under attack", objective="trades"),
+        _once(
+            _MIX,
+            "trades",
+            "TRADES: the prediction on clean images held under attack",
+            objective="trades",
+            seeds=_EVERY_SEED,
+        ),
         replace(_MIX, name="mix_slow", about=f"{_MIX.about}, {_SLOW_ABOUT}", attacker=_SLOW),
         replace(
             _NOFROST,
