@@ -19,8 +19,10 @@ COMMANDS = (
 )  # fmt: skip
 
 WITH_FRAMES = ("list figures", "verify", "leaderboard", "compare")
-"""Commands that make frames; they come last, for what is imported stays so. Tests of pairs of models on few images do
-without scipy."""
+"""Commands that make frames; they come last, for what is imported stays so."""
+
+TESTING = ("leaderboard", "compare")
+"""Those that test pairs of models, which needs scipy."""
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -62,4 +64,5 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, list[
 def test_a_table_does_not_wait_for_torch(seen: dict[str, tuple[int, list[str], str]], command: str) -> None:
     code, heavy, printed = seen[command]
     assert code == 0, printed
-    assert heavy == (["pandas"] if command.startswith(WITH_FRAMES) else [])
+    needed = {"scipy": TESTING, "pandas": WITH_FRAMES}
+    assert heavy == [name for name, commands in needed.items() if command.startswith(commands)]

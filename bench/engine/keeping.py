@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
@@ -16,9 +15,6 @@ from bench.folder.kept import KeptPictures
 from bench.safe_csv import to_csv
 from bench.suites.base import Setup
 from bench.text import counted
-
-if TYPE_CHECKING:
-    pass
 
 
 def keep_pictures(

@@ -23,6 +23,14 @@ class Subject:
         return [f"image{i}" for i in range(len(self.images))]
 
 
+class Around(nn.Module):
+    """A model around another one, `net`."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+
 def _pictures(count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Ten smooth prototypes under noise."""
     prototypes = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0))

@@ -15,15 +15,9 @@ from bench.attacks.pgd import Pgd
 from bench.attacks.presets import make_pgd
 from bench.attacks.request import Request
 from bench.errors import UsageError
-from tests.attacks.conftest import Subject
+from tests.attacks.conftest import Around, Subject
 
 EPS = Fraction(8, 255)
-
-
-class Around(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
 
 
 class Writes(Around):

@@ -13,15 +13,9 @@ from bench.attacks.autoattack import square
 from bench.attacks.network import copied
 from bench.attacks.presets import make_pgd
 from bench.errors import UsageError
-from tests.attacks.conftest import Subject
+from tests.attacks.conftest import Around, Subject
 
 EPS = Fraction(8, 255)
-
-
-class Around(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
 
 
 class Masked(Around):

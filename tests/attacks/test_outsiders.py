@@ -16,16 +16,10 @@ from bench.attacks.presets import make_pgd
 from bench.attacks.randomised import autoattack_rand
 from bench.engine.contract import check_model
 from bench.errors import UsageError
-from tests.attacks.conftest import Subject
+from tests.attacks.conftest import Around, Subject
 
 EPS = Fraction(8, 255)
 EVERY = ["pgd", "apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "aa-fast"]
-
-
-class Around(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
 
 
 class Level(Around):
