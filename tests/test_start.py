@@ -1,6 +1,7 @@
 """Commands that print what is known answer at once: they never import torch, which takes seconds, nor what takes half a
 second and they do not need."""
 
+import gc
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.quick import no_collection
 from bench.testing import write_pictures
 
 COMMANDS = (
@@ -66,3 +68,21 @@ def test_a_table_does_not_wait_for_torch(seen: dict[str, tuple[int, list[str], s
     assert code == 0, printed
     needed = {"scipy": TESTING, "pandas": WITH_FRAMES}
     assert heavy == [name for name, commands in needed.items() if command.startswith(commands)]
+
+
+def test_what_lives_at_the_end_is_left_to_the_system() -> None:
+    code = (
+        "import atexit, gc; atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0));"
+        "from bench.cli import main; main(['list', 'models'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "frozen True"
+
+
+def test_the_collector_is_paused_for_imports_alone() -> None:
+    with no_collection():
+        assert not gc.isenabled()
+        with pytest.raises(RuntimeError), no_collection():
+            raise RuntimeError
+        assert not gc.isenabled()  # as it was found
+    assert gc.isenabled()

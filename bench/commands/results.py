@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
 from bench.options.command import add_cards_argument
+from bench.quick import no_collection
 from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
@@ -59,11 +60,12 @@ def _results(arguments: argparse.Namespace) -> int:
 
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
-    from bench.board.leaderboard import leaderboard, to_latex, to_markdown
-    from bench.layout import say
-    from bench.published.outside import read_outside
-    from bench.safe_csv import to_csv, write_file
-    from bench.terminal import HowShown
+    with no_collection():
+        from bench.board.leaderboard import leaderboard, to_latex, to_markdown
+        from bench.layout import say
+        from bench.published.outside import read_outside
+        from bench.safe_csv import to_csv, write_file
+        from bench.terminal import HowShown
 
     outside = [number for path in arguments.outside for number in read_outside(Path(path))]
     frame = leaderboard(arguments.dir, outside=outside)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import IncompleteError, StoreError, UsageError
 from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
+from bench.quick import no_collection
 from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bench.engine.run import prepare_run
-    from bench.folder.tables import require_headlines
-    from bench.layout import say
-    from bench.tracking import carry_out_tracked
+    with no_collection():
+        from bench.engine.run import prepare_run
+        from bench.folder.tables import require_headlines
+        from bench.layout import say
+        from bench.tracking import carry_out_tracked
 
     models, suites, options = _asked(arguments)
     prepared = prepare_run(models, suites, options)
