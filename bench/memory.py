@@ -19,8 +19,9 @@ from bench.errors import UnknownOptionError, UsageError, first_line
 from bench.folder.tables import results
 from bench.options import OPTIONS
 from bench.options.run_keywords import RunKeywords
-from bench.options.values import model_names
+from bench.options.values import listed, model_names, whole
 from bench.plain_torch import plain_torch
+from bench.suites.registry import SUITES
 from bench.tracking import carry_out_tracked
 from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
@@ -96,12 +97,13 @@ def wrap(
     net = network if isinstance(network, nn.Module) else CalledNetwork(network)
     keys = {"mean": mean, "std": std, "size": size, "resize": resize, "interpolation": interpolation}
     keys |= {"geometry": geometry, "channels": channels}
-    spec = _input(net, transform, {key: value for key, value in keys.items() if value is not None})
+    spec = _input(net, transform, {key: _read(key, value) for key, value in keys.items() if value is not None})
+    count = None if classes is None else int(_read("classes", classes))
     title = name or re.sub(r"[\s@,/]+", "-", _title(network))
     none = WeightsSpec("none", "user", "the user's")
-    card = ModelCard(title, "standard", type(net).__name__, spec, none, classes=classes or 1, room="standard.from_file")
+    card = ModelCard(title, "standard", type(net).__name__, spec, none, classes=count or 1, room="standard.from_file")
     model = Model(net, card)
-    count = classes or _classes(model)
+    count = count or _classes(model)
     space = labels or ("imagenet1k" if count == 1000 else f"folder{count}")
     home = dataset or ("imagenet" if space == "imagenet1k" else "folder")
     model.card = dataclasses.replace(card, classes=count, labels=space, dataset=home)
@@ -111,6 +113,29 @@ def wrap(
 def _title(network: Network) -> str:
     kind = type(network)
     return getattr(network, "__name__", kind.__name__) if kind.__name__ == "function" else kind.__name__
+
+
+def _read(key: str, value: Any) -> Any:
+    """Return a keyword as its field is typed, also from lists, arrays and NumPy's numbers."""
+    if key not in _NUMBERS:
+        return value
+    try:
+        return _NUMBERS[key](value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{key}=: {error}") from None
+
+
+def _triple(value: Any) -> Triple:
+    found = tuple(map(float, value)) if isinstance(value, Iterable) else ()
+    if len(found) != 3:
+        raise ValueError(f"expected three numbers in units of [0, 1], for red, green and blue; found {value!r}")
+    return found[0], found[1], found[2]
+
+
+_NUMBERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("mean", "std"), _triple),
+    **dict.fromkeys(("size", "resize", "classes"), whole(1)),
+}
 
 
 def _input(net: nn.Module, transform: object | None, keys: dict[str, Any]) -> InputSpec:
@@ -144,7 +169,9 @@ def _classes(model: Model) -> int:
                 f"{model.name}: fails on an image of {side} x {side} ({type(error).__name__}: {reason}); "
                 f"{cast_it}name the right size=, or classes= where it only takes whole batches"
             ) from error
-    return int(found.shape[-1]) if found.ndim else 1
+    if found.ndim != 2 or len(found) != 1:
+        raise UsageError(f"{model.name}: returns {list(found.shape)} for one image: expected logits [1, classes]")
+    return int(found.shape[1])
 
 
 _WRAP = tuple(list(inspect.signature(wrap).parameters.values())[1:])
@@ -201,6 +228,7 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
     loaded = [m if isinstance(m, str | Model) else wrap(m, **keys) for m in asked]
     said = [_described(model) for m, model in zip(asked, loaded, strict=True) if isinstance(model, Model) and m in raw]
     if in_memory:
+        _check_used(suites)
         kept = _keep(data, loaded)
         if raw and "classes" not in keys:
             _refuse_features(kept, next(m for m, one in zip(loaded, asked, strict=True) if one in raw))
@@ -211,6 +239,17 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
     prepared = engine.prepare(models if isinstance(models, str) else loaded, suites, **given)
     carry_out_tracked(prepared)
     return results(prepared.store.address, cells=set(prepared.plan.cells))
+
+
+def _check_used(suites: str | Sequence[str]) -> None:
+    """Raise `UsageError` if no suite would run on images in memory."""
+    named = [SUITES[name] for name in (listed(suites) if isinstance(suites, str) else suites) if name in SUITES]
+    if named and not any("dataset" in suite.uses for suite in named):
+        able = ", ".join(suite.name for suite in SUITES.values() if "dataset" in suite.uses)
+        raise UsageError(
+            f"data: {', '.join(suite.name for suite in named)} reads its own data set from a folder; suites that run "
+            f"on images in memory: {able}"
+        )
 
 
 def _refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) -> None:

@@ -80,6 +80,18 @@ image's shape, then the crop. `border`: long side to `resize`, a border in the m
 `centre_crop`: the crop alone. `none`: the image is used as it is. A crop larger than the image is padded with
 black, as torchvision does."""
 
+Channels = Literal["rgb", "bgr"]
+Stored = Literal["fit", "again"]
+_WORDS: dict[str, tuple[str, ...]] = {
+    "geometry": typing.get_args(Geometry),
+    "interpolation": typing.get_args(Interpolation),
+    "channels": typing.get_args(Channels),
+    "stored": typing.get_args(Stored),
+}
+
+LARGEST_STD = 2
+"""A std of 2, with a mean of -1, maps [0, 1] to [0.5, 1]; no network is known above 1."""
+
 Availability = Literal["embedded", "package", "public", "on request", "not released", "user", "local", "random"]
 
 
@@ -95,10 +107,10 @@ class InputSpec:
     resize: int = 0
     crop_padding: int = 32
     interpolation: Interpolation = "bicubic"
-    channels: Literal["rgb", "bgr"] = "rgb"
+    channels: Channels = "rgb"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    stored: Literal["fit", "again"] = "fit"
+    stored: Stored = "fit"
     """Images that come at a fixed size (ImageNet-C): brought to `size` where theirs differs, or, as some authors
     did, prepared a second time like photographs, which enlarges and crops them."""
 
@@ -114,6 +126,14 @@ class InputSpec:
             raise CardError(f"input.mean and input.std must be finite, found {self.mean}, {self.std}")
         if not all(s > 0 for s in self.std):
             raise CardError(f"input.std must be positive, found {self.std}")
+        if max(self.mean) > 1 or max(self.std) > LARGEST_STD:
+            raise CardError(
+                f"input.mean and input.std are in units of [0, 1], found {self.mean}, {self.std}: divide those of "
+                "images in 0..255 by 255"
+            )
+        for name, known in _WORDS.items():
+            if (found := getattr(self, name)) not in known:
+                raise CardError(f"input.{name} must be one of {', '.join(known)}; found {found!r}")
 
     def record(self) -> dict[str, Any]:
         """Return the fields for a record of results; fields added later are left out at their default."""

@@ -523,3 +523,101 @@ def test_a_module_exported_in_training_mode_is_refused(layer: nn.Module, says: s
 def test_weights_of_another_precision_say_what_to_pass(dtype: torch.dtype) -> None:
     with pytest.raises(UsageError, match=rf"its weights are {str(dtype)[6:]} and images float32: pass net.float"):
         wrap(_small().to(dtype), size=16, **UNIT)
+
+
+class Sixteen(Dataset[Any]):
+    """Photographs of 16 bits, as microscopes and renderers write them."""
+
+    def __init__(self, levels: np.ndarray[Any, Any]) -> None:
+        self.levels = levels
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return Image.fromarray(self.levels[index]), 0
+
+
+def test_photographs_of_sixteen_bits_keep_their_greys() -> None:
+    """Pillow's own conversion clips at 255: every photograph would be white."""
+    levels = np.random.default_rng(0).integers(0, 65536, (2, 40, 40), dtype=np.uint16)
+    kept = keep(Sixteen(levels), 1, "folder1")
+    for index, expected in enumerate(levels // 257):
+        found = np.asarray(Image.open(next(kept.folder.glob(f"*/{index:07d}.png"))))
+        assert (found == expected[..., None]).all()
+
+
+@pytest.mark.parametrize("images", [lambda x: x / 255, lambda x: x.to(torch.uint8)], ids=["twice", "cast"])
+def test_images_that_are_black_by_a_slip_are_refused(
+    tiny: tuple[Tensor, Tensor], net: nn.Module, images: Callable[[Tensor], Tensor]
+) -> None:
+    dark = images(torch.cat([tiny[0], torch.ones(1, 3, 32, 32)]))
+    with pytest.raises(UsageError, match=r"brighter than 0\.00392"):
+        keep((dark, [0] * len(dark)), 10, "tiny")
+    with pytest.raises(UsageError, match=r"brighter than 0\.00392"):
+        bench.attack(net, tiny[0] / tiny[0].max() / 255, tiny[1], "pgd", eps="8/255", steps=1)
+    assert len(keep((torch.zeros(2, 3, 32, 32), [0, 1]), 10, "tiny").labels) == 2
+
+
+@pytest.mark.parametrize(("keywords", "says"), [
+    ({"channels": "BGR"}, r"input.channels must be one of rgb, bgr; found 'BGR'"),
+    ({"interpolation": "cubic"}, "input.interpolation must be one of .*found 'cubic'"),
+    ({"geometry": "crop"}, "input.geometry must be one of .*found 'crop'"),
+    ({"mean": (123.675, 116.28, 103.53)}, r"in units of \[0, 1\], found \(123.675, .*by 255"),
+    ({"std": (255, 255, 255)}, r"in units of \[0, 1\], found .*\(255.0, 255.0, 255.0\): .*by 255"),
+    ({"mean": 0.5}, "mean=: expected three numbers .*found 0.5"),
+    ({"std": (0.5, 0.5)}, r"std=: expected three numbers .*found \(0.5, 0.5\)"),
+    ({"size": 32.0}, "size=: expected a whole number"),
+    ({"classes": 0}, "classes=: expected a whole number"),
+])  # fmt: skip
+def test_an_input_of_no_known_kind_is_refused(net: nn.Module, keywords: dict[str, Any], says: str) -> None:
+    with pytest.raises((UsageError, ZooError), match=says):
+        wrap(bare(net), **({"size": 32} | UNIT | keywords))
+
+
+def test_an_input_may_come_in_lists_and_arrays(net: nn.Module) -> None:
+    plain = wrap(bare(net), mean=MEAN, std=STD, size=32, resize=36, classes=10)
+    many: Any = {"mean": list(MEAN), "std": np.array(STD), "size": np.int64(32), "resize": np.int32(36)}
+    assert wrap(bare(net), **many, classes=np.int64(10)).card == plain.card  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("head", "says"), [
+    (lambda x: x.argmax(1), r"returns \[1\] for one image: expected logits \[1, classes\]"),
+    (lambda x: x[:, :, None], r"returns \[1, 10, 1\] for one image"),
+])  # fmt: skip
+def test_what_is_no_row_of_logits_is_refused(net: nn.Module, head: Callable[[Tensor], Tensor], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        wrap(lambda x: head(net(x)), size=32, **UNIT)
+
+
+def test_a_suite_of_its_own_data_names_those_that_take_memory(net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(UsageError, match=r"data: folder reads its own data set .*on images in memory: clean, "):
+        bench.run(bare(net), "folder", data=tiny, quiet=True, **UNIT)
+
+
+def test_a_device_and_a_budget_may_be_torchs_own(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    tables = [
+        bench.run(
+            bare(net), "pgd", data=tiny, out=tmp_path / str(index), steps=1, reliability=0, quiet=True,
+            **UNIT, **form,
+        )
+        for index, form in enumerate(
+            [{"device": "cpu", "eps": "8/255"}, {"device": torch.device("cpu"), "eps": torch.tensor(8 / 255)}]
+        )
+    ]  # fmt: skip
+    assert tables[0].equals(tables[1])
+
+
+def test_several_processes_may_keep_the_same_images(tiny: tuple[Tensor, Tensor]) -> None:
+    """Each rank of a training calls `bench.run`: what one of them reads is not written again by another."""
+    photographs = [(Image.fromarray(np.full((40, 40, 3), i, np.uint8)), i) for i in range(3)]
+    for data in (tiny, photographs):
+        folder = keep(data, 10, "folder10").folder
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        before = [path.stat() for path in files]
+        files[0].write_bytes(b"cut short")
+        keep(data, 10, "folder10")
+        after = [path.stat() for path in files]
+        assert [s.st_size for s in after] == [s.st_size for s in before]
+        assert [s.st_mtime_ns for s in after[1:]] == [s.st_mtime_ns for s in before[1:]]
+        assert not [path for path in folder.parent.iterdir() if path.is_file()]

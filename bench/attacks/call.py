@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 BATCH = 64
 
+DARKEST = 1.5 / 255
+"""Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
+
 
 class AttackChoices(TypedDict, total=False):
     """Settings that only some attacks have: `targets`, `queries` of parts of AutoAttack."""
@@ -73,6 +76,8 @@ def attack(
     check_images(pictures)
     if not len(pictures):
         raise UsageError("no images to attack: expected float [n, 3, h, w] with n of 1 or more")
+    if 0 < (most := float(pictures.max())) < DARKEST:
+        raise UsageError(f"nothing in the images is brighter than {most:.3g} of [0, 1]: they were divided by 255 twice")
     made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
     answers = _whole(_tensor("labels", labels))
     names = picture_ids(pictures) if ids is None else [str(name) for name in ids]

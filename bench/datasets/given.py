@@ -4,9 +4,11 @@ Tensors are images as the network is to see them, and are never resized or cropp
 which the model's input prepares. Floats that lie between the 256 levels of eight bits are kept as they are.
 """
 
+import filecmp
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,15 @@ from bench.datasets.base import Dataset
 from bench.datasets.content import Loaded, content_hash
 from bench.datasets.labels import imagenet_index
 from bench.errors import DataError, UsageError
+from bench.pixels import to_rgb
 from model_zoo.cache import cache_dir
 from model_zoo.schema import SchemaError, loads, parse
 
 NAME = "memory"
 PICTURES, ABOUT = "pictures.npy", "about.json"
+
+DARKEST = 1.5 / 255
+"""Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
 
 EIGHT_BITS = 0.001
 """Tolerance, in levels, for floats that count as 8-bit values (float32 is that exact)."""
@@ -238,14 +244,19 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
             "PIL images, which the input prepares"
         )
     whole = _levels(np.stack(found))
+    if 0 < (most := float(whole.max()) / (255 if whole.dtype == np.uint8 else 1)) < DARKEST:
+        raise UsageError(
+            f"data: nothing in the images is brighter than {most:.3g} of [0, 1]: they were divided by 255 twice, or "
+            "made uint8 before they were multiplied by 255"
+        )
     if whole.dtype != np.uint8:
         notes = (*notes, "the images have values between the 256 levels of 8 bits, and are used as they are (float32)")
     digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
     folder = cache_dir() / NAME / digest
     folder.mkdir(parents=True, exist_ok=True)
     about = {"space": space, "labels": labels, "notes": notes}
-    np.save(folder / PICTURES, whole)
-    (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+    _put(folder / PICTURES, lambda part: np.save(part, whole))
+    _put(folder / ABOUT, lambda part: part.write_text(json.dumps(about), encoding="utf-8"))
     return Given(NAME, folder, tuple(labels), notes)
 
 
@@ -281,14 +292,25 @@ def _keep_photographs(
     pictures: list[Image.Image], labels: list[int], classes: int, space: str, notes: tuple[str, ...]
 ) -> Given:
     """Store them in one folder per class, so that the model's own input prepares them."""
-    made = hashlib.sha256(repr((labels, space)).encode())
-    for picture in pictures:
-        made.update(repr(picture.size).encode() + picture.convert("RGB").tobytes())
+    made, photographs = hashlib.sha256(repr((labels, space)).encode()), [to_rgb(picture) for picture in pictures]
+    for picture in photographs:
+        made.update(repr(picture.size).encode() + picture.tobytes())
     folder = cache_dir() / NAME / made.hexdigest()[:16]
     wnids = sorted(imagenet_index(), key=imagenet_index().__getitem__) if space == "imagenet1k" else []
     names = wnids or [f"class{number:05d}" for number in range(classes)]
     for name in names:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        picture.convert("RGB").save(folder / names[label] / f"{index:07d}.png")
+    for index, (picture, label) in enumerate(zip(photographs, labels, strict=True)):
+        _put(folder / names[label] / f"{index:07d}.png", picture.save)
     return Given("folder", folder, tuple(labels), notes)
+
+
+def _put(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole, and leave an equal one as it is: other processes may be reading it, or writing the same."""
+    part = cache_dir() / NAME / f".{secrets.token_hex(8)}{path.suffix}"
+    try:
+        write(part)
+        if not (path.is_file() and filecmp.cmp(part, path, shallow=False)):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

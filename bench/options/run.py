@@ -88,7 +88,7 @@ class RunOptions:
         role="file",
     )
     device: Option[str | None, str | None] = Option(
-        None, values.text, "any torch device; default cuda where there is one", metavar="DEVICE", role="work"
+        None, values.device, "any torch device; default cuda where there is one", metavar="DEVICE", role="work"
     )
     batch_size: Option[int | None, int | None] = Option(
         None, values.whole(1), "images in a pass; changes speed and memory, no prediction", metavar="N", role="work"

@@ -42,6 +42,11 @@ def text(value: Any) -> str:
     raise ValueError(f"expected a name or path, found {value!r}")
 
 
+def device(value: Any) -> str:
+    """Read the name of a torch device, or the device itself."""
+    return text(str(value) if hasattr(value, "type") and hasattr(value, "index") else value)
+
+
 def flag(value: Any) -> bool:
     """Read a truth value, also as the text stored in older results folders."""
     if isinstance(value, bool):
@@ -151,7 +156,7 @@ def fractions(value: Any) -> tuple[Fraction, ...]:
     """Read numbers, separated by commas or in a sequence, without duplicates."""
     if isinstance(value, str):
         items: Iterable[Any] = value.split(",") if value else ()
-    elif isinstance(value, numbers.Number):
+    elif isinstance(value, numbers.Number) or getattr(value, "ndim", 1) == 0:
         items = (value,)
     else:
         items = value if isinstance(value, Iterable) else (value,)
