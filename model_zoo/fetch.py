@@ -90,6 +90,7 @@ def _with_retries(url: str, part: Path, target: Path, progress: Progress | None)
                 raise WeightsError(f"{url}: {reason}; or {by_hand(url, target)}") from None
             time.sleep(0.1 * 2**failed)
         except urllib.error.HTTPError as error:
+            error.close()
             raise WeightsError(
                 f"{url}: the server answers {error.code} {error.reason}; {by_hand(url, target)}"
             ) from None
