@@ -1,7 +1,10 @@
-"""Images of any mode as 8-bit RGB."""
+"""Pixel values: images of any mode as 8-bit RGB, and images that are black by a slip of the units."""
 
 import numpy as np
 from PIL import Image
+
+DARKEST = 1.5 / 255
+"""Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -18,15 +18,13 @@ from bench.attacks.forward import output
 from bench.attacks.network import device_of
 from bench.errors import UsageError, first_line
 from bench.options.values import whole
+from bench.pixels import DARKEST
 from bench.plain_torch import plain_torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 64
-
-DARKEST = 1.5 / 255
-"""Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
 
 
 class AttackChoices(TypedDict, total=False):

@@ -21,15 +21,12 @@ from bench.datasets.base import Dataset
 from bench.datasets.content import Loaded, content_hash
 from bench.datasets.labels import imagenet_index
 from bench.errors import DataError, UsageError
-from bench.pixels import to_rgb
+from bench.pixels import DARKEST, to_rgb
 from model_zoo.cache import cache_dir
 from model_zoo.schema import SchemaError, loads, parse
 
 NAME = "memory"
 PICTURES, ABOUT = "pictures.npy", "about.json"
-
-DARKEST = 1.5 / 255
-"""Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
 
 EIGHT_BITS = 0.001
 """Tolerance, in levels, for floats that count as 8-bit values (float32 is that exact)."""
