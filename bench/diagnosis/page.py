@@ -21,9 +21,13 @@ from bench.figures import style
 from model_zoo.model import Model
 from model_zoo.nets.normalisation import branch_names
 
-_STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;color:#222}
-img{max-width:100%}table{border-collapse:collapse;font-size:12px}td,th{padding:1px 8px;text-align:right;border-bottom:
-1px solid #ddd}th:first-child,td:first-child{text-align:left}li{margin:.35em 0}small{color:#777}"""
+_STYLE = """:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em;
+color:light-dark(#222,#e8ebf0);background:light-dark(#fff,#0f1216)}
+img{max-width:100%;background:#fff;border-radius:6px}details{overflow-x:auto}
+table{border-collapse:collapse;font-size:12px}td,th{padding:1px 8px;text-align:right;border-bottom:1px solid
+light-dark(#ddd,#2b323c)}th:first-child,td:first-child{text-align:left}li{margin:.35em 0}
+small{color:light-dark(#666,#a3adbb)}"""
 
 
 @dataclass
@@ -101,7 +105,8 @@ def render(sections: Iterable[Section], title: str, notes: Sequence[str]) -> str
     """Return the HTML page, images embedded."""
     made = list(sections)
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title>",
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        f"<title>{html.escape(title)}</title>",
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1>",
         *(f"<p><small>{html.escape(note)}</small></p>" for note in notes),
     ]
