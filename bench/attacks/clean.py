@@ -2,7 +2,7 @@
 image alone."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.attacks.checks import (
     NoGradientsError,
@@ -12,14 +12,14 @@ from bench.attacks.checks import (
     check_same_with_gradients,
     check_writes,
 )
-from bench.attacks.memory import around, check_no_memory
+from bench.attacks.memory import FreshModel, check_forgets
 from bench.attacks.network import Network
 from bench.attacks.prepared import PROBE
 from bench.attacks.request import Request
 from bench.errors import UsageError, first_line
 
 
-def clean_logits(request: Request, judge: Network, fresh: nn.Module | None, *, gradients: bool = True) -> Tensor:
+def clean_logits(request: Request, judge: Network, fresh: FreshModel | None, *, gradients: bool = True) -> Tensor:
     """Return logits [n, k] of the request's images by `judge`, the original model; `fresh` is `as_it_came` of it, and
     `gradients` tells whether the attack uses them.
 
@@ -34,7 +34,7 @@ def clean_logits(request: Request, judge: Network, fresh: nn.Module | None, *, g
     _check_function(images, logits, judge, size)
     if gradients:
         check_same_with_gradients(logits[:PROBE], _with_gradients(images[:PROBE], judge))
-    check_no_memory(fresh, request.model, around(images[:PROBE].to(request.device)))
+    check_forgets(fresh, request.model, images[:PROBE].to(request.device))
     return logits
 
 

@@ -9,16 +9,12 @@ from torch import Tensor
 from bench.attacks.checks import check_classes, check_unchanged
 from bench.attacks.clean import clean_logits
 from bench.attacks.losses import margin, misclassified
-from bench.attacks.memory import as_it_came, check_no_memory
+from bench.attacks.memory import ENDS, as_it_came, check_no_memory
 from bench.attacks.network import Cost, Network, Precision
 from bench.attacks.prepared import PROBE, PreparedModel, prepare
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, AttackResult, Budget, judged
-
-ENDS = 4
-"""Number of surviving images at which the model is compared again, after the attack, with the copy that was attacked
-and with one that has seen no image."""
 
 UNLED_SHARE, BLIND_SHARE = 0.2, 0.1
 """Shares above which a note is made: those of the reliability verdict's like criteria (`flat_loss`,

@@ -199,14 +199,20 @@ def frozen_if_copied(model: nn.Module, branch: str = "") -> nn.Module:
 def copied(model: nn.Module) -> nn.Module:
     """Return a deep copy, including tensors that a forward pass stored (the weight of `weight_norm`). Locks, open files
     and the like, which cannot be copied, are shared."""
+    return copied_with(model, [])[0]
+
+
+def copied_with(model: nn.Module, values: list[Any]) -> tuple[nn.Module, list[Any]]:
+    """Return `copied`, and copies of `values` that refer to the copy where they refer to the model."""
     left = [t for m in model.modules() for t in vars(m).values() if isinstance(t, Tensor) and not t.is_leaf]
     known: dict[int, Any] = {id(t): t.detach().clone() for t in left}
+    both = (model, values)
     try:
-        return copy.deepcopy(model, dict(known))
+        return copy.deepcopy(both, dict(known))
     except torch.OutOfMemoryError:
         raise
     except Exception:
-        return copy.deepcopy(model, {id(part): part for part in _indivisible(model, set())} | known)
+        return copy.deepcopy(both, {id(part): part for part in _indivisible(both, set())} | known)
 
 
 def _indivisible(value: Any, seen: set[int]) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, check_writes, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
+from bench.attacks.memory import ENDS, as_it_came, check_no_memory
 from bench.attacks.network import Cost, Network, Objective, device_of, frozen_if_copied
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.randomness import generator
@@ -93,12 +95,15 @@ class RandomisedAttack(Attack):
 
     def carry_out(self, request: Request) -> AttackResult:
         """Attack each image alone, so that the batch size changes nothing."""
+        fresh = as_it_came(request.model)
         _check_random(request.model, request.images[:1])
         found = []
         for place in range(len(request)):
             found.append(_Picture(self, request, place).attack())
             request.progress(place + 1, len(request))
         adversarial = torch.cat([one.point for one in found])
+        ends = adversarial[:ENDS].to(request.device)
+        check_no_memory(fresh, request.model, ends, partial(drawing, request.seed, "", "check", 0, request.device))
         logits = torch.cat([one.logits[:1] for one in found])
         wrong = misclassified(logits, request.labels).tolist()
         broken_by = [one.broken_by if broken else None for broken, one in zip(wrong, found, strict=True)]

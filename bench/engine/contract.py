@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bench.attacks.checks import REPEATABLE_RTOL, check_width, in_training, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
-from bench.attacks.memory import around, as_it_came, check_no_memory
+from bench.attacks.memory import as_it_came, check_forgets
 from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError, first_line
@@ -80,7 +80,7 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
             "depend on the batch size"
         )
     if not randomised:
-        check_no_memory(fresh, model, around(kept[:1]))
+        check_forgets(fresh, model, kept[:1])
     dtype = str(first.dtype).removeprefix("torch.")
     constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
     return Contract(len(images), first.shape[1], dtype, again, beside, alone, looks_like_probabilities(first), constant)

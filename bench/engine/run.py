@@ -70,7 +70,10 @@ def prepare_run(models: Models, suites: str | Sequence[str], options: RunOptions
     check_stoppable(wanted, plan, options)
     check_precise(plan, options, session.device)
     if kept and not attacked(plan):
-        raise UsageError("--keep-adversarial: none of the suites has an attack; see `bench list attacks`")
+        raise UsageError(
+            "--keep-adversarial: none of the suites has an attack, except on random models, which classify a file "
+            "differently each time; see `bench list attacks`"
+        )
     there = look(plan, store, session)
     todo = _missing(plan, there, Stopping(plan, store).stopped, options.shard)
     doubted = _share(attacked(plan), options.shard)

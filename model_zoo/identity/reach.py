@@ -41,6 +41,7 @@ class Reach:
     registered: paths of parameters and buffers
     versions: number of writes to each tensor
     modules: all networks, including unregistered ones
+    code: all functions and classes
     """
 
     def __init__(self, root: nn.Module) -> None:
@@ -48,6 +49,7 @@ class Reach:
         self.versions: dict[str, int] = {}
         self.registered: set[str] = set()
         self.modules: list[nn.Module] = []
+        self.code: list[FunctionType | type] = []
         self._first: dict[int, str] = {}
         self._alive: list[Any] = []
         waiting: list[tuple[str, Any, bool]] = [("", root, True)]
@@ -75,6 +77,8 @@ class Reach:
             if isinstance(value, Tensor) and not value.is_inference():
                 self.versions[path] = value._version
             return []
+        if isinstance(value, FunctionType | type):
+            self.code.append(value)
         if isinstance(value, nn.Module):
             self.modules.append(value)
             named = (*value.named_parameters(recurse=False), *value.named_buffers(recurse=False))
@@ -95,7 +99,19 @@ def _is_trainer(value: Any) -> bool:
 
 _TRAINERS = ("lightning", "lightning_fabric", "pytorch_lightning", "transformers", "accelerate")
 
-_HOLDERS = (nn.Module, Mapping, list, tuple, set, frozenset, FunctionType, MethodType, functools.partial, type)
+_HOLDERS = (
+    nn.Module,
+    Mapping,
+    list,
+    tuple,
+    set,
+    frozenset,
+    FunctionType,
+    MethodType,
+    functools.partial,
+    functools._lru_cache_wrapper,
+    type,
+)
 
 
 def _has_a_name(value: Any) -> bool:
@@ -123,6 +139,8 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
             yield from ((".function", value.__func__), (".self", value.__self__))
         case functools.partial():
             yield from ((".function", value.func), (".args", value.args), (".keywords", value.keywords))
+        case functools._lru_cache_wrapper():
+            yield ".function", value.__wrapped__
         case type():
             yield from _of_class(value)
         case ModuleType():
