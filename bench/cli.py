@@ -14,7 +14,6 @@ from typing import Any, NoReturn, cast
 import bench
 from bench import commands
 from bench.errors import BenchError
-from bench.quick import end_at_once
 from bench.text import escape_unprintable
 from model_zoo.errors import ZooError, suggestion
 
@@ -91,7 +90,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    end_at_once()
     parser = build_parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.formats import add_table_arguments
 from bench.options.command import add_cards_argument
-from bench.quick import no_collection
+from bench.quick import lasting_imports
 from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _results(arguments: argparse.Namespace) -> int:
 
 
 def _leaderboard(arguments: argparse.Namespace) -> int:
-    with no_collection():
+    with lasting_imports():
         from bench.board.leaderboard import leaderboard, to_latex, to_markdown
         from bench.layout import say
         from bench.published.outside import read_outside

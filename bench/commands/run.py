@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import IncompleteError, StoreError, UsageError
 from bench.options import RunOptions
 from bench.options.command import add_arguments, typed
-from bench.quick import no_collection
+from bench.quick import lasting_imports
 from bench.text import counted, escape_unprintable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    with no_collection():
+    with lasting_imports():
         from bench.engine.run import prepare_run
         from bench.folder.tables import require_headlines
         from bench.layout import say
