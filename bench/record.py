@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from bench.condition import Condition
 from model_zoo.schema import SchemaError, loads, parse
 
 RECORD_SCHEMA = pa.schema(
@@ -132,6 +133,14 @@ class Protocol:
     def hash(self) -> str:
         """Twelve hex digits, as shown in tables."""
         return digest(_told(self), 12)
+
+    @functools.cached_property
+    def listing(self) -> tuple[str, str]:
+        """The manifest and the part of the set: two parts with one manifest, such as two severities in uncompressed
+        files, are other images."""
+        of = Condition.parse(self.condition)
+        official = f"{of.corruption}/{of.severity}" if of.severity and not self.implementation else ""
+        return self.manifest, official or of.split
 
     def with_content(self, contents: Sequence[str | None]) -> "Protocol":
         """Return the protocol with the content of its images, in the order of the data set."""

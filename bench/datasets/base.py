@@ -46,8 +46,8 @@ class Dataset(ABC):
     shown (ImageNet-C's 224 px files), so that no second resize and crop may be applied; `side` is then their width and
     height in pixels, 0 where it is not known or not one. An `exact` set is shown pixel for pixel, and to networks of
     its own size alone. `proof` says what labels them (`bench.datasets.proof`), `notes` what was left out, a line each
-    kind, and `selection` which images of the complete set these are. Of a `ranked` set the records keep the five
-    likeliest classes.
+    kind, `selection` which images of the complete set these are, and `part` which part of it was opened (`fog/3`). Of a
+    `ranked` set the records keep the five likeliest classes.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Dataset(ABC):
     notes: tuple[str, ...] = ()
     proof: str = ""
     ranked: bool = False
+    part: str = ""
 
     def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
         self.ids = [_utf8(image_id) for image_id in ids]
@@ -108,8 +109,9 @@ class Dataset(ABC):
 
     @property
     def shelf(self) -> str:
-        """Key of prepared images in caches: two sets may prepare the images of one folder differently."""
-        return digest([self.name, self.manifest, self.as_stored])
+        """Key of prepared images in caches: two sets may prepare the images of one folder differently, and parts of
+        one set may have one listing (uncompressed images of one size)."""
+        return digest([self.name, self.manifest, self.as_stored, *filter(None, [self.part])])
 
 
 def names_of(paths: Sequence[PurePath]) -> list[str]:
@@ -146,6 +148,7 @@ class View(Dataset):
         self.name, self.labels = whole.name, labels or whole.labels
         self.as_stored, self.notes, self.selection = whole.as_stored, whole.notes, whole.selection
         self.proof, self.ranked, self.side, self.exact = whole.proof, whole.ranked, whole.side, whole.exact
+        self.part = whole.part
 
     @property
     def stems(self) -> Sequence[str]:

@@ -111,7 +111,7 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
     check_labels(dataset)
     if reason := refusal(dataset):
         raise DataError(f"{name}: {f'{part}: ' if part else ''}{reason}")
-    dataset.selection = _counted(dataset, info.count)
+    dataset.selection, dataset.part = _counted(dataset, info.count), part
     return dataset
 
 

@@ -75,13 +75,13 @@ def _sharded(share: ShardRun) -> bool:
 
 def _check_samples(a: ShardRun, b: ShardRun) -> None:
     """Raise `StoreError` if the two folders had different sets in one plan."""
-    seen: dict[str, tuple[ShardRun, Sample]] = {}
+    seen: dict[tuple[str, str], tuple[ShardRun, Sample]] = {}
     for share in (a, b):
         for entry in share.manifest.entries:
             cell, sample = _read(share.store, entry)
             if cell is None or not sample:
                 continue
-            other, known = seen.setdefault(cell.protocol.manifest, (share, sample))
+            other, known = seen.setdefault(cell.protocol.listing, (share, sample))
             if image := unlike(known, sample):
                 raise StoreError(
                     f"{other.store.address} and {share.store.address}: {cell.protocol.dataset}: {image} is not the "

@@ -45,9 +45,9 @@ def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> 
 
 def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:
     """Return conditions of one listing that were measured on different images, so that they give no number."""
-    first: dict[str, tuple[str, LoadedCell]] = {}
+    first: dict[tuple[str, str], tuple[str, LoadedCell]] = {}
     for name, cell in cells.items():
-        other, known = first.setdefault(cell.cell.protocol.manifest, (name, cell))
+        other, known = first.setdefault(cell.cell.protocol.listing, (name, cell))
         both = (known.cell, cell.cell)
         stopped = any(rule_of(each.subset) for each in both)
         contents = {each.protocol.content for each in both if each.protocol.content and not stopped}

@@ -1,5 +1,6 @@
 """Further sets on a few images in their own layouts: found by what lies there, read by their authors' rules."""
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from bench.datasets.known.objectnet import BORDER, OBJECTS
 from bench.datasets.labels import imagenet_wnids, label_space
 from bench.datasets.preprocess import input_spec, prepare
 from bench.datasets.table import open_dataset, parse_roots
-from bench.errors import DataError
+from bench.errors import DataError, IncompleteError
 from bench.suites.registry import SUITES
 from bench.testing import fake_model
 
@@ -72,6 +73,28 @@ def test_corruptions_in_folders_as_imagenet_cs(tmp_path: Path, name: str, corrup
     found = measured(tmp_path, name, tmp_path / "out")
     each = [found[f"error_{corruption}"] for corruption in corruptions]
     assert found["mean_error"] == pytest.approx(np.mean(each))
+
+
+def test_parts_whose_files_are_alike_in_name_and_size_are_other_images(tmp_path: Path) -> None:
+    """Uncompressed, every severity has one listing: each has its own images all the same, also after a merge."""
+    red, blue = (Image.new("RGB", (224, 224), colour) for colour in ((200, 30, 30), (20, 60, 220)))
+    is_red, is_blue = answers([red, blue])
+    assert is_red != is_blue
+    for corruption in BAR:
+        for severity in range(1, 6):
+            place = tmp_path / "data" / corruption / str(severity) / imagenet_wnids()[is_red] / "x.bmp"
+            put(place, red if severity % 2 else blue)
+    assert measured(tmp_path / "data", "imagenet-c-bar", tmp_path / "out")["mean_error"] == pytest.approx(2 / 5)
+    records = bench.records(tmp_path / "out").set_index("condition")["prediction"]
+    assert [records[f"imagenet-c-bar/{BAR[0]}/{s}"] for s in range(1, 6)] == [is_red, is_blue, is_red, is_blue, is_red]
+    assert bench.verify(tmp_path / "out").problems == []
+    for shard in ("1/2", "2/2"):
+        out = tmp_path / shard[0]
+        with contextlib.suppress(IncompleteError):
+            bench.run(fake_model(), "imagenet-c-bar", data=tmp_path / "data", out=out, shard=shard, quiet=True)
+    bench.merge([tmp_path / "1", tmp_path / "2"], tmp_path / "merged")
+    merged = bench.results(tmp_path / "merged").set_index("metric")["value"]
+    assert merged["mean_error"] == pytest.approx(2 / 5)
 
 
 def test_objectnet_loses_its_border_and_the_classes_that_imagenet_lacks(tmp_path: Path) -> None:
