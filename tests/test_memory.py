@@ -621,3 +621,15 @@ def test_several_processes_may_keep_the_same_images(tiny: tuple[Tensor, Tensor])
         assert [s.st_size for s in after] == [s.st_size for s in before]
         assert [s.st_mtime_ns for s in after[1:]] == [s.st_mtime_ns for s in before[1:]]
         assert not [path for path in folder.parent.iterdir() if path.is_file()]
+
+
+def test_images_of_other_classes_have_no_mce(tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor]) -> None:
+    """AlexNet's errors, which it divides by, are errors among ImageNet's thousand classes."""
+    data = as_bytes(tiny[0][:2]), tiny[1][:2]
+    table = bench.run(bare(net), "imagenet-c-live", data=data, out=tmp_path, quiet=True, **UNIT)
+    (unanswered,) = table.attrs["unanswered"]
+    assert "no mce: defined for the classes of imagenet1k, and these images have those of folder10" in unanswered
+    table = table.set_index("metric")
+    assert table.loc[["mce", "relative_mce", "ce_fog"], "value"].isna().all()
+    records = bench.records(tmp_path).query("condition != 'memory/clean'")
+    assert table.loc["mean_error", "value"] == pytest.approx((records["prediction"] != records["label"]).mean())

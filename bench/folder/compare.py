@@ -1,7 +1,7 @@
 """`bench compare`: compare models of a results folder in pairs, image by image, only under equal protocols."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import cast
@@ -16,12 +16,12 @@ from bench.folder.anytime import anytime_difference
 from bench.folder.pairs import Pairs, PairsTable
 from bench.folder.reader import ResultsFolder
 from bench.folder.suites import suite_protocol
-from bench.folder.verdicts import MCE
+from bench.folder.verdicts import MCE, is_of_mce
 from bench.known_models import SHORT
 from bench.metrics.accuracy import correct
 from bench.metrics.base import MissingConditionError
 from bench.metrics.consistency import error_consistency
-from bench.metrics.corruption import mce_per_image
+from bench.metrics.corruption import ALEXNET_ERROR, mce_per_image
 from bench.metrics.estimate import Estimate
 from bench.metrics.paired import compare, holm, mce_difference
 from bench.metrics.ranks import paired_p
@@ -31,6 +31,9 @@ from model_zoo.errors import suggestion
 
 Cells = dict[str, Answers]
 """One model's cells by condition, with correctness of each image."""
+
+Choices = dict[str, list[Answers]]
+"""All of a model's cells by condition, those of most images first."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def compare_models(a: str, b: str, directory: str | Path) -> Comparison:
     found = compare_pairs(directory, [a, b])
     if found.refused:
         raise UsageError(f"{a} and {b} cannot be compared: {next(iter(found.refused.values()))}")
-    is_mce = found.table["condition"] == MCE
+    is_mce = found.table["condition"].map(is_of_mce)
     mce = [
         Estimate(100 * row["difference"], 100 * row["low"], 100 * row["high"], row["n"])
         for row in found.table[is_mce].to_dict("records")
@@ -71,17 +74,19 @@ def compare_pairs(directory: str | Path, models: Sequence[str] = ()) -> Pairs:
     tables: list[dict[str, object]] = []
     alike: dict[tuple[str, str, str], tuple[str, str]] = {}
     refused: dict[str, str] = {}
+    chosen: dict[tuple[object, object], Cells] = {}
     for a, b in combinations(dict.fromkeys(names), 2):
-        like = _like(cells[a], cells[b])
-        if not like:
+        mine, its = _like(cells[a], cells[b])
+        if not mine:
             refused[f"{a}, {b}"] = _why_not(cells[a], cells[b])
             continue
-        if gaps := [p for name in like for cell in (cells[a][name], cells[b][name]) for p in cell.problems]:
+        if gaps := [p for name in mine for cell in (mine[name], its[name]) for p in cell.problems]:
             raise IncompleteError(f"{directory} is incomplete; repeat the command of the run: {gaps[0]}")
-        rows = [*_rows(cells[a], cells[b], like), *_mce(cells[a], cells[b], like)]
+        rows = [*_rows(mine, its), *_mce(mine, its)]
         tables += [{"a": a, "b": b, **row} for row in rows]
-        alike |= {(a, b, name): (cells[a][name].cell.id, cells[b][name].cell.id) for name in like}
-    table = _Family(reader).corrected(pd.DataFrame(tables), cells) if tables else pd.DataFrame()
+        chosen |= {(row["condition"], row["protocol"]): mine for row in rows}
+        alike |= {(a, b, name): (mine[name].cell.id, its[name].cell.id) for name in mine}
+    table = _Family(reader).corrected(pd.DataFrame(tables), chosen) if tables else pd.DataFrame()
     return Pairs(PairsTable(table), refused, folder, alike)
 
 
@@ -98,14 +103,11 @@ class _Family:
         for cell_id, cell in reader.folder.cells.items():
             self._cells.setdefault(cell.protocol.condition, []).append(cell_id)
 
-    def corrected(self, table: pd.DataFrame, cells: Mapping[str, Cells]) -> pd.DataFrame:
-        """Return `table` with `p_holm` and the size of the `family`; `cells` are those of its models."""
-        keys = [(row["condition"], row["protocol"], row["a"]) for row in table.to_dict("records")]
-        raw: dict[tuple[str, str], pd.DataFrame] = {}
-        for condition, protocol, model in keys:
-            if (condition, protocol) not in raw:
-                raw[condition, protocol] = self._p(condition, cells[model])
-        together = [key for key in raw if key[0] != MCE and Condition.parse(key[0]).severity]
+    def corrected(self, table: pd.DataFrame, cells: Mapping[tuple[object, object], Cells]) -> pd.DataFrame:
+        """Return `table` with `p_holm` and the size of the `family`; `cells` are one model's for each condition and
+        protocol."""
+        raw = {(str(name), str(protocol)): self._p(str(name), mine) for (name, protocol), mine in cells.items()}
+        together = [key for key in raw if not is_of_mce(key[0]) and Condition.parse(key[0]).severity]
         adjusted = _holm_together([raw[key] for key in together])
         found = dict(zip(together, adjusted, strict=True))
         found |= {key: _holm_together([p])[0] for key, p in raw.items() if key not in found}
@@ -118,10 +120,10 @@ class _Family:
 
     def _p(self, condition: str, mine: Cells) -> pd.DataFrame:
         """Return p of all pairs of models under a condition, or of their mCE."""
-        alike = {} if condition == MCE else self._alike(mine[condition].cell)
+        alike = {} if is_of_mce(condition) else self._alike(mine[condition].cell)
         if any(rule_of(cell.cell.subset) for cell in alike.values()):
             return _anytime_p(alike)
-        shares = self._mce(mine) if condition == MCE else self._shares(mine[condition].cell)
+        shares = self._mce(_sources(mine)[condition]) if is_of_mce(condition) else self._shares(mine[condition].cell)
         names = list(shares.columns)
         return pd.DataFrame(paired_p(shares.to_numpy(dtype=float)), names, names)
 
@@ -140,13 +142,10 @@ class _Family:
         return shares.dropna(axis="columns", how="all")
 
     def _mce(self, mine: Cells) -> pd.DataFrame:
-        """Return each image's share of mCE, by model."""
-        wanted = [name for name in mine if Condition.parse(name).severity]
-        by_condition = {name: self._alike(mine[name].cell) for name in wanted}
+        """Return each image's share of mCE under the conditions of `mine`, by model."""
+        by_condition = {name: self._alike(one.cell) for name, one in mine.items()}
         everywhere = set.intersection(*(set(found) for found in by_condition.values()))
-        shares = {
-            m: mce_per_image({name: by_condition[name][m].records for name in wanted}) for m in sorted(everywhere)
-        }
+        shares = {m: mce_per_image({name: by_condition[name][m].records for name in mine}) for m in sorted(everywhere)}
         return pd.DataFrame(shares).dropna(axis="columns", how="all")
 
 
@@ -182,13 +181,15 @@ def _pairs(tables: Sequence[pd.DataFrame]) -> int:
     return sum(len(table) * (len(table) - 1) // 2 for table in tables)
 
 
-def _cells(reader: AnswersReader, model: str) -> Cells:
-    """Return the model's cells by condition; of several, the one with the most images."""
+def _cells(reader: AnswersReader, model: str) -> Choices:
+    """Return the model's cells by condition."""
     folder = reader.folder
     label = _which(folder, model)
-    ids = [cell_id for cell_id, cell in folder.cells.items() if folder.label(cell) == label]
-    ids.sort(key=lambda cell_id: folder.cells[cell_id].protocol.images)
-    return {folder.cells[cell_id].protocol.condition: reader.load(cell_id) for cell_id in ids}
+    loaded = [reader.load(cell_id) for cell_id, cell in folder.cells.items() if folder.label(cell) == label]
+    found: Choices = {}
+    for one in sorted(loaded, key=lambda one: (-one.cell.protocol.images, one.cell.protocol.preprocessing)):
+        found.setdefault(one.cell.protocol.condition, []).append(one)
+    return found
 
 
 def _which(folder: ResultsFolder, asked: str) -> str:
@@ -210,15 +211,21 @@ def _which(folder: ResultsFolder, asked: str) -> str:
     return found[0]
 
 
-def _like(a: Cells, b: Cells) -> list[str]:
-    return [name for name in a if name in b and a[name].cell.protocol == b[name].cell.protocol]
+def _like(a: Choices, b: Choices) -> tuple[Cells, Cells]:
+    """Return the cells of each condition under one protocol, of several those of most images."""
+    mine, its = Cells(), Cells()
+    for name in a:
+        pairs = [(x, y) for x in a[name] for y in b.get(name, ()) if x.cell.protocol == y.cell.protocol]
+        if pairs:
+            mine[name], its[name] = pairs[0]
+    return mine, its
 
 
-def _why_not(a: Cells, b: Cells) -> str:
+def _why_not(a: Choices, b: Choices) -> str:
     shared = [name for name in a if name in b]
     if not shared:
         return f"no condition in common ({', '.join(sorted(a)[:3])} against {', '.join(sorted(b)[:3])})"
-    return "; ".join(_unlike(a[name].cell, b[name].cell) for name in shared[:3])
+    return "; ".join(_unlike(a[name][0].cell, b[name][0].cell) for name in shared[:3])
 
 
 def _unlike(a: Cell, b: Cell) -> str:
@@ -236,7 +243,7 @@ def differing(a: Protocol, b: Protocol) -> str:
     return f"under {a.condition} their protocols differ: {values}"
 
 
-def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
+def _rows(a: Cells, b: Cells) -> list[dict[str, object]]:
     return [
         {
             "condition": name,
@@ -245,7 +252,7 @@ def _rows(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
             "kappa": error_consistency(a[name].records, b[name].records).kappa,
             "protocol": a[name].cell.protocol.hash,
         }
-        for name in like
+        for name in a
     ]
 
 
@@ -255,18 +262,35 @@ def _whenever(a: Answers, b: Answers) -> dict[str, float]:
     return asdict(found) if found else {}
 
 
-def _mce(a: Cells, b: Cells, like: Sequence[str]) -> list[dict[str, object]]:
-    """Return the difference of mCE if both have all 75 conditions."""
-    corrupted = [name for name in like if Condition.parse(name).severity]
-    if any(rule_of(cells[name].cell.subset) for cells in (a, b) for name in corrupted):
-        return []
-    frames = [{name: cells[name].records for name in corrupted} for cells in (a, b)]
+def _sources(cells: Cells) -> dict[str, Cells]:
+    """Return the conditions of each mCE by its name: of the official files, or of corruptions computed from ImageNet's
+    images, with or without JPEG. AlexNet's errors, which mCE divides by, are of ImageNet's classes and no attack."""
+    found: dict[str, Cells] = {}
+    for name, one in cells.items():
+        of = Condition.parse(name)
+        if of.corruption in ALEXNET_ERROR and not of.attack and one.cell.protocol.labels == "imagenet1k":
+            source = str(replace(of, corruption="", severity=0, jpeg=None)).removesuffix("/clean")
+            found.setdefault(f"{MCE} {source}" + (f" jpeg{of.jpeg}" if of.jpeg else ""), {})[name] = one
+    return found
+
+
+def _mce(a: Cells, b: Cells) -> list[dict[str, object]]:
+    """Return the difference of each mCE of which both have all 75 conditions."""
+    theirs = _sources(b)
+    rows = [_mce_of(name, mine, theirs[name]) for name, mine in _sources(a).items()]
+    return [row for row in rows if row]
+
+
+def _mce_of(name: str, a: Cells, b: Cells) -> dict[str, object]:
+    if any(rule_of(one.cell.subset) for cells in (a, b) for one in cells.values()):
+        return {}
+    frames = [{condition: one.records for condition, one in cells.items()} for cells in (a, b)]
     try:
         found = mce_difference(*frames)
         shares = pd.concat([mce_per_image(each) for each in frames], axis=1)
     except MissingConditionError:
-        return []
+        return {}
     interval = {key: getattr(found, key) / 100 for key in ("low", "high")}
     p = float(paired_p(shares.to_numpy(dtype=float))[0, 1])
-    protocol = suite_protocol([a[name].cell.protocol for name in corrupted])
-    return [{"condition": MCE, "difference": found.value / 100, **interval, "n": found.n, "p": p, "protocol": protocol}]
+    protocol = suite_protocol([one.cell.protocol for one in a.values()])
+    return {"condition": name, "difference": found.value / 100, **interval, "n": found.n, "p": p, "protocol": protocol}

@@ -141,9 +141,10 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
+    spaces = {cell.cell.protocol.labels for cell in cells}
     rules = [rule for cell in cells if (rule := rule_of(cell.cell.subset))]
     if not rules:
-        yield from _numbers(suite, loaded.frames, measured)
+        yield from _numbers(suite, loaded.frames, measured, spaces)
         return
     order = max((cell.records for cell in cells), key=len)["image_id"]
     for metric in suite.metrics:
@@ -158,11 +159,13 @@ def _numbers_of(
             yield metric, str(error)
 
 
-def _numbers(suite: Suite, frames: Frames, measured: Measurements) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
+def _numbers(
+    suite: Suite, frames: Frames, measured: Measurements, spaces: Collection[str]
+) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite, or why it cannot be told; measurements that a model does not have are left out."""
     for metric in suite.metrics:
         try:
-            yield metric, metric.compute(frames)
+            yield metric, metric.undefined(spaces) or metric.compute(frames)
         except MissingConditionError as error:
             yield metric, str(error)
     for measure in suite.measures:

@@ -11,7 +11,12 @@ LEVEL = 0.05
 """A difference with a smaller corrected p is a verdict."""
 
 MCE = "mCE"
-"""Name of the condition in the rows of mCE's difference."""
+"""First word of the condition in the rows of an mCE's difference; its images follow: `mCE imagenet-c`."""
+
+
+def is_of_mce(condition: object) -> bool:
+    """Return whether a row of a comparison is of mCE."""
+    return str(condition).partition(" ")[0] == MCE
 
 
 def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -20,7 +25,7 @@ def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _place(condition: str) -> tuple[Any, ...]:
-    if condition == MCE:
+    if is_of_mce(condition):
         return (2, condition)
     found = Condition.parse(condition)
     attack = found.attack
@@ -50,4 +55,4 @@ def better_of(row: Mapping[str, Any]) -> str:
     """Return `A` or `B`, the better model, or an empty text if not significant. Lower mCE is better."""
     if not row["p_holm"] < LEVEL:
         return ""
-    return "A" if (row["difference"] > 0) != (row["condition"] == MCE) else "B"
+    return "A" if (row["difference"] > 0) != is_of_mce(row["condition"]) else "B"

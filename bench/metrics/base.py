@@ -1,6 +1,6 @@
 """The definition of a metric, and its inputs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -65,7 +65,8 @@ Measurements = Mapping[str, Sequence[pa.Table]]
 class Metric:
     """A metric of a suite. `compute` raises `MissingConditionError` naming what it lacks. `source` is the paper or
     code that defines the formula. `per_image`, for a metric that is a mean over images, returns each image's share
-    of it (index: image id), so that two models can be tested image by image."""
+    of it (index: image id), so that two models can be tested image by image. `labels` is the only label space that
+    it is defined for, empty if it is for any: AlexNet's errors on ImageNet normalise no other classes."""
 
     name: str
     compute: Callable[[Frames], Estimate]
@@ -73,6 +74,16 @@ class Metric:
     unit: str
     source: str
     per_image: "Callable[[Frames], pd.Series] | None" = None
+    labels: str = ""
+
+    def undefined(self, spaces: Collection[str]) -> str:
+        """Return why it is no number of images in these label spaces; empty if it is."""
+        other = sorted(set(spaces) - {self.labels}) if self.labels else []
+        return (
+            f"defined for the classes of {self.labels}, and these images have those of {', '.join(other)}"
+            if other
+            else ""
+        )
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ from bench.options import RunOptions
 from bench.suites.base import Setup, Suite
 from model_zoo.card import ModelCard
 
+IMAGENET = "imagenet1k"
+
 SOURCE = "arXiv 1903.12261, section 4"
 
 METRICS = (
-    Metric("mce", mce, False, "%", f"{SOURCE}; AlexNet's errors from google-research/augmix", mce_per_image),
+    Metric("mce", mce, False, "%", f"{SOURCE}; AlexNet's errors from google-research/augmix", mce_per_image, IMAGENET),
     Metric("mean_error", mean_error, False, "share", "hendrycks/robustness test.py, unnormalised", error_per_image),
-    *(Metric(f"ce_{name}", corruption_error(name), False, "%", SOURCE) for name in CORRUPTIONS),
+    *(Metric(f"ce_{name}", corruption_error(name), False, "%", SOURCE, labels=IMAGENET) for name in CORRUPTIONS),
     *(
         Metric(f"accuracy_severity{s}", severity_accuracy(s), True, "share", "mean over corruptions")
         for s in SEVERITIES
@@ -33,7 +35,7 @@ METRICS = (
 )
 
 RELATIVE = Metric(
-    "relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE", relative_mce_per_image
+    "relative_mce", relative_mce, False, "%", f"{SOURCE}; AlexNet's errors as for mCE", relative_mce_per_image, IMAGENET
 )
 
 EXTRA_METRICS = (

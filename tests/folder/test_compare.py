@@ -1,5 +1,6 @@
 """`bench compare` on records that a run has made."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ from statsmodels.stats.multitest import multipletests
 
 import bench
 from bench.cli import main
+from bench.corruptions import EXTRA
 from bench.errors import UsageError
 from bench.folder.answers import AnswersReader
-from bench.folder.compare import MCE, compare_models, compare_pairs
+from bench.folder.compare import compare_models, compare_pairs
 from bench.folder.reader import ResultsFolder
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames
@@ -21,6 +23,7 @@ from bench.record import Cell, Protocol, RecordColumns, UnitKey
 from bench.store import Store
 from bench.testing import fake_model, write_pictures
 
+LIVE = "mCE imagenet jpeg85"
 WNIDS = ("n01440764", "n02123045", "n15075141")
 
 
@@ -66,16 +69,25 @@ def test_all_pairs_are_corrected_together(runs: Path) -> None:
     assert found.table[["a", "b"]].drop_duplicates().to_numpy().tolist() == [["a", "b"]]
 
 
-def corrupted(directory: Path, model: str, rng: np.random.Generator, wrong: float) -> Frames:
+def corrupted(
+    directory: Path,
+    model: str,
+    rng: np.random.Generator,
+    wrong: float,
+    form: str = "imagenet/{}/{}-jpeg85",
+    corruptions: Sequence[str] = CORRUPTIONS,
+    labels: str = "imagenet1k",
+) -> Frames:
     """All 75 conditions of 40 images, put into a results folder by hand."""
     store, frames = Store(directory), {}
-    for name in CORRUPTIONS:
+    for name in corruptions:
         for severity in SEVERITIES:
-            condition = f"imagenet/{name}/{severity}-jpeg85"
-            cell = Cell(model, model * 8, {}, Protocol("imagenet", "m", 40, "l", condition, "none"))
-            ids, labels = [f"i{n}" for n in range(40)], [n % 5 for n in range(40)]
-            answers = [(label + int(rng.random() < wrong)) % 5 for label in labels]
-            columns = RecordColumns(ids, labels, answers, [0.5] * 40, [0.1] * 40, [None] * 40)
+            condition = form.format(name, severity)
+            dataset = condition.split("/")[0]
+            cell = Cell(model, model * 8, {}, Protocol(dataset, "m", 40, labels, condition, "none"))
+            ids, targets = [f"i{n}" for n in range(40)], [n % 5 for n in range(40)]
+            answers = [(label + int(rng.random() < wrong)) % 5 for label in targets]
+            columns = RecordColumns(ids, targets, answers, [0.5] * 40, [0.1] * 40, [None] * 40)
             put_cell(store, cell)
             put_part(store, cell, UnitKey(0, 40), columns.table())
             frames[condition] = columns.table().to_pandas()
@@ -87,11 +99,11 @@ def test_mce_of_a_pair_stands_beside_its_conditions_and_each_is_corrected_once(t
     frames = {name: corrupted(tmp_path, name, rng, wrong) for name, wrong in (("a", 0.5), ("b", 0.4))}
     table = compare_pairs(tmp_path).table
     assert len(table) == 75 + 1
-    single, headline = table[table["condition"] != MCE], table[table["condition"] == MCE]
+    single, headline = table[table["condition"] != LIVE], table[table["condition"] == LIVE]
     assert single["p_holm"].tolist() == pytest.approx(multipletests(single["p"], method="holm")[1].tolist())
     assert headline["p_holm"].item() == headline["p"].item()
     assert (set(single["family"]), set(headline["family"])) == ({75}, {1})
-    row = table[table["condition"] == MCE].iloc[0]
+    row = headline.iloc[0]
     assert 100 * row["difference"] == pytest.approx(mce(frames["a"]).value - mce(frames["b"]).value)
     assert row["low"] < row["difference"] < row["high"]
     share = {name: mce_per_image(frames[name]) for name in "ab"}
@@ -99,7 +111,49 @@ def test_mce_of_a_pair_stands_beside_its_conditions_and_each_is_corrected_once(t
     single = compare_models("a", "b", tmp_path)
     assert single.mce
     assert single.mce.value == pytest.approx(100 * row["difference"])
-    assert MCE not in set(single.table["condition"])
+    assert LIVE not in set(single.table["condition"])
+
+
+def test_each_mce_of_a_folder_is_compared_by_itself(tmp_path: Path) -> None:
+    """The official files and the same corruptions computed live are two numbers; held-out corruptions, which one
+    model alone was measured on, are in neither, and change no p."""
+    rng = np.random.default_rng(0)
+    frames = {
+        (name, form): corrupted(tmp_path, name, rng, wrong, form)
+        for name, wrong in (("a", 0.5), ("b", 0.4))
+        for form in ("imagenet/{}/{}-jpeg85", "imagenet-c/{}/{}")
+    }
+    corrupted(tmp_path, "a", rng, 0.5, "imagenet-c/{}/{}", EXTRA)
+    table = compare_pairs(tmp_path).table.set_index("condition")
+    for name, form in (("mCE imagenet jpeg85", "imagenet/{}/{}-jpeg85"), ("mCE imagenet-c", "imagenet-c/{}/{}")):
+        row = table.loc[name]
+        assert 100 * row["difference"] == pytest.approx(mce(frames["a", form]).value - mce(frames["b", form]).value)
+        share = [mce_per_image(frames[model, form]) for model in "ab"]
+        assert row["p_holm"] == row["p"] == pytest.approx(scipy.stats.ttest_rel(*share).pvalue)
+    assert len(table) == 2 * 76
+
+
+def test_other_classes_than_imagenets_have_no_mce(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, wrong in (("a", 0.5), ("b", 0.4)):
+        corrupted(tmp_path, name, rng, wrong, "tiny/{}/{}", labels="tiny10")
+    assert len(compare_pairs(tmp_path).table) == 75
+
+
+def test_of_several_protocols_the_common_one_is_compared(tmp_path: Path) -> None:
+    data = write_pictures(tmp_path / "data", WNIDS, 4)
+    out = tmp_path / "runs"
+    models = [fake_model("a"), fake_model("b", seed=1)]
+    bench.run(models, "imagenet", data=data, out=out, limit=5, quiet=True)
+    for model in models:
+        bench.run(model, "imagenet", data=data, out=out, protocol="published", limit=5, quiet=True)
+        bench.run(model, "imagenet", data=data, out=out, quiet=True)
+        row = compare_models("a", "b", out).table.iloc[0]
+        n = 5 if model is models[0] else 12
+        canonical = bench.results(out).query(f"n == {n} and condition == 'all'").drop_duplicates("model")
+        assert (row["n"], row["protocol"]) == (n, canonical["protocol"].iloc[-1])
+        values = dict(zip(canonical["model"], canonical["value"], strict=True))
+        assert row["difference"] == pytest.approx(values["a"] - values["b"])
 
 
 def test_the_command_compares_all(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
