@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -17,7 +17,7 @@ from bench.attacks.checks import check_eval, check_images, check_width, spell
 from bench.attacks.forward import output
 from bench.attacks.network import device_of
 from bench.errors import UsageError, first_line
-from bench.options.values import whole
+from bench.options.values import flag, whole
 from bench.pixels import DARKEST
 from bench.plain_torch import plain_torch
 
@@ -79,7 +79,8 @@ def attack(
     made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
     answers = _whole(_tensor("labels", labels))
     names = picture_ids(pictures) if ids is None else [str(name) for name in ids]
-    return made.run(model, pictures, answers, names, seed=seed, batch_size=_size(batch_size), keep_adversarial=True)
+    start, size = _read("seed", whole(0), seed), _read("batch_size", whole(1), batch_size)
+    return made.run(model, pictures, answers, names, seed=start, batch_size=size, keep_adversarial=True)
 
 
 def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:
@@ -90,21 +91,37 @@ def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unp
         raise UsageError.unknown("attack", name, [other for other, row in ATTACKS.items() if row.maker])
     known = {"classes": classes, "targets": min(TARGETS, classes - 1)}
     usual = dict(listed.usual) | ({listed.told: known[listed.told]} if listed.told else {})
+    choices = _choices(name, asked)
+    if norm == "linf" and (step := choices.get("step_size")) is not None and step >= 1:
+        raise UsageError(f"{name}: step_size {float(step):g} is in units of [0, 1]: write {float(step):g}/255")
     try:
-        return listed.make()(norm, eps, **(usual | _choices(name, asked)))
+        return listed.make()(norm, eps, **(usual | choices))
     except TypeError as error:
         raise UsageError(f"{name} has no such setting: {error}") from None
 
 
 def _choices(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the given settings. Raises `UsageError` for an invalid count."""
-    choices = {**asked}
+    """Read the given settings. Raises `UsageError` for an invalid one."""
+    choices: dict[str, Any] = {**asked}
     if choices.get("step_size") is not None:
         choices["step_size"] = parse_eps(choices["step_size"], "step_size")
-    for choice in ("steps", "restarts", "targets", "queries"):
-        if (found := choices.get(choice)) is not None and (type(found) is not int or found < 1):
-            raise UsageError(f"{name}: {choice} must be a whole number of 1 or more, found {found!r}")
+    for choice, found in asked.items():
+        if choice in _READERS and found is not None:
+            choices[choice] = _read(f"{name}: {choice}", _READERS[choice], found)
     return choices
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("steps", "restarts", "targets", "queries"), whole(1)),
+    **dict.fromkeys(("targeted", "random_start", "rescale"), flag),
+}
+
+
+def _read(what: str, reader: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return reader(value)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
 
 
 def _tensor(what: str, given: Any) -> Tensor:
@@ -116,13 +133,6 @@ def _tensor(what: str, given: Any) -> Tensor:
         kind = type(given).__name__
         raise UsageError(f"{what}: expected a tensor or an array of numbers, found a {kind} ({error})") from None
     return found.detach().cpu().to_dense()
-
-
-def _size(batch_size: Any) -> int:
-    try:
-        return whole(1)(batch_size)
-    except ValueError as error:
-        raise UsageError(f"batch_size: {error}") from None
 
 
 def _whole(labels: Tensor) -> Tensor:

@@ -100,7 +100,11 @@ def test_a_model_of_two_classes_is_attacked_by_all_parts() -> None:
         ({"images": torch.full((2, 3, 4, 4), 1 + 2**-20)}, r"found 1.00000095 to 1.00000095"),
         ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, found 0"),
         ({"batch_size": 2.5}, "batch_size"),
-        ({"steps": True}, "steps must be a whole number"),
+        ({"steps": True}, "steps: expected a whole number"),
+        ({"seed": 1.5}, "seed: expected a whole number"),
+        ({"seed": -1}, "seed: expected a whole number"),
+        ({"name": "pgd", "random_start": "no"}, "random_start: expected true or false, found 'no'"),
+        ({"name": "pgd", "step_size": 2}, "step_size 2 is in units of .*write 2/255"),
         ({"norm": 2}, "norm must be linf, l2 or l1, found 2"),
         ({"loss": "mse"}, "must be ce, dlr, pm, found 'mse'"),
         ({"name": "pgd", "keep": "Best"}, "keep must be final or best, found 'Best'"),
@@ -121,6 +125,15 @@ def test_lists_of_tensors_and_numbered_ids_are_taken(subject: Subject) -> None:
     assert as_lists.adversarial is not None
     assert plain.adversarial is not None
     assert as_lists.adversarial.equal(plain.adversarial)
+
+
+def test_numbers_may_be_numpys(subject: Subject) -> None:
+    images, labels = subject.images[:4], subject.labels[:4]
+    theirs = bench.attack(subject.net, images, labels, "pgd", eps=np.float64(8 / 255), steps=np.int64(3))  # type: ignore[arg-type]
+    ours = bench.attack(subject.net, images, labels, "pgd", eps="8/255", steps=3)
+    assert theirs.adversarial is not None
+    assert ours.adversarial is not None
+    assert theirs.adversarial.equal(ours.adversarial)
 
 
 class Complex(nn.Module):
