@@ -3,13 +3,18 @@
 import numpy as np
 from PIL import Image
 
+from bench.errors import UsageError
+
 DARKEST = 1.5 / 255
 """Brightness up to which all images together are black to the eye: a slip of the units, not a set."""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert an image to 8-bit RGB: grey, palette and CMYK as Pillow does, 16- and 32-bit grey scaled to 8 bits
-    (Pillow's own conversion clips at 255, which is white)."""
+    """Convert an image to 8-bit RGB: grey, palette and CMYK as Pillow does, 16-bit grey scaled to 8 bits (Pillow's own
+    conversion clips at 255, which is white). Raises `UsageError` for 32-bit grey, of which nothing tells how bright
+    white is."""
+    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # 16-bit PNGs come as I from older Pillows
+        raise UsageError(f"32-bit grey (mode {image.mode}) does not tell its white: save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         values = np.asarray(image, dtype=np.int64)
         return Image.fromarray(np.clip(values // 257, 0, 255).astype(np.uint8)).convert("RGB")

@@ -22,9 +22,9 @@ MOST_PIXELS = "BENCH_MAX_PIXELS"
 def read_image(source: Path | io.BytesIO, name: str = "") -> Image.Image:
     """The image in a file, or in the bytes of one called `name`, as 8-bit RGB.
 
-    Grey, palette and CMYK images are converted; 16-bit ones are scaled to 8; of an animation the first frame counts;
-    transparency is dropped; EXIF rotation is not applied, as in torchvision and the original evaluations. As there, a
-    image of more than 178,956,970 pixels is refused; BENCH_MAX_PIXELS sets another limit.
+    Grey, palette and CMYK images are converted; 16-bit ones are scaled to 8, 32-bit grey is refused; of an animation
+    the first frame counts; transparency is dropped; EXIF rotation is not applied, as in torchvision and the original
+    evaluations. As there, an image of more than 178,956,970 pixels is refused; BENCH_MAX_PIXELS sets another limit.
     Raises `UnreadableError` for anything truncated, empty or not an image.
     """
     name = name or getattr(source, "name", "")

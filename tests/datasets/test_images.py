@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
+import bench
 from bench.datasets.base import UnreadableError
 from bench.datasets.images import read_image
+from bench.errors import UsageError
 
 GREY = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
 
@@ -31,6 +33,17 @@ def test_greyscale_cmyk_palette_and_animation_become_rgb(tmp_path: Path) -> None
 def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     assert np.array_equal(np.asarray(read_image(tmp_path / "deep.png"))[:, :, 1], GREY)
+
+
+@pytest.mark.parametrize("values", [GREY / np.float32(255), GREY.astype(np.int32)], ids=["float", "int"])
+def test_grey_of_32_bits_is_unreadable_rather_than_black(tmp_path: Path, values: np.ndarray) -> None:  # type: ignore[type-arg]
+    """Nothing tells whether white is 1, 255 or 65,535: both of these became black images."""
+    image = Image.fromarray(values)
+    image.save(tmp_path / "deep.tif")
+    with pytest.raises(UnreadableError, match=r"deep\.tif: 32-bit grey .* save it with 8 or 16 bits"):
+        read_image(tmp_path / "deep.tif")
+    with pytest.raises(UsageError, match="32-bit grey"):
+        bench.corrupt(image, "fog", 1)
 
 
 def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
