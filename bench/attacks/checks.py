@@ -24,8 +24,12 @@ WRITES = (
 )
 
 
+GRADIENT_COSINE = 0.9
+"""Smallest cosine between two input gradients of one image; sums in another order change far less."""
+
+
 class NoGradientsError(UsageError):
-    """The model cannot be differentiated by its input."""
+    """The model cannot be differentiated by its input, or its gradients are random."""
 
 
 PROBABILITY_ATOL = 1e-5
@@ -160,6 +164,20 @@ def check_same_with_gradients(without: Tensor, found: Tensor) -> None:
             f"the model's output differs when gradients are computed: a logit changed by {change:.2g} of the largest; "
             "an attack would follow another function than the one that is judged: do not use "
             "torch.is_grad_enabled() or requires_grad in the forward pass"
+        )
+
+
+def check_same_gradients(first: Tensor | None, second: Tensor | None) -> None:
+    """Refuse random gradients, from two of one image. Raises `NoGradientsError`."""
+    if first is None or second is None or torch.equal(first, second):
+        return
+    cosine = float(
+        torch.nn.functional.cosine_similarity(first.flatten().double(), second.flatten().double(), dim=0, eps=1e-300)
+    )
+    if cosine < GRADIENT_COSINE:
+        raise NoGradientsError(
+            f"the model's input gradients are random: two of the same image have a cosine of {cosine:.2g}; an attack "
+            "would follow noise: make its backward pass repeatable, or use square or transfer, which need no gradients"
         )
 
 

@@ -9,6 +9,7 @@ from bench.attacks.checks import (
     check_independent,
     check_logits,
     check_repeatable,
+    check_same_gradients,
     check_same_with_gradients,
     check_writes,
 )
@@ -50,11 +51,10 @@ def _check_function(images: Tensor, logits: Tensor, judge: Network, size: int) -
 
 def _with_gradients(images: Tensor, judge: Network) -> Tensor:
     """Return logits [n, k] of images in host memory, computed as in a search with gradients. Raises
-    `NoGradientsError`."""
-    shown = images.to(judge.device)
-    asked = (judge.gradient(one, lambda logits: logits.sum(1)) for one in torch.split(shown, 1))
+    `NoGradientsError`, also for gradients that are random."""
+    shown = torch.split(images.to(judge.device), 1)
     try:
-        return torch.cat([one.logits.cpu() for one in asked])
+        first, again = ([judge.gradient(one, _lead) for one in shown] for _ in range(2))
     except (UsageError, torch.OutOfMemoryError):
         raise
     except Exception as error:
@@ -62,3 +62,11 @@ def _with_gradients(images: Tensor, judge: Network) -> Tensor:
             f"the model cannot be differentiated by its input ({first_line(error)[:160]}): give the operation a "
             "gradient (a straight-through estimate, say), or use square or transfer, which need none"
         ) from error
+    for one, other in zip(first, again, strict=True):
+        check_same_gradients(one.gradient, other.gradient)
+    return torch.cat([one.logits.cpu() for one in first])
+
+
+def _lead(logits: Tensor) -> Tensor:
+    """Return [n]: how far the leading class of logits [n, k] is ahead of the next."""
+    return logits.topk(2).values.diff(dim=1).squeeze(1)

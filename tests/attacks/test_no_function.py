@@ -12,6 +12,7 @@ import bench
 from bench.attacks.autoattack import square
 from bench.attacks.network import copied
 from bench.attacks.presets import make_pgd
+from bench.attacks.reliability import assess
 from bench.errors import UsageError
 from tests.attacks.conftest import Around, Subject
 
@@ -194,6 +195,33 @@ def test_without_gradients_square_alone_gives_a_number(subject: Subject) -> None
     assert found.adversarial is not None
     assert found.robust.equal(detached(found.adversarial).argmax(1) == subject.labels)
     assert 0 < int(found.robust.sum()) < int((detached(subject.images).argmax(1) == subject.labels).sum())
+
+
+class Scrambled(Around):
+    """Its own logits, and a gradient drawn at random."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        shown = x * 1
+        if shown.requires_grad:
+            shown.register_hook(torch.randn_like)  # type: ignore[no-untyped-call]
+        out: Tensor = self.net(shown)
+        return out
+
+
+@pytest.mark.parametrize("name", ["pgd", "aa-fast", "fab-t"])
+def test_random_gradients_are_refused(subject: Subject, name: str) -> None:
+    with pytest.raises(UsageError, match=r"input gradients are random.*use square or transfer"):
+        bench.attack(Scrambled(subject.net).eval(), subject.images, subject.labels, name, eps=EPS)
+
+
+def test_random_gradients_hinder_no_square_and_its_verdict_tells_of_them(subject: Subject) -> None:
+    attack = square("linf", 2 * EPS, 100)
+    given = subject.images, subject.labels, subject.ids
+    model = Scrambled(subject.net).eval()
+    assert attack.run(model, *given).robust.equal(attack.run(subject.net, *given).robust)
+    verdict = assess(model, *given, "linf", 2 * EPS, attack=attack)
+    assert verdict.level == "unreliable"
+    assert any("differ between float32 and float64" in why for why in verdict.because)
 
 
 def test_a_far_offset_of_float64_logits_changes_no_verdict(subject: Subject) -> None:
