@@ -21,7 +21,10 @@ REESTIMATED_FROM = 512
 
 @dataclass(frozen=True)
 class MomentsProbe(Probe):
-    """Channel moments at every normalisation point of the network."""
+    """Channel moments at every normalisation point of the network. Version 2: layer norms of images are measured by
+    channel, not by column."""
+
+    version: str = "2"
 
     @property
     def name(self) -> str:

@@ -57,7 +57,7 @@ def _hook(point: NormalisationPoint, found: Collected, calls: "Counter[str]") ->
         calls[point.name] += 1
         times = calls[point.name]
         if isinstance(x, Tensor) and x.numel():
-            found.add(point.name + (f"#{times}" if times > 1 else ""), point, channel_moments(x, point.axis))
+            found.add(point.name + (f"#{times}" if times > 1 else ""), point, channel_moments(x, point.channels_of(x)))
 
     if point.behind:
         return point.module.register_forward_hook(lambda _module, _inputs, output: see(output))

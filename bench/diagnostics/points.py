@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
@@ -41,6 +42,26 @@ class NormalisationPoint:
     def behind(self) -> bool:
         """Whether the layer's output is measured, not its input."""
         return self.kind in ("conv", "linear")
+
+    def channels_of(self, x: Tensor) -> int:
+        """Return the channels' axis of `x`. A layer norm over channels, height and width has that of an image; so have
+        those that put an image's channels last within their forward pass (torchvision's and timm's `LayerNorm2d`)."""
+        if not isinstance(self.module, nn.LayerNorm):
+            return self.axis
+        return 1 if x.ndim > 3 and (len(self.module.normalized_shape) > 1 or _takes_images(self.module, x)) else -1
+
+
+def _takes_images(layer: nn.LayerNorm, x: Tensor) -> bool:
+    """Return whether `layer` normalises axis 1 of `x`; if the last axis has its size, too, another image tells."""
+    (channels,) = layer.normalized_shape
+    if x.shape[-1] != channels or x.shape[1] != channels:
+        return x.shape[1] == channels
+    try:
+        with torch.no_grad():
+            type(layer).forward(layer, x.new_zeros(1, channels, 1, channels + 1))
+    except RuntimeError:
+        return False
+    return True
 
 
 def is_batch_norm(module: nn.Module) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models import convnext
 from torchvision.ops import FrozenBatchNorm2d
 
 from bench.diagnostics.collect import Collected, collecting
@@ -90,6 +91,38 @@ def test_timms_batch_norm_with_activation_is_found() -> None:
 def test_layer_norm_counts_its_last_axis() -> None:
     found = look(nn.Sequential(nn.Flatten(2), nn.LayerNorm(16)).eval(), torch.rand(2, 3, 4, 4))
     assert found.moments["1"].mean.shape == (16,)
+
+
+@pytest.mark.parametrize("side", [10, 8])  # at 8 the width is the number of channels
+@pytest.mark.parametrize(
+    "norm",
+    [
+        convnext.LayerNorm2d(8),
+        import_timm("timm.layers").LayerNorm2d(8),
+        import_timm("timm.layers").LayerNormAct2d(8),
+        nn.LayerNorm([8, 10, 10]),
+        nn.LayerNorm([10, 10]),
+    ],
+)
+def test_a_layer_norm_of_images_is_measured_by_channel(norm: nn.LayerNorm, side: int) -> None:
+    side = norm.normalized_shape[-1] if len(norm.normalized_shape) > 1 else side
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), norm).eval()
+    x = torch.rand(4, 3, side + 2, side + 2)
+    seen = look(model, *x.split(3)).moments["1"]
+    expected = model[0](x).detach().double()
+    np.testing.assert_allclose(seen.mean, expected.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(seen.variance, expected.var((0, 2, 3), correction=0), rtol=1e-5)
+
+
+def test_a_layer_norm_of_images_with_channels_last_is_measured_by_its_last_axis() -> None:
+    class Last(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.permute(0, 2, 3, 1)
+
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), Last(), nn.LayerNorm(8)).eval()
+    x = torch.rand(4, 3, 10, 10)
+    expected = model[0](x).detach().double()
+    np.testing.assert_allclose(look(model, x).moments["2"].mean, expected.mean((0, 2, 3)), rtol=1e-5)
 
 
 def test_without_normalisation_the_convolutions_outputs_are_seen() -> None:
