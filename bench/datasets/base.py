@@ -47,7 +47,7 @@ class Dataset(ABC):
     height in pixels, 0 where it is not known or not one. An `exact` set is shown pixel for pixel, and to networks of
     its own size alone. `proof` says what labels them (`bench.datasets.proof`), `notes` what was left out, a line each
     kind, `selection` which images of the complete set these are, and `part` which part of it was opened (`fog/3`). Of a
-    `ranked` set the records keep the five likeliest classes.
+    `ranked` set the records keep the five likeliest classes. `folders` are the names of a user's own classes, by label.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Dataset(ABC):
     proof: str = ""
     ranked: bool = False
     part: str = ""
+    folders: tuple[str, ...] = ()
 
     def __init__(self, ids: Sequence[str], targets: Sequence[int]) -> None:
         self.ids = [_utf8(image_id) for image_id in ids]
@@ -148,7 +149,7 @@ class View(Dataset):
         self.name, self.labels = whole.name, labels or whole.labels
         self.as_stored, self.notes, self.selection = whole.as_stored, whole.notes, whole.selection
         self.proof, self.ranked, self.side, self.exact = whole.proof, whole.ranked, whole.side, whole.exact
-        self.part = whole.part
+        self.part, self.folders = whole.part, whole.folders
 
     @property
     def stems(self) -> Sequence[str]:

@@ -183,7 +183,7 @@ def read_class_folders(root: Path, name: str) -> FolderDataset:
         left.add("images beside the class folders", look.pictures[0], len(look.pictures))
     if not len(dataset):
         raise DataError(f"{name}: no images in the folders under {root}; `bench doctor {root}` looks closer")
-    dataset.proof, dataset.notes = BY_POSITION, left.lines()
+    dataset.proof, dataset.notes, dataset.folders = BY_POSITION, left.lines(), tuple(order)
     if order != sorted(order):
         dataset.notes += (AS_NUMBERS,)
     return dataset

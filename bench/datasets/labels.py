@@ -4,7 +4,8 @@ import functools
 import importlib
 import importlib.util
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -123,20 +124,38 @@ def add_space(name: str, make: Callable[[], LabelSpace]) -> None:
     _SPACES[name] = make
 
 
-def check_fit(space: LabelSpace, card: ModelCard) -> None:
-    """Check that a model's logits match `space`. Raises `DataError` for other classes: a thousand folders without
-    ImageNet's class names are not taken for ImageNet's."""
+def check_fit(space: LabelSpace, card: ModelCard, folders: Sequence[str] = ()) -> None:
+    """Check that a model's logits match `space`, and that `folders`, a user's own classes by label, are not taken for
+    the classes of a known label space in their order. Raises `DataError`."""
     needed = 1000 if space.members else space.classes
     if card.classes != needed:
+        own = (
+            "folders by wnid or by ImageNet's class names count ImageNet's 1000 classes; for a network of other "
+            "classes number the folders 0..n-1 in its order, or give bench.run torchvision's ImageFolder as data"
+        )
+        advice = (
+            own if space.name == "imagenet1k" else "choose a suite of the model's own data set (`bench show MODEL`)"
+        )
         raise DataError(
-            f"{card.name} has {card.classes} classes, but label space {space.name!r} needs {needed}; "
-            "choose a suite of the model's own data set (`bench show MODEL`)"
+            f"{card.name} has {card.classes} classes, but label space {space.name!r} needs {needed}; {advice}"
         )
     if space.name == "folder1000" and card.labels == "imagenet1k":
         raise DataError(
             f"{card.name} has ImageNet's classes, but the folders' names are not ImageNet's (wnids or class names): "
             "labels by the order of folders would be wrong; name the folders by wnid"
         )
+    theirs = class_names(card.labels) if card.labels in _SPACES else ()
+    if folders and len(theirs) == card.classes and not _numbered(folders):
+        raise DataError(
+            f"{card.name} has the classes of {card.labels} ({', '.join(theirs[:3])}, ...), and the folders are counted "
+            f"in the order of their names ({', '.join(folders[:3])}, ...): labels would be wrong; number the folders "
+            f"0..{len(folders) - 1} in the model's order"
+        )
+
+
+def _numbered(folders: Sequence[str]) -> bool:
+    """Return whether folders' names end with their label (`3`, `class00003`)."""
+    return all(re.fullmatch(rf"\D*0*{label}", name) for label, name in enumerate(folders))
 
 
 def _subspace(name: str, file: str) -> LabelSpace:

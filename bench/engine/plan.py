@@ -124,7 +124,7 @@ def _entries(
         dataset = session.dataset_of(setup)
         _check_size(dataset, subject)
         space = label_space(dataset.labels)
-        check_fit(space, subject.model.card)
+        check_fit(space, subject.model.card, dataset.folders)
         if space.members and (setup.attack or any(probe.all_classes for probe in setup.probes)):
             raise UsageError(f"{setup.name}: attacks work on all of a model's classes, not on {space.name}")
         cell = _cell(subject, setup, dataset, options, session.seed)

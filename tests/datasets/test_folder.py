@@ -1,19 +1,23 @@
 """Every layout of ImageNet gives the same ids, labels and manifest; class order never comes from folder order."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import savemat
 
-from bench.datasets.base import Subset
+from bench.datasets.base import Subset, View
 from bench.datasets.doctor import diagnose
 from bench.datasets.folder import missing_classes, read_class_folders, read_folder
-from bench.datasets.labels import imagenet_index, imagenet_wnids
+from bench.datasets.labels import check_fit, imagenet_index, imagenet_wnids, label_space
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
+from bench.datasets.tiny import CLASSES, generate
 from bench.errors import DataError, UsageError
 from bench.testing import write_pictures
+from model_zoo.registry import find_card
 
 WNIDS = ["n02123045", "n01440764", "n15075141"]  # classes 281, 0 and 999 of the sorted list
 
@@ -178,3 +182,30 @@ def test_the_doctor_names_what_is_wrong(by_wnid: Path) -> None:
     ):
         assert part in report, part
     assert report.count("997 of 1000 classes") == report.count("of 50000 images") == 1
+
+
+def test_class_folders_by_name_are_not_taken_for_known_classes_in_their_order(tmp_path: Path) -> None:
+    """The tiny classes begin with disc and ring, and folders with arrow and bar: nearly all would be wrong."""
+    made, card = generate("val", 10, 7), find_card("tiny_std")
+    for kind, names in (("named", CLASSES), ("numbered", range(10)), ("class", [f"class{i:02d}" for i in range(10)])):
+        for index, label in enumerate(range(10)):
+            place = tmp_path / kind / str(list(names)[label])
+            place.mkdir(parents=True)
+            Image.fromarray(made.images[index]).save(place / "x.png")
+        dataset = read_class_folders(tmp_path / kind, "folder")
+        if kind == "named":
+            with pytest.raises(DataError, match=r"classes of tiny10 \(disc, .* order of their names \(arrow, .*number"):
+                check_fit(label_space(dataset.labels), card, dataset.folders)
+        else:
+            check_fit(label_space(dataset.labels), card, dataset.folders)
+            assert View(dataset, range(3)).folders == dataset.folders
+    own = dataclasses.replace(card, labels="folder10")
+    check_fit(label_space("folder10"), own, read_class_folders(tmp_path / "named", "folder").folders)
+
+
+def test_a_network_of_ten_classes_on_wnid_folders_is_told_the_way(tmp_path: Path) -> None:
+    dataset = read_class_folders(write_pictures(tmp_path, imagenet_wnids()[:10], 1), "folder")
+    with pytest.raises(
+        DataError, match=r"number the folders 0\.\.n-1 in its order, or give bench.run torchvision's Image"
+    ):
+        check_fit(label_space(dataset.labels), find_card("tiny_std"), dataset.folders)

@@ -67,6 +67,7 @@ class Pictures:
     subset: str = ""
     side: int = 0
     exact: bool = False
+    folders: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return 50
