@@ -17,10 +17,13 @@ from torch.nn import functional as F
 
 from bench.attacks import norms
 from bench.attacks.base import Attack, AttackResult
+from bench.attacks.checks import relative_change
 from bench.attacks.clean import clean_logits
+from bench.attacks.forward import answer
 from bench.attacks.losses import misclassified
 from bench.attacks.memory import as_it_came
 from bench.attacks.network import Cost, Network, Precision, device_of, freeze
+from bench.attacks.prepared import LOGITS_RTOL, PROBE
 from bench.attacks.randomness import Generators, generator
 from bench.attacks.request import Request
 from bench.attacks.result import CLEAN, judged
@@ -39,6 +42,7 @@ SMALLEST = 0.9
 """Minimum side of the shrunk image, relative to the whole."""
 
 NOTE = "images made on other models: other attacks may break more, so the accuracy is an upper bound"
+SAME = "surrogate {} gives the model's own logits: it is the model under another name, and its images are no transfer"
 
 VERSION = "1"
 
@@ -76,12 +80,15 @@ class TransferAttack(Attack):
         )
         broken_by = [CLEAN if wrong else None for wrong in misclassified(logits, labels).tolist()]
         adversarial, steps, cost = images.clone(), torch.zeros_like(labels), Cost(forward=len(images))
+        clean, notes = logits[:PROBE].clone(), [NOTE]
         for name in self.surrogates:
             rows = torch.tensor([row for row, verdict in enumerate(broken_by) if verdict is None], dtype=torch.int64)
             request.progress(len(images) - len(rows), len(images))
             if not len(rows):
                 break
             surrogate = _fitting(name, images, logits.shape[1]).to(request.device)
+            if relative_change(clean, answer(surrogate, images[:PROBE].to(request.device)).cpu()) <= LOGITS_RTOL:
+                notes.append(SAME.format(name))
             for part in torch.split(rows, request.batch_size):
                 draws = [generator(request.seed, request.ids[row], f"transfer {name}", 0) for row in part.tolist()]
                 adversarial[part] = craft(surrogate, images[part], labels[part], draws, float(self.eps))
@@ -90,11 +97,13 @@ class TransferAttack(Attack):
             logits[rows] = request.score(adversarial[rows])
             for row in rows[misclassified(logits[rows], labels[rows])].tolist():
                 broken_by[row] = f"transfer from {name}"
-        return judged(request, self, adversarial, logits, broken_by, steps, cost, (NOTE,))
+        return judged(request, self, adversarial, logits, broken_by, steps, cost, tuple(notes))
 
 
 def transfer(eps: Fraction, surrogates: Sequence[str]) -> TransferAttack:
-    """Make the attack in Linf from `surrogates`."""
+    """Make the attack in Linf from `surrogates`. Raises `UsageError` if there are none."""
+    if not surrogates:
+        raise UsageError("transfer needs the name of a surrogate at least, found none")
     choices = f"k{STEPS}-a{spell(step_size(eps))}-mi-di-ti-from-{'-'.join(surrogates)}"
     return TransferAttack("transfer", "linf", eps, (), choices, surrogates=tuple(surrogates))
 

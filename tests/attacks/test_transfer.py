@@ -93,6 +93,21 @@ def test_surrogates_of_other_classes_are_refused() -> None:
         transfer(EPS, ["tiny_std"]).run(net, images, labels, ["a", "b"])
 
 
+def test_no_surrogate_is_no_attack() -> None:
+    with pytest.raises(UsageError, match="needs the name of a surrogate"):
+        transfer(EPS, [])
+
+
+def test_a_surrogate_that_is_the_model_is_named(pictures: Shown) -> None:
+    images, labels, ids = (part[:6] for part in pictures)
+    renamed = nn.Sequential(load_model("tiny_std")).eval()
+    others = transfer(EPS, ["tiny_at", "tiny_std_s1"]).run(renamed, images, labels, ids)
+    assert len(others.notes) == 1
+    itself = transfer(EPS, ["tiny_at", "tiny_std"]).run(renamed, images, labels, ids)
+    assert itself.notes[1].startswith("surrogate tiny_std gives the model's own logits")
+    assert len(itself.notes) == 2
+
+
 class Drawing(nn.Module):
     """A network that sees its images through noise."""
 
