@@ -4,7 +4,7 @@ variables, class bodies, default arguments and caches."""
 import dis
 import enum
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -26,8 +26,9 @@ class OutsideSlot:
     name: str
 
     def get(self) -> Any:
-        """Return the value."""
-        return self.holder[self.name] if isinstance(self.holder, dict) else getattr(self.holder, self.name)
+        """Return the value; a class's as it stands in its body, since descriptors may refuse to be asked there."""
+        held = vars(self.holder) if isinstance(self.holder, type) else self.holder
+        return held[self.name] if isinstance(held, Mapping) else getattr(held, self.name)
 
     def put(self, value: Any) -> None:
         """Replace the value."""

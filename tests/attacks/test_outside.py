@@ -134,6 +134,28 @@ class Thrifty(Around):
         return out
 
 
+class Shy:
+    """A descriptor that has nothing to say of a class."""
+
+    def __get__(self, one: object, _kind: type) -> int:
+        if one is None:
+            raise AttributeError("ask an instance")
+        return 1
+
+
+class WithDescriptor(Around):
+    shy = Shy()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.net(x) * self.shy
+        return out
+
+
+def test_a_descriptor_is_not_asked(subject: Subject) -> None:
+    found = bench.attack(WithDescriptor(subject.net).eval(), subject.images, subject.labels, "pgd", eps=EPS, steps=2)
+    assert int(found.robust.sum()) > 0
+
+
 def test_what_changes_no_answer_is_no_memory(subject: Subject) -> None:
     before = CALLS
     found = bench.attack(Thrifty(subject.net).eval(), subject.images, subject.labels, "pgd", eps=EPS, steps=2)
