@@ -12,21 +12,24 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import (
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
     RandomSampler,
     SequentialSampler,
+    Subset,
     TensorDataset,
 )
 from torchvision import transforms as T
+from torchvision.datasets import ImageFolder
 
 import bench
 from bench.datasets.given import GivenDataset, keep
 from bench.datasets.tiny import generate
 from bench.errors import DataError, IncompleteError, UsageError
 from bench.memory import run, wrap
-from bench.testing import fake_model
+from bench.testing import fake_model, write_pictures
 from model_zoo.errors import WeightsError, ZooError
 from model_zoo.load import load_model
 from model_zoo.model import Model
@@ -633,3 +636,24 @@ def test_images_of_other_classes_have_no_mce(tmp_path: Path, net: nn.Module, tin
     assert table.loc[["mce", "relative_mce", "ce_fog"], "value"].isna().all()
     records = bench.records(tmp_path).query("condition != 'memory/clean'")
     assert table.loc["mean_error", "value"] == pytest.approx((records["prediction"] != records["label"]).mean())
+
+
+@pytest.mark.parametrize("wrapped", [
+    lambda folder: folder, lambda folder: Subset(folder, [0, 2]), lambda folder: DataLoader(folder, batch_size=None),
+    lambda folder: ConcatDataset([folder, folder]),
+], ids=["itself", "subset", "loader", "concatenated"])  # fmt: skip
+def test_places_in_a_list_of_classes_are_not_imagenets_labels(
+    tmp_path: Path, wrapped: Callable[[ImageFolder], Any]
+) -> None:
+    """torchvision's ImageFolder of three of ImageNet's folders counts 0, 1, 2."""
+    root = write_pictures(tmp_path / "some", ("n01440764", "n02123045", "n15075141"), 1)
+    net, given = fake_model().net.eval(), dict(size=32, resize=36, quiet=True, out=tmp_path / "out", **UNIT)
+    with pytest.raises(UsageError, match=r"in which n02123045 is 1; among the classes of imagenet1k it is 281: give"):
+        bench.run(net, "clean", data=wrapped(ImageFolder(root)), **given)
+    mapped = ImageFolder(root, target_transform=(0, 281, 999).__getitem__)
+    tables = [bench.run(net, suite, data=data, **given) for suite, data in (("clean", mapped), ("imagenet", root))]
+    assert whole(tables[0])["value"].tolist() == whole(tables[1])["value"].tolist()
+    labels = bench.records(tmp_path / "out").groupby("protocol")["label"].agg(sorted)
+    assert labels.tolist() == [[0, 281, 999]] * 2
+    others = bench.run(fake_model(classes=3).net, "clean", data=ImageFolder(root), **given)
+    assert whole(others)["n"].tolist() == [3]

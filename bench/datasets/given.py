@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.base import Dataset
+from bench.datasets.classes import match_names
 from bench.datasets.content import Loaded, content_hash
-from bench.datasets.labels import imagenet_index
+from bench.datasets.labels import imagenet_index, known_names
 from bench.errors import DataError, UsageError
 from bench.pixels import DARKEST, to_rgb
 from model_zoo.cache import cache_dir
@@ -112,6 +113,7 @@ def keep(data: object, classes: int, space: str) -> Given:
         labels.append(_label(label, classes))
     if not pictures:
         raise UsageError("data: no images in it")
+    _check_order(data, labels, space)
     notes = tuple(_said_of(data))
     if _shuffles(data):
         order = sorted(range(len(labels)), key=lambda i: (content_hash(_bytes(pictures[i])), labels[i]))
@@ -119,6 +121,35 @@ def keep(data: object, classes: int, space: str) -> Given:
     if all(isinstance(picture, Image.Image) for picture in pictures):
         return _keep_photographs(pictures, labels, classes, space, notes)
     return _keep_levels(pictures, labels, space, notes)
+
+
+def _check_order(data: object, labels: list[int], space: str) -> None:
+    """Raise `UsageError` if labels are places in a Dataset's own list of classes, as torchvision's ImageFolder gives
+    them, and the label space `space` has these classes in other places."""
+    for part in _wrapped(data):
+        names = getattr(part, "classes", None)
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            continue
+        if getattr(part, "target_transform", None) is not None or max(labels) >= len(names):
+            continue  # labels are not places in the list
+        known = {name: label for label, name in enumerate(known_names(space))}
+        places = match_names(names) if space == "imagenet1k" else [known.get(name) for name in names]
+        for place, (name, label) in enumerate(zip(names, places, strict=True)):
+            if label is not None and label != place:
+                raise UsageError(
+                    f"data: its {len(names)} classes are counted in their own order, in which {name} is {place}; among "
+                    f"the classes of {space} it is {label}: give the folder itself (data=DIR), or a target_transform "
+                    "that gives the model's labels"
+                )
+
+
+def _wrapped(data: object) -> Iterator[object]:
+    """Yield a Dataset, and those within loaders, subsets and concatenations."""
+    yield data
+    inner = [getattr(data, "dataset", None), *(getattr(data, "datasets", None) or ())]
+    for one in inner:
+        if one is not None:
+            yield from _wrapped(one)
 
 
 def _shuffles(data: object) -> bool:

@@ -70,6 +70,11 @@ def class_names(space: str) -> tuple[str, ...]:
     return tuple(imagenet_names()[member[0]] for member in members)
 
 
+def known_names(space: str) -> tuple[str, ...]:
+    """Return the same for any text; empty for a label space that is not known here."""
+    return class_names(space) if space in _SPACES else ()
+
+
 @dataclass(frozen=True)
 class LabelSpace:
     """The classes that a data set's labels count.
@@ -144,7 +149,7 @@ def check_fit(space: LabelSpace, card: ModelCard, folders: Sequence[str] = ()) -
             f"{card.name} has ImageNet's classes, but the folders' names are not ImageNet's (wnids or class names): "
             "labels by the order of folders would be wrong; name the folders by wnid"
         )
-    theirs = class_names(card.labels) if card.labels in _SPACES else ()
+    theirs = known_names(card.labels)
     if folders and len(theirs) == card.classes and not _numbered(folders):
         raise DataError(
             f"{card.name} has the classes of {card.labels} ({', '.join(theirs[:3])}, ...), and the folders are counted "
