@@ -19,9 +19,15 @@ from bench.errors import UsageError
 SIZES = (1 / 255, 8 / 255)
 """Size of the noise around an image at which a model that has seen the image is compared with one that has not."""
 
+NOISE = 32 / 255
+"""Size of the noise that makes an image which no model has seen."""
+
 ENDS = 4
 """Number of images at which the model is compared again, after the attack, with the copy that was attacked and with one
 that has seen no image."""
+
+SameDraws = Callable[[], AbstractContextManager[None]]
+"""Makes a block in which a random model draws the same numbers each time."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +66,21 @@ def around(images: Tensor) -> Tensor:
     return torch.cat([(images + size * noise).clamp(0, 1) for size in SIZES])
 
 
-def check_forgets(fresh: FreshModel | None, model: nn.Module, images: Tensor) -> None:
-    """Check `model` around images that it has seen once, made from `images` [n, 3, h, w] by shifts drawn at random: the
-    images themselves may have been shown to it before `fresh` was copied from it."""
+def check_forgets(
+    fresh: FreshModel | None, model: nn.Module, images: Tensor, same_draws: SameDraws = nullcontext
+) -> None:
+    """Check `model` around images that it has seen once, made from `images` [n, 3, h, w] by shifts and noise drawn anew
+    in each call: the images themselves may have been shown to it before `fresh` was copied from it."""
     shifts = [secrets.randbelow(side) for side in images.shape[2:]]
-    unseen = images.flip(2).roll(shifts, (2, 3))
+    draw = torch.Generator().manual_seed(secrets.randbits(63))
+    noise = NOISE * (2 * torch.rand(images.shape, generator=draw) - 1)
+    unseen = (images.flip(2).roll(shifts, (2, 3)) + noise.to(images)).clamp(0, 1)
     answer(model, unseen.clone())
-    check_no_memory(fresh, model, around(unseen))
+    check_no_memory(fresh, model, around(unseen), same_draws)
 
 
 def check_no_memory(
-    fresh: FreshModel | None,
-    model: nn.Module,
-    points: Tensor,
-    same_draws: Callable[[], AbstractContextManager[None]] = nullcontext,
+    fresh: FreshModel | None, model: nn.Module, points: Tensor, same_draws: SameDraws = nullcontext
 ) -> None:
     """Refuse a `model` whose outputs at `points` [n, 3, h, w], near images that it was run on, change from one pass to
     the next, or differ from those of a `fresh` copy.

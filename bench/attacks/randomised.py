@@ -20,7 +20,7 @@ from bench.attacks.budget import Norm
 from bench.attacks.checks import REPEATABLE_RTOL, check_classes, check_labels, check_writes, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.losses import CLASSES_NEEDED, misclassified
-from bench.attacks.memory import ENDS, as_it_came, check_no_memory
+from bench.attacks.memory import ENDS, as_it_came, check_forgets, check_no_memory
 from bench.attacks.network import Cost, Network, Objective, device_of, frozen_if_copied
 from bench.attacks.queue import Queue, Trial, Workload
 from bench.attacks.randomness import generator
@@ -96,14 +96,16 @@ class RandomisedAttack(Attack):
     def carry_out(self, request: Request) -> AttackResult:
         """Attack each image alone, so that the batch size changes nothing."""
         fresh = as_it_came(request.model)
+        same_draws = partial(drawing, request.seed, "", "check", 0, request.device)
         _check_random(request.model, request.images[:1])
+        check_forgets(fresh, request.model, request.images[:1].to(request.device), same_draws)
         found = []
         for place in range(len(request)):
             found.append(_Picture(self, request, place).attack())
             request.progress(place + 1, len(request))
         adversarial = torch.cat([one.point for one in found])
         ends = adversarial[:ENDS].to(request.device)
-        check_no_memory(fresh, request.model, ends, partial(drawing, request.seed, "", "check", 0, request.device))
+        check_no_memory(fresh, request.model, ends, same_draws)
         logits = torch.cat([one.logits[:1] for one in found])
         wrong = misclassified(logits, request.labels).tolist()
         broken_by = [one.broken_by if broken else None for broken, one in zip(wrong, found, strict=True)]

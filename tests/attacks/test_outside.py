@@ -134,6 +134,14 @@ class Thrifty(Around):
         return out
 
 
+def test_no_call_hides_a_memory_from_the_next(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if its image is shifted as before."""
+    monkeypatch.setattr("secrets.randbelow", lambda _side: 0)
+    for _ in range(3):
+        with pytest.raises(UsageError, match="remembers earlier inputs"):
+            bench.attack(Body(subject.net).eval(), subject.images, subject.labels, "pgd", eps=EPS, steps=2)
+
+
 class Shy:
     """A descriptor that has nothing to say of a class."""
 
@@ -185,10 +193,15 @@ class NoisyMemory(Body):
         return super().forward(x) + 0.1 * torch.randn(len(x), 10)
 
 
-def test_a_random_model_that_remembers_is_refused(subject: Subject) -> None:
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_random_model_that_remembers_is_refused(subject: Subject, shown: bool) -> None:
+    NoisyMemory.seen.clear()
+    model = NoisyMemory(subject.net).eval()
+    if shown:
+        model(subject.images)
     attack = RandomisedAttack("autoattack-rand", "linf", EPS, apgd("linf", EPS, steps=2).trials, "eot20")
     with pytest.raises(UsageError, match="remembers earlier inputs"):
-        attack.run(NoisyMemory(subject.net).eval(), subject.images[:2], subject.labels[:2], subject.ids[:2])
+        attack.run(model, subject.images[:2], subject.labels[:2], subject.ids[:2])
 
 
 def test_what_stands_behind_a_cache_is_part_of_a_models_identity(subject: Subject) -> None:
