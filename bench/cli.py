@@ -46,11 +46,27 @@ class HangUp(KeyboardInterrupt):
     """SIGHUP: the terminal was closed."""
 
 
+class StoreOnce(argparse._StoreAction):
+    """Store an option's value; refuse the option a second time, where argparse would forget the first value."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given: set[str] = vars(namespace).setdefault("_given", set())
+        if option and self.dest in given:
+            several = "; separate several by commas" if "," in str(self.metavar) else ""
+            parser.error(f"{option} is given twice, found {getattr(namespace, self.dest)} and {values}{several}")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
 class Parser(argparse.ArgumentParser):
     """Argument parser that suggests the nearest option or command for an unknown one; options cannot be abbreviated."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "allow_abbrev": False})
+        for name in (None, "store"):
+            self.register("action", name, StoreOnce)
         self._negative_number_matcher = re.compile(r"-[\d.]")  # `--eps -1/255` is a wrong budget, not a missing one
 
     def error(self, message: str) -> NoReturn:

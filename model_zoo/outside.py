@@ -6,6 +6,7 @@ written as colons where a comma separates models.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -53,10 +54,13 @@ class OutsideName:
 
 
 def parse_name(name: str) -> OutsideName:
-    """Split ``prefix:name?options``."""
+    """Split ``prefix:name?options``. Raises `UnknownModelError` for an option that is given twice."""
     prefix, _, rest = name.partition(":")
     base, _, query = rest.partition("?")
-    return OutsideName(prefix, base, dict(parse_qsl(query, keep_blank_values=True)))
+    options = parse_qsl(query, keep_blank_values=True)
+    if twice := [key for key, count in Counter(key for key, _ in options).items() if count > 1]:
+        raise UnknownModelError(f"{name}: option {twice[0]} is given twice; give it once")
+    return OutsideName(prefix, base, dict(options))
 
 
 def outside_card(name: str) -> ModelCard:

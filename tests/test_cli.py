@@ -295,3 +295,30 @@ def test_one_of_a_thing_is_told_in_the_singular(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert "tiny_std: 1 condition on tiny (1 image)" in shown
     assert "1 unit to do (1 image)" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "run --model tiny_std --suite tiny --model tiny_at",
+            "--model is given twice, found tiny_std and tiny_at; separate",
+        ),
+        ("run --model tiny_std --suite tiny --limit 4 --limit=8", "--limit is given twice, found 4 and 8"),
+        ("run --model file:net.py:make?size=32&size=64 --suite clean", "option size is given twice"),
+    ],
+)
+def test_an_option_given_twice_is_refused(command: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """argparse keeps the last value and says nothing of the others."""
+    try:
+        code = main(command.split())
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    assert code == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_same_parser_reads_two_commands() -> None:
+    parser = build_parser()
+    words = ["results", "runs", "--csv", "a.csv"]
+    assert [parser.parse_args(words).csv for _ in range(2)] == [parser.parse_args(words).csv] * 2
