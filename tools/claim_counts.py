@@ -133,16 +133,18 @@ def _counted(claim: Claim, seed: int, protocol: str, pair: pd.DataFrame) -> Coun
 
 
 def newest(before: Iterable[Counts], now: Iterable[Counts]) -> list[Counts]:
-    """Return each claim's counts from `now`, or from `before` if these have more images or `now` lacks the claim."""
-    claims: dict[str, list[Counts]] = {}
-    for each in (before, now):
-        by_key: dict[str, list[Counts]] = {}
-        for one in each:
-            by_key.setdefault(one.key, []).append(one)
-        for key, seeds in by_key.items():
-            if sum(c.n for c in seeds) >= sum(c.n for c in claims.get(key, [])):
-                claims[key] = seeds
-    return [one for seeds in claims.values() for one in seeds]
+    """Return each claim's counts by seed, from `now` rather than from `before`; of two protocols those with more images,
+    or of `now`."""
+    claims: dict[str, dict[str, dict[int, Counts]]] = {}
+    for one in (*before, *now):
+        protocols = claims.setdefault(one.key, {})
+        seeds = protocols.pop(one.protocol, {})  # the last is the newest
+        protocols[one.protocol] = seeds | {one.seed: one}
+    chosen = [
+        max(reversed(protocols.values()), key=lambda seeds: sum(c.n for c in seeds.values()))
+        for protocols in claims.values()
+    ]
+    return [seeds[seed] for seeds in chosen for seed in sorted(seeds)]
 
 
 def write_counts(counts: Iterable[Counts], path: Path = MEASURED) -> None:

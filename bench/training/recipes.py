@@ -79,7 +79,7 @@ class Recipe:
     freeze: int = 0
     smooth: tuple[SmoothPart, ...] = ()
     start_from: str = ""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of the committed zoo."""
 
     def __post_init__(self) -> None:
@@ -105,11 +105,11 @@ _THREE = TinySpec(branches=("clean", "aug", "adv"))
 _AUGMENTED: tuple[Domain, ...] = ("clean", "augmented", "adversarial")
 _DEEP, _DEEPEST = (2, 2, 2), (4, 4, 4)
 _TWO_DEEP = replace(_TWO, blocks=_DEEP)
-_EVERY_SEED = (0, 1, 2)
+_ONE_SEED = (0,)
 
-_STD = Recipe("std", "standard", "undefended", seeds=_EVERY_SEED)
-_AT = Recipe("at", "intriguing", "adversarial images only, ReLU", _ADVERSARIAL, seeds=_EVERY_SEED)
-_MIX = Recipe("mix", "intriguing", "clean and adversarial images, one batch norm", _JOINT, seeds=_EVERY_SEED)
+_STD = Recipe("std", "standard", "undefended")
+_AT = Recipe("at", "intriguing", "adversarial images only, ReLU", _ADVERSARIAL)
+_MIX = Recipe("mix", "intriguing", "clean and adversarial images, one batch norm", _JOINT)
 _MBN = replace(_MIX, name="mbn", about="clean and adversarial images, a batch norm each (mixture BN)", net=_TWO)
 _WEAK = Attacker(eps=4 / 255)
 _WEAKEST = Attacker(eps=1 / 255)
@@ -128,26 +128,26 @@ _NOFROST = replace(
 )
 
 
-def _once(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
-    """Return `recipe` with `changes` and a single seed."""
-    return replace(recipe, name=name, about=about, **{"seeds": (0,), **changes})
+def _like(recipe: Recipe, name: str, about: str, **changes: Any) -> Recipe:
+    """Return `recipe` with `changes`."""
+    return replace(recipe, name=name, about=about, **changes)
 
 
-def _smooth_unit(activation: str, seeds: tuple[int, ...] = (0,)) -> Recipe:
+def _smooth_unit(activation: str, **changes: Any) -> Recipe:
     net = TinySpec(activation=activation)
     about = f"adversarial images only, {activation}"
-    return _once(_AT, f"sat_{activation}", about, method="sat", net=net, seeds=seeds)
+    return _like(_AT, f"sat_{activation}", about, method="sat", net=net, **changes)
 
 
 def _smooth_gradient(name: str, *parts: SmoothPart) -> Recipe:
     about = f"adversarial images only, ReLU with a smooth backward pass in the {' and the '.join(parts)}"
     net = TinySpec(activation="relu_smooth_gradient")
-    return _once(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts, seeds=_EVERY_SEED)
+    return _like(_AT, f"sat_{name}", about, method="sat", net=net, smooth=parts)
 
 
-def _clean_share(percent: int, seeds: tuple[int, ...] = (0,)) -> Recipe:
+def _clean_share(percent: int, **changes: Any) -> Recipe:
     about = f"adversarial images and {percent} % as many clean ones, one batch norm"
-    return _once(_MIX, f"mix_{percent}", about, clean_share=percent, seeds=seeds)
+    return _like(_MIX, f"mix_{percent}", about, clean_share=percent, **changes)
 
 
 _SLOW = Attacker(ramp=0.8)
@@ -161,117 +161,81 @@ RECIPES: dict[str, Recipe] = {
         _MIX,
         _MBN,
         _NOFROST,
-        _smooth_unit("silu", _EVERY_SEED),
-        _smooth_unit("gelu", _EVERY_SEED),
+        _smooth_unit("silu"),
+        _smooth_unit("gelu"),
         _ADVPROP,
-        _once(_STD, "std_long", "undefended, as much time as mbn takes", epochs=22, seeds=_EVERY_SEED),
-        _once(
-            _MIX,
-            "advprop_single",
-            "as advprop, but one batch norm for both",
-            method="advprop",
-            attacker=_WEAK,
-            seeds=_EVERY_SEED,
-        ),
-        _once(
+        _like(_STD, "std_long", "undefended, as much time as mbn takes", epochs=22),
+        _like(_MIX, "advprop_single", "as advprop, but one batch norm for both", method="advprop", attacker=_WEAK),
+        _like(
             _STD,
             "advprop_tuned",
             "adversarial pre-training, clean fine-tuning",
             method="advprop",
             start_from="at",
             learning_rate=0.02,
-            seeds=_EVERY_SEED,
         ),
-        _once(
-            _MIX,
-            "gn",
-            "clean and adversarial images, group norm",
-            net=TinySpec(norm="group"),
-            clip=0.1,
-            seeds=_EVERY_SEED,
-        ),
-        _once(
-            _AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP), seeds=_EVERY_SEED
-        ),
+        _like(_MIX, "gn", "clean and adversarial images, group norm", net=TinySpec(norm="group"), clip=0.1),
+        _like(_AT, "at_deep", "adversarial images only, twice the blocks", net=TinySpec(blocks=_DEEP)),
         _smooth_gradient("smooth_attack", "attack"),
         _smooth_gradient("smooth_update", "update"),
         _smooth_gradient("smooth_both", "attack", "update"),
-        _once(
-            _AT,
-            "at_frozen",
-            "adversarial images only, running statistics in the last two epochs",
-            freeze=2,
-            seeds=_EVERY_SEED,
-        ),
-        _smooth_unit("smoothrelu", _EVERY_SEED),
-        _smooth_unit("elu", _EVERY_SEED),
-        _smooth_unit("parametric_softplus", _EVERY_SEED),
-        _smooth_unit("elu_2"),
-        _smooth_unit("celu_2"),
-        _smooth_unit("silu_rectified"),
-        _smooth_unit("gelu_rectified"),
-        _once(
+        _like(_AT, "at_frozen", "adversarial images only, running statistics in the last two epochs", freeze=2),
+        _smooth_unit("smoothrelu"),
+        _smooth_unit("elu"),
+        _smooth_unit("parametric_softplus"),
+        _smooth_unit("elu_2", seeds=_ONE_SEED),
+        _smooth_unit("celu_2", seeds=_ONE_SEED),
+        _smooth_unit("silu_rectified", seeds=_ONE_SEED),
+        _smooth_unit("gelu_rectified", seeds=_ONE_SEED),
+        _like(
             _ADVPROP,
             "advprop_fine",
             "three branches: clean, augmented, adversarial (eps 4/255)",
             domains=_AUGMENTED,
             net=_THREE,
         ),
-        _once(_MIX, "mix_star", "clean, augmented and adversarial images, one batch norm", domains=_AUGMENTED),
-        _once(
+        _like(_MIX, "mix_star", "clean, augmented and adversarial images, one batch norm", domains=_AUGMENTED),
+        _like(
             _NOFROST, "nofrost_star", "clean, augmented and adversarial images, no normalisation", domains=_AUGMENTED
         ),
-        _once(_ADVPROP, "advprop_eps1", "auxiliary batch norm, weakest attacker (eps 1/255)", attacker=_WEAKEST),
-        _once(
+        _like(_ADVPROP, "advprop_eps1", "auxiliary batch norm, weakest attacker (eps 1/255)", attacker=_WEAKEST),
+        _like(
             _ADVPROP,
             "advprop_eps1_deep",
             "auxiliary batch norm, eps 1/255, twice the blocks",
             attacker=_WEAKEST,
             net=_TWO_DEEP,
         ),
-        _once(_ADVPROP, "advprop_deep", "auxiliary batch norm, eps 4/255, twice the blocks", net=_TWO_DEEP),
-        _once(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
-        _clean_share(20, _EVERY_SEED),
-        *(_clean_share(percent) for percent in (40, 60, 80)),
-        _once(
-            _MIX,
-            "mix_alp",
-            "clean and adversarial images, one batch norm, logit pairing",
-            objective="alp",
-            seeds=_EVERY_SEED,
+        _like(
+            _ADVPROP,
+            "advprop_deep",
+            "auxiliary batch norm, eps 4/255, twice the blocks",
+            net=_TWO_DEEP,
+            seeds=_ONE_SEED,
         ),
-        _once(
-            _MBN,
-            "mbn_alp",
-            "clean and adversarial images, a batch norm each, logit pairing",
-            objective="alp",
-            seeds=_EVERY_SEED,
-        ),
-        _once(_STD, "std_deep", "undefended, twice the blocks", net=TinySpec(blocks=_DEEP)),
-        _once(_STD, "std_deepest", "undefended, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
-        _once(_AT, "at_deepest", "adversarial images only, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
-        _once(
+        _like(_MBN, "mbn_deep", "clean and adversarial images, a batch norm each, twice the blocks", net=_TWO_DEEP),
+        _clean_share(20),
+        *(_clean_share(percent, seeds=_ONE_SEED) for percent in (40, 60, 80)),
+        _like(_MIX, "mix_alp", "clean and adversarial images, one batch norm, logit pairing", objective="alp"),
+        _like(_MBN, "mbn_alp", "clean and adversarial images, a batch norm each, logit pairing", objective="alp"),
+        _like(_STD, "std_deep", "undefended, twice the blocks", net=TinySpec(blocks=_DEEP), seeds=_ONE_SEED),
+        _like(_STD, "std_deepest", "undefended, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
+        _like(_AT, "at_deepest", "adversarial images only, four times the blocks", net=TinySpec(blocks=_DEEPEST)),
+        _like(
             _ADVPROP,
             "advprop_noise",
             "auxiliary batch norm, Gaussian noise (eps 4/255) in place of an attacker",
             attacker=replace(_WEAK, method="noise"),
-            seeds=_EVERY_SEED,
         ),
-        _once(
+        _like(
             _ADVPROP,
             "advprop_gradient",
             "auxiliary batch norm, attacker (eps 4/255) along the gradient itself",
             attacker=replace(_WEAK, method="gradient"),
         ),
-        _once(_STD, "std_augmented", "undefended, every image augmented", augment=True),
-        _once(_ADVPROP, "advprop_augmented", "as advprop, every image augmented first", augment=True),
-        _once(
-            _MIX,
-            "trades",
-            "TRADES: the prediction on clean images held under attack",
-            objective="trades",
-            seeds=_EVERY_SEED,
-        ),
+        _like(_STD, "std_augmented", "undefended, every image augmented", augment=True),
+        _like(_ADVPROP, "advprop_augmented", "as advprop, every image augmented first", augment=True),
+        _like(_MIX, "trades", "TRADES: the prediction on clean images held under attack", objective="trades"),
         replace(_MIX, name="mix_slow", about=f"{_MIX.about}, {_SLOW_ABOUT}", attacker=_SLOW),
         replace(
             _NOFROST,

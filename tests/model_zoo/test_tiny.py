@@ -47,7 +47,7 @@ def test_weights_are_small_and_all_have_cards() -> None:
     files = list((ROOT / "tiny" / "weights").iterdir())
     assert {f.name for f in files} == {card.weights.files[0].name for card in TINY}
     assert max(f.stat().st_size for f in files) < 1_600_000
-    assert sum(f.stat().st_size for f in files) < 40_000_000
+    assert sum(f.stat().st_size for f in files) < 60_000_000  # PyPI takes wheels of up to 100 MB
 
 
 def test_undefended_networks_mostly_follow_texture_and_robust_ones_always_shape() -> None:

@@ -111,6 +111,9 @@ def test_a_folder_with_few_claims_keeps_the_counts_of_the_others() -> None:
     assert newest([one, other], [more]) == [more, other]
     assert newest([one, replace(one, seed=1)], [more, other]) == [more, other]
     assert newest([one, other], [fewer]) == [one, other]
+    second = replace(one, seed=1)
+    assert newest([one, other], [second]) == [one, second, other]  # a folder with a seed that was missing
+    assert newest([one, second], [replace(one, better=6)]) == [replace(one, better=6), second]
 
 
 CORRUPTED = Claim(ADVPROP, "corrupted", "sat_silu", "at", C)
