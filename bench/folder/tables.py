@@ -56,9 +56,23 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
         found.remarks += [line for line in suite.wanted.remarks() if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
-            found.unanswered += _unanswered(suite.wanted, rows)
+            found.unanswered += [] if (why := _undefined(suite)) else _unanswered(suite.wanted, rows)
+            found.remarks += [why] if why and why not in found.remarks else []
     found.rows.sort(key=lambda row: row.model)
     return found
+
+
+def _undefined(loaded: LoadedSuite) -> str:
+    """Return why a suite's headline is no number of these images; empty if it is."""
+    suite = SUITES.get(loaded.wanted.suite)
+    headline = next((metric for metric in suite.metrics if metric.name == suite.headline), None) if suite else None
+    why = headline.undefined(_spaces(loaded)) if headline else ""
+    return f"{loaded.wanted.suite}: no {headline.name}: {why}" if headline and why else ""
+
+
+def _spaces(loaded: LoadedSuite) -> set[str]:
+    """Return the label spaces of a suite's images."""
+    return {cell.cell.protocol.labels for cell in loaded.cells.values()}
 
 
 def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
@@ -141,10 +155,9 @@ def _numbers_of(
 ) -> Iterator[tuple[Metric | Measure, Estimate | str]]:
     """Every number of the suite; of cells that a rule stopped those that are means over images, with its interval."""
     cells = list(loaded.cells.values())
-    spaces = {cell.cell.protocol.labels for cell in cells}
     rules = [rule for cell in cells if (rule := rule_of(cell.cell.subset))]
     if not rules:
-        yield from _numbers(suite, loaded.frames, measured, spaces)
+        yield from _numbers(suite, loaded.frames, measured, _spaces(loaded))
         return
     order = max((cell.records for cell in cells), key=len)["image_id"]
     for metric in suite.metrics:
