@@ -658,3 +658,13 @@ def test_places_in_a_list_of_classes_are_not_imagenets_labels(
     assert labels.tolist() == [[0, 281, 999]] * 2
     others = bench.run(fake_model(classes=3).net, "clean", data=ImageFolder(root), **given)
     assert whole(others)["n"].tolist() == [3]
+
+
+def test_classes_that_are_none_of_imagenets_are_not_its_first_ones(tmp_path: Path) -> None:
+    """Labels 0..9 of a set such as torchvision's CIFAR10, for a network of ImageNet's classes."""
+    root = write_pictures(tmp_path / "others", ("airbus", "otherwise"), 1)
+    net, given = fake_model().net.eval(), dict(size=32, resize=36, quiet=True, out=tmp_path / "out", **UNIT)
+    with pytest.raises(UsageError, match=r"its 2 classes \(airbus, otherwise, ...\) are none of imagenet1k"):
+        bench.run(net, "clean", data=ImageFolder(str(root)), **given)
+    labelled = ImageFolder(str(root), target_transform=lambda label: 281 + label)
+    assert bench.run(net, "clean", data=labelled, **given)["n"].iloc[0] == 2
