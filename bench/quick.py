@@ -5,19 +5,20 @@ sixth of torch's import, and as much again when the process ends.
 """
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def lasting_imports() -> Iterator[None]:
-    """Pause the garbage collector for the imports within. The first time in a process, let it never look again at what
-    is there by then."""
-    running = gc.isenabled()
+    """Pause the garbage collector for the imports within. In a process that begins with them, let it never look at them
+    again; what others have made in a process, it may still collect."""
+    running, begins = gc.isenabled(), "torch" not in sys.modules
     gc.disable()
     try:
         yield
-        if not gc.get_freeze_count():
+        if begins:
             gc.freeze()
     finally:
         if running:

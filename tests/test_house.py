@@ -56,3 +56,9 @@ def test_the_extra_all_is_every_extra_but_the_maintainers() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (every,) = extras.pop("all")
     assert set(every.partition("[")[2].rstrip("]").split(",")) == set(extras) - {"dev"}
+
+
+def test_files_of_tests_have_different_names() -> None:
+    """pytest imports them by name; two of one name stop the whole suite, not the run of one folder."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

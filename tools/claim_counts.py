@@ -133,8 +133,8 @@ def _counted(claim: Claim, seed: int, protocol: str, pair: pd.DataFrame) -> Coun
 
 
 def newest(before: Iterable[Counts], now: Iterable[Counts]) -> list[Counts]:
-    """Return each claim's counts by seed, from `now` rather than from `before`; of two protocols those with more images,
-    or of `now`."""
+    """Return each claim's counts by seed, from `now` rather than from `before`; of two protocols those with more
+    images, or of `now`."""
     claims: dict[str, dict[str, dict[int, Counts]]] = {}
     for one in (*before, *now):
         protocols = claims.setdefault(one.key, {})
