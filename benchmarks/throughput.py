@@ -186,9 +186,9 @@ def spent(task: Callable[[], None]) -> Spent:
 class Contestant:
     """A process of its own that runs one task each time it is asked, after a warm-up."""
 
-    def __init__(self, task: Callable[[], None]) -> None:
+    def __init__(self, task: Callable[[], None], threads: int) -> None:
         self._end, other = multiprocessing.Pipe()
-        multiprocessing.get_context("fork").Process(target=self._serve, args=(task, other)).start()
+        multiprocessing.get_context("fork").Process(target=self._serve, args=(task, threads, other)).start()
         self.spent()
 
     def spent(self) -> Spent:
@@ -202,7 +202,8 @@ class Contestant:
         self._end.send(False)
 
     @staticmethod
-    def _serve(task: Callable[[], None], asked: Connection) -> None:
+    def _serve(task: Callable[[], None], threads: int, asked: Connection) -> None:
+        torch.set_num_threads(threads)
         while asked.recv():
             asked.send(spent(task))
 
@@ -213,9 +214,9 @@ def ratio(own: list[float], other: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def compete(tasks: dict[str, Callable[[], None]], rounds: int, images: int) -> None:
+def compete(tasks: dict[str, Callable[[], None]], rounds: int, images: int, threads: int) -> None:
     """Print each task's rate and its time relative to the first, after a warm-up round."""
-    contesting = {name: Contestant(task) for name, task in tasks.items()}
+    contesting = {name: Contestant(task, threads) for name, task in tasks.items()}
     times: dict[str, list[Spent]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, contestant in contesting.items():
@@ -242,13 +243,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--live", action="store_true")
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
+    torch.set_num_threads(1)  # threads of a process do not survive its fork
     with tempfile.TemporaryDirectory() as scratch:
         images = Folder(chosen(asked.folder, asked.images, asked.copies, Path(scratch)))
         conditions = 1 + len(CORRUPTIONS) * len(SEVERITIES) if asked.live else 1
         tasks = contestants(Path(scratch), images, asked.threads, asked.live)
         tasks = {name: task for name, task in tasks.items() if name == "bench run" or asked.only in name}
-        compete(tasks, asked.rounds, len(images) * conditions)
+        compete(tasks, asked.rounds, len(images) * conditions, asked.threads)
 
 
 if __name__ == "__main__":
