@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -18,9 +19,12 @@ from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.board.text import for_terminal
 from bench.cli import main
 from bench.commands.compare import HOW
+from bench.corruptions import SEVERITIES
 from bench.errors import UsageError
+from bench.folder.tables import results
 from bench.formats import choose, render
 from bench.layout import TextColumn, lay_out, paragraph, wrap
+from bench.metrics.corruption import CORRUPTIONS
 from bench.testing import write_results
 
 PGD = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
@@ -220,3 +224,14 @@ def test_an_error_at_a_terminal_breaks_between_words(monkeypatch: pytest.MonkeyP
     pipe = io.StringIO()
     layout.say(HOW, pipe)
     assert pipe.getvalue() == f"{HOW}\n"
+
+
+@pytest.mark.parametrize(("accuracy", "missing"), [(0.5, []), (math.nan, ["net, imagenet-c-live: no mean_error"])])
+def test_without_mce_the_mean_error_must_be_there(tmp_path: Path, accuracy: float, missing: list[str]) -> None:
+    """That mCE is not defined for other classes than ImageNet's does not hide that no image was scored."""
+    names = [f"tiny/{name}/{severity}-jpeg85" for name in CORRUPTIONS for severity in SEVERITIES]
+    measured = dict.fromkeys(("tiny/clean", *names), accuracy)
+    write_results(tmp_path, "net", {"imagenet-c-live": measured}, n=4, labels="tiny10")
+    table = results(tmp_path)
+    assert [line.rpartition(":")[0] for line in table.attrs["unanswered"]] == missing
+    assert any("no mce: defined for the classes of imagenet1k" in line for line in table.attrs["remarks"])

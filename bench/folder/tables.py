@@ -56,18 +56,24 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
         found.remarks += [line for line in suite.wanted.remarks() if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
-            found.unanswered += [] if (why := _undefined(suite)) else _unanswered(suite.wanted, rows)
+            why, headline = _headline(suite)
+            found.unanswered += _unanswered(suite.wanted, headline, rows)
             found.remarks += [why] if why and why not in found.remarks else []
     found.rows.sort(key=lambda row: row.model)
     return found
 
 
-def _undefined(loaded: LoadedSuite) -> str:
-    """Return why a suite's headline is no number of these images; empty if it is."""
-    suite = SUITES.get(loaded.wanted.suite)
-    headline = next((metric for metric in suite.metrics if metric.name == suite.headline), None) if suite else None
-    why = headline.undefined(_spaces(loaded)) if headline else ""
-    return f"{loaded.wanted.suite}: no {headline.name}: {why}" if headline and why else ""
+def _headline(loaded: LoadedSuite) -> tuple[str, str]:
+    """Return why a suite's headline is no number of these images, empty if it is, and the metric that must be there:
+    the headline, or else the first that is defined for them."""
+    suite, spaces = SUITES.get(loaded.wanted.suite), _spaces(loaded)
+    if suite is None:
+        return "", ""
+    why = next((metric.undefined(spaces) for metric in suite.metrics if metric.name == suite.headline), "")
+    if not why:
+        return "", suite.headline
+    defined = next((metric.name for metric in suite.metrics if not metric.undefined(spaces)), suite.headline)
+    return f"{suite.name}: no {suite.headline}: {why}", defined
 
 
 def _spaces(loaded: LoadedSuite) -> set[str]:
@@ -75,13 +81,10 @@ def _spaces(loaded: LoadedSuite) -> set[str]:
     return {cell.cell.protocol.labels for cell in loaded.cells.values()}
 
 
-def _unanswered(wanted: SuiteRun, numbers: list[ResultRow]) -> list[str]:
-    """Return why a measured suite has no headline; empty if it has one."""
-    if wanted.suite not in SUITES:
-        return []
-    headline = SUITES[wanted.suite].headline
+def _unanswered(wanted: SuiteRun, headline: str, numbers: list[ResultRow]) -> list[str]:
+    """Return why a measured suite has no `headline`; empty if it has one, or is not known here."""
     found = [row for row in numbers if row.metric == headline]
-    if found and not math.isnan(found[0].value):
+    if not headline or (found and not math.isnan(found[0].value)):
         return []
     why = (found[0].because if found else "") or "no image was scored"
     return [f"{wanted.model}, {wanted.suite}: no {headline}: {why}"]

@@ -64,15 +64,17 @@ def write_results(
     seed: int = 0,
     images: str = "image",
     version: int = 1,
+    labels: str = "imagenet1k",
 ) -> None:
     """A results folder as a run leaves it, with made-up records: suite -> condition -> accuracy of `model`.
 
     Exactly round(accuracy x n) of the `n` images are right, chosen by `seed`; NaN means that none could be read.
+    `labels` is the images' label space.
     """
     store, rng, entries = Store(folder), np.random.default_rng(seed), []
     for suite, conditions in suites.items():
         for condition, accuracy in conditions.items():
-            protocol = Protocol(Condition.parse(condition).dataset, images, n, "imagenet1k", condition, "made up")
+            protocol = Protocol(Condition.parse(condition).dataset, images, n, labels, condition, "made up")
             cell = Cell(model, digest(model), {"size": 224}, protocol)
             put_cell(store, cell)
             put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng).table())
