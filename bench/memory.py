@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from bench.datasets.caller import unlike_labels
 from bench.datasets.given import Given, keep
 from bench.engine import run as engine
 from bench.errors import UnknownOptionError, UsageError, first_line
@@ -103,6 +104,7 @@ def wrap(
     none = WeightsSpec("none", "user", "the user's")
     card = ModelCard(title, "standard", type(net).__name__, spec, none, classes=count or 1, room="standard.from_file")
     model = Model(net, card)
+    model.counted = count is None and labels is None
     count = count or _classes(model)
     space = labels or ("imagenet1k" if count == 1000 else f"folder{count}")
     home = dataset or ("imagenet" if space == "imagenet1k" else "folder")
@@ -230,8 +232,7 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
     if in_memory:
         _check_used(suites)
         kept = _keep(data, loaded)
-        if raw and "classes" not in keys:
-            _refuse_features(kept, next(m for m, one in zip(loaded, asked, strict=True) if one in raw))
+        _refuse_unlike(kept, loaded)
         given = {**given, "data": kept.data, "dataset": kept.dataset}
         said += [f"data: {line}" for line in kept.lines]
     for line in said if not given.get("quiet") else ():
@@ -270,21 +271,11 @@ def _keep(data: object, loaded: list[str | Model]) -> Given:
     return keep(data, counts[0], named[0] if named else f"folder{counts[0]}")
 
 
-ENOUGH = 10
-"""Minimum number of images at which labels that cover less than half of the logits are unlikely by chance (one in a
-thousand)."""
-
-
-def _refuse_features(kept: Given, model: str | Model) -> None:
-    """Raise `UsageError` if the model has at least twice as many outputs as labels: a network without its head would
-    have its features scored as logits."""
-    classes = model.card.classes if isinstance(model, Model) else 0
-    reached = max(kept.labels) + 1
-    if classes != 1000 and len(kept.labels) >= ENOUGH and classes >= 2 * reached:
-        raise UsageError(
-            f"returns {classes} numbers an image, and the labels reach {reached - 1}: features of a network without "
-            f"its head? Give it the head; if they are logits of {classes} classes, say classes={classes}"
-        )
+def _refuse_unlike(kept: Given, loaded: Sequence[str | Model]) -> None:
+    """Raise `UsageError` for a model whose classes were counted from its output and are not those of the labels."""
+    for model in loaded:
+        if isinstance(model, Model) and model.counted and (why := unlike_labels(kept.labels, model.card.classes)):
+            raise UsageError(f"{model.name} {why}; if these are its classes, say classes={model.card.classes}")
 
 
 def _named(model: str | Model) -> list[str | Model]:

@@ -12,8 +12,9 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 TRAINING, TEST = "training", "test"
 """Kinds of images that are not of a validation set."""
 
-_SPLITS = {TRAINING: re.compile(rf"{WNID}_\d+"), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
-_AFTER, _BEFORE = re.compile(rf"(?<=.)[_-]({WNID})$"), re.compile(rf"({WNID})(?=[_.-])")
+_SPLITS = {TRAINING: re.compile(rf"{WNID}_\d+", re.IGNORECASE), TEST: re.compile(r"ILSVRC2012_test_\d{8}")}
+_AFTER = re.compile(rf"(?<=.)[_-]({WNID})$", re.IGNORECASE)
+_BEFORE = re.compile(rf"({WNID})(?=[_.-])", re.IGNORECASE)
 
 
 def picture_id(stem: str) -> str:
@@ -28,11 +29,11 @@ def picture_id(stem: str) -> str:
 def told_wnid(stem: str) -> str:
     """The wnid that an image's name begins or ends with; empty where it tells none.
 
-    >>> told_wnid("n01443537_12"), told_wnid("ILSVRC2012_val_00000262_n01443537"), told_wnid("dog_1")
+    >>> told_wnid("N01443537_12"), told_wnid("ILSVRC2012_val_00000262_n01443537"), told_wnid("dog_1")
     ('n01443537', 'n01443537', '')
     """
     found = _AFTER.search(stem) or _BEFORE.match(stem)
-    return found[1] if found else ""
+    return found[1].lower() if found else ""
 
 
 def split_of(stem: str) -> str:

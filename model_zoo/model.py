@@ -34,6 +34,8 @@ class Model(nn.Module):
         """What loading chose and left out, in words (`model_zoo.fit`)."""
         self.origin: Mapping[str, str] = {}
         """Origin for display: the path and options of its name, its weights file. Not part of its identity."""
+        self.counted = False
+        """Whether its classes were counted from its output, so that nobody said what they are."""
         self.unlike_card = ""
         """Why its weights are not those of its card; empty if they are. What was published of the card is not its."""
         self.register_buffer("mean", torch.tensor(card.input.mean).view(1, 3, 1, 1), persistent=False)

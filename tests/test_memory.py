@@ -25,6 +25,7 @@ from torchvision import transforms as T
 from torchvision.datasets import ImageFolder
 
 import bench
+from bench.datasets.caller import unlike_labels
 from bench.datasets.given import GivenDataset, keep
 from bench.datasets.tiny import generate
 from bench.errors import DataError, IncompleteError, UsageError
@@ -284,7 +285,7 @@ def test_floats_between_levels_are_shown_as_they_are(
         (pictures, 1.0),
         ((pictures.float() * 255).round() / 255, float((labels == 0).float().mean())),
     ):
-        table = bench.run(fine, "clean", data=(images, labels), out=tmp_path, **UNIT)
+        table = bench.run(fine, "clean", data=(images, labels), out=tmp_path, classes=10, **UNIT)
         assert list(whole(table)["value"]) == [pytest.approx(expected)]
     assert "have values between the 256 levels of 8 bits" in capsys.readouterr().err
     with pytest.raises((DataError, IncompleteError), match="corruptions need 8-bit images"):
@@ -461,10 +462,64 @@ def test_a_misspelt_keyword_is_answered_with_the_nearest(net: nn.Module, call: A
 def test_features_are_no_logits(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
     """A network without its head, as feature extractors are: its largest feature would be its answer."""
     body = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
-    with pytest.raises(UsageError, match="returns 48 numbers an image, and the labels reach 9: features of a network"):
+    with pytest.raises(
+        UsageError, match="returns 48 numbers an image, and the labels of 40 images reach from 0 to 9: features of a"
+    ):
         bench.run(body, "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
     table = bench.run(body, "clean", data=tiny, out=tmp_path, classes=48, quiet=True, **UNIT)
     assert (table["metric"] == "accuracy").any()
+
+
+class WithBackground(nn.Module):
+    """A network with one class more than the labels have, first or last among its logits."""
+
+    def __init__(self, body: nn.Module, *, first: bool) -> None:
+        super().__init__()
+        self.body, self.first = body, first
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.body(images)
+        none = torch.full_like(logits[:, :1], -9.0)
+        return torch.cat([none, logits] if self.first else [logits, none], 1)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_class_more_than_the_labels_have_is_refused_unless_it_is_named(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], first: bool
+) -> None:
+    """Which of eleven logits stands for label 0 nobody knows: with the background first all images counted as wrong."""
+    eleven = WithBackground(net, first=first)
+    for model in (eleven, wrap(eleven, size=32, **UNIT)):
+        with pytest.raises(
+            UsageError, match=r"returns 11 numbers an image, .* from 0 to 9: a background or unknown class"
+        ):
+            bench.run(model, "clean", data=tiny, out=tmp_path, quiet=True, **({} if isinstance(model, Model) else UNIT))
+    table = bench.run(eleven, "clean", data=tiny, out=tmp_path, classes=11, quiet=True, **UNIT)
+    assert whole(table)["value"].iloc[0] == pytest.approx(by_hand(eleven, *tiny))
+
+
+def test_the_background_of_imagenets_1001_logits_is_refused(tmp_path: Path, tiny: tuple[Tensor, Tensor]) -> None:
+    body = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1001))
+    with pytest.raises(UsageError, match=r"returns 1001 logits.* a background, .*logits\[:, 1:\]"):
+        bench.run(body, "clean", data=tiny, out=tmp_path, quiet=True, **UNIT)
+    write_pictures(tmp_path / "data", ["n01440764"])
+    with pytest.raises(IncompleteError, match=r"1001 classes, but .* needs 1000; .* a background, .*logits\[:, 1:\]"):
+        bench.run(body, "imagenet", data=tmp_path / "data", out=tmp_path, size=32, quiet=True, **UNIT)
+
+
+@pytest.mark.parametrize(("labels", "classes", "unlike"), [
+    ([*range(10)] * 2, 11, True),  # each of ten classes
+    ([*range(1, 11)] * 2, 11, True),  # labels from 1
+    ([0, 5, 9] * 4, 11, False),  # a few images of many classes
+    ([0, 5, 9] * 100, 11, True),  # (10/11)^300
+    ([*range(10)] * 2, 10, False),
+    ([*range(9)], 10, False),  # fewer than ten images
+    ([*range(100)] * 9, 1000, False),  # some of ImageNet's
+])  # fmt: skip
+def test_labels_that_are_not_a_models_classes_are_known_by_their_range(
+    labels: list[int], classes: int, unlike: bool
+) -> None:
+    assert bool(unlike_labels(labels, classes)) is unlike
 
 
 @pytest.mark.parametrize(("net", "says"), [

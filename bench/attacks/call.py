@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -16,6 +17,9 @@ from bench.attacks.budget import Norm, check_budget
 from bench.attacks.checks import check_eval, check_images, check_width, spell
 from bench.attacks.forward import output
 from bench.attacks.network import device_of
+from bench.attacks.reliability import StandingPictures, assess, spread
+from bench.attacks.request import Request
+from bench.datasets.caller import unlike_labels
 from bench.errors import UsageError, first_line
 from bench.options.values import flag, whole
 from bench.pixels import DARKEST
@@ -53,6 +57,7 @@ def attack(
     ids: Sequence[str] | None = None,
     seed: int = 0,
     batch_size: int = BATCH,
+    reliability: int = 0,
     **choices: Unpack[AttackChoices],
 ) -> AttackResult:
     """Attack `images` float [n, 3, h, w] in [0, 1], with `labels` [n], within `eps` in `norm`.
@@ -60,11 +65,13 @@ def attack(
     `model` maps such images to logits, is in eval mode, and includes its normalisation. `name` is one of
     `bench.attacks.ATTACKS`; `choices` are its settings (PGD: steps, step_size, restarts and targeted; Auto-PGD and FAB:
     steps and targets). Random draws are keyed by `ids`, or by the images' hashes if none are given, so that neither
-    order nor batch size changes the result.
+    order nor batch size changes the result. `reliability` is the number of images for the verdict that `bench run`
+    makes on a robust accuracy (its default is 32); 0 makes none.
 
     The result has for each image the adversarial image (`adversarial`), whether the image survives (`robust`), the
     attack that broke it (`broken_by`), the distance in `norm`, and the prediction, confidence and margin, all computed
-    by the model itself in float32. Raises `UsageError` for input that would give a meaningless number.
+    by the model itself in float32; `verdict` and `notes` say what the number is worth. Raises `UsageError` for input
+    that would give a meaningless number.
     """
     if not isinstance(model, nn.Module):
         raise UsageError(f"the model must be an nn.Module, found a {type(model).__name__}: put the call in a forward()")
@@ -76,11 +83,34 @@ def attack(
         raise UsageError("no images to attack: expected float [n, 3, h, w] with n of 1 or more")
     if 0 < (most := float(pictures.max())) < DARKEST:
         raise UsageError(f"nothing in the images is brighter than {most:.3g} of [0, 1]: they were divided by 255 twice")
-    made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), _classes(model, pictures), **choices)
+    classes = _classes(model, pictures)
+    made = make_attack(name, check_budget(norm, parse_eps(eps)), parse_eps(eps), classes, **choices)
     answers = _whole(_tensor("labels", labels))
     names = picture_ids(pictures) if ids is None else [str(name) for name in ids]
     start, size = _read("seed", whole(0), seed), _read("batch_size", whole(1), batch_size)
-    return made.run(model, pictures, answers, names, seed=start, batch_size=size, keep_adversarial=True)
+    request = Request(model, pictures, answers, names, start, size)
+    found = made.carry_out(request)
+    if why := unlike_labels(answers.tolist(), classes):
+        found = replace(found, notes=(*found.notes, f"the model {why}"))
+    sample = _read("reliability", whole(0), reliability)
+    return replace(found, verdict=_verdict(made, request, found.robust, sample)) if sample else found
+
+
+def _verdict(made: Attack, request: Request, robust: Tensor, sample: int) -> str:
+    """Return the reliability of a number in words, from at most `sample` images, and of those that are `robust`."""
+
+    def chosen(rows: list[int]) -> StandingPictures:
+        kept = [rows[i] for i in spread(len(rows), sample)]
+        share = float(robust.float().mean())
+        return StandingPictures(request.images[kept], request.labels[kept], [request.ids[i] for i in kept], share)
+
+    every, standing = chosen([*range(len(request))]), chosen(robust.nonzero().flatten().tolist())
+    images, labels, ids, budget = every.images, every.labels, every.ids, (made.norm, made.eps)
+    asked: dict[str, Any] = {"seed": request.seed, "batch_size": request.batch_size, "attack": made}
+    try:
+        return str(assess(request.model, images, labels, ids, *budget, **asked, standing=standing))
+    except UsageError as error:
+        return f"not assessed: {error}"
 
 
 def make_attack(name: str, norm: Norm, eps: Fraction, classes: int, **asked: Unpack[AttackChoices]) -> Attack:

@@ -26,6 +26,14 @@ UNLED = (
 )
 BLIND = "{count} of {of} gradients were zero or not finite, so robust accuracy may be far lower"
 
+FAINT = 2.0
+"""Probability of the likeliest class, in multiples of an even share, below which a model is near even odds."""
+EVEN = (
+    "the model gives its likeliest class a probability of {found:.3g} (median; even odds are {even:.3g}): at so small "
+    "a scale of logits the cross-entropy follows the mean of all classes, not the next one, and robust accuracy may be "
+    "lower: attack the logits before they are scaled, or use apgd-dlr or apgd-t, which do not depend on their scale"
+)
+
 
 class Spec(Budget, Protocol):
     """The parts of an attack that the evaluation needs."""
@@ -148,8 +156,17 @@ class Evaluation:
         blind = cost.zero + cost.nonfinite
         return BLIND.format(count=blind, of=cost.backward) if blind > cost.backward * BLIND_SHARE else ""
 
+    def _even(self) -> str:
+        """Return the note about a cross-entropy attack on a model near even odds on clean images, or nothing."""
+        clean = self.load.logits
+        right = clean[clean.argmax(1) == self.load.labels]
+        even = 1 / clean.shape[1]
+        found = float(right.softmax(1).amax(1).median()) if len(right) else 1.0
+        follows = {getattr(trial.search, "loss", "") for trial in self.spec.trials}
+        return EVEN.format(found=found, even=even) if follows == {"ce"} and even < found < FAINT * even else ""
+
     def _result(self) -> AttackResult:
         steps = sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels))
         cost = sum((queue.network.cost for queue in self.queues), self.judge.cost)
-        notes = tuple(filter(None, (self.prepared.note, self._unled())))
+        notes = tuple(filter(None, (self.prepared.note, self._unled(), self._even())))
         return judged(self.request, self.spec, self.adversarial, self.logits, self.verdicts, steps, cost, notes)

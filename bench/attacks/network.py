@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import norms
-from bench.attacks.checks import WRITES
+from bench.attacks.checks import WRITES, NoGradientsError
 from bench.attacks.forward import answer, without_offset
 from bench.attacks.search import ModelOutput
 from bench.errors import UsageError
@@ -154,14 +154,34 @@ def _derivative(value: Tensor, leaf: Tensor) -> Tensor:
 
 def input_gradient(model: nn.Module, x: Tensor, objective: Objective) -> Tensor:
     """Return the gradient of the sum of `objective` of the model's logits with respect to x, in the dtype of x."""
+    return value_and_gradient(model, x, lambda _leaf, logits: objective(logits))[1]
+
+
+def value_and_gradient(
+    model: nn.Module, x: Tensor, objective: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return `objective` [b] of x and the model's logits, and the gradient of its sum with respect to x."""
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
         try:
-            return _derivative(objective(model(leaf)), leaf)
+            value = objective(leaf, model(leaf))
+            return value.detach(), _derivative(value, leaf)
         except RuntimeError as error:
             if CHECKPOINTED not in str(error):
                 raise
-        return _by_backward(objective(model(leaf)), leaf, model)
+        value = objective(leaf, model(leaf))
+        return value.detach(), _by_backward(value, leaf, model)
+
+
+def check_differentiable(model: nn.Module, x: Tensor) -> None:
+    """Raise `NoGradientsError` for a model with logits that autograd does not follow back to x [n, 3, h, w]."""
+    with torch.enable_grad():
+        logits = model(x.detach().clone().requires_grad_())
+    if not logits.requires_grad:
+        raise NoGradientsError(
+            "the model cannot be differentiated by its input (its forward pass cuts the graph: no_grad, detach, NumPy, "
+            "or operations on whole numbers): give the operation a gradient, a straight-through estimate, say"
+        )
 
 
 def _by_backward(value: Tensor, leaf: Tensor, model: nn.Module) -> Tensor:

@@ -106,6 +106,11 @@ class StandingPictures:
     share: float
 
 
+def spread(count: int, sample: int) -> list[int]:
+    """Choose at most `sample` of `count` places, evenly spread."""
+    return [i * count // sample for i in range(sample)] if sample < count else list(range(count))
+
+
 @dataclass(frozen=True)
 class Reliability:
     """The verdict on a robust accuracy with its evidence.

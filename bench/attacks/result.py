@@ -33,6 +33,7 @@ class AttackResult:
     adversarial: float32 [n, 3, h, w] if requested, else None; cost: passes through the network (without the comparison
         of the fast copy with the model)
     notes: remarks for readers of the number, such as that the model has no fast copy
+    verdict: reliability of the robust accuracy, if it was asked for
     """
 
     prediction: Tensor
@@ -44,6 +45,7 @@ class AttackResult:
     adversarial: Tensor | None
     cost: Cost
     notes: tuple[str, ...] = ()
+    verdict: str = "not assessed"
 
     @property
     def robust(self) -> Tensor:

@@ -1,6 +1,6 @@
 """Images and labels of whatever a caller gives: a pair of arrays, a torch Dataset, a DataLoader, an iterable."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.classes import match_names
-from bench.datasets.labels import known_names
+from bench.datasets.labels import BACKGROUND, WITH_BACKGROUND, known_names
 from bench.errors import UsageError
 
 
@@ -153,3 +153,33 @@ def as_label(label: Any, classes: int) -> int:
     if not 0 <= value < classes:
         raise UsageError(f"data: label {value}, but the model has the classes 0..{classes - 1}")
     return value
+
+
+ENOUGH = 10
+"""Minimum number of images of which labels are believed to show all classes."""
+
+UNLIKELY = 1e-3
+"""Chance at which labels drawn at random would leave out as many classes at either end."""
+
+
+def unlike_labels(labels: Sequence[int], classes: int) -> str:
+    """Return why the outputs of a model with `classes` are probably not the classes of `labels`; empty if they may be.
+
+    Labels that fill a range, or that end early by more than chance, have fewer classes than the model: it has a class
+    of its own (background, unknown) first or last, of which nobody knows whether it shifts the others by one, or it
+    returns features.
+    """
+    low, high, count = min(labels), max(labels), len(labels)
+    if classes == WITH_BACKGROUND and high < 1000:
+        return f"returns 1001 logits, and the labels reach {high}: {BACKGROUND}"
+    whole = len(set(labels)) == high - low + 1
+    chance = ((high - low + 1) / classes) ** count
+    if classes == 1000 or count < ENOUGH or high - low + 1 == classes or not (whole or chance < UNLIKELY):
+        return ""
+    found = f"returns {classes} numbers an image, and the labels of {count} images reach from {low} to {high}"
+    if classes >= 2 * (high + 1):
+        return f"{found}: features of a network without its head? Give it the head"
+    return (
+        f"{found}: a background or unknown class, first or last among its logits, shifts labels by one or not; return "
+        "the logits of the labels' classes alone"
+    )

@@ -16,8 +16,8 @@ _NUMBERED = re.compile(r"^\d+[\s._:-]+(?=\D)")
 
 
 def wnid_in(name: str) -> str:
-    """Return the wnid in a folder's name, alone or with words (`n01440764`, `n01440764_tench`, `0 n01440764 tench`)."""
-    found = set(_WNID.findall(name))
+    """Return the wnid in a folder's name, alone or with words (`n01440764`, `N01440764_tench`, `0 n01440764 tench`)."""
+    found = set(_WNID.findall(name.lower()))
     return found.pop() if len(found) == 1 else ""
 
 

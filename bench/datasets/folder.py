@@ -2,6 +2,7 @@
 truth."""
 
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,22 @@ def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]
                 f"not ImageNet's, or not one class's alone: {', '.join(strangers[:SHOWN])}; name them by wnid"
             )
         left.add("folders of images whose names are not wnids of ImageNet-1k", strangers[0], len(strangers))
+    _refuse_twice(items, root, classes.labels)
     return items
+
+
+def _refuse_twice(items: Sequence[Item], root: Path, labels: Mapping[str, int]) -> None:
+    """Raise `DataError` where two folders of one class hold images of one name, which would count twice."""
+    shared = {label for label, folders in Counter(labels.values()).items() if folders > 1}
+    seen: dict[tuple[int, str], str] = {}
+    for item in items if shared else ():
+        folder = item.path.relative_to(root).parts[0]
+        other = seen.setdefault((item.label, item.image_id), folder)
+        if item.label in shared and other != folder:
+            raise DataError(
+                f"{root}: {other}/ and {folder}/ are one class, and both hold {item.image_id}: the same images would "
+                "count twice; keep one of the folders, or give the images different names"
+            )
 
 
 def _item(path: Path, label: int) -> Item:

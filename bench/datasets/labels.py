@@ -129,6 +129,14 @@ def add_space(name: str, make: Callable[[], LabelSpace]) -> None:
     _SPACES[name] = make
 
 
+WITH_BACKGROUND = 1001
+BACKGROUND = (
+    "ImageNet's classes and a background, which is the first of TensorFlow's networks and shifts labels by one: return "
+    "the 1000 logits of ImageNet's classes in their order, logits[:, 1:] where the background is first"
+)
+"""Said of networks with `WITH_BACKGROUND` logits."""
+
+
 def check_fit(space: LabelSpace, card: ModelCard, folders: Sequence[str] = ()) -> None:
     """Check that a model's logits match `space`, and that `folders`, a user's own classes by label, are not taken for
     the classes of a known label space in their order. Raises `DataError`."""
@@ -141,6 +149,7 @@ def check_fit(space: LabelSpace, card: ModelCard, folders: Sequence[str] = ()) -
         advice = (
             own if space.name == "imagenet1k" else "choose a suite of the model's own data set (`bench show MODEL`)"
         )
+        advice = BACKGROUND if card.classes == WITH_BACKGROUND and needed == 1000 else advice
         raise DataError(
             f"{card.name} has {card.classes} classes, but label space {space.name!r} needs {needed}; {advice}"
         )

@@ -22,8 +22,10 @@ RELEASE = "the release's own folders"
 SHOWN = 10
 """Folders named of those that hold another class's images."""
 
-HALF = 0.5
+AGREE, HALF = 0.9, 0.5
 """Official labels are among the ReaL ones of 90 % of the 46,837 images that have any: under half is another order."""
+UNLIKE = 0.1
+"""Bound of the standard deviation of that share from class to class."""
 ENOUGH = 10
 """Images that a share is believed of."""
 
@@ -58,7 +60,12 @@ class Told:
     def right(self) -> int:
         """Images whose names tell their own label."""
         exact = sum(told.count(label) for label, told in self.wnids.items())
-        return exact + sum(label in classes for label, told in self.real.items() for classes in told)
+        return exact + sum(self.reassessed)
+
+    @property
+    def reassessed(self) -> list[bool]:
+        """Whether the label is among the reassessed ones, of each image that has any."""
+        return [label in classes for label, every in self.real.items() for classes in every]
 
     @property
     def count(self) -> int:
@@ -73,8 +80,8 @@ def refusal(dataset: Dataset) -> str:
     told = Told.of(dataset)
     if wrong := _another_wnid(told):
         return wrong
-    real = [(label, classes) for label, every in told.real.items() for classes in every]
-    agree = sum(label in classes for label, classes in real)
+    real = told.reassessed
+    agree = sum(real)
     if pairs := mislabelled_pairs(told.real):
         return _named(pairs)
     if len(real) >= ENOUGH and agree < HALF * len(real):
@@ -82,12 +89,37 @@ def refusal(dataset: Dataset) -> str:
             f"labels of another class order: of {len(real)} images of the validation set whose right classes are "
             f"known (ReaL), {agree} have one of them; folders by number go by the sorted wnids, not the devkit's ids"
         )
+    if dataset.proof == BY_NUMBERS and agree < (least := fewest(len(real), len(told.real))):
+        return (
+            f"numbers that contradict the images: of {len(real)} images of the validation set whose right classes are "
+            f"known (ReaL), {agree} have one of them, and {least} or more would; correct the numbers of the others, "
+            "or name folders by wnid"
+        )
     if dataset.proof == BY_NUMBERS and not told.right >= HALF * max(1, told.count):
         return (
             "classes are given only by numbers, and no image's name (ILSVRC2012_val_..., n01440764_...) confirms "
             "their order: name folders by wnid, or add class names to the numbers"
         )
     return ""
+
+
+def remark(dataset: Dataset) -> tuple[str, ...]:
+    """Say of labels by number, which nothing else proves, how many the images' names contradict."""
+    if dataset.proof != BY_NUMBERS or not _counts_imagenet(dataset):
+        return ()
+    real = Told.of(dataset).reassessed
+    if not (wrong := real.count(False)):
+        return ()
+    return (f"classes by number: of {len(real)} images whose right classes are known (ReaL), {wrong} have another",)
+
+
+def fewest(images: int, classes: int) -> int:
+    """Return the fewest of `images` official labels in `classes` that have to be among the ReaL ones: three standard
+    errors below their share, of images and of classes."""
+    if images < ENOUGH:
+        return 0
+    error = (AGREE * (1 - AGREE) / images + UNLIKE**2 / classes) ** 0.5
+    return int(images * max(HALF, AGREE - 3 * error))
 
 
 def _counts_imagenet(dataset: Dataset) -> bool:

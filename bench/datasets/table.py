@@ -11,7 +11,7 @@ from bench.datasets.info import FoundPictures, SetPlace
 from bench.datasets.known import SETS
 from bench.datasets.labels import label_space
 from bench.datasets.locate import find_sets, place_of
-from bench.datasets.proof import refusal
+from bench.datasets.proof import refusal, remark
 from bench.errors import DataError, UsageError
 from bench.metrics.selection import Selection
 
@@ -111,6 +111,7 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
     check_labels(dataset)
     if reason := refusal(dataset):
         raise DataError(f"{name}: {f'{part}: ' if part else ''}{reason}")
+    dataset.notes += remark(dataset)
     dataset.selection, dataset.part = _counted(dataset, info.count), part
     return dataset
 

@@ -22,9 +22,9 @@ REESTIMATED_FROM = 512
 @dataclass(frozen=True)
 class MomentsProbe(Probe):
     """Channel moments at every normalisation point of the network. Version 2: layer norms of images are measured by
-    channel, not by column."""
+    channel, not by column. 3: so are RMS norms and normalisations that libraries write themselves."""
 
-    version: str = "2"
+    version: str = "3"
 
     @property
     def name(self) -> str:

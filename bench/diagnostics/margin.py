@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.attacks.budget import Norm
 from bench.attacks.losses import margin
-from bench.attacks.network import Network
+from bench.attacks.network import Network, check_differentiable, frozen_if_copied
 from bench.attacks.norms import per_image, size, unit
 from bench.attacks.prepared import prepare
 from bench.diagnostics.probe import Found, Probe, Sight
@@ -107,6 +107,7 @@ def _bisect(network: Network, images: Tensor, labels: Tensor, nearest: Nearest, 
 
 def distances(sight: Sight, norm: Norm, steps: int) -> list[float]:
     """Return each image's distance; inf if the point found is not adversarial for the original model."""
+    check_differentiable(frozen_if_copied(sight.model), sight.images[:1].to(sight.device))
     judge = Network(sight.model, sight.device)
     fast = prepare(sight.model, sight.images.to(sight.device)).network(sight.device)
     found = []

@@ -1,6 +1,7 @@
 """Points of a network whose activations are measured: the input of each normalisation layer, or, in a network without
 normalisation, the output of each convolution, which is the same place."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,8 +31,9 @@ class Stored:
 
 @dataclass(frozen=True)
 class NormalisationPoint:
-    """A point in the network. kind: `batch`, `group`, `layer` or `instance`, or `conv` or `linear` in networks without
-    normalisation (measured at the output); axis: the channels' axis."""
+    """A point in the network. kind: `batch`, `group`, `layer` or `instance`, `named` for another normalisation by its
+    class's name, or `conv` or `linear` in networks without normalisation (measured at the output); axis: the channels'
+    axis."""
 
     name: str
     kind: str
@@ -46,22 +48,35 @@ class NormalisationPoint:
     def channels_of(self, x: Tensor) -> int:
         """Return the channels' axis of `x`. A layer norm over channels, height and width has that of an image; so have
         those that put an image's channels last within their forward pass (torchvision's and timm's `LayerNorm2d`)."""
-        if not isinstance(self.module, nn.LayerNorm):
+        if self.kind not in ("layer", "named"):
             return self.axis
-        return 1 if x.ndim > 3 and (len(self.module.normalized_shape) > 1 or _takes_images(self.module, x)) else -1
+        whole = len(getattr(self.module, "normalized_shape", ())) > 1
+        return 1 if x.ndim > 3 and (whole or _takes_images(self.module, x)) else -1
 
 
-def _takes_images(layer: nn.LayerNorm, x: Tensor) -> bool:
-    """Return whether `layer` normalises axis 1 of `x`; if the last axis has its size, too, another image tells."""
-    (channels,) = layer.normalized_shape
+def _takes_images(layer: nn.Module, x: Tensor) -> bool:
+    """Return whether `layer` normalises axis 1 of `x`; if the last axis has its size, too, another image tells. A layer
+    without parameters for each channel takes images as convolutions give them."""
+    sizes = [p.numel() for p in layer.parameters() if p.numel() in (x.shape[1], x.shape[-1]) and p.numel() > 1]
+    (channels,) = getattr(layer, "normalized_shape", sizes[:1] or (x.shape[1],))
     if x.shape[-1] != channels or x.shape[1] != channels:
-        return x.shape[1] == channels
+        return bool(x.shape[1] == channels)
     try:
         with torch.no_grad():
             type(layer).forward(layer, x.new_zeros(1, channels, 1, channels + 1))
     except RuntimeError:
         return False
     return True
+
+
+_NAMED = re.compile(r"(rms|layer|group|l2|scale|simple|filter_?response|evo)_?norm", re.IGNORECASE)
+
+
+def _is_named_norm(module: nn.Module) -> bool:
+    """Return whether `module` is a normalisation by its class's name, as libraries write their own (`LlamaRMSNorm`,
+    ConvNeXt's `LayerNorm`): of parts that have weights it has none."""
+    inner = [p for child in module.children() for p in child.parameters()]
+    return bool(_NAMED.search(type(module).__name__)) and not inner
 
 
 def is_batch_norm(module: nn.Module) -> bool:
@@ -82,8 +97,13 @@ _KINDS: tuple[tuple[str, int, Callable[[nn.Module], bool]], ...] = (
     ("group", 1, lambda m: isinstance(m, nn.GroupNorm)),
     ("instance", 1, lambda m: isinstance(m, _InstanceNorm)),
     ("layer", -1, lambda m: isinstance(m, nn.LayerNorm)),
+    ("named", -1, _is_named_norm),
 )
 _BARE = (("conv", 1, CONVOLUTIONS), ("linear", -1, (nn.Linear,)))
+
+
+def _kind_of(module: nn.Module) -> tuple[str, int] | None:
+    return next(((kind, axis) for kind, axis, fits in _KINDS if fits(module)), None)
 
 
 def find_points(model: nn.Module) -> list[NormalisationPoint]:
@@ -95,10 +115,9 @@ def find_points(model: nn.Module) -> list[NormalisationPoint]:
     inner = {id(child) for m in modules.values() if isinstance(m, BranchedBatchNorm2d) for child in m.modules()}
     inner -= {id(m) for m in modules.values() if isinstance(m, BranchedBatchNorm2d)}
     points = [
-        NormalisationPoint(name, kind, m, axis)
+        NormalisationPoint(name, found[0], m, found[1])
         for name, m in modules.items()
-        for kind, axis, fits in _KINDS
-        if id(m) not in inner and fits(m)
+        if id(m) not in inner and (found := _kind_of(m))
     ]
     for kind, axis, types in _BARE:
         points = points or [
@@ -122,7 +141,7 @@ def stored(module: nn.Module) -> Stored:
         _channels(layer, "running_var"),
         _channels(layer, "weight"),
         _channels(layer, "bias"),
-        float(getattr(layer, "eps", EPS)),
+        float(getattr(layer, "eps", None) or EPS),
     )
 
 

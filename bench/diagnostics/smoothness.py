@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.attacks.forward import without_offset
-from bench.attacks.network import Network, frozen_if_copied
+from bench.attacks.network import Network, check_differentiable, frozen_if_copied, value_and_gradient
 from bench.attacks.norms import per_image, project
 from bench.attacks.randomness import generator, uniform
 from bench.condition import spell
@@ -51,21 +51,17 @@ class Neighbourhood:
 
         Steps stay in the ball and follow the gradient of `objective` alone, through x and the logits.
         """
+        model = self.network.model
         x, best = start, torch.full_like(self.labels, -torch.inf, dtype=torch.float32)
         for step in range(STEPS + 1):
-            value, gradient = _value_and_gradient(self.network, objective, x)
+            value, found = value_and_gradient(
+                model, x, lambda at, logits: objective(at, without_offset(logits).float())
+            )
+            gradient = found.nan_to_num(0.0)
             best = torch.maximum(best, value if scale is None else value / scale(x))
             if step < STEPS:
                 x = project(x + self.eps / 4 * gradient.sign(), self.images, self.eps, "linf")
         return best
-
-
-def _value_and_gradient(network: Network, objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
-    leaf = x.detach().requires_grad_()
-    with torch.enable_grad():
-        value = objective(leaf, without_offset(network.model(leaf)).float())
-        (gradient,) = torch.autograd.grad(value.sum(), [leaf])
-    return value.detach(), gradient.nan_to_num(0.0)
 
 
 def lipschitz(around: Neighbourhood, start: Tensor) -> Tensor:
@@ -149,6 +145,7 @@ class SmoothnessProbe(Probe):
 
     def look(self, sight: Sight) -> Found:
         network = Network(frozen_if_copied(sight.model), sight.device)
+        check_differentiable(network.model, sight.images[:1].to(sight.device))
         columns: dict[str, list[float]] = {name: [] for name in COLUMNS}
         for start in range(0, len(sight.images), sight.batch_size):
             rows = slice(start, start + sight.batch_size)

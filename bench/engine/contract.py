@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bench.attacks.checks import REPEATABLE_RTOL, check_width, in_training, looks_like_probabilities, relative_change
 from bench.attacks.forward import answer
 from bench.attacks.memory import as_it_came, check_forgets
+from bench.datasets.labels import BACKGROUND, WITH_BACKGROUND
 from bench.engine.batches import read_sample
 from bench.engine.session import Session, Subject
 from bench.errors import UsageError, first_line
@@ -114,6 +115,8 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
         raise UsageError(f"returns {_spell(found)}: logits are floating point; return them before argmax or rounding")
     if found.ndim != 2 or len(found) != n:
         raise UsageError(f"returns {_spell(found)} for {n} images: expected [{n}, {classes}]; return logits.flatten(1)")
+    if found.shape[1] == WITH_BACKGROUND and classes == 1000:
+        raise UsageError(f"returns {WITH_BACKGROUND} logits, {classes} declared: {BACKGROUND}")
     if found.shape[1] != classes:
         raise UsageError(
             f"returns {found.shape[1]} logits, {classes} declared: name the classes that it has (file:...?classes="

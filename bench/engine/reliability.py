@@ -102,6 +102,8 @@ class PendingVerdicts:
         return self.due()
 
     def _check(self, entry: PlanEntry) -> ReliabilityCheck:
+        from bench.attacks.reliability import spread
+
         standing, scored = _standing(self.store, entry.cell.id)
         if not scored:
             return ReliabilityCheck(entry, self.sample, _surrogate(self.plan, entry.subject))
@@ -109,11 +111,6 @@ class PendingVerdicts:
         return ReliabilityCheck(
             entry, self.sample, _surrogate(self.plan, entry.subject), chosen, len(standing) / scored
         )
-
-
-def spread(count: int, sample: int) -> list[int]:
-    """Choose at most `sample` of `count` places, evenly spread."""
-    return [i * count // sample for i in range(sample)] if sample < count else list(range(count))
 
 
 def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
@@ -132,7 +129,7 @@ def _standing(store: Store, cell_id: str) -> tuple[list[int], int]:
 
 def assess_cell(session: Session, subjects: Subjects, check: ReliabilityCheck) -> Verdict:
     """Make the verdict on the cell (`bench.attacks.reliability`)."""
-    from bench.attacks.reliability import assess
+    from bench.attacks.reliability import assess, spread
 
     entry, sample, attack = check.entry, check.sample, check.setup.attack
     if attack is None:

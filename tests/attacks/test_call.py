@@ -175,3 +175,43 @@ def test_a_model_in_training_mode_is_refused() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(48, 10))
     with pytest.raises(UsageError, match="eval mode"):
         bench.attack(net, torch.rand(2, 3, 4, 4), [0, 1], eps="4/255")
+
+
+class Scaled(nn.Module):
+    """A network with its logits times `factor`: the same classes, of another temperature."""
+
+    def __init__(self, inner: nn.Module, factor: float) -> None:
+        super().__init__()
+        self.inner, self.factor = inner, factor
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.inner(images) * self.factor
+        return found
+
+
+@pytest.mark.parametrize(("factor", "name", "said"), [
+    (1e-3, "pgd", True), (1e-3, "apgd-ce", True), (1e-3, "apgd-dlr", False), (1.0, "pgd", False),
+])  # fmt: skip
+def test_a_number_at_an_extreme_temperature_is_marked(subject: Subject, factor: float, name: str, said: bool) -> None:
+    """Small logits turn the cross-entropy into another loss: PGD then breaks fewer images of the same network."""
+    found = bench.attack(Scaled(subject.net, factor).eval(), subject.images, subject.labels, name, eps="8/255", steps=5)
+    assert (
+        any("at so small a scale of logits the cross-entropy follows the mean" in note for note in found.notes) is said
+    )
+    assert found.verdict == "not assessed"
+
+
+def test_the_verdict_of_a_run_stands_beside_the_number_if_asked(subject: Subject) -> None:
+    images, labels = subject.images[:12], subject.labels[:12]
+    found = bench.attack(Scaled(subject.net, 1e6).eval(), images, labels, "pgd", eps="8/255", steps=5, reliability=8)
+    assert found.verdict.startswith("unreliable, because ")
+    assert "of the gradients are zero or not finite" in found.verdict
+    nothing = bench.attack(subject.net, images[:1], 9 - labels[:1], "pgd", eps="8/255", steps=2, reliability=8)
+    assert nothing.verdict.startswith("not assessed: the model is wrong on all 1 images")
+
+
+def test_a_class_more_than_the_labels_have_is_noted(subject: Subject) -> None:
+    eleven = nn.Sequential(subject.net, nn.ConstantPad1d((1, 0), -9.0)).eval()
+    labels = torch.arange(24) % 10
+    (note,) = bench.attack(eleven, subject.images, labels, "square", eps="1/255", queries=1).notes
+    assert "returns 11 numbers an image, and the labels of 24 images reach from 0 to 9: a background" in note

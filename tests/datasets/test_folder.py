@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,26 @@ def test_official_corruption_folders_and_the_way_out(tmp_path: Path) -> None:
     assert len(open_dataset("imagenet-c", roots, "fog/3")) == 3
     with pytest.raises(DataError, match="imagenet-c-live"):
         open_dataset("imagenet-c", roots, "snow/3")
+
+
+def test_wnids_in_capitals_are_wnids(by_wnid: Path) -> None:
+    small = read_folder(by_wnid, "imagenet", "imagenet1k")
+    for folder in list(by_wnid.iterdir()):
+        folder.rename(by_wnid / f"{folder.name}_").rename(by_wnid / folder.name.upper())
+    large = read_folder(by_wnid, "imagenet", "imagenet1k")
+    assert (large.ids, large.targets, large.proof) == (small.ids, small.targets, small.proof)
+
+
+def test_two_folders_of_one_class_with_the_same_images_are_refused(by_wnid: Path) -> None:
+    """Each image counted twice, without a word."""
+    shutil.copytree(by_wnid / "n01440764", by_wnid / "n01440764_tench")
+    with pytest.raises(
+        DataError, match="n01440764/ and n01440764_tench/ are one class, and both hold ILSVRC2012_val_0"
+    ):
+        read_folder(by_wnid, "imagenet", "imagenet1k")
+    for path in (by_wnid / "n01440764_tench").iterdir():
+        path.rename(path.with_stem(f"more_{path.stem}"))
+    assert len(read_folder(by_wnid, "imagenet", "imagenet1k")) == 8
 
 
 def test_partial_sets_are_labelled(by_wnid: Path) -> None:

@@ -173,6 +173,20 @@ def test_folders_in_the_sorted_order_are_taken_where_the_pictures_names_confirm_
     refused(tmp_path / "b", "given only by numbers")
 
 
+def test_numbers_that_contradict_a_part_of_the_pictures_are_refused_or_counted(tmp_path: Path) -> None:
+    """Sixteen of forty images in folders of other numbers: fewer than half, and more than ReaL reassessed."""
+    many = {f"ILSVRC2012_val_{n:08d}": c for c in range(10) for n in numbers(c)}
+    for name, wrong in (("a", 16), ("b", 3), ("c", 0)):
+        moved = {stem: (c + 500 if i < wrong else c) for i, (stem, c) in enumerate(sorted(many.items()))}
+        put(tmp_path / name, (f"{c}/{stem}.JPEG" for stem, c in moved.items()))
+    refused(tmp_path / "a", "of 40 images of the validation set whose right classes are known .*, 24 have one of them")
+    assert (
+        "classes by number: of 40 images whose right classes are known (ReaL), 3 have another"
+        in opened(tmp_path / "b").notes
+    )
+    assert opened(tmp_path / "c").notes == ()
+
+
 # 3. Names
 
 

@@ -125,6 +125,60 @@ def test_a_layer_norm_of_images_with_channels_last_is_measured_by_its_last_axis(
     np.testing.assert_allclose(look(model, x).moments["2"].mean, expected.mean((0, 2, 3)), rtol=1e-5)
 
 
+class RMSNorm(nn.Module):
+    """As language models and vision transformers write their own: over the last axis."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight, self.variance_epsilon = nn.Parameter(torch.ones(channels)), eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (x.square().mean(-1, keepdim=True) + self.variance_epsilon).rsqrt() * self.weight
+
+
+class ChannelsFirstLayerNorm(nn.Module):
+    """As ConvNeXt's and SAM's authors write it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(1, keepdim=True)
+        scaled = centred / (centred.square().mean(1, keepdim=True) + 1e-6).sqrt()
+        return self.weight[:, None, None] * scaled + self.bias[:, None, None]
+
+
+class L2Norm(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(x, dim=1)
+
+
+@pytest.mark.parametrize("side", [10, 8])  # at 8 the width is the number of channels
+@pytest.mark.parametrize("norm", [
+    ChannelsFirstLayerNorm(8), L2Norm(), import_timm("timm.layers").RmsNorm2d(8),
+    import_timm("timm.layers").SimpleNorm2d(8),
+])  # fmt: skip
+def test_a_normalisation_of_another_library_is_measured_by_channel(norm: nn.Module, side: int) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), norm, nn.Conv2d(8, 4, 1)).eval()
+    x = torch.rand(4, 3, side + 2, side + 2)
+    found = look(model, *x.split(3))
+    expected = model[0](x).detach().double()
+    assert list(found.moments) == ["1"]
+    np.testing.assert_allclose(found.moments["1"].mean, expected.mean((0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found.moments["1"].variance, expected.var((0, 2, 3), correction=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [RMSNorm(16), nn.RMSNorm(16), import_timm("timm.layers").RmsNorm(16)])
+def test_a_normalisation_of_tokens_is_measured_by_its_last_axis(norm: nn.Module) -> None:
+    model = nn.Sequential(nn.Flatten(2), norm, nn.Linear(16, 4)).eval()
+    x = torch.rand(5, 3, 4, 4)
+    found = look(model, x)
+    assert list(found.moments) == ["1"]
+    np.testing.assert_allclose(found.moments["1"].mean, x.flatten(2).double().mean((0, 1)), rtol=1e-5)
+    assert np.array_equal(stored(norm).gamma, np.ones(16))
+
+
 def test_without_normalisation_the_convolutions_outputs_are_seen() -> None:
     model = nn.Sequential(ScaledStdConv2d(3, 4, 3), nn.ReLU(), ScaledStdConv2d(4, 6, 3)).eval()
     x = torch.rand(2, 3, 8, 8)

@@ -1,12 +1,15 @@
 """Smoothness where it is known: linear networks, grids in three dimensions, exact Hessians."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+import bench
 from bench.attacks.network import Network
 from bench.diagnostics.smoothness import (
     Neighbourhood,
@@ -17,6 +20,7 @@ from bench.diagnostics.smoothness import (
     measure,
     random_start,
 )
+from bench.errors import IncompleteError
 
 CPU = torch.device("cpu")
 IDS = ("a", "b", "c", "d")
@@ -101,3 +105,34 @@ def test_gradient_norms_and_batches() -> None:
     part = Neighbourhood(place.network, place.images[1:2], place.labels[1:2], place.eps)
     for name, values in measure(part, IDS[1:2]).items():
         torch.testing.assert_close(values[0], found[name][1], rtol=1e-4, atol=1e-5)
+
+
+class Checkpointed(nn.Module):
+    """The same network with checkpoints of the older kind, which only `backward` passes."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = checkpoint(self.inner, x, use_reentrant=True)
+        return found
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_checkpoints_of_the_older_kind_change_nothing() -> None:
+    plain, other = (measure(around(model), IDS) for model in (Smooth(), Checkpointed(Smooth())))
+    for name, values in plain.items():
+        torch.testing.assert_close(other[name], values)
+
+
+@pytest.mark.parametrize("suite", ["smoothness", "margin"])
+def test_a_network_that_autograd_cannot_follow_is_refused(tmp_path: Path, suite: str) -> None:
+    """Gradients of zero would be told as perfect smoothness and infinite margins."""
+
+    def cut(x: Tensor) -> Tensor:
+        return x.detach().mean((2, 3))
+
+    data = torch.rand(12, 3, 8, 8), torch.arange(12) % 3
+    with pytest.raises(IncompleteError, match="cannot be differentiated by its input"):
+        bench.run(cut, suite, data=data, out=tmp_path, mean=(0, 0, 0), std=(1, 1, 1), quiet=True)
