@@ -90,7 +90,7 @@ def attack(
     start, size = _read("seed", whole(0), seed), _read("batch_size", whole(1), batch_size)
     request = Request(model, pictures, answers, names, start, size)
     found = made.carry_out(request)
-    if why := unlike_labels(answers.tolist(), classes):
+    if 2 * len({*answers.tolist()}) > classes and (why := unlike_labels(answers.tolist(), classes)):
         found = replace(found, notes=(*found.notes, f"the model {why}"))
     sample = _read("reliability", whole(0), reliability)
     return replace(found, verdict=_verdict(made, request, found.robust, sample)) if sample else found

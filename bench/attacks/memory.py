@@ -1,8 +1,8 @@
 """Check whether a model's output depends on earlier inputs."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,12 +37,18 @@ class FreshModel:
     model: nn.Module
     outside: Sequence[tuple[OutsideSlot, Any]] = ()
 
-    def answer(self, points: Tensor) -> Tensor:
-        """Return logits [n, k] of `points` [n, 3, h, w], with the copied values in their places for as long."""
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put the copied values in their places within the block."""
         with ExitStack() as stack:
             for slot, value in self.outside:
                 stack.callback(slot.put, slot.get())
                 slot.put(value)
+            yield
+
+    def answer(self, points: Tensor) -> Tensor:
+        """Return logits [n, k] of `points` [n, 3, h, w]."""
+        with self.in_place():
             return answer(self.model, points)
 
 

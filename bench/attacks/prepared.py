@@ -15,6 +15,7 @@ from bench.attacks import norms
 from bench.attacks.checks import relative_change
 from bench.attacks.folding import NotFoldedError, fold
 from bench.attacks.losses import take
+from bench.attacks.memory import as_it_came
 from bench.attacks.network import Network, Precision, device_of, freeze
 from bench.errors import first_line
 
@@ -98,7 +99,11 @@ def prepare(model: nn.Module, images: Tensor, branch: str = "") -> PreparedModel
 
 def _candidates(model: nn.Module) -> Iterator[tuple[Callable[[], nn.Module], bool]]:
     def folded() -> nn.Module:
-        return _channels_last(fold(_frozen(model)).requires_grad_(False))
+        fresh = as_it_came(model)  # what tracing leaves in a user's caches are stand-ins, no numbers
+        if fresh is None:
+            raise NotFoldedError("it cannot be copied")
+        with fresh.in_place():
+            return _channels_last(fold(fresh.model.requires_grad_(False)))
 
     yield folded, True
     yield lambda: _channels_last(_frozen(model)), True

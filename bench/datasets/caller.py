@@ -165,20 +165,20 @@ UNLIKELY = 1e-3
 def unlike_labels(labels: Sequence[int], classes: int) -> str:
     """Return why the outputs of a model with `classes` are probably not the classes of `labels`; empty if they may be.
 
-    Labels that fill a range, or that end early by more than chance, have fewer classes than the model: it has a class
-    of its own (background, unknown) first or last, of which nobody knows whether it shifts the others by one, or it
-    returns features.
+    Labels of more than half of the classes that fill a range, or that end early by more than chance, have fewer classes
+    than the model: it has a class of its own (background, unknown) first or last, of which nobody knows whether it
+    shifts the others by one. Labels that reach less than half of them are those of a network that returns features.
     """
-    low, high, count = min(labels), max(labels), len(labels)
+    low, high, count, shown = min(labels), max(labels), len(labels), len(set(labels))
     if classes == WITH_BACKGROUND and high < 1000:
         return f"returns 1001 logits, and the labels reach {high}: {BACKGROUND}"
-    whole = len(set(labels)) == high - low + 1
-    chance = ((high - low + 1) / classes) ** count
-    if classes == 1000 or count < ENOUGH or high - low + 1 == classes or not (whole or chance < UNLIKELY):
+    if classes == 1000 or count < ENOUGH or shown == classes:
         return ""
     found = f"returns {classes} numbers an image, and the labels of {count} images reach from {low} to {high}"
     if classes >= 2 * (high + 1):
         return f"{found}: features of a network without its head? Give it the head"
+    if 2 * shown <= classes or (shown <= high - low and ((high - low + 1) / classes) ** count >= UNLIKELY):
+        return ""
     return (
         f"{found}: a background or unknown class, first or last among its logits, shifts labels by one or not; return "
         "the logits of the labels' classes alone"

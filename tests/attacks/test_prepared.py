@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -249,3 +250,31 @@ def test_tensors_of_five_dimensions_hinder_no_copy(subject: Subject) -> None:
     assert prepared.channels_last
     assert not prepared.because
     assert prepared.model.get_buffer("gain").shape == (1, 1, 3, 1, 1)
+
+
+RAMPS: dict[Any, Tensor] = {}
+SEEN: list[Any] = []
+
+
+class Caching(nn.Module):
+    """A network that keeps what it makes for a shape outside itself, and a feature for its user to look at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        key = (x.shape[2], x.shape[3])
+        if key not in RAMPS:
+            RAMPS[key] = torch.linspace(0, 1, x.shape[3], device=x.device)
+        SEEN[:] = [self.conv(x * RAMPS[key]).relu().mean((2, 3))]
+        logits: Tensor = self.head(SEEN[0])
+        return logits
+
+
+def test_tracing_leaves_no_stand_ins_in_a_models_caches() -> None:
+    prepared = prepare(Caching().eval(), torch.rand(4, 3, 8, 8))
+    assert isinstance(prepared.model, torch.fx.GraphModule)
+    assert {type(part) for key in RAMPS for part in key} == {int}
+    assert [type(value) for value in (*RAMPS.values(), *SEEN)] == [Tensor, Tensor]
