@@ -1,6 +1,7 @@
 """The interface: names, severities, keys, batches, sizes."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import zoom
 
 import bench
 from bench.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
@@ -16,6 +18,7 @@ from bench.corruptions.constants import CIFAR, IMAGENET, TINY, family
 from bench.corruptions.digital import _nearest
 from bench.corruptions.methods import METHODS
 from bench.corruptions.transform import Corrupt
+from bench.corruptions.weather import snow
 from bench.errors import UsageError
 from bench.metrics.corruption import CORRUPTIONS
 
@@ -176,3 +179,21 @@ def test_severity_grows() -> None:
     ):
         error = [np.abs(bench.corrupt(clean, name, s).astype(float) - clean).mean() for s in SEVERITIES]
         assert error == sorted(error), name
+
+
+@pytest.mark.parametrize("side", [64, 91, 224, 299])
+@pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
+def test_snows_layer_is_the_centre_of_what_was_magnified(side: int, severity: int) -> None:
+    """The official scripts' `clipped_zoom`, which imagecorruptions changed; without streaks and on black."""
+    known = Corruption("snow", severity, None).setting(side, side)
+    setting = known._replace(c=known.c._replace(radius=0, opacity=1.0))
+    crop = math.ceil(side / known.c.zoom)
+    noise = np.random.default_rng(side).normal(size=(crop, crop)).astype(np.float32)
+    layer = zoom(noise * known.c.std + known.c.mean, known.c.zoom, order=1)
+    trim = (len(layer) - side) // 2
+    layer = layer[trim : trim + side, trim : trim + side]
+    layer = np.where(layer < known.c.threshold, 0, layer).clip(0, 1)
+    expected = np.round(layer * 255) + np.round(layer * 255)[::-1, ::-1]
+    black, angle = torch.zeros(1, side, side, 3, dtype=torch.uint8), torch.tensor([-90.0])
+    found = snow(black, setting, torch.from_numpy(noise)[None], angle)
+    assert np.mean(np.abs(found[0, ..., 0].numpy() - expected) <= 2) > 0.99  # a flake at the threshold may be missing
