@@ -24,6 +24,7 @@ from bench.corruptions import EXTRA, NAMES, SEVERITIES, Corruption, image_keys
 from bench.corruptions.digital import jpeg
 from bench.datasets import tiny
 from bench.diagnostics.plane import loss_planes
+from bench.engine.batches import to_images
 from bench.suites import diagnostics
 from bench.suites.registry import SUITES
 from bench.testing import fake_model
@@ -155,6 +156,16 @@ def test_loss_planes_are_the_hosts(here: Model, there: nn.Module) -> None:
     ]
     for one, other in zip(*of, strict=True):
         np.testing.assert_allclose(one.loss, other.loss, rtol=1e-4)
+
+
+def test_levels_move_as_bytes_and_become_the_hosts_numbers() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    with DEVICE.counted() as ledger:
+        moved = to_images(levels, PLACE)
+    assert ledger.up == levels.nbytes
+    assert ledger.syncs == []
+    assert torch.equal(moved.cpu(), to_images(levels))
+    assert torch.equal(to_images(levels), torch.from_numpy(levels).permute(0, 3, 1, 2) / 255)
 
 
 KINDS = ("calibration", "bim", "smoothness", "margin", "tiny-cue-conflict", "union-fast", "transfer")

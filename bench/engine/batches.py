@@ -1,9 +1,6 @@
-"""The images of a unit in batches: decoded ahead, corrupted, and prepared for each model's input."""
+"""The images of a unit in batches: read ahead, corrupted, and prepared for each model's input."""
 
-import functools
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,12 +10,11 @@ from torch import Tensor
 
 from bench.corruptions import image_keys
 from bench.datasets.base import Dataset, Picture
-from bench.datasets.content import Loaded
-from bench.datasets.preprocess import crop_224, fit, prepare
+from bench.datasets.preprocess import fit
 from bench.engine.pictures import Unread, View, Viewed, ViewedOrUnread
 from bench.engine.plan import Unit
-from bench.engine.session import READ_SECONDS, Session, hangs, state_of
-from bench.errors import DataError
+from bench.engine.reading import Wanted, read
+from bench.engine.session import Session, Subjects
 from bench.suites.base import Setup
 from model_zoo.card import InputSpec
 
@@ -53,72 +49,38 @@ class Batch:
         """int64 [n], of the readable images."""
         return torch.tensor([self.dataset.targets[i] for i in self.readable], dtype=torch.int64)
 
-    def images(self, spec: InputSpec) -> Tensor:
-        """Return float32 [n, 3, h, w] in [0, 1]: the readable images, prepared for this input."""
-        return to_images(self.pictures[spec])
+    def images(self, spec: InputSpec, device: torch.device | None = None) -> Tensor:
+        """Return float32 [n, 3, h, w] in [0, 1] on `device` (default: CPU): the readable images, prepared for this
+        input."""
+        return to_images(self.pictures[spec], device)
 
 
-def batches(session: Session, dataset: Dataset, unit: Unit, specs: Sequence[InputSpec]) -> Iterator[Batch]:
-    """Yield the unit's images in batches (attacks and probes take the whole unit and make their own batches)."""
+def batches(session: Session, subjects: Subjects, unit: Unit, then: Unit | None = None) -> Iterator[Batch]:
+    """Yield the unit's images in batches (attacks and probes take the whole unit and make their own batches); threads
+    begin to decode those of the unit that will follow."""
     setup, key = unit.setup, unit.key
     size = key.stop - key.start if setup.attack or setup.probes else session.batch_size
-    views: list[View] = [None] if setup.corruption else list(dict.fromkeys(specs))
-    shown = _read_ahead(session, dataset, range(key.start, key.stop), views)
-    indices = iter(range(key.start, key.stop))
+    wanted = _wanted(session, subjects, unit)
+    shown = read(session, wanted, _wanted(session, subjects, then) if then else None)
+    indices = iter(wanted.indices)
     while chunk := list(islice(indices, size)):
-        yield _batch(session, dataset, setup, chunk, list(islice(shown, len(chunk))), specs)
+        yield _batch(session, wanted.dataset, setup, chunk, list(islice(shown, len(chunk))), _specs(subjects, unit))
+
+
+def _specs(subjects: Subjects, unit: Unit) -> list[InputSpec]:
+    return list(dict.fromkeys(subjects[index].spec for index, _ in unit.cells))
+
+
+def _wanted(session: Session, subjects: Subjects, unit: Unit) -> Wanted:
+    views: list[View] = [None] if unit.setup.corruption else [*_specs(subjects, unit)]
+    return Wanted(session.dataset_of(unit.setup), range(unit.key.start, unit.key.stop), tuple(views))
 
 
 def read_sample(session: Session, dataset: Dataset, setup: Setup, indices: list[int], spec: InputSpec) -> Batch:
     """Return images `indices` of `dataset`, prepared by `setup` for a model's input."""
-    views: list[View] = [None] if setup.corruption else [spec]
-    shown = list(_read_ahead(session, dataset, indices, views))
+    view: View = None if setup.corruption else spec
+    shown = list(read(session, Wanted(dataset, indices, (view,))))
     return _batch(session, dataset, setup, indices, shown, [spec])
-
-
-def _read_ahead(
-    session: Session, dataset: Dataset, indices: Iterable[int], views: list[View]
-) -> Iterator[ViewedOrUnread]:
-    """Yield images in order, decoded a bounded number ahead by the pool; decoded images stay in the cache."""
-    make = functools.partial(_picture, dataset)
-    shelf = dataset.shelf
-    waiting: deque[tuple[int, Viewed | Future[ViewedOrUnread]]] = deque()
-
-    def finish() -> ViewedOrUnread:
-        index, future = waiting.popleft()
-        if isinstance(future, Viewed):
-            return future
-        try:
-            shown = future.result(None if future.done() else READ_SECONDS)
-        except TimeoutError:
-            if future.done():
-                raise
-            says = hangs(f"image {dataset.ids[index]} was", READ_SECONDS)
-            raise DataError(f"{dataset.name}: {says}") from None
-        if isinstance(shown, Viewed):
-            session.cache.put((shelf, index), shown, state_of(dataset, [index]))
-        return shown
-
-    for index in indices:
-        show = functools.partial(session.show, dataset, index, views, make)
-        known = session.cache.in_memory((shelf, index), views)  # a thread would cost more than the lookup
-        waiting.append((index, known or session.pool.submit(show)))
-        if len(waiting) > 2 * session.batch_size:
-            yield finish()
-    while waiting:
-        yield finish()
-
-
-def _picture(dataset: Dataset, loaded: Loaded, view: View) -> Picture:
-    """Return an image as a model's input shows it, or without a view as corruptions need it."""
-    image = loaded.image
-    if view is None:
-        if loaded.levels is not None:
-            raise DataError(f"{dataset.name}: corruptions need 8-bit images, and these have values between the levels")
-        return np.asarray(image) if dataset.as_stored else crop_224(image)
-    if dataset.exact:
-        return np.asarray(image) if loaded.levels is None else loaded.levels
-    return fit(np.asarray(image), view) if dataset.as_stored else prepare(image, view)
 
 
 def _batch(
@@ -141,7 +103,14 @@ def _batch(
     return Batch(dataset, indices, contents, {spec: np.stack([fit(p, spec) for p in corrupted]) for spec in specs})
 
 
-def to_images(pictures: Picture) -> Tensor:
-    """Convert uint8 [n, h, w, 3], or float32 in [0, 1], to float32 [n, 3, h, w] in [0, 1]."""
+def to_images(pictures: Picture, device: torch.device | None = None) -> Tensor:
+    """Convert uint8 [n, h, w, 3], or float32 in [0, 1], to float32 [n, 3, h, w] in [0, 1] on `device` (default: CPU).
+
+    Levels are moved as bytes and converted there. They are divided by a tensor of the device, since CUDA would multiply
+    by the rounded reciprocal of a number: every device gives the same bits.
+    """
     shown = torch.from_numpy(pictures).permute(0, 3, 1, 2)
-    return shown.float().div_(255) if pictures.dtype == np.uint8 else shown.contiguous()
+    if pictures.dtype != np.uint8:
+        return shown.contiguous().to(device, non_blocking=True)
+    levels = shown.to(device, non_blocking=True).float()
+    return levels.div_(torch.full((), 255.0, device=device))

@@ -110,10 +110,16 @@ def _gpus(resources: dict[str, float], cluster: Cluster, device: str | None) -> 
 
 @dataclass(frozen=True)
 class _Post:
-    """A worker and its current work; None while it starts."""
+    """A worker, its current work (None while it starts), and what it was told to expect after that."""
 
     actor: Any
     work: Work | None
+    then: Work | None = None
+
+    @property
+    def blocks(self) -> tuple[Hashable, ...]:
+        """The blocks whose images the worker has decoded or decodes now, the present one first."""
+        return tuple(work.block for work in (self.work, self.then) if work)
 
 
 class _Crew:
@@ -129,7 +135,7 @@ class _Crew:
         self.hire = ray.remote(Worker).options(num_cpus=1, num_gpus=int(gpus), max_restarts=0).remote
         self.job = ray.put(job)
         self.posts: dict[Any, _Post] = {}
-        self.idle: list[tuple[Any, Hashable]] = []
+        self.idle: list[_Post] = []
         self.unfit: list[str] = []
         self.false_starts = 0
         self.slots, self.looked = 0, -math.inf
@@ -148,12 +154,13 @@ class _Crew:
             yield from self._take_in(self.posts.pop(reference), reference)
 
     def _hand_out(self) -> None:
-        blocks = [post.work.block for post in self.posts.values() if post.work]
+        blocks = [block for post in self.posts.values() for block in post.blocks]
         while self.queue and self.idle:
-            actor, last = self.idle.pop()
-            if work := self.queue.take(last, blocks):
-                blocks.append(work.block)
-                self.posts[actor.do.remote(work)] = _Post(actor, work)
+            before = self.idle.pop()
+            if work := self.queue.take(before.blocks, blocks):
+                post = _Post(before.actor, work, self.queue.next((work.block,), blocks))
+                blocks += post.blocks
+                self.posts[post.actor.do.remote(work, post.then)] = post
 
     def _hire(self) -> None:
         wanted = min(self._slots() - len(self.unfit), len(self.queue) + len(self.posts))
@@ -186,7 +193,7 @@ class _Crew:
         if faulty and self.slot == "GPU":
             self.ray.kill(post.actor)  # a CUDA context after an error serves no other unit
         else:
-            self.idle.append((post.actor, post.work and post.work.block))
+            self.idle.append(post)
         if post.work is None:
             self.on_ready(answer)
         else:
@@ -205,7 +212,7 @@ class _Crew:
         if trouble.broken:
             self.ray.kill(post.actor)
         else:
-            self.idle.append((post.actor, post.work and post.work.block))
+            self.idle.append(post)
         if trouble.unfit:
             self.unfit.append(trouble.reason)
             self.say(f"a worker is dismissed: {trouble.reason}")
@@ -216,5 +223,5 @@ class _Crew:
 
     def close(self) -> None:
         """End the workers; the next run repeats their current work."""
-        for actor in [*(post.actor for post in self.posts.values()), *(actor for actor, _ in self.idle)]:
+        for actor in [*(post.actor for post in self.posts.values()), *(post.actor for post in self.idle)]:
             self.ray.kill(actor)

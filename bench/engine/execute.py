@@ -19,12 +19,13 @@ from bench.record import STATE, RecordColumns
 from bench.suites.base import Setup
 
 
-def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part | Fault]:
+def execute(session: Session, subjects: Subjects, unit: Unit, then: Unit | None = None) -> list[Part | Fault]:
     """Return the records of `unit`, one part per model in order, or the fault of the model. Halves the batch when
-    memory runs out. Raises `DataError` for untrusted data."""
+    memory runs out. The images of `then`, the unit that will follow, are decoded meanwhile. Raises `DataError` for
+    untrusted data."""
     while True:
         try:
-            return _execute(session, [subjects[index] for index, _ in unit.cells], unit)
+            return _execute(session, subjects, unit, then)
         except torch.OutOfMemoryError:
             if session.batch_size == 1:
                 raise
@@ -32,10 +33,10 @@ def execute(session: Session, subjects: Subjects, unit: Unit) -> list[Part | Fau
             torch.cuda.empty_cache()
 
 
-def _execute(session: Session, subjects: Sequence[Subject], unit: Unit) -> list[Part | Fault]:
+def _execute(session: Session, subjects: Subjects, unit: Unit, then: Unit | None) -> list[Part | Fault]:
     dataset = session.dataset_of(unit.setup)
-    takes = [_Take(session, subject, unit.setup, dataset) for subject in subjects]
-    for batch in batches(session, dataset, unit, [s.spec for s in subjects]):
+    takes = [_Take(session, subjects[index], unit.setup, dataset) for index, _ in unit.cells]
+    for batch in batches(session, subjects, unit, then):
         for take in takes:
             take.add(batch)
         if all(take.fault for take in takes):

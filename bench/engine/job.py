@@ -91,14 +91,15 @@ class Worker:
         except (Exception, SystemExit) as error:
             return Trouble(f"{platform.node()}: {Fault.of(error).reason}", unfit=True)
 
-    def do(self, work: Work) -> Result | Trouble:
-        """Return the result of the work, or why there is none. Raises nothing."""
+    def do(self, work: Work, then: Work | None = None) -> Result | Trouble:
+        """Return the result of the work, or why there is none; `then` is the work to expect after it. Raises
+        nothing."""
         try:
             self._fit(work)
         except (Exception, SystemExit) as error:
             return Trouble(f"{platform.node()}: {Fault.of(error).reason}", unfit=True)
         try:
-            return perform(self.session, self.subjects, work)
+            return perform(self.session, self.subjects, work, then if then and self._is_open(then) else None)
         except (Exception, SystemExit) as error:
             # A CUDA context after an error, and reading threads that hang, serve no other unit.
             broken = self.session.device.type == "cuda" or isinstance(error, BenchError)
@@ -137,6 +138,9 @@ class Worker:
                 )
         if isinstance(work, ReliabilityCheck) and work.surrogate is not None:
             self._subject(work.surrogate)
+
+    def _is_open(self, work: Work) -> bool:
+        return self.session.is_open(work.setup) and all(index in self.subjects for index, _ in work.cells)
 
     def _subject(self, index: int) -> Subject:
         if index not in self.subjects:

@@ -47,7 +47,7 @@ def measure(session: Session, subject: Subject, setup: Setup, batch: Batch) -> C
 
 
 def _answers(session: Session, subject: Subject, batch: Batch) -> Columns:
-    images = batch.images(subject.spec).to(session.device, non_blocking=True)
+    images = batch.images(subject.spec, session.device)
     logits = answer(subject.model.to(session.device), images).float().cpu()
     space = label_space(batch.dataset.labels)
     everywhere = {"prediction_all": logits.argmax(dim=1).tolist()} if space.members else {}

@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
@@ -89,6 +90,8 @@ class Session:
     kept: KeptPictures | None = None
     readers: int = field(default_factory=lambda: max(2, min(16, os.cpu_count() or 2)))
     cache: PictureCache = field(default_factory=picture_cache)
+    coming: dict[tuple[str, int, tuple[View, ...]], Future[ViewedOrUnread]] = field(default_factory=dict)
+    """Images of the next unit that threads have begun to decode, by shelf, index and views."""
     _datasets: dict[tuple[str, str, bool], Dataset] = field(default_factory=dict)
     _kept: dict[str, Any] = field(default_factory=dict)
     _given_up: int = 0
@@ -109,6 +112,10 @@ class Session:
     def dataset_of(self, setup: Setup) -> Dataset:
         """Return the data set of a condition, in the condition's order."""
         return self.dataset(setup.dataset, setup.part, bool(setup.probes))
+
+    def is_open(self, setup: Setup) -> bool:
+        """Return whether the condition's data set was opened before."""
+        return (setup.dataset, setup.part, bool(setup.probes)) in self._datasets
 
     def _open(self, name: str, part: str) -> Dataset:
         whole = open_dataset(name, self.roots, part)

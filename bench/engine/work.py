@@ -1,7 +1,7 @@
 """The work of executors, its order and its results: units and verdicts, tried a bounded number of times."""
 
 from collections import Counter, deque
-from collections.abc import Collection, Generator, Hashable, Iterable, Iterator
+from collections.abc import Collection, Generator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bench.engine.execute import execute
@@ -108,20 +108,27 @@ class WorkQueue:
         for work in works:
             self.put(work)
 
-    def take(self, last: Hashable = None, others: Iterable[Hashable] = ()) -> Work | None:
-        """Return the next work for a worker that did block `last`, avoiding the blocks of `others` if possible."""
+    def take(self, own: Sequence[Hashable] = (), others: Iterable[Hashable] = ()) -> Work | None:
+        """Return the next work for a worker, of its `own` blocks if possible, avoiding the blocks of `others`."""
         if not self._blocks:
             return None
-        taken = set(others)
-        free = (block for block in self._blocks if block not in taken)
-        block = last if last in self._blocks else next(free, next(iter(self._blocks)))
+        block = self._choose(own, others)
         work = self._blocks[block].popleft()
         if not self._blocks[block]:
             del self._blocks[block]
         cells = tuple((index, cell) for index, cell in work.cells if cell.id not in self._hopeless)
         if not cells:
-            return self.take(last, others)
+            return self.take(own, others)
         return replace(work, cells=cells) if isinstance(work, Unit) and len(cells) < len(work.cells) else work
+
+    def next(self, own: Sequence[Hashable] = (), others: Iterable[Hashable] = ()) -> Work | None:
+        """Return the work that `take` will return if nothing changes, which stays in the queue."""
+        return self._blocks[self._choose(own, others)][0] if self._blocks else None
+
+    def _choose(self, own: Sequence[Hashable], others: Iterable[Hashable]) -> Hashable:
+        taken = set(others)
+        free = (block for block in self._blocks if block not in taken)
+        return next((block for block in own if block in self._blocks), None) or next(free, next(iter(self._blocks)))
 
     def failed(self, work: Work, reason: str, most: int = ATTEMPTS) -> Failed:
         """Count a failure; the work returns to the queue unless this was the last of `most` attempts."""
@@ -163,18 +170,20 @@ def _without(work: Work, subjects: Collection[int]) -> Work | None:
     return replace(work, cells=cells) if cells else None
 
 
-def perform(session: Session, subjects: Subjects, work: Work) -> Result:
-    """Run the work here. Every executor uses this function."""
-    return execute(session, subjects, work) if isinstance(work, Unit) else assess_cell(session, subjects, work)
+def perform(session: Session, subjects: Subjects, work: Work, then: Work | None = None) -> Result:
+    """Run the work here; `then` is the work that will follow. Every executor uses this function."""
+    if isinstance(work, Unit):
+        return execute(session, subjects, work, then if isinstance(then, Unit) else None)
+    return assess_cell(session, subjects, work)
 
 
 def in_process(session: Session, subjects: Subjects, queue: WorkQueue) -> Generator[Done | Failed]:
     """Run all work, one after the other. Untrusted data end the run: the error says what to do first."""
-    block: Hashable = None
+    block: tuple[Hashable, ...] = ()
     while work := queue.take(block):
-        block = work.block
+        block = (work.block,)
         try:
-            result = perform(session, subjects, work)
+            result = perform(session, subjects, work, queue.next(block))
         except DataError:
             raise
         except (Exception, SystemExit) as error:

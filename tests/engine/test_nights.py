@@ -16,7 +16,7 @@ import pytest
 import bench
 from bench.cli import main
 from bench.datasets.folder import FolderDataset
-from bench.engine import batches
+from bench.engine import reading
 from bench.engine.run import Prepared, carry_out, prepare
 from bench.errors import DataError, StoreError, UsageError
 from bench.store import Store
@@ -154,7 +154,7 @@ def test_a_read_that_hangs_ends_the_run_with_its_name(
     imagenet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for_ever, real = threading.Event(), FolderDataset.load
-    monkeypatch.setattr(batches, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.3)
     monkeypatch.setattr(
         FolderDataset, "load", lambda self, index: for_ever.wait() if index == 17 else real(self, index)
     )

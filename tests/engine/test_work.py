@@ -52,11 +52,13 @@ def test_a_worker_stays_with_its_pictures_and_away_from_those_of_others(imagenet
     second = queue.take(others=[first.block])
     assert second
     assert second.block != first.block
-    third = queue.take(first.block, others=[first.block, second.block])
+    expected = queue.next([first.block], others=[first.block, second.block])
+    third = queue.take([first.block], others=[first.block, second.block])
     assert third
+    assert third is expected
     assert third.block == first.block
     assert len(queue) == len(prepared.todo) - 3
-    left = [queue.take(first.block) for _ in range(len(queue))]
+    left = [queue.take([first.block]) for _ in range(len(queue))]
     assert all(left)
     assert queue.take() is None
 
