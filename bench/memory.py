@@ -239,7 +239,7 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
         print(line, file=sys.stderr)
     prepared = engine.prepare(models if isinstance(models, str) else loaded, suites, **given)
     carry_out_tracked(prepared)
-    return results(prepared.store.address, cells=set(prepared.plan.cells))
+    return results(prepared.store.address, asked=prepared.plan.asked)
 
 
 def _check_used(suites: str | Sequence[str]) -> None:

@@ -227,7 +227,7 @@ def _tracker(prepared: Prepared) -> Iterator[Careful]:
 def _send(prepared: Prepared, tracker: Tracker) -> None:
     address = prepared.store.address
     try:
-        frame = results(address, cells=set(prepared.plan.cells))
+        frame = results(address, asked=prepared.plan.asked)
     except StoreError:  # nothing was measured
         return
     for row in frame[frame["condition"] == "all"].to_dict("records"):

@@ -40,6 +40,19 @@ def test_an_evaluation_gives_the_numbers_of_a_run(tmp_path: Path) -> None:
     assert set(bench.results(tmp_path)["model"]) == {"network-epoch2"}
 
 
+def test_an_earlier_run_of_the_suite_with_fewer_budgets_is_no_part_of_it(tmp_path: Path) -> None:
+    how = {"steps": 2, "reliability": 0, "out": tmp_path, "name": "net", "quiet": True, **HOW}
+    weak = bench.run(network(), "pgd", eps="1/255", **how)
+    both = bench.run(network(), "pgd", eps="1/255,64/255", **how)
+    attacked = both[(both["metric"] == "accuracy") & both["condition"].str.contains("pgd")]["value"]
+    robust = both[both["metric"] == "robust_accuracy"]["value"].tolist()
+    assert robust == [attacked.min()]  # it stood there twice, once of the weaker attack alone
+    assert robust != weak[weak["metric"] == "robust_accuracy"]["value"].tolist()
+    found = EpochEvaluation("pgd", eps="1/255,64/255", **{k: v for k, v in how.items() if k not in ("name", "quiet")})
+    bench.run(network(), "pgd", eps="1/255", **{**how, "name": "network-epoch1"})
+    assert found.measure(network(), 1)["pgd/robust_accuracy"] == attacked.min()
+
+
 def test_epochs_are_counted_from_one() -> None:
     with pytest.raises(UsageError, match="every=0"):
         EpochEvaluation("pgd", every=0)

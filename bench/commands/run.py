@@ -71,16 +71,16 @@ def _show_measured(prepared: "Prepared") -> list[str]:
     from bench.layout import say
     from bench.terminal import print_results
 
-    address, cells = prepared.store.address, set(prepared.plan.cells)
+    address = prepared.store.address
     try:
-        numbers = numbers_of(address, cells=cells)
+        numbers = numbers_of(address, asked=prepared.plan.asked)
     except StoreError:
         return []
     rows = numbers.dictionaries()
     incomplete = [escape_unprintable(f"incomplete: {problem}") for problem in numbers.problems]
     print_results(rows, [*remarks(rows, numbers.remarks), *incomplete])
     if any(row.unscored for row in numbers.rows):
-        for line in unscored(address, cells):
+        for line in unscored(address, set(prepared.plan.cells)):
             say(escape_unprintable(line))
     return numbers.unanswered
 

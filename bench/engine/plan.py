@@ -13,6 +13,7 @@ from bench.datasets.labels import check_fit, label_space
 from bench.datasets.preprocess import rule, stored_rule
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
+from bench.folder.suites import SuiteCells
 from bench.options import Precision, RunOptions
 from bench.options.run import InputRule
 from bench.record import Cell, Protocol, UnitKey
@@ -80,6 +81,14 @@ class Plan:
         for entry in self.entries:
             found.setdefault(entry.cell.id, entry)
         return found
+
+    @property
+    def asked(self) -> set[SuiteCells]:
+        """Return each suite with its cells of each model."""
+        found: dict[tuple[str, int], set[str]] = {}
+        for entry in self.entries:
+            found.setdefault((entry.suite, entry.subject), set()).add(entry.cell.id)
+        return {(suite, frozenset(cells)) for (suite, _), cells in found.items()}
 
 
 def _randomised(setup: Setup) -> bool:

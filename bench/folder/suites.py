@@ -10,6 +10,9 @@ from bench.metrics.selection import rule_of
 from bench.record import Protocol, digest
 from bench.sample import unlike
 
+SuiteCells = tuple[str, frozenset[str]]
+"""A suite with all cells of one model in it: another run may have asked the same suite for some of them."""
+
 
 @dataclass(frozen=True)
 class LoadedSuite:
@@ -31,10 +34,11 @@ class LoadedSuite:
         return suite_protocol([cell.cell.protocol for cell in self.cells.values()])
 
 
-def load_suites(folder: ResultsFolder, cells: Collection[str] | None = None) -> Iterator[LoadedSuite]:
-    """Return every (suite, model) of the folder, one after the other, so that memory holds the records of one."""
+def load_suites(folder: ResultsFolder, asked: Collection[SuiteCells] | None = None) -> Iterator[LoadedSuite]:
+    """Return every (suite, model) of the folder, one after the other, so that memory holds the records of one; of
+    `asked` suites those alone."""
     for wanted in folder.suite_runs():
-        if cells is not None and not set(wanted.cells.values()) <= set(cells):
+        if asked is not None and (wanted.suite, frozenset(wanted.cells.values())) not in asked:
             continue
         loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
         lacking = [p for cell in loaded.values() for p in cell.problems]

@@ -10,7 +10,7 @@ import numpy as np
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.folder.rows import ResultRow, ResultRows
-from bench.folder.suites import LoadedSuite, load_suites
+from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from bench.folder.results_table import ResultsTable
 
 
-def results(directory: str | Path, *, cells: Collection[str] | None = None) -> "ResultsTable":
+def results(directory: str | Path, *, asked: Collection[SuiteCells] | None = None) -> "ResultsTable":
     """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash, by model.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
-    results are left out and listed in `frame.attrs["problems"]`. `cells` restricts the table to some cells;
+    results are left out and listed in `frame.attrs["problems"]`. `asked` restricts the table to some suites, each with its cells of one model;
     `frame.attrs["remarks"]` says which models have other weights than the cards of their names.
     `reliability` is the verdict on attacked conditions, and on their suite's headline, `because` its reasons; empty
     elsewhere.
     """
     from bench.folder.results_table import as_frame
 
-    return as_frame(numbers_of(directory, cells=cells))
+    return as_frame(numbers_of(directory, asked=asked))
 
 
-def numbers_of(directory: str | Path, *, cells: Collection[str] | None = None) -> ResultRows:
+def numbers_of(directory: str | Path, *, asked: Collection[SuiteCells] | None = None) -> ResultRows:
     """Return the same as rows, without pandas."""
     folder = ResultsFolder(str(directory))
-    found = collect(load_suites(folder, cells))
-    found.problems += [] if cells is not None else folder.problems
+    found = collect(load_suites(folder, asked))
+    found.problems += [] if asked is not None else folder.problems
     return found
 
 

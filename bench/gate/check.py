@@ -138,8 +138,9 @@ def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec
         carry_out(prepared)
         stored, plan = ResultsFolder(where.out), prepared.plan
         for index, model in enumerate(sharing):
-            cells = {e.setup.name: stored.load(e.cell.id) for e in plan.entries if e.subject == index}
-            mine = results(where.out, cells={cell.cell.id for cell in cells.values()})
+            ids = {e.setup.name: e.cell.id for e in plan.entries if e.subject == index}
+            cells = {name: stored.load(cell_id) for name, cell_id in ids.items()}
+            mine = results(where.out, asked={(measure.suite, frozenset(ids.values()))})
             runs[model.name, key] = Measured(cells, mine.assign(model=model.name))
     return runs
 
