@@ -73,6 +73,12 @@ def film_of(image_id: str) -> str:
     return image_id.rpartition("#")[0]
 
 
+def frame_of(image_id: str) -> int:
+    """Return a frame's number in its film, from its id; -1 for another image's."""
+    number = image_id.rpartition("#")[2]
+    return int(number) if number.isdecimal() else -1
+
+
 _SHARD = re.compile(r"(?:^|[^a-z])(train|training|val|valid|validation|test|dev)(?=$|[^a-z])")
 _CALLED = {"train": TRAINING, "training": TRAINING, "test": TEST}
 

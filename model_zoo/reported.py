@@ -28,6 +28,9 @@ ReportedMetric = Literal[
 ImageNet-A and -R, `attack_success` how often a targeted attack reaches its class, `accuracy_gain` and `mce_reduction`
 differences of two models in points."""
 
+NO_SHARES = ("mce", "accuracy_gain", "mce_reduction")
+"""Metrics that are no share of images, and may exceed 100."""
+
 UNDER_ATTACK = ("robust_accuracy", "robust_error", "attack_success")
 
 Reading = Literal["printed", "by pixel", "by eye", "secondary"]
@@ -43,6 +46,7 @@ class ReportedNumber:
         of the pixel range ("4/255"); 0, "" and None where the source does not say
     branch: the normalisation branch that it is of, where the checkpoint has several
     subset: which images, where not the whole data set; such a number stands beside no measured one
+    size: the side of the network's input in pixels; 0 where the source does not say
     suite, protocol: of a number measured by this package, the suite and the hash of its protocol
     low, high, n: its 95 % interval and the images that it is of, where they are known
     reading: how it was read; note: what else the source says of the evaluation; by: `authors`, or who measured it
@@ -62,6 +66,7 @@ class ReportedNumber:
     targeted: bool | None = None
     branch: str = ""
     subset: str = ""
+    size: int = 0
     suite: str = ""
     protocol: str = ""
     low: float | None = None
@@ -75,6 +80,8 @@ class ReportedNumber:
         place = f"reported.{self.metric}"
         if not math.isfinite(self.value):
             raise CardError(f"{place}: value must be finite, found {self.value}")
+        if self.metric not in NO_SHARES and not (self.unit == "%" and 0 <= self.value <= 100):
+            raise CardError(f"{place}: a share is in %, from 0 to 100, found {self.value:g} {self.unit}")
         attacked = self.metric in UNDER_ATTACK and not self.suite
         if attacked and not (self.attack and self.norm and self.eps):
             raise CardError(f"{place}: a number under attack says attack, norm and eps")

@@ -10,7 +10,9 @@ from bench.folder.rows import ResultRow
 from bench.folder.survey import BoardColumn, Survey, headlines
 from bench.metrics.base import Measure, Metric
 from bench.metrics.ranks import ranks
+from bench.metrics.selection import joined
 from bench.suites.registry import SUITES
+from bench.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +52,16 @@ def metric_of(column: BoardColumn) -> Metric | Measure:
 
 
 def described(column: BoardColumn, found: Survey) -> str:
-    """What is said of a column besides its name: `20 steps, eps 8/255`, and whether less is better."""
+    """What is said of a column besides its name: `20 steps, eps 8/255`, which images, and whether less is better."""
     conditions = [Condition.parse(cell.protocol.condition) for cell in found.cells_of(column.protocol)]
     setting = "" if column.metric == "clean_accuracy" else setting_of(conditions)
-    return ", ".join(filter(None, (setting, "" if metric_of(column).higher_is_better else "lower is better")))
+    lower = "" if metric_of(column).higher_is_better else "lower is better"
+    return ", ".join(filter(None, (setting, subset_of(found, column), lower)))
+
+
+def subset_of(found: Survey, column: BoardColumn) -> str:
+    """Return which part of its sets a column is of, and what may have stopped it; empty for whole sets."""
+    return joined(row.subset for row in rows_of(found, column))
 
 
 def deciding(columns: list[BoardColumn], frame: "pd.DataFrame") -> BoardColumn | None:
@@ -120,15 +128,22 @@ def _headlines(present: set[str]) -> list[tuple[str, str]]:
 
 
 def _left_out(rows: Sequence[ResultRow], column: BoardColumn) -> list[str]:
+    """Return which models, and which other numbers of the models that are shown, a column leaves out."""
     kept = {row.model for row in rows if (row.protocol, row.version) == (column.protocol, column.version)}
     others = [row for row in rows if row.model not in kept]
     older = {row.model for row in others if row.version != column.version}
     subsets = {row.model: row.subset for row in others if row.subset}
+    again = [row for row in rows if row.model in kept and row.protocol != column.protocol]
     return [
         f"{column.suite} {column.metric}: {name} was measured "
         f"{'by another version of the suite' if name in older else 'under another protocol'}"
         f"{f' ({subsets[name]})' if name in subsets else ''} and is not shown"
         for name in sorted({row.model for row in others})
+    ] + [
+        f"{column.suite} {column.metric}: {name} was also measured under {counted(len(of), 'other protocol')}, "
+        "which `bench results` shows: the most images of the most models are shown here"
+        for name in sorted({row.model for row in again})
+        if (of := {row.protocol for row in again if row.model == name})
     ]
 
 

@@ -11,6 +11,7 @@ from bench.board.text import readable, to_latex, to_markdown
 from bench.folder.survey import BoardColumn, Survey, survey
 from bench.known_models import name_of
 from bench.manifest import RunModel
+from bench.metrics.selection import part_of
 from bench.published.comparability import beside
 from bench.published.outside import of_model
 from bench.published.table import Published, published_table
@@ -91,22 +92,27 @@ def _measured(rows: dict[str, dict[str, Any]], column: BoardColumn, found: Surve
         mine = rows[row.model]
         mine |= {f"{name}{part}": value for part, value in zip(PARTS, values, strict=True)}
         mine |= {f"{name}_rank": places[row.model]} if row.model in places else {}
+        mine |= {f"{name}_subset": row.subset} if row.subset else {}
         mine |= {f"{column.suite}_reliability": row.reliability} if row.reliability else {}
 
 
 def _published(
     rows: dict[str, dict[str, Any]], column: BoardColumn, found: Survey, known: dict[str, list[Published]]
 ) -> None:
-    """Return the first claimed number and the first outside number comparable with the column."""
+    """Return the first claimed number and the first outside number comparable with the column; the source also says
+    which part of its images was measured here."""
     name = column_name(column)
     conditions = [cell.protocol.condition for cell in found.cells_of(column.protocol)]
+    here = {row.model: part for row in rows_of(found, column) if (part := part_of(row.subset))}
     for model, numbers in known.items():
+        size = rows[model]["resolution"] or 0
         for published in numbers:
-            value = beside(published, column.suite, column.metric, column.protocol, conditions)
+            value = beside(published, column.suite, column.metric, column.protocol, conditions, size)
             number = published.number
             kind = f"{name}_{'claimed' if number.by == 'authors' else 'outside'}"
             if value is not None and kind not in rows[model]:
-                rows[model] |= {kind: value, f"{kind}_source": f"{number.source}; {number.under()}"}
+                said = [number.source, number.under(), f"measured here: {here[model]}" if model in here else ""]
+                rows[model] |= {kind: value, f"{kind}_source": "; ".join(filter(None, said))}
 
 
 def _doubts(found: Survey, column: BoardColumn) -> list[str]:

@@ -27,7 +27,7 @@ class BoardTable(ReadableFrame):
 
     def hidden(self) -> list[str]:
         """The columns that are no part of a shown number."""
-        parts = {f"{name}{part}" for name in numbers(self) for part in (*NEEDED, "_rank")}
+        parts = {f"{name}{part}" for name in numbers(self) for part in (*NEEDED, "_rank", "_subset")}
         return [name for name in super().hidden() if name not in parts]
 
     def texts(self, rows: pd.DataFrame) -> list[list[str]]:

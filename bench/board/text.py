@@ -1,6 +1,6 @@
 """A leaderboard as text: for a terminal, Markdown and LaTeX."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -75,6 +75,12 @@ def _cell(row: dict[Any, Any], name: str, between: str = " ", *, count: bool = T
     return f"{place}{decimal(row[name])}{between}{_interval(row, name)}{n}"
 
 
+def doubt(row: Mapping[Any, Any], name: str) -> str:
+    """Return the verdict on a number under attack that is not simply reliable; empty for others."""
+    verdict = "" if name.endswith("_clean_accuracy") else row.get(f"{name.partition('_')[0]}_reliability")
+    return "" if pd.isna(verdict) or verdict == "reliable" else str(verdict)
+
+
 def _interval(row: dict[Any, Any], name: str) -> str:
     return f"[{decimal(row[f'{name}_low'])}, {decimal(row[f'{name}_high'])}]"
 
@@ -97,7 +103,8 @@ def to_latex(board: pd.DataFrame) -> str:
     for row in board.to_dict("records"):
         texts = ["" if pd.isna(row[name]) else str(row[name]) for name in ("model", "method")]
         for name in measured:
-            texts += ["", ""] if pd.isna(row.get(name)) else [decimal(row[name]), _interval(row, name)]
+            said = " ".join(filter(None, (_interval(row, name), doubt(row, name))))
+            texts += ["", ""] if pd.isna(row.get(name)) else [decimal(row[name]), said]
         rows.append(texts)
     return latex_table(kinds, names, rows, " ".join(_said(board, name) for name in measured))
 

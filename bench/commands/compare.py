@@ -80,11 +80,11 @@ def _show(found: "Pairs", how: "HowShown") -> None:
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
-    from bench.folder.verdicts import better_of
+    from bench.folder.verdicts import better_of, is_of_mce
 
     value, low, high = (100 * row[name] for name in ("difference", "low", "high"))
     alone: dict[str, str] = {}
-    if row["condition"] != "mCE":
+    if not is_of_mce(row["condition"]):
         alone = {"only A": f"{row['only_a']:.0f}", "only B": f"{row['only_b']:.0f}"}
         alone["error consistency"] = f"{decimal(row['kappa'], '.3f')}"
     return {

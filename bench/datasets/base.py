@@ -79,6 +79,10 @@ class Dataset(ABC):
         """The images' own names, which may contain more than their ids."""
         return self.ids
 
+    def taken_with(self, index: int) -> str:
+        """Return the name of what a limit takes whole: the image itself, or the film of a frame."""
+        return self.ids[index]
+
     @abstractmethod
     def read(self, index: int) -> Image.Image:
         """Return the image at `index` as RGB. Raises `UnreadableError` with the reason. Thread-safe."""
@@ -101,7 +105,12 @@ class Dataset(ABC):
 
     @abstractmethod
     def content(self) -> list[tuple[object, ...]]:
-        """The entries of the manifest: one tuple per image."""
+        """The entries of the manifest of the whole set."""
+
+    def content_of(self, indices: Sequence[int]) -> list[tuple[object, ...]]:
+        """Return the entries of some images: one of `content` each, where that has one per image."""
+        content = self.content()
+        return [content[i] for i in indices]
 
     @functools.cached_property
     def manifest(self) -> str:
@@ -156,6 +165,9 @@ class View(Dataset):
         stems = self.whole.stems
         return [stems[i] for i in self.indices]
 
+    def taken_with(self, index: int) -> str:
+        return self.whole.taken_with(self.indices[index])
+
     def read(self, index: int) -> Image.Image:
         return self.load(index).image
 
@@ -169,18 +181,28 @@ class View(Dataset):
         return self.whole.state(self.indices[index])
 
     def content(self) -> list[tuple[object, ...]]:
-        content = self.whole.content()
-        return [content[i] for i in self.indices]
+        return self.content_of(range(len(self)))
+
+    def content_of(self, indices: Sequence[int]) -> list[tuple[object, ...]]:
+        return self.whole.content_of([self.indices[i] for i in indices])
 
 
 class Subset(View):
-    """`limit` images of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset."""
+    """`limit` images of a set, spread over it by a hash of their ids, in the set's order; labelled as a subset. Films
+    are taken whole, and one at least."""
 
     def __init__(self, whole: Dataset, limit: int) -> None:
-        by_hash = sorted(range(len(whole)), key=lambda i: hashlib.sha256(whole.ids[i].encode()).digest())
-        super().__init__(whole, sorted(by_hash[:limit]))
-        if limit < len(whole):
-            self.selection = whole.selection.limited(limit, len(whole))
+        found: dict[str, list[int]] = {}
+        for index in range(len(whole)):
+            found.setdefault(whole.taken_with(index), []).append(index)
+        chosen: list[int] = []
+        for name in sorted(found, key=lambda name: hashlib.sha256(name.encode()).digest()):
+            if chosen and len(chosen) + len(found[name]) > limit:
+                break
+            chosen += found[name]
+        super().__init__(whole, sorted(chosen))
+        if len(chosen) < len(whole):
+            self.selection = whole.selection.limited(len(chosen), len(whole))
 
 
 class Shuffled(View):

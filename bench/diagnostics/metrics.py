@@ -14,8 +14,8 @@ from bench.condition import Condition
 from bench.diagnostics.distances import Channels, between_share, standardised_shift
 from bench.diagnostics.table import images_of, merged, values
 from bench.metrics.accuracy import accuracy
-from bench.metrics.base import Frames, Measurements, MissingConditionError, Records, records_of
-from bench.metrics.estimate import LEVEL, Estimate, mean_estimate
+from bench.metrics.base import Frames, Measurements, MissingConditionError, Records, records_of, require_columns
+from bench.metrics.estimate import LEVEL, Estimate, mean_estimate, worst_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ DEAD = 1e-5
 
 def of_right(frame: "pd.DataFrame", column: str) -> NDArray[np.float64]:
     """Return `column` of the correctly classified scored images, without undefined values."""
+    require_columns(frame, column)
     right = frame[frame["scored"] & (frame["prediction"] == frame["label"])]
     values = right[column].to_numpy(dtype=np.float64)
     return np.asarray(values[~np.isnan(values)])
@@ -70,7 +71,8 @@ def accuracy_at(distances: NDArray[np.float64], eps: float) -> float:
 def area(frames: Frames) -> Estimate:
     """Return the area under the accuracy-against-eps curve up to `LARGEST`, normalised to [0, 1]: the mean of
     min(distance, largest) / largest."""
-    return mean_estimate(area_per_image(frames).to_numpy(dtype=np.float64))
+    values, (frame,) = area_per_image(frames).to_numpy(dtype=np.float64), frames.values()
+    return mean_estimate(values, len(frame) - len(values))
 
 
 def area_per_image(frames: Frames) -> "pd.Series":
@@ -78,6 +80,7 @@ def area_per_image(frames: Frames) -> "pd.Series":
     import pandas as pd
 
     ((name, frame),) = frames.items()
+    require_columns(frame, "distance")
     scored = frame[frame["scored"]]
     largest = LARGEST[norm_of(name)]
     values = scored["distance"].fillna(np.inf).clip(upper=largest).to_numpy(dtype=np.float64) / largest
@@ -93,7 +96,7 @@ def chosen_accuracy(which: str, column: str, beside: str = "prediction") -> Call
         found = [accuracy(records, column) for records in chosen]
         if not found:
             raise MissingConditionError(f"no {which} condition has {column}")
-        return _mean(found) if which == "corrupted" else min(found, key=lambda estimate: estimate.value)
+        return _mean(found) if which == "corrupted" else min(found, key=worst_first)
 
     return compute
 

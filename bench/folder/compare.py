@@ -287,7 +287,7 @@ def _mce_of(name: str, a: Cells, b: Cells) -> dict[str, object]:
     frames = [{condition: one.records for condition, one in cells.items()} for cells in (a, b)]
     try:
         found = mce_difference(*frames)
-        shares = pd.concat([mce_per_image(each) for each in frames], axis=1)
+        shares = pd.concat([mce_per_image(each) for each in frames], axis=1).dropna()
     except MissingConditionError:
         return {}
     interval = {key: getattr(found, key) / 100 for key in ("low", "high")}

@@ -29,8 +29,8 @@ def results(directory: str | Path, *, asked: Collection[SuiteCells] | None = Non
     """Return one row per model, suite, condition and metric, with its 95 % interval, n and protocol hash, by model.
 
     A suite's own metrics have the condition `all`; accuracies per condition have the condition's name. Incomplete
-    results are left out and listed in `frame.attrs["problems"]`. `asked` restricts the table to some suites, each with its cells of one model;
-    `frame.attrs["remarks"]` says which models have other weights than the cards of their names.
+    results are left out and listed in `frame.attrs["problems"]`. `asked` restricts the table to some suites, each with
+    its cells of one model; `frame.attrs["remarks"]` says which models have other weights than the cards of their names.
     `reliability` is the verdict on attacked conditions, and on their suite's headline, `because` its reasons; empty
     elsewhere.
     """

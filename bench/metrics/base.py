@@ -117,3 +117,10 @@ class Shown:
 
 class MissingConditionError(Exception):
     """A metric's condition was not measured; the mean over the others would be another number."""
+
+
+def require_columns(records: "pd.DataFrame", *names: str) -> None:
+    """Raise `MissingConditionError` for columns that a set or a diagnostic adds and these records do not have, as
+    those of another version or of another program may."""
+    if absent := [name for name in names if name not in records]:
+        raise MissingConditionError(f"these records have no {', '.join(absent)}")

@@ -4,10 +4,13 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.95
 """Coverage of every interval that is printed."""
@@ -110,12 +113,36 @@ def mean_estimate(values: NDArray[np.float64], unscored: int = 0) -> Estimate:
     return Estimate(float(values.mean()) if len(values) else math.nan, low, high, len(values), unscored)
 
 
-def mean_of(parts: Sequence[Estimate], *, weighted: bool = False) -> Estimate:
-    """The mean of estimates of unlike images, each with the weight of its n if `weighted`; the half-widths of their
-    intervals add as independent ones do."""
+def worst_first(part: Estimate) -> tuple[bool, float]:
+    """Key of the least estimate, for `min`: one without a value comes first, since its value might be the least."""
+    return not math.isnan(part.value), part.value
+
+
+def pooled(parts: Sequence[Estimate]) -> Estimate:
+    """The mean of estimates of unlike images, each with the weight of its n; the half-widths of their intervals add as
+    independent ones do."""
     counts = np.array([part.n for part in parts], dtype=float)
-    weights = counts / max(counts.sum(), 1) if weighted else np.full(len(parts), 1 / max(len(parts), 1))
+    weights = counts / max(counts.sum(), 1)
     value = sum(float(w) * part.value for w, part in zip(weights, parts, strict=True))
     below = math.sqrt(sum((float(w) * (part.value - part.low)) ** 2 for w, part in zip(weights, parts, strict=True)))
     above = math.sqrt(sum((float(w) * (part.high - part.value)) ** 2 for w, part in zip(weights, parts, strict=True)))
     return Estimate(value, value - below, value + above, int(counts.sum()), sum(part.unscored for part in parts))
+
+
+def mean_over(conditions: "Sequence[pd.Series]", unscored: int = 0) -> Estimate:
+    """The mean of the means of several conditions, each a number per image (index: image id). An image is drawn with
+    all its numbers, which are alike: taken as independent, the interval would be too narrow."""
+    import pandas as pd
+
+    values = pd.concat(conditions, axis=1).to_numpy(dtype=np.float64)
+    seen = ~np.isnan(values)
+    if seen.all():
+        return mean_estimate(values.mean(axis=1), unscored)
+    known, filled = seen.astype(float), np.where(seen, values, 0.0)
+
+    def statistic(weights: NDArray[np.float64]) -> float:
+        return float(np.mean(weights @ filled / np.maximum(weights @ known, 1)))
+
+    value = statistic(np.ones(len(values))) if seen.any(axis=0).all() else math.nan
+    low, high = bootstrap(statistic, len(values)) if math.isfinite(value) else (math.nan, math.nan)
+    return Estimate(value, low, high, len(values), unscored)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metrics.base import Frames, MissingConditionError
-from bench.metrics.estimate import Estimate, mean_estimate, mean_of
-from bench.naming import film_of
+from bench.metrics.base import Frames, MissingConditionError, require_columns
+from bench.metrics.estimate import Estimate, mean_estimate, mean_over
+from bench.naming import film_of, frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +37,15 @@ def top5_distance(frame: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray
 
 
 def per_film(records: "pd.DataFrame", distance: Distance, *, noise: bool) -> "pd.Series":
-    """The mean of `distance` over the frames of each film; films with a frame that was not scored are left out."""
+    """The mean of `distance` over the frames of each film; films with a frame that was not scored, or with gaps between
+    their frames, are left out."""
     import pandas as pd
 
-    table = records.assign(film=records["image_id"].map(film_of)).sort_values("image_id", kind="stable")
-    whole = table[table.groupby("film")["scored"].transform("all")]
+    films, frame = records["image_id"].map(film_of), records["image_id"].map(frame_of)
+    table = records.assign(film=films, frame=frame).sort_values(["film", "frame"], kind="stable")
+    by_film = table.groupby("film")
+    gapless = by_film["frame"].transform("max") < by_film["frame"].transform("size")
+    whole = table[by_film["scored"].transform("all") & gapless]
     found = {}
     for film, frames in whole.groupby("film", sort=True):
         top = frames[list(TOP)].to_numpy(dtype=np.int64)
@@ -59,8 +63,7 @@ def stability(condition: str, distance: Distance, *, noise: bool) -> Callable[[F
         if condition not in frames:
             raise MissingConditionError(f"{condition} was not measured")
         records = pd.DataFrame(frames[condition])
-        if absent := [column for column in TOP if column not in records]:
-            raise MissingConditionError(f"{condition}: its records have no {', '.join(absent)}")
+        require_columns(records, *TOP)
         values = per_film(records, distance, noise=noise).dropna().to_numpy(dtype=float)
         if not len(values):
             raise MissingConditionError(f"{condition}: no film was scored whole")
@@ -70,5 +73,12 @@ def stability(condition: str, distance: Distance, *, noise: bool) -> Callable[[F
 
 
 def mean_stability(conditions: dict[str, bool], distance: Distance) -> Callable[[Frames], Estimate]:
-    """The mean over perturbations (condition's name -> whether it is noise), all of which have to be there."""
-    return lambda frames: mean_of([stability(name, distance, noise=n)(frames) for name, n in conditions.items()])
+    """The mean over perturbations (condition's name -> whether it is noise), all of which have to be there. Films of
+    one photograph are drawn together."""
+
+    def compute(frames: Frames) -> Estimate:
+        alone = [stability(name, distance, noise=noise)(frames) for name, noise in conditions.items()]
+        values = [per_film(frames[name], distance, noise=noise).dropna() for name, noise in conditions.items()]
+        return mean_over(values, sum(part.unscored for part in alone))
+
+    return compute

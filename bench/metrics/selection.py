@@ -71,6 +71,12 @@ def rule_of(subset: str) -> Rule | None:
     return Selection.parse(subset).rule
 
 
+def part_of(subset: str) -> str:
+    """Return what a cell's `subset` states of the images alone; empty for those of the whole set, which a rule may
+    have stopped."""
+    return str(replace(Selection.parse(subset), rule=None))
+
+
 def joined(subsets: Iterable[str]) -> str:
     """Return one `subset` for cells of different sets: each different selection once, then each different rule."""
     read = [Selection.parse(text) for text in subsets]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.arrow import as_numpy
 from bench.metrics.accuracy import only_records
-from bench.metrics.base import Frames, Records
+from bench.metrics.base import Frames, MissingConditionError, Records
 from bench.metrics.estimate import Estimate, wilson
 
 _STIMULUS = re.compile(r"(?:.*_)?([a-z]+)\d+-([a-z]+)\d+")
@@ -38,10 +38,10 @@ class Decisions:
 
 
 def cues_of(image_id: str, categories: Sequence[str]) -> tuple[int, int]:
-    """Labels of a stimulus' shape and texture. Raises `ValueError` where the id does not tell them."""
+    """Labels of a stimulus' shape and texture. Raises `MissingConditionError` where the id does not tell them."""
     match = _STIMULUS.fullmatch(image_id)
-    if match is None:
-        raise ValueError(f"cue conflict: expected an id like cat7-elephant1, found {image_id!r}")
+    if match is None or not {match[1], match[2]} <= set(categories):
+        raise MissingConditionError(f"cue conflict: expected an id like cat7-elephant1, found {image_id!r}")
     return categories.index(match[1]), categories.index(match[2])
 
 

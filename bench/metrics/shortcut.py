@@ -30,7 +30,8 @@ def accuracy_gap(marked: str, plain: str, label: int | None = None) -> Callable[
         if table.empty:
             raise MissingConditionError(f"no scored image of class {label}" if label is not None else "no scored image")
         found = mean_estimate((table.iloc[:, 0] - table.iloc[:, 1]).to_numpy(dtype=float))
-        return Estimate(100 * found.value, 100 * found.low, 100 * found.high, found.n)
+        lost = len(set().union(*(frame["image_id"] for frame in chosen))) - found.n
+        return Estimate(100 * found.value, 100 * found.low, 100 * found.high, found.n, lost)
 
     return compute
 

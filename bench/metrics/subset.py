@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bench.metrics.accuracy import only
-from bench.metrics.base import Frames
+from bench.metrics.base import Frames, require_columns
 from bench.metrics.estimate import Estimate, wilson
 
 
@@ -15,6 +15,7 @@ def accuracy_all(members: Sequence[Sequence[int]]) -> Callable[[Frames], Estimat
 
     def compute(frames: Frames) -> Estimate:
         frame = only(frames)
+        require_columns(frame, "prediction_all")
         scored = frame[frame["scored"]]
         k = sum(p in members[t] for p, t in zip(scored["prediction_all"], scored["label"], strict=True))
         n = len(scored)

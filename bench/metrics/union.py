@@ -8,7 +8,7 @@ import numpy as np
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, MissingConditionError
-from bench.metrics.estimate import Estimate, mean_estimate, wilson
+from bench.metrics.estimate import Estimate, mean_estimate, wilson, worst_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def average_accuracy(frames: Frames) -> Estimate:
 
 def worst_accuracy(frames: Frames) -> Estimate:
     """The least of the three accuracies: what an attacker gets who has to choose one norm for all images."""
-    return min((accuracy(under_norm(frames, norm)) for norm in THREATS), key=lambda estimate: estimate.value)
+    return min((accuracy(under_norm(frames, norm)) for norm in THREATS), key=worst_first)
 
 
 def competitiveness(found: Mapping[str, float], best: Mapping[str, float]) -> tuple[float, float]:

@@ -14,13 +14,18 @@ CORRUPTED = ("imagenet-c", "imagenet-3dcc")
 """Data sets whose files are corrupted images; their corruptions are not made here."""
 
 
-def beside(published: Published, suite: str, metric: str, protocol: str, conditions: Sequence[str]) -> float | None:
+def beside(
+    published: Published, suite: str, metric: str, protocol: str, conditions: Sequence[str], size: int = 0
+) -> float | None:
     """Return the number in the terms of the column `metric`, or None if the two are not comparable.
 
-    `conditions` are those of the column's protocol. Details that a paper does not state (such as resizing) are ignored.
-    A different data set, split, attack, budget, number of steps, step size or target makes numbers incomparable.
+    `conditions` are those of the column's protocol, `size` is the measured model's input (0: unknown). Details that a
+    source does not state (such as resizing) are ignored. A different data set, split, attack, budget, number of steps
+    or restarts, step size, target or input size makes numbers incomparable.
     """
     number = published.number
+    if number.size and size and number.size != size:
+        return None
     if number.suite:
         own = split_branch(published.model).branch
         same = (number.suite, number.metric, number.protocol) == (suite, metric, protocol)
@@ -55,6 +60,7 @@ def same_attack(number: ReportedNumber, attack: AttackFields) -> bool:
         "eps": fraction(number.eps),
         "steps": number.steps or None,
         "step_size": fraction(number.step_size) if number.step_size else None,
+        "restarts": number.restarts or None,
         "targeted": number.targeted,
     }
     if number.attack == "pgd" and (said["steps"] is None or said["targeted"] is None):

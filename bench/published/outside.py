@@ -5,16 +5,16 @@ Tables show them in separate columns, with their source.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.published.table import Published, read_rows
-from model_zoo.errors import ZooError
+from bench.published.table import COLUMNS, Published, read_rows
+from model_zoo.errors import ZooError, suggestion
 from model_zoo.registry import by_other_name, cards, split_branch
-from model_zoo.reported import ReportedMetric, ReportedNumber
+from model_zoo.reported import NO_SHARES, ReportedMetric, ReportedNumber
 from model_zoo.schema import loads, parse
 
 TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
@@ -28,6 +28,12 @@ TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
     "results-imagenetv2-matched-frequency": ("imagenet-v2", "accuracy_matched_frequency"),
 }
 """timm's results file (huggingface/pytorch-image-models, results/) -> the data set and metric of its `top1`."""
+
+NEEDED = ("model", "metric", "value", "dataset", "source")
+"""Columns that another table has at least: a number without its data set would be taken for ImageNet's."""
+
+NORMS = {"Linf": "linf", "L2": "l2"}
+"""RobustBench's folders; a file that lies elsewhere writes budgets in Linf as fractions."""
 
 SUBSET = "5000 images"
 """Subset of RobustBench's corrupted images; no suite here has it."""
@@ -55,27 +61,44 @@ def read_outside(path: Path) -> list[Published]:
         return [number for file in files for number in read_outside(file)]
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
+        found = list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
+        _require_percent(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error, ZooError) as error:
         raise UsageError(
             f"--outside {path}: expected RobustBench's model_info JSON, timm's results CSV (named as in timm), or the "
             f"columns of results/published.csv; found {type(error).__name__}: {error}"
         ) from None
+    return found
+
+
+def _require_percent(numbers: Iterable[Published]) -> None:
+    """Raise `ValueError` for a share that looks like a fraction of 1: without an attack, no network is right (or wrong)
+    on less than 1 % of a set but ImageNet-A, and under attack percentages have two decimals."""
+    for published in numbers:
+        number = published.number
+        small = 0 < number.value <= 1 and number.metric not in NO_SHARES and number.dataset != "imagenet-a"
+        if small and (not number.attack or round(number.value, 2) != number.value):
+            raise ValueError(
+                f"{published.model}: {number.metric} {number.value:g}, which looks like a fraction of 1; "
+                "values are in percent"
+            )
 
 
 def _robustbench(path: Path, text: str) -> Iterator[Published]:
     info = loads(text)
-    dataset = str(info.get("dataset", ""))
+    dataset = str(info["dataset"])
     told = {"source": f"RobustBench model_info {path.name}", "by": "RobustBench"}
-    pictures = {"dataset": "robustbench-5k" if dataset in ("", "imagenet") else dataset}
+    pictures = {"dataset": "robustbench-5k" if dataset == "imagenet" else dataset}
     eps = str(info.get("eps", ""))
-    norm = "l2" if path.parent.name == "L2" or "/" not in eps else "linf"
+    norm = NORMS.get(path.parent.name) or ("linf" if "/" in eps else "l2")
     kinds: dict[str, dict[str, Any]] = {
         "clean_acc": {"metric": "accuracy", **pictures},
         "autoattack_acc": {"metric": "robust_accuracy", **pictures, "attack": "autoattack", "norm": norm, "eps": eps},
-        "corruptions_acc": {"metric": "mean_accuracy", "dataset": f"{dataset or 'imagenet'}-c", "subset": SUBSET},
-        "corruptions_mce": {"metric": "mce", "unit": "mCE", "dataset": f"{dataset or 'imagenet'}-c", "subset": SUBSET},
+        "corruptions_acc": {"metric": "mean_accuracy", "dataset": f"{dataset}-c", "subset": SUBSET},
+        "corruptions_mce": {"metric": "mce", "unit": "mCE", "dataset": f"{dataset}-c", "subset": SUBSET},
     }
+    if not kinds.keys() & info.keys():
+        raise KeyError(f"none of {', '.join(kinds)}")
     for key, fields in kinds.items():
         if str(info.get(key) or "").strip():
             number = parse(ReportedNumber, {**fields, **told, "value": float(info[key])}, key)
@@ -84,14 +107,37 @@ def _robustbench(path: Path, text: str) -> Iterator[Published]:
 
 def _table(path: Path, text: str) -> Iterator[Published]:
     reader = csv.DictReader(io.StringIO(text))
-    if "top1" not in (reader.fieldnames or ()):
-        yield from read_rows(reader)
+    columns = reader.fieldnames or ()
+    if "top1" not in columns:
+        _require_columns(columns)
+        rows = ({**row, "by": row.get("by") or path.name} for row in map(_whole, reader))
+        yield from read_rows(rows)
         return
     dataset, metric = TIMM_SETS[path.stem]
-    for row in reader:
+    for row in map(_whole, reader):
+        if abs(float(row["top1"]) + float(row.get("top1_err") or 100 - float(row["top1"])) - 100) > 0.01:
+            raise ValueError(f"{row['model']}: top1 and top1_err add up to another number than 100: not in percent?")
         note = f"timm validate.py, {row['img_size']}px, crop_pct {row['crop_pct']}, {row['interpolation']}"
-        number = ReportedNumber(metric, float(row["top1"]), path.name, dataset=dataset, note=note, by="timm")
+        number = ReportedNumber(
+            metric, float(row["top1"]), path.name, dataset=dataset, size=int(row["img_size"]), note=note, by="timm"
+        )
         yield Published(f"timm:{row['model']}", number)
+
+
+def _require_columns(columns: Sequence[str]) -> None:
+    """Raise `ValueError` for a column that is not read, and for one that is needed and missing."""
+    for name in columns:
+        if name not in COLUMNS:
+            raise ValueError(f"column {name!r}, which is not read{suggestion(name, COLUMNS)}")
+    if missing := [name for name in NEEDED if name not in columns]:
+        raise ValueError(f"no column {', '.join(missing)}")
+
+
+def _whole(row: dict[Any, Any]) -> dict[str, str]:
+    """Return a row that has a cell for every column and no more. Raises `ValueError` for others."""
+    if None in row or None in row.values():
+        raise ValueError(f"{row.get('model')}: its row has not as many cells as there are columns")
+    return row
 
 
 def of_model(model: str, others: Iterable[Published], *, unlike_card: bool = False) -> list[Published]:

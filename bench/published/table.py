@@ -17,8 +17,8 @@ from model_zoo.reported import ReportedNumber
 from model_zoo.schema import parse
 
 NAMES = ("paper", "method", "model", "card", "figure", "x")
-_MEASURED = ("suite", "protocol", "low", "high", "n")  # fields of numbers measured here only
-FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in _MEASURED)
+_ELSEWHERE = ("suite", "protocol", "low", "high", "n", "size")  # of numbers measured here, and of timm's files
+FIELDS = tuple(f.name for f in dataclasses.fields(ReportedNumber) if f.name not in _ELSEWHERE)
 """Fields of a published number."""
 
 COLUMNS = (*NAMES, *FIELDS)

@@ -9,11 +9,11 @@ from bench.datasets.known.imagenet_p import PERTURBATIONS
 from bench.datasets.known.imagenet_w import PLAIN
 from bench.datasets.known.objectnet import KINDS, SPACE
 from bench.datasets.labels import label_space
-from bench.metrics.accuracy import accuracy
+from bench.metrics.accuracy import correct
 from bench.metrics.anomaly import anomalies, roc_area
 from bench.metrics.base import Frames, Metric, MissingConditionError
 from bench.metrics.corruption import error_per_image, mean_error, plain_error
-from bench.metrics.estimate import Estimate, mean_of
+from bench.metrics.estimate import Estimate, mean_over, pooled
 from bench.metrics.films import flips, mean_stability, stability, top5_distance
 from bench.metrics.several import any_label_accuracy
 from bench.metrics.shortcut import CARTON, accuracy_gap
@@ -62,7 +62,7 @@ def _one(condition: str) -> Callable[[Frames], Estimate]:
 
 def _pooled(frames: Frames) -> Estimate:
     """Accuracy by the arg max over all classes, on the images of all conditions together."""
-    return mean_of([_one(name)(frames) for name in frames], weighted=True)
+    return pooled([_one(name)(frames) for name in frames])
 
 
 def _setting(part: str) -> str:
@@ -71,13 +71,14 @@ def _setting(part: str) -> str:
 
 
 def _mean_over(parts: tuple[str, ...]) -> Callable[[Frames], Estimate]:
-    """The mean of the accuracies of some settings, all of which have to be there."""
+    """The mean of the accuracies of some settings, all of which have to be there. They show the same images."""
 
     def compute(frames: Frames) -> Estimate:
         names = [_setting(part) for part in parts]
         if missing := [name for name in names if name not in frames]:
             raise MissingConditionError(f"{len(missing)} of {len(names)} settings missing: {', '.join(missing[:3])}")
-        return mean_of([accuracy(frames[name]) for name in names])
+        unscored = sum(int((~frames[name]["scored"]).sum()) for name in names)
+        return mean_over([correct(frames[name]).astype(float) for name in names], unscored)
 
     return compute
 

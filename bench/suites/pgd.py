@@ -6,7 +6,7 @@ from bench.attacks.budget import check_budget
 from bench.condition import Condition
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric, MissingConditionError, records_of
-from bench.metrics.estimate import Estimate
+from bench.metrics.estimate import Estimate, worst_first
 from bench.options import RunOptions
 from bench.suites.base import Setup, Suite, refuse
 from bench.suites.budgets import usual_eps
@@ -62,11 +62,11 @@ def _clean(frames: Frames) -> str:
 
 
 def _strongest(frames: Frames) -> str:
-    """Return the name of the condition under attack with the lowest accuracy."""
+    """Return the name of the condition under attack with the lowest accuracy, or one without a scored image."""
     attacked = [name for name in frames if Condition.parse(name).attack]
     if not attacked:
         raise MissingConditionError("no condition under attack")
-    return min(attacked, key=lambda name: accuracy(records_of(frames, name)).value)
+    return min(attacked, key=lambda name: worst_first(accuracy(records_of(frames, name))))
 
 
 METRICS = (

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from bench.condition import Condition
+from bench.datasets.labels import LabelSpace, label_space
 from bench.manifest import RunEntry, RunManifest, RunModel, put_manifest
 from bench.parts import put_cell, put_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey, digest
@@ -65,19 +67,20 @@ def write_results(
     images: str = "image",
     version: int = 1,
     labels: str = "imagenet1k",
+    subset: str = "",
 ) -> None:
     """A results folder as a run leaves it, with made-up records: suite -> condition -> accuracy of `model`.
 
     Exactly round(accuracy x n) of the `n` images are right, chosen by `seed`; NaN means that none could be read.
-    `labels` is the images' label space.
+    `labels` is the images' label space, `subset` what is said of their selection.
     """
     store, rng, entries = Store(folder), np.random.default_rng(seed), []
     for suite, conditions in suites.items():
         for condition, accuracy in conditions.items():
             protocol = Protocol(Condition.parse(condition).dataset, images, n, labels, condition, "made up")
-            cell = Cell(model, digest(model), {"size": 224}, protocol)
+            cell = Cell(model, digest(model), {"size": 224}, protocol, subset=subset)
             put_cell(store, cell)
-            put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng).table())
+            put_part(store, cell, UnitKey(0, n), _made_up(accuracy, n, images, rng, label_space(labels)).table())
             entries.append(RunEntry(suite, model, condition, cell.id, n))
     about = RunModel(digest(model), "standard", "fake", 1000, {"size": 224})
     versions = dict.fromkeys(suites, version)
@@ -86,13 +89,16 @@ def write_results(
     )
 
 
-def _made_up(accuracy: float, n: int, images: str, rng: np.random.Generator) -> RecordColumns:
+def _made_up(accuracy: float, n: int, images: str, rng: np.random.Generator, space: LabelSpace) -> RecordColumns:
     ids, labels = [f"{images}{i}" for i in range(n)], [i % 10 for i in range(n)]
+    everywhere: dict[str, Sequence[Any]] = {}
     if math.isnan(accuracy):
         nothing = [None] * n
-        return RecordColumns(ids, labels, nothing, nothing, nothing, ["unreadable"] * n)
+        everywhere |= {"prediction_all": nothing} if space.members else {}
+        return RecordColumns(ids, labels, nothing, nothing, nothing, ["unreadable"] * n, everywhere)
     right = rng.permutation(n) < round(accuracy * n)
     predictions = [label if hit else (label + 1) % 10 for label, hit in zip(labels, right, strict=True)]
     confidence = rng.uniform(0.2, 1, n)
     margin = np.where(right, confidence, -confidence)
-    return RecordColumns(ids, labels, predictions, confidence.tolist(), margin.tolist(), [None] * n)
+    everywhere |= {"prediction_all": [space.members[p][0] for p in predictions]} if space.members else {}
+    return RecordColumns(ids, labels, predictions, confidence.tolist(), margin.tolist(), [None] * n, everywhere)

@@ -66,3 +66,17 @@ def test_the_suite_measures_films(root: Path, tmp_path: Path) -> None:
     one = records[records["condition"] == "imagenet-p[tilt]/clean"]
     assert per_film(one, flips, noise=False).mean() == pytest.approx(found["flip_rate_tilt"])
     assert found["top5_distance"] >= found["flip_rate"]
+
+
+@pytest.mark.parametrize(("limit", "frames"), [(2, FRAMES), (FRAMES + 1, FRAMES), (2 * FRAMES, 2 * FRAMES)])
+def test_a_limit_takes_films_whole(root: Path, tmp_path: Path, limit: int, frames: int) -> None:
+    bench.run([fake_model()], "imagenet-p", data=str(root), out=str(tmp_path), limit=limit, quiet=True)
+    records = bench.records(tmp_path)
+    tilt = records[records["condition"] == "imagenet-p[tilt]/clean"]
+    numbers = [f"{i:03d}" for i in range(FRAMES)] * (frames // FRAMES)
+    assert sorted(tilt["image_id"].str.rpartition("#")[2]) == sorted(numbers)
+    table = bench.results(tmp_path)
+    rate = table[table["metric"] == "flip_rate_tilt"]
+    first = [frame["prediction"].to_numpy() for _, frame in tilt.groupby(tilt["image_id"].str.rpartition("#")[0])]
+    assert rate["value"].item() == np.mean([np.mean(one[1:] != one[:-1]) for one in first])
+    assert rate["subset"].item() == ("" if frames == 2 * FRAMES else f"limit {FRAMES} of {2 * FRAMES} images")

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.metrics.base import MissingConditionError
-from bench.metrics.films import TOP, flips, per_film, stability, top5_distance
+from bench.metrics.films import TOP, flips, mean_stability, per_film, stability, top5_distance
 
 
 def theirs(logits: NDArray[np.float64], *, noise: bool) -> tuple[float, float]:
@@ -66,12 +66,36 @@ def test_they_are_what_the_authors_code_gave(noise: bool, flip: float, distance:
     assert per_film(records, top5_distance, noise=noise).mean() == pytest.approx(distance, abs=1e-12)
 
 
+def test_frames_that_are_no_neighbours_are_not_compared() -> None:
+    """Of a film whose frames alternate between two classes, every second frame alone would never flip."""
+    records = pd.DataFrame(
+        {"image_id": [f"a#{i:03d}" for i in range(8)], "scored": True} | {k: [0, 1] * 4 for k in TOP}
+    )
+    assert per_film(records, flips, noise=False).tolist() == [1.0]
+    assert per_film(records[:5], flips, noise=False).tolist() == [1.0]
+    for kept in (records[::2], records[1:]):
+        with pytest.raises(MissingConditionError, match="x: no film was scored whole"):
+            stability("x", flips, noise=False)({"x": kept})
+
+
+def test_perturbations_of_one_photograph_are_no_independent_films() -> None:
+    """Ten conditions with the same flips say what one says: value, n and interval are those of one."""
+    rng = np.random.default_rng(0)
+    rows = [(f"f{film}#{frame:03d}", int(rng.random() < film / 40)) for film in range(40) for frame in range(6)]
+    frame = {"image_id": [name for name, _ in rows], "scored": True} | {k: [c for _, c in rows] for k in TOP}
+    records = pd.DataFrame(frame)
+    one = stability("a", flips, noise=False)({"a": records})
+    ten = mean_stability({str(i): False for i in range(10)}, flips)({str(i): records for i in range(10)})
+    assert (ten.value, ten.low, ten.high) == pytest.approx((one.value, one.low, one.high), abs=1e-12)
+    assert (ten.n, one.n) == (40, 40)
+
+
 def test_films_are_whole_and_have_five_classes_a_frame() -> None:
     frame = {"image_id": ["a#0", "a#1", "a#2", "c#0", "c#1", "d#0", "b#0", "b#1"], "scored": [True] * 7 + [False]}
     records = pd.DataFrame(frame | {name: [0, 0, 1, 0, 1, 0, 0, 1] for name in TOP})
     found = stability("x", flips, noise=False)({"x": records})
     assert (found.value, found.n, found.unscored) == (0.75, 2, 1)
-    with pytest.raises(MissingConditionError, match="x: its records have no prediction_5"):
+    with pytest.raises(MissingConditionError, match="these records have no prediction_5"):
         stability("x", flips, noise=False)({"x": records.drop(columns="prediction_5")})
     with pytest.raises(MissingConditionError, match="x: no film was scored whole"):
         stability("x", flips, noise=False)({"x": records.assign(scored=False)})

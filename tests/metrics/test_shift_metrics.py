@@ -54,7 +54,7 @@ def test_shape_bias_by_hand() -> None:
 
 def test_cues_of_both_releases_and_of_neither() -> None:
     assert cues_of("cat7-dog10", NAMES) == cues_of("0042_cc_dnn_cat_00_cat7-dog10", NAMES) == (1, 2)
-    with pytest.raises(ValueError, match="cat7-elephant1"):
+    with pytest.raises(MissingConditionError, match="cat7-elephant1"):
         cues_of("IMG_0001", NAMES)
 
 

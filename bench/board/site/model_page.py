@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.board.columns import rows_of
 from bench.board.leaderboard import Board
 from bench.board.site.charts import Curve, HeatMap, curves, heat_map
 from bench.board.site.command import repeat
@@ -15,6 +16,7 @@ from bench.folder.reader import SuiteRun
 from bench.folder.suites import suite_protocol
 from bench.folder.survey import Survey
 from bench.manifest import RunModel
+from bench.metrics.selection import part_of
 from bench.published.comparability import beside
 from bench.published.table import Published
 from bench.rounding import decimal
@@ -154,15 +156,24 @@ def _line(row: Mapping[Any, Any], what: str) -> ResultLine:
     return ResultLine(what, value, low, high, int(row["n"]), int(row["unscored"]), unit, row["protocol"])
 
 
+def _part(board: Board, head: Head, row: Row) -> str:
+    """Return which part of its images a column's number is of; empty for all."""
+    return next((part_of(r.subset) for r in rows_of(board.survey, head.column) if r.model == row.model), "")
+
+
 def _reported(published: Published, board: Board, heads: list[Head], row: Row) -> Reported:
     number = published.number
     measured = difference = anchor = ""
     for head, mine in zip(heads, row.numbers, strict=True):
         conditions = [cell.protocol.condition for cell in board.survey.cells_of(head.column.protocol)]
-        value = beside(published, head.column.suite, head.column.metric, head.column.protocol, conditions)
+        size = int(row.resolution or 0)
+        value = beside(published, head.column.suite, head.column.metric, head.column.protocol, conditions, size)
         if value is not None and mine:
-            measured, anchor = f"{mine.text} [{mine.low}, {mine.high}]", head.column.suite
-            difference = f"{decimal(mine.value - value, '+.1f')}"
+            measured, anchor = f"{mine.text} [{mine.low}, {mine.high}], n {mine.n:,}", head.column.suite
+            if part := _part(board, head, row):
+                measured += f": {part}"
+            else:
+                difference = f"{decimal(mine.value - value, '+.1f')}"
             break
     unit = "" if number.unit == number.metric else number.unit
     return Reported(

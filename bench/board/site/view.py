@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.board.columns import column_name, metric_of, setting_of
+from bench.board.columns import column_name, metric_of, setting_of, subset_of
 from bench.board.leaderboard import Board
 from bench.condition import Condition
 from bench.datasets.known import SETS
@@ -129,7 +129,7 @@ def _head(column: BoardColumn, board: Board) -> Head:
     return Head(
         column,
         title,
-        suite.title,
+        "; ".join(filter(None, (suite.title, subset_of(board.survey, column)))),
         unit,
         not number.higher_is_better,
         number.source,

@@ -16,7 +16,7 @@ from bench.datasets.labels import imagenet_index
 from bench.datasets.listing import LeftOut, Listing
 from bench.datasets.proof import BY_WNIDS
 from bench.errors import DataError
-from bench.naming import frame_id
+from bench.naming import film_of, frame_id
 
 PERTURBATIONS = (
     "gaussian_noise",
@@ -58,6 +58,9 @@ class Films(Dataset):
     def stems(self) -> Sequence[str]:
         return [path.stem for path, _ in self.films for _ in range(self.frames)]
 
+    def taken_with(self, index: int) -> str:
+        return film_of(self.ids[index])
+
     def read(self, index: int) -> Image.Image:
         path, frame = self.films[index // self.frames][0], index % self.frames
         with self._lock:
@@ -70,6 +73,10 @@ class Films(Dataset):
 
     def content(self) -> list[tuple[object, ...]]:
         return [(path.stem, label, path.stat().st_size, self.frames) for path, label in self.films]
+
+    def content_of(self, indices: Sequence[int]) -> list[tuple[object, ...]]:
+        films = self.content()
+        return [(*films[index // self.frames], index % self.frames) for index in indices]
 
 
 def frame_count(path: Path) -> int:
