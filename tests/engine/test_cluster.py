@@ -133,7 +133,7 @@ def test_workers_that_die_change_nothing_and_a_cursed_unit_is_given_up(
     models, options = [own, fake_model()], {"data": imagenet, "limit": 27, "reliability": 2, **PGD}
     (tmp_path / "cursed").touch()
     prepared = prepare(models, "imagenet,pgd", out=tmp_path / "ray", **two_workers, **options)
-    with pytest.raises(IncompleteError, match=r"2 units were given up.*imagenet/clean \[20, 27\).*seven again"):
+    with pytest.raises(IncompleteError, match=r"(?s)2 units were given up.*imagenet/clean \[20, 27\).*seven again"):
         carry_out(prepared)
     said = capsys.readouterr().err
     assert "attempt 1 failed, tried again: its worker died" in said
