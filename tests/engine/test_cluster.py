@@ -90,6 +90,23 @@ def test_a_worker_gives_what_the_driver_would(imagenet: Path, tmp_path: Path) ->
         assert answer[0].records.equals(given.records)
 
 
+def test_a_worker_decodes_what_it_is_told_to_expect(imagenet: Path, tmp_path: Path) -> None:
+    prepared = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path, limit=20)
+    first, following = prepared.todo[:2]
+    told, not_told = worker(prepared), worker(prepared)
+    told.do(first, following)
+    assert [index for _, index, _ in told.session.coming] == list(range(following.key.start, following.key.stop))
+    not_told.do(first)
+    assert not not_told.session.coming
+    assert told.do(following) == not_told.do(following)
+    closed = dataclasses.replace(following, setup=dataclasses.replace(following.setup, dataset="imagenet-a"))
+    assert isinstance(
+        told.do(first, closed), list
+    )  # sets are opened and compared with the driver's when their turn comes
+    elsewhere = dataclasses.replace(following, cells=((7, following.cells[0][1]),))
+    assert isinstance(told.do(first, elsewhere), list)
+
+
 def test_a_worker_of_other_packages_is_unfit(imagenet: Path, tmp_path: Path) -> None:
     prepared = prepare(fake_model(), "imagenet", data=imagenet, out=tmp_path)
     answer = worker(prepared, packages={"torch": "0.4"}).ready()
