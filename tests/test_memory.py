@@ -213,6 +213,22 @@ def test_photographs_are_prepared_by_the_input(tmp_path: Path) -> None:
     assert list(whole(table)["n"]) == [12]
 
 
+def test_an_input_that_the_protocol_does_not_use_is_said(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a resize 98 % were right; under the canonical rule, which nobody was told of, 92 %."""
+    shown = as_bytes(tiny[0]).permute(0, 2, 3, 1).numpy()
+    photographs = [(Image.fromarray(x), int(y)) for x, y in zip(shown, tiny[1], strict=True)]
+    said = "photographs are prepared by resize_crop 32 37 bicubic (protocol canonical, one rule for all models), not by"
+    for resize, protocol, other in ((32, "canonical", True), (37, "canonical", False), (32, "published", False)):
+        asked: Any = {"size": 32, "resize": resize, "protocol": protocol, **UNIT}
+        table = bench.run(bare(net), "clean", data=photographs, out=tmp_path / f"{resize}{protocol}", **asked)
+        assert (said in capsys.readouterr().err) is other
+    assert whole(table)["value"].iloc[0] == pytest.approx(by_hand(net, *tiny))
+    bench.run(bare(net), "clean", data=tiny, out=tmp_path / "b", size=32, resize=32, **UNIT)
+    assert said not in capsys.readouterr().err  # tensors are used as they are
+
+
 def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for index in range(12):
@@ -364,6 +380,24 @@ def test_what_a_loader_leaves_out_or_draws_is_said(
 
     bench.run(bare(net), "clean", data=Jittered(), out=tmp_path, **UNIT)
     assert "a random transform makes another set at every call" in capsys.readouterr().err
+
+
+def test_images_that_are_there_twice_are_counted(tiny: tuple[Tensor, Tensor]) -> None:
+    """As of an IterableDataset that gives each of two workers the whole set."""
+    pairs = list(zip(*tiny, strict=True))
+    (said,) = keep(DataLoader(ConcatDataset([OneByOne(pairs), OneByOne(pairs[:7])]), 8), 10, "tiny").notes
+    assert said.startswith("7 of 47 images are there before, with the same label")
+    assert keep((torch.cat([tiny[0]] * 2), torch.cat([tiny[1], (tiny[1] + 1) % 10])), 10, "tiny").notes == ()
+
+
+def test_places_are_not_labels(tiny: tuple[Tensor, Tensor]) -> None:
+    """`(image, index, label)`, of no more images than classes."""
+    items = [(x, i, int(y)) for i, (x, y) in enumerate(zip(*tiny, strict=True))]
+    for data in (OneByOne(items), DataLoader(OneByOne(items), 8, shuffle=True)):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"\(image, place, label\)\? Give \(image, label\)"):
+            keep(data, 40, "folder40")
+    turned = OneByOne([(x, y, i) for x, i, y in items])  # type: ignore[misc]
+    assert list(keep(turned, 40, "folder40").labels) == tiny[1].tolist()
 
 
 @pytest.mark.parametrize(

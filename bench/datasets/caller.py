@@ -47,6 +47,10 @@ def _wrapped(data: object) -> Iterator[object]:
             yield from _wrapped(one)
 
 
+LOOKS = 4
+"""Number of images, spread over a Dataset, that are read twice."""
+
+
 def shuffles(data: object) -> bool:
     """Return whether a DataLoader may give its images in an order of its own, which then says nothing.
 
@@ -69,13 +73,22 @@ def remarks_on(data: Any) -> Iterator[str]:
     batch, whole = getattr(data, "batch_size", None), getattr(data, "dataset", data)
     try:
         count = len(whole)
-        first, again = whole[0][0], whole[0][0]
+        twice = [[picture_bytes(whole[i * count // LOOKS][0]) for i in range(LOOKS)] for _ in range(2)]
     except Exception:  # whoever has no images by number has nothing to compare
         return
     if getattr(data, "drop_last", False) and batch and count % batch:
         yield f"the loader drops its last batch: {count % batch} of {count} images are left out"
-    if picture_bytes(first) != picture_bytes(again):
-        yield "the first image differs when it is read twice: a random transform makes another set at every call"
+    if twice[0] != twice[1]:
+        yield "images differ when they are read twice: a random transform makes another set at every call"
+
+
+def repeated(hashes: Sequence[str], labels: Sequence[int]) -> Iterator[str]:
+    """Yield a remark if images with the same content and label are there more than once."""
+    if extra := len(labels) - len({*zip(hashes, labels, strict=True)}):
+        yield (
+            f"{extra} of {len(labels)} images are there before, with the same label (a loader that draws with "
+            "replacement, or workers that each give the whole set?): n and the interval count them again"
+        )
 
 
 def picture_bytes(picture: Any) -> bytes:
@@ -115,14 +128,35 @@ def pairs(data: Any) -> Iterator[tuple[Any, Any]]:
 
     walked = isinstance(data, Iterable) and (isinstance(data, IterableDataset) or not hasattr(data, "__getitem__"))
     items = data if walked else _by_index(data)
+    second: list[Any] = []
+    third: list[Any] = []
     for item in items:
         if not isinstance(item, tuple | list) or len(item) < 2:
             raise UsageError(f"data: expected (image, label), found a {type(item).__name__}")
         picture, label = item[0], item[1]
-        if getattr(picture, "ndim", 0) == 4:
+        whole = getattr(picture, "ndim", 0) == 4
+        if len(item) > 2:
+            second.extend(label if whole else [label])
+            third.extend(item[2] if whole else [item[2]])
+        if whole:
             yield from zip(picture, label, strict=True)
         else:
             yield picture, label
+    _refuse_places(second, third)
+
+
+def _refuse_places(second: Sequence[Any], third: Sequence[Any]) -> None:
+    """Raise `UsageError` for items (image, place, label), whose places would be taken for labels."""
+    try:
+        places, labels = ([int(one) for one in values] for values in (second, third))
+    except (TypeError, ValueError):  # names, masks or nothing
+        return
+    distinct = len(set(places)) == len(places) > 1
+    if distinct and (len(set(labels)) < len(labels) or (places != labels and places == [*range(len(places))])):
+        raise UsageError(
+            f"data: items of three, whose second numbers are all different ({places[:3]}, ...) and third are not "
+            f"({labels[:3]}, ...): (image, place, label)? Give (image, label)"
+        )
 
 
 def _all_pictures(given: Any) -> bool:

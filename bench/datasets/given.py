@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.base import Dataset
-from bench.datasets.caller import as_array, as_label, check_order, pairs, picture_bytes, remarks_on, shuffles
+from bench.datasets.caller import as_array, as_label, check_order, pairs, picture_bytes, remarks_on, repeated, shuffles
 from bench.datasets.content import Loaded, content_hash
 from bench.datasets.labels import imagenet_index
 from bench.errors import DataError, UsageError
@@ -114,9 +114,10 @@ def keep(data: object, classes: int, space: str) -> Given:
     if not pictures:
         raise UsageError("data: no images in it")
     check_order(data, labels, space)
-    notes = tuple(remarks_on(data))
+    hashes = [content_hash(picture_bytes(picture)) for picture in pictures]
+    notes = (*remarks_on(data), *repeated(hashes, labels))
     if shuffles(data):
-        order = sorted(range(len(labels)), key=lambda i: (content_hash(picture_bytes(pictures[i])), labels[i]))
+        order = sorted(range(len(labels)), key=lambda i: (hashes[i], labels[i]))
         pictures, labels = [pictures[i] for i in order], [labels[i] for i in order]
     if all(isinstance(picture, Image.Image) for picture in pictures):
         return _keep_photographs(pictures, labels, classes, space, notes)

@@ -46,9 +46,20 @@ class Contract:
     again: float
     beside: float
     alone: float
-    probabilities: bool
     constant: bool
     """Whether all images got the same output, as from a network without weights."""
+    bounded: bool
+    """Whether all outputs lie in [0, 1]."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What readers of its numbers should know."""
+        constant = f"its output is the same for {self.pictures} images: a network without weights?"
+        bounded = (
+            "all outputs lie in [0, 1]: of a sigmoid, or similarities? They are taken for logits, so that confidence, "
+            "calibration and attacks on the cross-entropy are those of their softmax"
+        )
+        return tuple(text for text, holds in ((constant, self.constant), (bounded, self.bounded)) if holds)
 
 
 def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: bool = False) -> Contract:
@@ -84,7 +95,8 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
         check_forgets(fresh, model, kept[:1])
     dtype = str(first.dtype).removeprefix("torch.")
     constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
-    return Contract(len(images), first.shape[1], dtype, again, beside, alone, looks_like_probabilities(first), constant)
+    bounded = bool(((first >= 0) & (first <= 1)).all())
+    return Contract(len(images), first.shape[1], dtype, again, beside, alone, constant, bounded)
 
 
 def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:
@@ -126,6 +138,11 @@ def _logits(model: nn.Module, images: Tensor, classes: int) -> Tensor:
     strange = int((~found.isfinite().all(1)).sum())
     if strange:
         raise UsageError(f"returns NaN or infinite logits on {strange} of {n} images: repair the model or its weights")
+    if looks_like_probabilities(found):
+        raise UsageError(
+            "returns probabilities (each row lies in [0, 1] and sums to 1, or a little less): confidence would be "
+            "their softmax; drop the softmax at the model's end, or return its logarithm, p.clamp(min=1e-30).log()"
+        )
     return found
 
 

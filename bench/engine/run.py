@@ -1,7 +1,7 @@
 """`bench.run`: resolve the request, plan it, run what is missing."""
 
 import functools
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -122,6 +122,8 @@ def carry_out(
         closing(Writers(functools.partial(keep, store), WRITERS if prepared.cluster else 0)) as writers,
         closing(_executor(prepared, queue, book, progress.said)) as outcomes,
     ):
+        for remark in _remarks(prepared, book):
+            progress.said(remark)
         for mend in prepared.mends:
             mend.carry_out(store)
         listeners = _Listeners(progress, watch, on_unit)
@@ -194,6 +196,16 @@ def _look_at_models(prepared: Prepared, book: RunBook, queue: WorkQueue) -> list
         raise UsageError("\n".join([*refused.values(), *prepared.plan.faults]))
     queue.without(refused)
     return list(refused.values())
+
+
+def _remarks(prepared: Prepared, book: RunBook) -> Iterator[str]:
+    """Yield what readers should know of the models that are measured."""
+    cells = prepared.plan.cells.values()
+    for index, contract in book.seen.items():
+        subject = prepared.plan.subjects[index]
+        raw = any(not prepared.session.dataset_of(e.setup).as_stored for e in cells if e.subject == index)
+        unused = (subject.unused_input,) if raw and subject.unused_input else ()
+        yield from (f"{subject.model.name}: {remark}" for remark in (*unused, *contract.remarks))
 
 
 def _executor(

@@ -12,7 +12,7 @@ import torch
 
 from bench.datasets.base import Dataset, Picture, RandomOrder, Shuffled, Subset
 from bench.datasets.content import ChangedError, Loaded, PassingError, UnreadableError
-from bench.datasets.preprocess import input_spec
+from bench.datasets.preprocess import input_spec, rule
 from bench.datasets.sampled import sampled, take_sample
 from bench.datasets.table import DataRoots, open_dataset, parse_roots
 from bench.engine.allocator import keep_large_blocks
@@ -41,6 +41,10 @@ PATIENCE = 8
 """Maximum number of images of a session to wait for; a disk that fails them all is not waited for again."""
 
 
+OWN = "standard.from_file"
+"""Room of users' own models, whose input they state in each call."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A model to be measured, with its input under the run's protocol."""
@@ -60,6 +64,17 @@ class Subject:
     def fingerprint(self) -> str:
         """Identifier of the model, part of its cells."""
         return self.known.fingerprint
+
+    @property
+    def unused_input(self) -> str:
+        """Say of a user's own model that its way of preparing photographs is not used, if another one is."""
+        own, used = (rule(spec, "published").partition(": ")[2] for spec in (self.model.input, self.spec))
+        if self.model.card.room != OWN or own == used:
+            return ""
+        return (
+            f"photographs are prepared by {used} (protocol canonical, one rule for all models), not by its own input "
+            f"({own}): protocol published uses that"
+        )
 
 
 def subjects_of(models: Iterable[Model], protocol: InputRule, store: Store) -> list[Subject]:

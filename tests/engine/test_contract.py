@@ -1,6 +1,7 @@
 """What a module may be: each oddity works as it should or is refused on the first images with what to change."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,7 @@ def test_what_answers_each_picture_for_itself_works(kind: str) -> None:
     assert isinstance(seen, Contract)
     assert (seen.pictures, seen.classes, seen.again, seen.beside) == (4, 10, 0, 0)
     assert not seen.constant
-    assert not seen.probabilities
+    assert not seen.remarks
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit")
@@ -191,9 +192,30 @@ def test_frozen_graphs_of_unlike_weights_are_unlike_models() -> None:
     assert one == same != other
 
 
-def test_probabilities_and_a_constant_answer_are_seen() -> None:
-    assert check_model(model_of(Wrapped(lambda out: out.softmax(1))), IMAGES, 10).probabilities
-    assert check_model(model_of(Wrapped(lambda out: out * 0 + 1)), IMAGES, 10).constant
+@pytest.mark.parametrize("squash", [
+    lambda out: out.softmax(1),
+    lambda out: out.softmax(1) * 0.97,  # as with a background cut off
+    lambda out: F.one_hot(out.argmax(1), 10).float(),
+])  # fmt: skip
+def test_probabilities_are_refused(squash: Callable[[Tensor], Tensor]) -> None:
+    """Their softmax was taken for the confidence: an expected calibration error of 0.76 in place of 0.02."""
+    with pytest.raises(UsageError, match=r"returns probabilities .* p\.clamp\(min=1e-30\)\.log\(\)"):
+        check_model(model_of(Wrapped(squash)), IMAGES, 10)
+    logarithm = check_model(model_of(Wrapped(lambda out: squash(out).clamp(min=1e-30).log())), IMAGES, 10)
+    assert not logarithm.remarks
+
+
+@pytest.mark.parametrize(("squash", "says"), [
+    (lambda out: out * 0 + 2, "its output is the same for 4 images"), (torch.sigmoid, r"all outputs lie in \[0, 1\]"),
+])  # fmt: skip
+def test_outputs_of_an_odd_kind_are_remarked(
+    tmp_path: Path, squash: Callable[[Tensor], Tensor], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (remark,) = check_model(model_of(Wrapped(squash)), IMAGES, 10).remarks
+    assert re.match(says, remark)
+    net = Wrapped(squash).eval()
+    bench.run(net, "clean", data=(IMAGES, torch.arange(4)), out=tmp_path, mean=(0, 0, 0), std=(1, 1, 1))
+    assert remark in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suite", ["tiny", "tiny-c", "pgd", "smoothness"])
