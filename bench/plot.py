@@ -20,7 +20,6 @@ from bench.board.site.charts import curves as curves_of
 from bench.errors import IncompleteError, UsageError
 from bench.figures import corruptions, find_figures, list_figures, style
 from bench.figures.measured import Numbers
-from bench.folder.tables import results
 from model_zoo.errors import suggestion
 from model_zoo.traits import Traits
 
@@ -153,11 +152,13 @@ def curves(
 ) -> "Axes":
     """Draw accuracy against the attack's budget (`bench run --eps 2/255,4/255,8/255`), one line per model.
 
-    suite: the suite with several budgets; attack: which one, if the suite has several. Raises `UsageError` for an
-    unknown model or attack, `IncompleteError` if no model was attacked with two budgets.
+    suite: the suite with several budgets; attack: which one, if the suite has several. All points are of the same
+    images: those that most models saw, then the most. Raises `UsageError` for an unknown model or attack,
+    `IncompleteError` if no model was attacked with two budgets.
     """
-    rows = _only(results(directory), models)
-    rows = rows[(rows["suite"] == suite) & (rows["metric"] == "accuracy") & (rows["condition"] != "all")]
+    data = Numbers(directory)
+    rows = data.budgets(suite, _only(data.frame, models)["model"])
+    rows = rows[(rows["metric"] == "accuracy") & (rows["condition"] != "all")]
     found = {str(model): curves_of(part) for model, part in rows.groupby("model", sort=False)}
     attacks = list(dict.fromkeys(curve.attack for of_model in found.values() for curve in of_model))
     if not attacks:
@@ -172,6 +173,7 @@ def curves(
             _draw_curve(axes, model, curve, index)
         axes.set_xlabel(f"eps ({drawn[0][1].unit}), {wanted}")
         axes.set_ylabel("accuracy (%)")
+        axes.set_title(f"n {'; '.join(dict.fromkeys(curve.count for _, curve in drawn))}")
         style.legend(axes, columns=2)
     _for_notebooks(axes.get_figure(root=True))
     return axes
@@ -186,9 +188,12 @@ def _draw_curve(axes: "Axes", model: str, curve: Curve, index: int) -> None:
 def heat_map(directory: str | Path, model: str, suite: str = "imagenet-c") -> "Figure":
     """Draw a model's top-1 error by corruption and severity, on one scale of 0..100 % so that figures can be compared.
 
-    Raises `UsageError` for a model that was not measured, `IncompleteError` if it has no corrupted condition.
+    All errors are of one run: the one with most conditions, then most images. Raises `UsageError` for a model that was
+    not measured, `IncompleteError` if it has no corrupted condition.
     """
-    return _for_notebooks(corruptions.heat_map(_only(results(directory), [model]), model, suite))
+    data = Numbers(directory)
+    _only(data.frame, [model])
+    return _for_notebooks(corruptions.heat_map(data.of_one_run(model, suite), model, suite))
 
 
 def __getattr__(name: str) -> "Callable[..., Figure]":

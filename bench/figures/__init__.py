@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from bench.errors import IncompleteError, UsageError
 from bench.figures import advprop, intriguing, nofrost, sat, style
 from bench.figures.base import FigureSpec, NotMeasuredError
@@ -76,7 +74,7 @@ def write_figures(
                 if only:
                     raise
                 missing.append(str(error))
-        for name, figure in heat_maps(data.frame).items() if not only else ():
+        for name, figure in heat_maps(data).items() if not only else ():
             files += style.save(figure, out / name)
     return Written(tuple(files), tuple(missing), tuple(left_out))
 
@@ -102,17 +100,17 @@ def read_traits(path: Path) -> dict[str, Traits]:
         ) from None
 
 
-def heat_maps(frame: pd.DataFrame) -> dict[str, "Figure"]:
+def heat_maps(data: Numbers) -> dict[str, "Figure"]:
     """Return figures of error by corruption and severity, keyed by file name: one per model and suite with corruptions.
 
     Diagnostic suites are left out: they use one severity only.
     """
     found = {}
-    own = frame[~frame["suite"].isin([suite.name for suite in DIAGNOSTICS])]
+    own = data.frame[~data.frame["suite"].isin([suite.name for suite in DIAGNOSTICS])]
     names = file_names(own["model"].unique())
     for model, suite in own[["model", "suite"]].drop_duplicates().itertuples(index=False):
         with contextlib.suppress(IncompleteError):
-            found[f"corruptions-{suite}-{names[model]}"] = heat_map(frame, model, suite)
+            found[f"corruptions-{suite}-{names[model]}"] = heat_map(data.of_one_run(model, suite), model, suite)
     return found
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def error_table(frame: pd.DataFrame, model: str, suite: str) -> pd.DataFrame:
     """Return one model's error in percent, corruptions x severities, from a `results` frame; NaN where not measured.
 
-    Raises `IncompleteError` if the model has no corrupted condition in `suite`.
+    The frame is of one run. Raises `IncompleteError` if the model has no corrupted condition in `suite`.
     """
     rows = frame[(frame["model"] == model) & (frame["suite"] == suite) & (frame["metric"] == "accuracy")]
     rows = rows[rows["condition"] != "all"]
     table = pd.DataFrame(np.nan, index=pd.Index([*NAMES, *EXTRA]), columns=pd.Index(SEVERITIES))
     for condition, accuracy in zip(rows["condition"], rows["value"], strict=True):
         parsed = Condition.parse(condition)
-        if parsed.corruption in table.index:
+        if parsed.corruption in table.index and not parsed.attack and not parsed.probes:
             table.loc[parsed.corruption, parsed.severity] = 100 * (1 - accuracy)
     table = table.dropna(how="all")
     if table.empty:
@@ -46,7 +46,10 @@ def heat_map(frame: pd.DataFrame, model: str, suite: str = "imagenet-c") -> "Fig
     axes.set_xticks(range(len(SEVERITIES)), [str(s) for s in SEVERITIES])
     axes.set_yticks(range(len(table)), [str(name).replace("_", " ") for name in table.index])
     axes.set_xlabel("severity")
-    axes.set_title(f"{model}, {suite}: top-1 error in %")
+    own = frame[(frame["model"] == model) & (frame["suite"] == suite) & (frame["condition"] != "all")]
+    counts = sorted({int(n) for n in own["n"]})
+    images = " to ".join(f"{n:,}" for n in (counts if len(counts) == 1 else (counts[0], counts[-1])))
+    axes.set_title(f"{model}, {suite}: top-1 error in %, n {images}")
     for row, values in enumerate(table.to_numpy(dtype=float)):
         for column, value in enumerate(values):
             if np.isfinite(value):

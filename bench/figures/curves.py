@@ -62,7 +62,7 @@ def curves(data: Numbers, models: Sequence[Facts], along: str = "steps") -> tupl
         told = tuple(word for word in attack.words if word != SHORT)
         alike = replace(attack, step_size=None, words=told)
         fixed = replace(alike, steps=None) if along == "steps" else replace(alike, eps=Fraction(1))
-        kinds.setdefault((c.pictures, str(fixed)), []).append(c)
+        kinds.setdefault((c.pictures, c.made, str(fixed)), []).append(c)
     place = {
         id(c): float(c.steps if along == "steps" else 255 * c.attack.eps) for g in kinds.values() for c in g if c.attack
     }

@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.figures.facts import Facts
 from bench.folder.reader import LoadedCell, ResultsFolder
 from bench.folder.suites import suite_protocol
-from bench.folder.tables import results
+from bench.folder.tables import read_whole
 from bench.known_models import name_of
 from bench.metrics.selection import rule_of
 from model_zoo.errors import suggestion
@@ -44,7 +44,8 @@ class Number:
 class Column:
     """The numbers of one metric under one protocol, by model; `condition` is `all` for a suite's own metric.
 
-    pictures: hash of the images, their preparation and their labels; empty if unknown
+    pictures: hash of the images, their preparation and their labels
+    made: the code that made the corruption or the attack, with its version; empty for clean images
     """
 
     suite: str
@@ -53,6 +54,7 @@ class Column:
     protocol: str
     numbers: dict[str, Number]
     pictures: str = ""
+    made: str = ""
 
     @property
     def dataset(self) -> str:
@@ -118,8 +120,7 @@ class Numbers:
         read: tuple[ResultsFolder, pd.DataFrame] | None = None,
     ) -> None:
         self.address = str(directory)
-        self.frame = read[1] if read else results(directory)
-        self._read = read[0] if read else None
+        self.folder, self.frame = read or read_whole(directory)
         self.measured_only = read is not None
         self.asked = tuple(models)
         self.given = traits or {}
@@ -131,11 +132,6 @@ class Numbers:
                     f"no results of {name!r} in {directory}{suggestion(name, measured)}; "
                     f"measured are {', '.join(sorted(measured))}"
                 )
-
-    @cached_property
-    def folder(self) -> ResultsFolder:
-        """The results folder, for figures of single images."""
-        return self._read or ResultsFolder(self.address)
 
     @cached_property
     def models(self) -> list[Facts]:
@@ -169,19 +165,49 @@ class Numbers:
         frame = frame[(frame["n"] > 0) & frame["value"].notna()]
         keys = ["suite", "condition", "metric", "protocol"]
         return [
-            Column(suite, condition, metric, protocol, _numbers(rows), self._pictures.get(protocol, ""))
+            Column(suite, condition, metric, protocol, _numbers(rows), *self._shown.get(protocol, ("", "")))
             for key, rows in frame.groupby(keys, sort=False)
             for suite, condition, metric, protocol in [map(str, key)]
         ]
 
     @cached_property
-    def _pictures(self) -> dict[str, str]:
-        """Protocol -> hash of its other fields, without condition, attack and corruption; equal for equal images."""
+    def _shown(self) -> dict[str, tuple[str, str]]:
+        """Protocol of a condition -> its `pictures`, equal for equal images, and what `made` its attack."""
         protocols = {cell.protocol.hash: cell.protocol for cell in self.folder.cells.values()}
         return {
-            key: replace(protocol, condition="", implementation="", content="").hash
-            for key, protocol in protocols.items()
+            key: (replace(one, condition="", implementation="", precision="", content="").hash, one.implementation)
+            for key, one in protocols.items()
         }
+
+    def budgets(self, suite: str, models: Iterable[str]) -> pd.DataFrame:
+        """Return the frame's rows of a suite's conditions for `models`, on one set of images and by one version of the
+        attack: of several, those of most models, then most conditions, then most images."""
+        columns = [c for c in self.columns if c.suite == suite and c.condition != "all"]
+        asked = set(models)
+        sets: dict[tuple[str, str], list[Column]] = {}
+        for c in columns:
+            if c.attack and asked & c.numbers.keys():
+                sets.setdefault((c.pictures, c.made), []).append(c)
+
+        def size(group: list[Column]) -> tuple[int, int, int]:
+            return len(asked & set().union(*(c.numbers for c in group))), len(group), max(c.n for c in group)
+
+        chosen = max(sets.values(), key=size, default=[])
+        kept = {c.protocol for c in chosen}
+        kept |= {c.protocol for c in columns if not c.attack and chosen and c.pictures == chosen[0].pictures}
+        frame = self.frame
+        return frame[(frame["suite"] == suite) & frame["model"].isin(list(asked)) & frame["protocol"].isin(list(kept))]
+
+    def of_one_run(self, model: str, suite: str) -> pd.DataFrame:
+        """Return the frame's rows of one model in a suite from one run: of several, that with most conditions, then
+        most images, since a mean or a map over several would be of unlike images."""
+        frame = self.frame[(self.frame["model"] == model) & (self.frame["suite"] == suite)]
+        runs = [run for run in self.folder.suite_runs() if (run.model, run.suite) == (model, suite)]
+        hashes = [
+            {self.folder.cells[c].protocol.hash for c in run.cells.values() if c in self.folder.cells} for run in runs
+        ]
+        found = [frame[(frame["condition"] != "all") & frame["protocol"].isin(list(each))] for each in hashes]
+        return max(found, key=lambda rows: (len(rows), rows["n"].max()), default=frame[:0])
 
     def best(self, names: Iterable[str], wanted: Callable[[Column], bool]) -> Column | None:
         """Return the wanted column with most of `names`, then most images, then most steps; only `names` are kept.

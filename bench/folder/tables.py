@@ -39,6 +39,16 @@ def results(directory: str | Path, *, asked: Collection[SuiteCells] | None = Non
     return as_frame(numbers_of(directory, asked=asked))
 
 
+def read_whole(directory: str | Path) -> "tuple[ResultsFolder, ResultsTable]":
+    """Return a folder whose cells have all been read, so that it knows their protocols in full, and its table."""
+    from bench.folder.results_table import as_frame
+
+    folder = ResultsFolder(str(directory))
+    found = collect(load_suites(folder))
+    found.problems += folder.problems
+    return folder, as_frame(found)
+
+
 def numbers_of(directory: str | Path, *, asked: Collection[SuiteCells] | None = None) -> ResultRows:
     """Return the same as rows, without pandas."""
     folder = ResultsFolder(str(directory))

@@ -550,7 +550,8 @@ def test_a_heat_map_holds_errors_and_gaps() -> None:
     )
     assert found is not None
     ((name, errors, mean),) = found.rows
-    assert (name, mean) == ("fog", pytest.approx(20))
+    assert name == "fog"
+    assert math.isnan(mean)  # over two of five severities it would be another number
     np.testing.assert_allclose(errors, [10, np.nan, 30, np.nan, np.nan])
     assert found.ends == [[("10.0", "0.0", "20.0", 50), None, ("30.0", "20.0", "40.0", 50), None, None]]
     assert heat_map(_conditions({"imagenet/clean": 1.0}), "s") is None

@@ -275,7 +275,7 @@ def test_names_with_markup_are_written_as_they_are(data: Numbers, tmp_path: Path
     (label,) = (text.get_text() for text in figure.axes[0].get_legend().get_texts())
     assert label.startswith("<script>\\$x\\$ &")
     assert max(map(len, label.split("\n"))) <= style.LEGEND_LINE + 2
-    assert not heat_maps(data.frame)
+    assert not heat_maps(data)
 
 
 def test_the_page_lists_every_figure() -> None:

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import bench
 from bench.figures import FIGURES, style, write_figures
 from bench.figures.base import NotMeasuredError
+from bench.figures.curves import curves
 from bench.figures.measured import Column, Number, Numbers
 from bench.figures.nofrost.histograms import outline
 from bench.metrics.sequential import StopRule
 from bench.store import Store
-from bench.testing import write_results
+from bench.testing import fake_model, write_pictures, write_results
 from bench.verdict import Verdict, put_verdict
 from model_zoo.registry import cards
 
@@ -53,6 +55,28 @@ def test_a_curve_is_of_the_same_pictures(tmp_path: Path) -> None:
     curves = [list(line.get_xdata()) for line in lines if len(line.get_xdata()) > 1]
     assert curves
     assert all(curve == [20, 50] for curve in curves)
+
+
+def test_a_curve_of_files_is_of_the_same_pictures(tmp_path: Path) -> None:
+    """Cells of files say their content once they are read: 12 images under 5 steps and 6 of them under 20 and 50."""
+    data = write_pictures(tmp_path / "data", ["n01440764", "n02123045", "n15075141"], 4)
+    how = {"data": data, "out": tmp_path / "r", "eps": "4/255", "reliability": 0, "quiet": True, "dataset": "imagenet"}
+    for steps, limit in ((1, None), (2, 6), (3, 6)):
+        bench.run(fake_model(), "pgd", steps=steps, limit=limit, **how)
+    numbers = Numbers(tmp_path / "r")
+    (series,), text = curves(numbers, numbers.models)
+    assert (list(series.x), "n 6" in text) == ([2, 3], True)
+
+
+def test_a_plotted_curve_is_of_the_same_pictures(tmp_path: Path) -> None:
+    clean, at = "imagenet/clean", "imagenet/pgd-linf-eps{}_255-k10-a1_255-r1-untargeted"
+    for budgets, images, value in (((2, 8), "one", 0.25), ((4, 16), "other", 0.5)):
+        conditions = {clean: 2 * value} | {at.format(eps): value for eps in budgets}
+        write_results(tmp_path, "m", {"pgd": conditions}, n=20 * budgets[0], images=images, version=2)
+    axes = bench.plot.curves(tmp_path)
+    (line,) = [container.lines[0] for container in axes.containers]
+    assert line.get_xydata().tolist() == [[0, 100], [4, 50], [16, 50]]
+    assert axes.get_title() == "n 80"
 
 
 def test_pictures_that_share_no_curve_are_no_curve(tmp_path: Path) -> None:

@@ -154,8 +154,8 @@ def kind_of(method: str) -> int:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Error in percent by corruption (rows) and severity; NaN if not measured. `ends` has each error's interval and
-    n, corruption by corruption, as texts; None if not measured."""
+    """Error in percent by corruption (rows) and severity, and the mean over severities; NaN if not measured. `ends` has
+    each error's interval and n, corruption by corruption, as texts; None if not measured."""
 
     suite: str
     rows: list[tuple[str, list[float], float]]
@@ -176,7 +176,7 @@ def heat_map(conditions: pd.DataFrame, suite: str) -> HeatMap | None:
     errors = [[found[name][s][0] if s in found[name] else math.nan for s in SEVERITIES] for name in order]
     ends = [[_ends(found[name].get(s)) for s in SEVERITIES] for name in order]
     table = zip(order, errors, strict=True)
-    return HeatMap(suite, [(n.replace("_", " "), e, float(pd.Series(e).mean())) for n, e in table], ends)
+    return HeatMap(suite, [(n.replace("_", " "), e, sum(e) / len(e)) for n, e in table], ends)
 
 
 def _ends(error: tuple[float, float, float, int] | None) -> tuple[str, str, str, int] | None:
