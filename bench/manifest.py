@@ -26,7 +26,7 @@ NAMES = ("models", "suites")
 """The request of a run besides its options; on the command line `--model` and `--suite`."""
 
 
-SAID = ("traits", "branches", "extra_data", "dataset", "from_memory", "other_weights", "files")
+SAID = ("traits", "branches", "extra_data", "dataset", "from_memory", "other_weights", "unverified", "files")
 """Fields that describe a model and change no number; they are not part of a run's id."""
 
 
@@ -37,7 +37,8 @@ class RunModel:
     traits: from the card, and from the network itself. `branches`, `extra_data` and `dataset` (the home data set) are
     the card's, which a reader of the folder may not have
     from_memory: a network of the caller's; other_weights: a card's network with weights that are not the card's. A card
-    of its name then describes another network
+    of its name then describes another network, and its method is not told
+    unverified: whether no published hash tells the card's weights from others that fit the network
     files: name -> SHA-256, or empty, of the card's weights; a card of its name with other files is another lab's
     """
 
@@ -53,6 +54,7 @@ class RunModel:
     dataset: str = ""
     from_memory: bool = False
     other_weights: bool = False
+    unverified: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
 
     def card(self, label: str) -> ModelCard | None:

@@ -111,11 +111,14 @@ def _verified(card: ModelCard, status: FileStatus) -> FileStatus:
 def unlike(card: ModelCard, file: Path) -> str:
     """Return why a user's file is not the card's checkpoint; empty if its hash is the card's.
 
-    Without a published hash it is taken for the card's, but not for one of another zoo (`timm:NAME`), whose own weights
-    need no file. A network of the user's own has no other weights.
+    Without a published hash it is taken for the card's (`unverified` says so), but not for one that was never
+    released, nor for one of another zoo (`timm:NAME`), whose own weights need no file. A network of the user's own has
+    no other weights.
     """
     if card.weights.availability == "user":
         return ""
+    if card.weights.availability == "not released":
+        return f"{card.name}: its authors released no weights, so {file} holds somebody else's"
     known = [status.expected for status in where(card) if status.expected] if card.weights.files else []
     digest = sha256_of(file) if known and file.is_file() else ""
     if digest and any(digest.startswith(each) for each in known):
@@ -124,6 +127,12 @@ def unlike(card: ModelCard, file: Path) -> str:
         found = f"SHA-256 {digest[:12]}" if digest else "several files"
         return f"{card.name}: {file} is another checkpoint: expected SHA-256 {known[0][:12]}, found {found}"
     return f"{card.name}: the weights are those of {file}, not its own" if ":" in card.name else ""
+
+
+def unverified(card: ModelCard) -> bool:
+    """Whether nothing tells the authors' files from others that fit the network: they published no hash of some."""
+    asked = card.weights.availability in ("public", "on request")
+    return asked and any(not file.sha256 for file in card.weights.files)
 
 
 def record(card: ModelCard, statuses: tuple[FileStatus, ...]) -> None:

@@ -16,6 +16,7 @@ from bench.manifest import RunEntry, RunManifest, RunModel, files_of
 from bench.record import digest
 from bench.store import Store
 from model_zoo.inspect_network import traits_of
+from model_zoo.weights import unverified
 
 PACKAGES = (
     "robust-imagenet-bench",
@@ -55,7 +56,7 @@ def _described(subject: Subject) -> RunModel:
     card, other = subject.model.card, bool(subject.model.unlike_card)
     return RunModel(
         subject.fingerprint,
-        card.method,
+        "" if other else card.method,
         card.architecture,
         sum(p.numel() for p in subject.model.parameters()),
         subject.spec.record(),
@@ -66,6 +67,7 @@ def _described(subject: Subject) -> RunModel:
         card.dataset,
         card.weights.availability == "user",
         other,
+        not other and unverified(card),
         {} if other else files_of(card),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.folder.rows import ResultRow, ResultRows
+from bench.folder.rows import ResultRow, ResultRows, unverified_line
 from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
@@ -59,8 +59,9 @@ def numbers_of(directory: str | Path, *, asked: Collection[SuiteCells] | None = 
 
 def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
     """Return the rows of `results` from suites as they are loaded."""
-    found = ResultRows()
+    found, unverified = ResultRows(), set[str]()
     for suite in suites:
+        unverified |= {suite.wanted.model} if suite.wanted.about.unverified else set()
         found.problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
         found.rows += _condition_rows(suite.wanted, suite.cells)
         found.remarks += [line for line in suite.wanted.remarks() if line not in found.remarks]
@@ -69,6 +70,7 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
             why, headline = _headline(suite)
             found.unanswered += _unanswered(suite.wanted, headline, rows)
             found.remarks += [why] if why and why not in found.remarks else []
+    found.remarks += [unverified_line(unverified)] if unverified else []
     found.rows.sort(key=lambda row: row.model)
     return found
 

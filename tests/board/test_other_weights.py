@@ -44,6 +44,7 @@ def test_another_checkpoints_file_borrows_neither_numbers_nor_training(
     board = leaderboard(tmp_path)
     assert told in board.attrs["notes"]
     assert not [column for column in board if column.endswith(("_claimed", "_outside"))]
+    assert board["method"].tolist() == [""]  # it stood there as `standard`, and these were trained adversarially
 
 
 def test_a_copy_of_the_cards_own_file_is_the_cards(tmp_path: Path) -> None:
@@ -74,6 +75,8 @@ def test_which_files_are_a_cards(tmp_path: Path) -> None:
 
     digest = hashlib.sha256(b"weights").hexdigest()
     assert held_to(digest) == held_to(digest[:8]) == held_to("") == ""
+    unreleased = replace(card, weights=replace(card.weights, files=(), availability="not released"))
+    assert unlike(unreleased, file).endswith(f"released no weights, so {file} holds somebody else's")
     assert held_to("0" * 64).startswith(f"tiny_std: {file} is another checkpoint: expected SHA-256 000000000000, found")
     assert "found several files" in unlike(card, tmp_path)
     assert unlike(find_card("timm:resnet18"), file).endswith(f"the weights are those of {file}, not its own")
@@ -93,3 +96,21 @@ def test_a_card_of_the_same_name_with_other_files_is_another_labs() -> None:
         ({"other.pth": own.sha256}, False),
     ):
         assert (RunModel(files=files).card("tiny_std") is not None) == known, files
+
+
+def test_weights_that_no_published_hash_verifies_are_named_in_every_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model("tiny_std")
+    (own,) = model.card.weights.files
+    for sha256, out in (("", "none"), (own.sha256, "published")):
+        public = replace(model.card.weights, availability="public", files=(replace(own, sha256=sha256),))
+        model.card = replace(model.card, weights=public)
+        bench.run(model, "tiny", limit=4, out=tmp_path / out, quiet=True)
+    line = "no published hash verifies these weights, so card and claims are theirs only if the file is: tiny_std"
+    assert line in bench.results(tmp_path / "none").remarks()
+    assert line in leaderboard(tmp_path / "none").attrs["notes"]
+    for command in ("results", "leaderboard"):
+        assert main([command, str(tmp_path / "none")]) == 0
+        assert line in " ".join(" ".join(capsys.readouterr()).split())
+    assert not bench.results(tmp_path / "published").attrs["remarks"]
