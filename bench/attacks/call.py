@@ -19,6 +19,7 @@ from bench.attacks.forward import output
 from bench.attacks.network import device_of
 from bench.attacks.reliability import StandingPictures, assess, spread
 from bench.attacks.request import Request
+from bench.condition import SHORT
 from bench.datasets.caller import unlike_labels
 from bench.errors import UsageError, first_line
 from bench.options.values import flag, whole
@@ -90,6 +91,8 @@ def attack(
     start, size = _read("seed", whole(0), seed), _read("batch_size", whole(1), batch_size)
     request = Request(model, pictures, answers, names, start, size)
     found = made.carry_out(request)
+    if SHORT in made.fields.words:
+        found = replace(found, notes=(*found.notes, "its steps together cannot reach the edge of its budget"))
     if 2 * len({*answers.tolist()}) > classes and (why := unlike_labels(answers.tolist(), classes)):
         found = replace(found, notes=(*found.notes, f"the model {why}"))
     sample = _read("reliability", whole(0), reliability)

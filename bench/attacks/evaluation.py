@@ -27,7 +27,7 @@ UNLED = (
 BLIND = "{count} of {of} gradients were zero or not finite, so robust accuracy may be far lower"
 
 FAINT = 2.0
-"""Probability of the likeliest class, in multiples of an even share, below which a model is near even odds."""
+"""Odds of the likeliest class, in multiples of those of an even share, below which a model is near even odds."""
 EVEN = (
     "the model gives its likeliest class a probability of {found:.3g} (median; even odds are {even:.3g}): at so small "
     "a scale of logits the cross-entropy follows the mean of all classes, not the next one, and robust accuracy may be "
@@ -160,10 +160,12 @@ class Evaluation:
         """Return the note about a cross-entropy attack on a model near even odds on clean images, or nothing."""
         clean = self.load.logits
         right = clean[clean.argmax(1) == self.load.labels]
-        even = 1 / clean.shape[1]
-        found = float(right.softmax(1).amax(1).median()) if len(right) else 1.0
+        others = clean.shape[1] - 1  # of one alone the cross-entropy follows the next class, whatever the scale
         follows = {getattr(trial.search, "loss", "") for trial in self.spec.trials}
-        return EVEN.format(found=found, even=even) if follows == {"ce"} and even < found < FAINT * even else ""
+        if follows != {"ce"} or others < 2 or not len(right):
+            return ""
+        found = float(right.softmax(1).amax(1).median())
+        return EVEN.format(found=found, even=1 / (others + 1)) if found * others < FAINT * (1 - found) else ""
 
     def _result(self) -> AttackResult:
         steps = sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels))

@@ -43,6 +43,8 @@ def make_pgd(
         raise UsageError(f"keep must be final or best, found {keep!r}")
     if steps < 1 or restarts < 1 or step_size <= 0:
         raise UsageError(f"PGD needs steps, restarts and a step size above 0, found {steps}, {restarts}, {step_size}")
+    if restarts > 1 and not (random_start or targeted):
+        raise UsageError(f"{restarts} restarts from the clean image are the same search: give a random start, or one")
     search = Pgd(checked, float(eps), steps, float(step_size), targeted, random_start, keep, _pgd_name(keep))
     choices = [
         f"k{steps}",

@@ -70,8 +70,9 @@ class Corruption:
         object.__setattr__(self, "severity", _whole(self.severity))
         if type(self.severity) is not int or self.severity not in SEVERITIES:
             raise UsageError(f"severity of {self.name}: expected a whole number of 1..5, found {self.severity!r}")
-        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise UsageError(f"JPEG quality: expected 1..100 or None, found {self.jpeg_quality!r}")
+        object.__setattr__(self, "jpeg_quality", _whole(self.jpeg_quality))
+        if self.jpeg_quality is not None and not (type(self.jpeg_quality) is int and 1 <= self.jpeg_quality <= 100):
+            raise UsageError(f"JPEG quality: expected a whole number of 1..100 or None, found {self.jpeg_quality!r}")
 
     def __str__(self) -> str:
         return f"{self.name}/{self.severity}" + (f"-jpeg{self.jpeg_quality}" if self.jpeg_quality is not None else "")

@@ -31,6 +31,8 @@ def as_batch(images: Any) -> tuple[Batch, Callable[[Batch], Any]]:
         return batch, lambda out: _tensor(restore(out), images)
     if not isinstance(images, np.ndarray):
         raise UsageError(f"{EXPECTED}; found {type(images).__name__}")
+    if np.ma.isMaskedArray(images):
+        raise UsageError(f"{EXPECTED}; found a masked array: fill it first, images.filled()")
     return _array(images)
 
 

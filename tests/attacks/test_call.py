@@ -201,6 +201,22 @@ def test_a_number_at_an_extreme_temperature_is_marked(subject: Subject, factor: 
     assert found.verdict == "not assessed"
 
 
+def test_two_classes_have_no_mean_to_follow(subject: Subject) -> None:
+    two = nn.Sequential(subject.net, nn.Linear(10, 2)).eval()
+    with torch.no_grad():
+        two[1].weight.mul_(1e-3)
+    assert bench.attack(two, subject.images, two(subject.images).argmax(1), "pgd", eps="8/255", steps=5).notes == ()
+
+
+def test_settings_that_do_nothing_or_too_little_are_told(subject: Subject) -> None:
+    short = bench.attack(subject.net, subject.images, subject.labels, "pgd", eps="8/255", steps=2, step_size="1/2550")
+    assert short.notes == ("its steps together cannot reach the edge of its budget",)
+    with pytest.raises(UsageError, match="3 restarts from the clean image are the same search"):
+        bench.attack(
+            subject.net, subject.images, subject.labels, "pgd", eps="8/255", restarts=3, random_start=False
+        )  # fmt: skip
+
+
 def test_the_verdict_of_a_run_stands_beside_the_number_if_asked(subject: Subject) -> None:
     images, labels = subject.images[:12], subject.labels[:12]
     found = bench.attack(Scaled(subject.net, 1e6).eval(), images, labels, "pgd", eps="8/255", steps=5, reliability=8)

@@ -2,11 +2,13 @@
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -125,6 +127,31 @@ def test_nearest_pixels_are_pillows(part: int, full: int) -> None:
     np.testing.assert_array_equal(_nearest(part, full), expected)
 
 
+@pytest.mark.parametrize(("given", "says"), [
+    ({"seed": "1"}, "seed: expected a whole number of at least 0, found '1'"),
+    ({"seed": 1.0}, "seed: expected a whole number"), ({"seed": True}, "seed: expected a whole number"),
+    ({"seed": -1}, "seed: expected a whole number"),
+    ({"jpeg_quality": 85.5}, r"JPEG quality: expected a whole number of 1\.\.100 or None, found 85\.5"),
+    ({"jpeg_quality": True}, "JPEG quality: expected a whole number"),
+])  # fmt: skip
+def test_numbers_that_mean_something_else_are_refused(given: dict[str, Any], says: str) -> None:
+    """A seed of "1" drew other numbers than 1."""
+    with pytest.raises(UsageError, match=says):
+        bench.corrupt(images(1, 64), "gaussian_noise", 3, **given)
+    with pytest.raises(UsageError, match=says):
+        Corrupt("gaussian_noise", 3, **given)(Image.fromarray(images(1, 64)[0]))
+
+
+def test_numpys_whole_numbers_are_whole_numbers() -> None:
+    one, other = (bench.corrupt(images(1, 64), "fog", kind(3), seed=kind(7)) for kind in (int, np.int64))
+    assert np.array_equal(one, other)
+
+
+def test_masked_pixels_are_refused() -> None:
+    with pytest.raises(UsageError, match="found a masked array: fill it first"):
+        bench.corrupt(np.ma.masked_greater(images(1, 64), 200), "fog", 3)
+
+
 def test_a_single_picture_and_an_empty_batch() -> None:
     clean = images(1, 64)
     assert np.array_equal(bench.corrupt(clean[0], "snow", 2), bench.corrupt(clean, "snow", 2)[0])
@@ -147,7 +174,7 @@ def test_a_flat_area_keeps_its_level_through_a_blur(name: str, severity: int) ->
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**31), st.text(max_size=20), st.text(max_size=20))
+@drawn(st.integers(0, 2**31), st.text(max_size=20), st.text(max_size=20))
 def test_keys_depend_on_each_part(seed: int, image_id: str, condition: str) -> None:
     key = image_keys(seed, [image_id], condition)[0]
     assert key == image_keys(seed, ["other", image_id], condition)[1]
