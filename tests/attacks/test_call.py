@@ -210,7 +210,7 @@ def test_two_classes_have_no_mean_to_follow(subject: Subject) -> None:
 
 def test_settings_that_do_nothing_or_too_little_are_told(subject: Subject) -> None:
     short = bench.attack(subject.net, subject.images, subject.labels, "pgd", eps="8/255", steps=2, step_size="1/2550")
-    assert short.notes == ("its steps together cannot reach the edge of its budget",)
+    assert "its steps together cannot reach the edge of its budget" in short.notes
     with pytest.raises(UsageError, match="3 restarts from the clean image are the same search"):
         bench.attack(
             subject.net, subject.images, subject.labels, "pgd", eps="8/255", restarts=3, random_start=False

@@ -128,7 +128,7 @@ def test_nearest_pixels_are_pillows(part: int, full: int) -> None:
 
 
 @pytest.mark.parametrize(("given", "says"), [
-    ({"seed": "1"}, "seed: expected a whole number of at least 0, found '1'"),
+    ({"seed": "1"}, "seed: expected a whole number of at least 0"),
     ({"seed": 1.0}, "seed: expected a whole number"), ({"seed": True}, "seed: expected a whole number"),
     ({"seed": -1}, "seed: expected a whole number"),
     ({"jpeg_quality": 85.5}, r"JPEG quality: expected a whole number of 1\.\.100 or None, found 85\.5"),
