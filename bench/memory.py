@@ -27,6 +27,8 @@ from bench.tracking import carry_out_tracked
 from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import suggestion
+from model_zoo.identity.model import hidden_modules
+from model_zoo.inspect_network import check_normalised_once
 from model_zoo.model import Model, logits_of
 from model_zoo.registry import use_cards
 from model_zoo.transforms import input_of
@@ -99,6 +101,8 @@ def wrap(
     keys = {"mean": mean, "std": std, "size": size, "resize": resize, "interpolation": interpolation}
     keys |= {"geometry": geometry, "channels": channels}
     spec = _input(net, transform, {key: _read(key, value) for key, value in keys.items() if value is not None})
+    for part in (net, *hidden_modules(net)):
+        check_normalised_once(part, spec)
     count = None if classes is None else int(_read("classes", classes))
     title = name or re.sub(r"[\s@,/]+", "-", _title(network))
     none = WeightsSpec("none", "user", "the user's")

@@ -1,10 +1,17 @@
-"""Find a network's traits from its modules, for fields that the card leaves empty."""
+"""Find a network's traits from its modules, for fields that the card leaves empty, and its own input normalisation."""
 
+import math
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import nn
 
+from model_zoo.card import InputSpec
+from model_zoo.errors import CardError
 from model_zoo.nets.activations import ACTIVATIONS
 from model_zoo.traits import Normalisation, Traits
 
@@ -44,3 +51,33 @@ def traits_of(traits: Traits, net: nn.Module) -> Traits:
         activation=traits.activation or activation_of(net),
         normalisation=traits.normalisation or normalisation_of(net),
     )
+
+
+_OWN = re.compile(r"(?:^|_)(mean|std)$")
+
+
+def check_normalised_once(net: nn.Module, spec: InputSpec) -> None:
+    """Raise `CardError` for a network that holds the mean and std of its input while `spec` normalises that, too."""
+    if set(spec.mean) == {0.0} and set(spec.std) == {1.0}:
+        return
+    for name, module in net.named_modules():
+        held = dict(_of_channels(module))
+        if "std" in held and "mean" in held and set(held["std"]) != {1.0}:
+            raise CardError(
+                f"the network normalises its input itself ({name or type(net).__name__}: mean {held['mean']}, std "
+                f"{held['std']}), and would be given images that are normalised already (mean {spec.mean}, std "
+                f"{spec.std}): pass mean=0,0,0 and std=1,1,1"
+            )
+
+
+def _of_channels(module: nn.Module) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Yield `mean` and `std` with three numbers each, where a module holds such, except a batch norm's."""
+    values: dict[str, Any] = {**vars(module), **module._buffers, **module._parameters}
+    for name, value in values.items():
+        if (kind := _OWN.search(name)) and "running" not in name and isinstance(value, torch.Tensor | list | tuple):
+            try:
+                numbers = torch.as_tensor(value).detach().double().flatten().tolist()
+            except (TypeError, ValueError, RuntimeError):
+                continue
+            if len(numbers) == 3 and all(map(math.isfinite, numbers)):
+                yield kind[1], tuple(round(number, 6) for number in numbers)

@@ -31,7 +31,7 @@ from bench.datasets.tiny import generate
 from bench.errors import DataError, IncompleteError, UsageError
 from bench.memory import run, wrap
 from bench.testing import fake_model, write_pictures
-from model_zoo.errors import WeightsError, ZooError
+from model_zoo.errors import CardError, WeightsError, ZooError
 from model_zoo.load import load_model
 from model_zoo.model import Model
 from model_zoo.nets.with_timm import import_timm
@@ -227,6 +227,50 @@ def test_an_input_that_the_protocol_does_not_use_is_said(
     assert whole(table)["value"].iloc[0] == pytest.approx(by_hand(net, *tiny))
     bench.run(bare(net), "clean", data=tiny, out=tmp_path / "b", size=32, resize=32, **UNIT)
     assert said not in capsys.readouterr().err  # tensors are used as they are
+
+
+class Normalising(nn.Module):
+    """Its own normalisation before a network, as buffers, or as torchvision's module."""
+
+    def __init__(self, body: nn.Module, *, as_module: bool = False) -> None:
+        super().__init__()
+        self.body = body
+        if as_module:
+            self.first: nn.Module = T.Normalize(MEAN, STD)
+        else:
+            self.first = nn.Identity()
+            self.register_buffer("img_mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+            self.register_buffer("img_std", torch.tensor(STD).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> Any:
+        return self.body(self.first(images))
+
+
+@pytest.mark.parametrize("as_module", [True, False])
+def test_images_are_normalised_once(as_module: bool) -> None:
+    own = Normalising(fake_model().net, as_module=as_module)
+    for net in (own, lambda x: own(x)):
+        with pytest.raises(
+            CardError, match=r"the network normalises its input itself .* pass mean=0,0,0 and std=1,1,1"
+        ):
+            wrap(net, mean=MEAN, std=STD, size=32)
+        wrap(net, size=32, **UNIT)
+    wrap(nn.Sequential(nn.BatchNorm2d(3), fake_model().net), mean=MEAN, std=STD, size=32)
+
+
+def test_a_file_whose_normalisation_nobody_states_is_told_imagenets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "net.py"
+    source.write_text("from bench.testing import fake_model\n\ndef make():\n    return fake_model(classes=10).net\n")
+    for options, said in (("", True), ("&mean=0,0,0&std=1,1,1", False)):
+        bench.run(
+            f"file:{source}:make?size=32&classes=10&labels=tiny10&dataset=tiny{options}",
+            "clean",
+            out=tmp_path / "out",
+            limit=9,
+        )
+        assert ("normalised by ImageNet's mean and std, as nothing else is said" in capsys.readouterr().err) is said
 
 
 def test_a_folder_serves_a_module_too(tmp_path: Path) -> None:

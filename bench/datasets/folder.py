@@ -118,7 +118,11 @@ def _class_items(root: Path, classes: ClassFolders, left: LeftOut) -> list[Item]
     """Return the images of class folders; other folders are left out, which is an error if classes go by name."""
     items = []
     for folder, label in classes.labels.items():
-        items += [_item(path, label) for path in pictures_within(root / folder, left)]
+        paths = list(pictures_within(root / folder, left))
+        items += [_item(path, label) for path in paths]
+        if len({path.with_suffix("") for path in paths}) < len(paths):
+            twice = next(n for n, c in Counter(path.with_suffix("") for path in paths).items() if c > 1)
+            left.add("classes have files that differ in their ending alone, which all count", twice.relative_to(root))
     if strangers := [name for name in classes.strangers if items and any(pictures_within(root / name, LeftOut()))]:
         if classes.proof == BY_NAMES:
             raise DataError(

@@ -204,8 +204,8 @@ def _remarks(prepared: Prepared, book: RunBook) -> Iterator[str]:
     for index, contract in book.seen.items():
         subject = prepared.plan.subjects[index]
         raw = any(not prepared.session.dataset_of(e.setup).as_stored for e in cells if e.subject == index)
-        unused = (subject.unused_input,) if raw and subject.unused_input else ()
-        yield from (f"{subject.model.name}: {remark}" for remark in (*unused, *contract.remarks))
+        remarks = (*subject.remarks(photographs=raw), *contract.remarks)
+        yield from (f"{subject.model.name}: {remark}" for remark in remarks)
 
 
 def _executor(

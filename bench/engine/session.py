@@ -2,7 +2,8 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import sleep
@@ -65,16 +66,23 @@ class Subject:
         """Identifier of the model, part of its cells."""
         return self.known.fingerprint
 
-    @property
-    def unused_input(self) -> str:
-        """Say of a user's own model that its way of preparing photographs is not used, if another one is."""
+    def remarks(self, *, photographs: bool) -> Iterator[str]:
+        """Yield what a user's own model is given that its user did not state, or not that of it."""
+        if self.model.card.room != OWN:
+            return
         own, used = (rule(spec, "published").partition(": ")[2] for spec in (self.model.input, self.spec))
-        if self.model.card.room != OWN or own == used:
-            return ""
-        return (
-            f"photographs are prepared by {used} (protocol canonical, one rule for all models), not by its own input "
-            f"({own}): protocol published uses that"
-        )
+        if photographs and own != used:
+            yield (
+                f"photographs are prepared by {used} (protocol canonical, one rule for all models), not by its own "
+                f"input ({own}): protocol published uses that"
+            )
+        if self.model.name.startswith("file:") and not {"mean", "std"} & set(
+            re.findall(r"[?&](\w+)=", self.model.name)
+        ):
+            yield (
+                "its images are normalised by ImageNet's mean and std, as nothing else is said: for a network that "
+                "does it itself add mean=0,0,0&std=1,1,1"
+            )
 
 
 def subjects_of(models: Iterable[Model], protocol: InputRule, store: Store) -> list[Subject]:

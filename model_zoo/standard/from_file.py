@@ -22,6 +22,7 @@ from torch import nn
 from model_zoo.card import ModelCard, parse_card
 from model_zoo.errors import UnknownModelError
 from model_zoo.identity.code import is_users
+from model_zoo.inspect_network import check_normalised_once
 from model_zoo.outside import OutsideName
 from model_zoo.standard.local_imports import local_imports, source_hash
 from model_zoo.weights import Arrays
@@ -101,6 +102,7 @@ def build(card: ModelCard) -> nn.Module:
         raise UnknownModelError(f"{path}: {factory}() failed: {type(error).__name__}: {error}") from error
     if not isinstance(net, nn.Module):
         raise UnknownModelError(f"{path}: {factory}() must return an nn.Module, found a {type(net).__name__}")
+    check_normalised_once(net, card.input)
     return net
 
 

@@ -148,6 +148,13 @@ def test_two_folders_of_one_class_with_the_same_images_are_refused(by_wnid: Path
     assert len(read_folder(by_wnid, "imagenet", "imagenet1k")) == 8
 
 
+def test_files_that_differ_in_their_ending_alone_are_told(by_wnid: Path) -> None:
+    one = next((by_wnid / "n01440764").iterdir())
+    one.with_suffix(".png").write_bytes(one.read_bytes())
+    (said,) = read_folder(by_wnid, "imagenet", "imagenet1k").notes
+    assert said == f"1 classes have files that differ in their ending alone, which all count (n01440764/{one.stem})"
+
+
 def test_partial_sets_are_labelled(by_wnid: Path) -> None:
     dataset = open_dataset("imagenet", DataRoots({}, by_wnid))
     assert dataset.subset == "6 of 50000 images, 997 of 1000 classes missing"

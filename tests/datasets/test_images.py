@@ -46,6 +46,14 @@ def test_grey_of_32_bits_is_unreadable_rather_than_black(tmp_path: Path, values:
         bench.corrupt(image, "fog", 1)
 
 
+def test_eight_bits_in_a_file_of_sixteen_are_unreadable_rather_than_black(tmp_path: Path) -> None:
+    Image.fromarray(GREY.astype(np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(UnreadableError, match=r"16-bit grey of values up to \d+, which would be black"):
+        read_image(tmp_path / "deep.png")
+    Image.fromarray(np.zeros((64, 64), np.uint16)).save(tmp_path / "black.png")
+    assert not np.asarray(read_image(tmp_path / "black.png")).any()
+
+
 def test_exif_rotation_is_not_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6  # orientation: rotate by 90 degrees
