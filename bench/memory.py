@@ -101,13 +101,13 @@ def wrap(
     keys = {"mean": mean, "std": std, "size": size, "resize": resize, "interpolation": interpolation}
     keys |= {"geometry": geometry, "channels": channels}
     spec = _input(net, transform, {key: _read(key, value) for key, value in keys.items() if value is not None})
-    for part in (net, *hidden_modules(net)):
-        check_normalised_once(part, spec)
     count = None if classes is None else int(_read("classes", classes))
     title = name or re.sub(r"[\s@,/]+", "-", _title(network))
     none = WeightsSpec("none", "user", "the user's")
     card = ModelCard(title, "standard", type(net).__name__, spec, none, classes=count or 1, room="standard.from_file")
     model = Model(net, card)
+    for part in (net, *hidden_modules(net)):
+        check_normalised_once(part, spec)
     model.counted = count is None and labels is None
     count = count or _classes(model)
     space = labels or ("imagenet1k" if count == 1000 else f"folder{count}")
