@@ -23,6 +23,7 @@ from bench.options.run_keywords import RunKeywords
 from bench.options.values import listed, model_names, whole
 from bench.plain_torch import plain_torch
 from bench.suites.registry import SUITES
+from bench.text import escape_unprintable
 from bench.tracking import carry_out_tracked
 from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
@@ -239,11 +240,19 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
         _refuse_unlike(kept, loaded)
         given = {**given, "data": kept.data, "dataset": kept.dataset}
         said += [f"data: {line}" for line in kept.lines]
-    for line in said if not given.get("quiet") else ():
-        print(line, file=sys.stderr)
+    quiet = bool(given.get("quiet"))
+    _say(said, quiet=quiet)
     prepared = engine.prepare(models if isinstance(models, str) else loaded, suites, **given)
+    _say((f"left out of {line}" for line in prepared.session.left_out), quiet=quiet)
     carry_out_tracked(prepared)
-    return results(prepared.store.address, asked=prepared.plan.asked)
+    table = results(prepared.store.address, asked=prepared.plan.asked)
+    _say(table.attrs["remarks"], quiet=quiet)
+    return table
+
+
+def _say(lines: Iterable[str], *, quiet: bool) -> None:
+    for line in () if quiet else lines:
+        print(escape_unprintable(line), file=sys.stderr)
 
 
 def _check_used(suites: str | Sequence[str]) -> None:

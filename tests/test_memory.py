@@ -258,6 +258,16 @@ def test_images_are_normalised_once(as_module: bool) -> None:
     wrap(nn.Sequential(nn.BatchNorm2d(3), fake_model().net), mean=MEAN, std=STD, size=32)
 
 
+def test_classes_in_another_order_are_told(
+    tmp_path: Path, net: nn.Module, tiny: tuple[Tensor, Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 % accuracy, and nothing else, from a network that has its classes one place later."""
+    table = bench.run(lambda x: net(x).roll(1, 1), "clean,pgd", data=tiny, out=tmp_path, steps=1, reliability=0, **UNIT)
+    said = "the model's classes are probably in another order than the labels"
+    assert [said in line for line in table.attrs["remarks"]] == [True]
+    assert said in capsys.readouterr().err
+
+
 def test_a_file_whose_normalisation_nobody_states_is_told_imagenets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

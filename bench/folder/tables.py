@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.condition import Condition
 from bench.errors import IncompleteError
 from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
 from bench.folder.rows import ResultRow, ResultRows, unverified_line
@@ -14,6 +15,7 @@ from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
+from bench.metrics.order import other_order
 from bench.metrics.selection import joined, rule_of
 from bench.metrics.told import with_rule
 from bench.suites.base import Suite
@@ -64,7 +66,8 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
         unverified |= {suite.wanted.model} if suite.wanted.about.unverified else set()
         found.problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
         found.rows += _condition_rows(suite.wanted, suite.cells)
-        found.remarks += [line for line in suite.wanted.remarks() if line not in found.remarks]
+        lines = [*suite.wanted.remarks(), *_orders(suite)]
+        found.remarks += [line for line in lines if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
             why, headline = _headline(suite)
@@ -73,6 +76,13 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
     found.remarks += [unverified_line(unverified)] if unverified else []
     found.rows.sort(key=lambda row: row.model)
     return found
+
+
+def _orders(loaded: LoadedSuite) -> Iterator[str]:
+    """Yield which clean conditions a model answers in another order of classes."""
+    for name, cell in loaded.cells.items():
+        if Condition.parse(name).clean and (why := other_order(cell.table)):
+            yield f"{loaded.wanted.model}, {name}: {why}"
 
 
 def _headline(loaded: LoadedSuite) -> tuple[str, str]:
