@@ -138,7 +138,7 @@ def test_two_seeds_are_two_rows_that_say_so(tmp_path: Path) -> None:
         bench.run("tiny_std", "tiny", limit=20, seed=seed, out=tmp_path, quiet=True)
     board = leaderboard(tmp_path)
     assert sorted(board["model"]) == ["tiny_std [seed 0]", "tiny_std [seed 1]"]
-    assert set(board["method"]) == {""}  # neither file is the card's
+    assert set(board["method"]) == {"standard"}
     with pytest.raises(UsageError, match="which tiny_std"):
         compare_pairs(tmp_path, ["tiny_std", "tiny_std [seed 1]"])
 
