@@ -13,6 +13,7 @@ from bench.folder.results_table import as_frame
 from bench.folder.suites import load_suites
 from bench.folder.tables import collect
 from bench.record import record_fields
+from bench.text import escape_unprintable
 
 README = """---
 configs:
@@ -54,7 +55,8 @@ def export_dataset(directory: str | Path, out: Path, models: Sequence[str] = ())
         files.append(out / "records" / f"{cell_id}.parquet")
         pq.write_table(_table(cell.table, (*keys, cell.cell.protocol.hash), schema), files[-1])
     pq.write_table(pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata(), out / "results.parquet")
-    (out / "README.md").write_text(README, encoding="utf-8")
+    said = "".join(f"\n- {escape_unprintable(line)}" for line in table.attrs["remarks"])
+    (out / "README.md").write_text(README + (f"\nRemarks:\n{said}\n" if said else ""), encoding="utf-8")
     files = [out / "README.md", out / "results.parquet", *files]
     return Exported(tuple(files), not_exported(folder, table))
 

@@ -40,23 +40,24 @@ def export_model_cards(directory: str | Path, out: Path, models: Sequence[str] =
         rows = [row for row in mine.to_dict("records") if math.isfinite(row["value"])]
         if rows:
             files.append(out / f"{names[model]}.md")
-            files[-1].write_text(card_text(model, rows, cells), encoding="utf-8")
+            said = dict.fromkeys(line for run in folder.suite_runs() if run.model == model for line in run.remarks())
+            files[-1].write_text(card_text(model, rows, cells, list(said)), encoding="utf-8")
     if not files:
         raise IncompleteError(f"{directory}: nothing is complete; `bench results {directory}` says what is missing")
     return Exported(tuple(files), not_exported(folder, table))
 
 
-def card_text(model: str, rows: Sequence[Mapping[Any, Any]], cells: Mapping[str, Cell]) -> str:
-    """Return the file's text: YAML between dashes, then a table of rows of `bench.results`."""
+def card_text(
+    model: str, rows: Sequence[Mapping[Any, Any]], cells: Mapping[str, Cell], remarks: Sequence[str] = ()
+) -> str:
+    """Return the file's text: YAML between dashes, `remarks` on the model, then a table of rows of `bench.results`."""
     data = ModelCardData(
         model_name=escape_unprintable(model), pipeline_tag=TASK, eval_results=[_result(row, cells) for row in rows]
     )
     lines = [f"| {' | '.join(_COLUMNS)} |", "|---|---|---|---:|---|---:|---|"]
     lines += [f"| {' | '.join(map(_cell, _line(row)))} |" for row in rows]
-    name = _cell(model)
-    return (
-        f"---\n{data.to_yaml()}\n---\n\n# {name}\n\nMeasured with robust-imagenet-bench.\n\n" + "\n".join(lines) + "\n"
-    )
+    said = "".join(f"{_cell(line)}\n\n" for line in ("Measured with robust-imagenet-bench.", *remarks))
+    return f"---\n{data.to_yaml()}\n---\n\n# {_cell(model)}\n\n{said}" + "\n".join(lines) + "\n"
 
 
 _COLUMNS = ("suite", "condition", "metric", "value", "95 % interval", "n", "protocol")

@@ -1,7 +1,7 @@
 """Reader of a results folder: its runs, their cells, and the records, each part verified."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -67,12 +67,21 @@ class SuiteRun:
     name: str = ""
 
     def remarks(self) -> list[str]:
-        """Return what its name does not say: that its weights are not those of the card of its name."""
+        """Return what its name does not say: that its weights are not those of the card of its name, or that nothing
+        verifies them."""
+        if self.about.unverified:
+            return [unverified_line([self.model])]
         if not self.about.other_weights:
             return []
         file = self.given.weights if self.given else None
         used = PurePath(file).name if file else "weights changed since they were loaded"
         return [f"other weights: {self.model} was measured with {used}, not with its card's weights"]
+
+
+def unverified_line(models: Collection[str]) -> str:
+    """Return what is said of models whose weights were taken for those of their cards without a published hash."""
+    named = ", ".join(sorted(models))
+    return f"no published hash verifies these weights, so card and claims are theirs only if the file is: {named}"
 
 
 class ResultsFolder:

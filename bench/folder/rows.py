@@ -1,6 +1,6 @@
 """The numbers of a results folder as rows; `bench.results` returns them as a frame."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,9 +58,3 @@ def remarks(rows: Iterable[Mapping[str, Any]], on_models: Iterable[str] = ()) ->
     }
     subsets = {f"subset of {row['suite']}: {row['subset']}" for row in kept if row["subset"]}
     return [escape_unprintable(line) for line in (*sorted(doubts), *sorted(subsets), *on_models)]
-
-
-def unverified_line(models: Collection[str]) -> str:
-    """Return what is said of models whose weights were taken for those of their cards without a published hash."""
-    named = ", ".join(sorted(models))
-    return f"no published hash verifies these weights, so card and claims are theirs only if the file is: {named}"

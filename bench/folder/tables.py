@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.condition import Condition
 from bench.errors import IncompleteError
-from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun
-from bench.folder.rows import ResultRow, ResultRows, unverified_line
+from bench.folder.reader import LoadedCell, ResultsFolder, SuiteRun, unverified_line
+from bench.folder.rows import ResultRow, ResultRows
 from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
@@ -63,16 +63,17 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
     """Return the rows of `results` from suites as they are loaded."""
     found, unverified = ResultRows(), set[str]()
     for suite in suites:
-        unverified |= {suite.wanted.model} if suite.wanted.about.unverified else set()
         found.problems += [f"{suite.wanted.model}, {suite.wanted.suite}: {problem}" for problem in suite.lacking]
         found.rows += _condition_rows(suite.wanted, suite.cells)
-        lines = [*suite.wanted.remarks(), *_orders(suite)]
+        unknown = suite.wanted.about.unverified
+        unverified |= {suite.wanted.model} if unknown else set()
+        lines = [*([] if unknown else suite.wanted.remarks()), *_orders(suite)]
         found.remarks += [line for line in lines if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
             why, headline = _headline(suite)
             found.unanswered += _unanswered(suite.wanted, headline, rows)
-            found.remarks += [why] if why and why not in found.remarks else []
+            found.remarks += [line for line in (why, *_remarks(suite)) if line and line not in found.remarks]
     found.remarks += [unverified_line(unverified)] if unverified else []
     found.rows.sort(key=lambda row: row.model)
     return found
@@ -83,6 +84,17 @@ def _orders(loaded: LoadedSuite) -> Iterator[str]:
     for name, cell in loaded.cells.items():
         if Condition.parse(name).clean and (why := other_order(cell.table)):
             yield f"{loaded.wanted.model}, {name}: {why}"
+
+
+def _remarks(loaded: LoadedSuite) -> Iterator[str]:
+    """Yield what the suite's metrics say of these records besides their values."""
+    suite = SUITES.get(loaded.wanted.suite)
+    for metric in suite.metrics if suite else ():
+        try:
+            if said := metric.remark(loaded.frames) if metric.remark else "":
+                yield f"{loaded.wanted.model}, {metric.name}: {said}"
+        except MissingConditionError:
+            continue  # the number's own row says so
 
 
 def _headline(loaded: LoadedSuite) -> tuple[str, str]:

@@ -66,7 +66,8 @@ class Metric:
     """A metric of a suite. `compute` raises `MissingConditionError` naming what it lacks. `source` is the paper or
     code that defines the formula. `per_image`, for a metric that is a mean over images, returns each image's share
     of it (index: image id), so that two models can be tested image by image. `labels` is the only label space that
-    it is defined for, empty if it is for any: AlexNet's errors on ImageNet normalise no other classes."""
+    it is defined for, empty if it is for any: AlexNet's errors on ImageNet normalise no other classes. `remark` returns
+    what a reader of its value has to know of these records, empty if nothing."""
 
     name: str
     compute: Callable[[Frames], Estimate]
@@ -75,6 +76,7 @@ class Metric:
     source: str
     per_image: "Callable[[Frames], pd.Series] | None" = None
     labels: str = ""
+    remark: Callable[[Frames], str] | None = None
 
     def undefined(self, spaces: Collection[str]) -> str:
         """Return why it is no number of images in these label spaces; empty if it is."""

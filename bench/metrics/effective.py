@@ -66,6 +66,20 @@ def effective_robustness(shifted: str, standard: str) -> Callable[[Frames], Esti
     return compute
 
 
+def beyond_line(shifted: str, standard: str) -> Callable[[Frames], str]:
+    """Return what to say where accuracy on `standard` lies beyond the models of the line."""
+    line = LINES[shifted.split("/")[0]]
+
+    def remark(frames: Frames) -> str:
+        found = accuracy(_records(frames, standard)).value
+        if math.isnan(found) or line.lowest <= found <= line.highest:
+            return ""
+        ends = f"{100 * line.lowest:g} to {100 * line.highest:g} %"
+        return f"{100 * found:.1f} % on {standard} is outside the {ends} of the line's models: an extrapolation"
+
+    return remark
+
+
 def gap(shifted: str, standard: str) -> Callable[[Frames], Estimate]:
     """Accuracy on `standard` minus accuracy on `shifted`, in points; both of the same classes.
 

@@ -5,7 +5,7 @@ from bench.datasets.labels import label_space
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, Metric
 from bench.metrics.calibration import aurra, ece, nll, rms_calibration
-from bench.metrics.effective import LINES, effective_robustness, gap
+from bench.metrics.effective import LINES, beyond_line, effective_robustness, gap
 from bench.metrics.estimate import Estimate
 from bench.metrics.real import real_accuracy
 from bench.metrics.subset import accuracy_all
@@ -66,7 +66,14 @@ def _effective(_card: ModelCard, _options: RunOptions) -> list[Setup]:
 
 EFFECTIVE = (
     *(
-        Metric(f"effective_{name}", effective_robustness(f"{name}/clean", _pair(name)), True, "points", TAORI)
+        Metric(
+            f"effective_{name}",
+            effective_robustness(f"{name}/clean", _pair(name)),
+            True,
+            "points",
+            TAORI,
+            remark=beyond_line(f"{name}/clean", _pair(name)),
+        )
         for name in LINES
     ),
     *(

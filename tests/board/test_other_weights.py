@@ -114,3 +114,7 @@ def test_weights_that_no_published_hash_verifies_are_named_in_every_table(
         assert main([command, str(tmp_path / "none")]) == 0
         assert line in " ".join(" ".join(capsys.readouterr()).split())
     assert not bench.results(tmp_path / "published").attrs["remarks"]
+    bench.export(tmp_path / "none", "hf-model-card", tmp_path / "cards")
+    assert line in (tmp_path / "cards" / "tiny_std.md").read_text(encoding="utf-8")
+    bench.export(tmp_path / "none", "datasets", tmp_path / "sets")
+    assert line in (tmp_path / "sets" / "README.md").read_text(encoding="utf-8")

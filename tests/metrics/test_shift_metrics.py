@@ -1,5 +1,7 @@
 """Shape bias, calibration, effective robustness, ReaL and relative mCE against hand cases and independent code."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from bench.datasets.categories import CATEGORIES
+from bench.datasets.known.imagenet_v2 import V2_VARIANTS
 from bench.datasets.labels import label_space
+from bench.folder.tables import results
 from bench.metrics.base import MissingConditionError
 from bench.metrics.calibration import ece, nll
 from bench.metrics.corruption import (
@@ -24,6 +28,7 @@ from bench.metrics.effective import LINES, effective_robustness, gap
 from bench.metrics.real import real_accuracy, real_labels
 from bench.metrics.shape_bias import cue_accuracy, cues_of, shape_bias
 from bench.metrics.subset import accuracy_all
+from bench.testing import write_results
 
 NAMES = ("bear", "cat", "dog")
 
@@ -208,3 +213,15 @@ def test_accuracy_at_one_severity() -> None:
     frames["imagenet/fog/3-jpeg85"] = _accuracy_frame(10, 10)
     assert severity_accuracy(3)(frames).value == pytest.approx(0.5 + 0.5 / 15)
     assert severity_accuracy(2)(frames).value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"), [(0.5, "50.0 % on imagenet/clean is outside the 56.5 to 84.7 %"), (0.7, "")]
+)
+def test_a_number_beyond_the_line_s_models_is_said_to_be_one(accuracy: float, said: str, tmp_path: Path) -> None:
+    sets = ("imagenet", "imagenet-a", "imagenet-a-clean", "imagenet-r", "imagenet-r-clean", *V2_VARIANTS)
+    write_results(tmp_path, "m", {"effective-robustness": {f"{s}/clean": accuracy for s in (*sets, "imagenet-sketch")}})
+    table = results(tmp_path)
+    lines = [line for line in table.attrs["remarks"] if line.startswith("m, effective_imagenet-v2: ")]
+    assert [line.partition(": ")[2].partition(" of the line")[0] for line in lines] == ([said] if said else [])
+    assert len(table[table["metric"] == "effective_imagenet-v2"]) == 1
