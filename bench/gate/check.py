@@ -98,8 +98,8 @@ def accept(
 ) -> list[Path]:
     """Measure `models` (default: all accepted ones, or `SELECTION`) and accept the numbers; return the files.
 
-    Without `suites` a model keeps its accepted suites. Files of models that no longer exist are removed. Raises
-    `MissingError` for a model that cannot be loaded.
+    Without `suites` a model keeps its accepted suites, with another `limit` if one is given. Files of models that no
+    longer exist are removed. Raises `MissingError` for a model that cannot be loaded.
     """
     directory = Path(baseline or shipped("baseline"))
     if baseline is None and not in_checkout():
@@ -121,7 +121,8 @@ def _require_something(subjects: Sequence[CheckedModel], directory: Path) -> Non
     if not subjects:
         raise UsageError(f"{directory}: nothing is accepted there; next: bench check --update")
     for subject in subjects:
-        if not (subject.findings or subject.baseline or subject.claims):
+        runnable = any(claim.measure for claim in subject.claims)
+        if not (subject.findings or (subject.baseline and subject.baseline.measures) or runnable):
             raise UsageError(
                 f"{subject.name}: nothing is accepted in {directory}, and none of its authors' numbers "
                 f"can be measured; {subject.next}"
@@ -146,15 +147,30 @@ def _run(subjects: Sequence[CheckedModel], wanted: Mapping[str, Sequence[RunSpec
 
 
 def _evidence(subject: CheckedModel, runs: Runs) -> Iterator[Evidence | GateFinding]:
-    """Return each accepted number with the one measured now, then each claim of the authors."""
+    """Return each accepted number with the one measured now, what was measured and never accepted, then each claim of
+    the authors."""
     mine = {key: run for (model, key), run in runs.items() if model == subject.name}
     if subject.baseline:
-        keys = {measure.suite: measure.key for measure in subject.baseline.measures}
-        for cell in subject.baseline.cells:
-            if keys.get(cell.suite) in mine:
-                yield _held(subject, cell, mine[keys[cell.suite]].cells)
-    if mine:
-        yield from reported_evidence(subject.name, subject.claims, pd.concat([run.rows for run in mine.values()]))
+        yield from _against_baseline(subject, subject.baseline, mine)
+    yield from reported_evidence(subject.name, subject.claims, {key: run.rows for key, run in mine.items()})
+
+
+def _against_baseline(
+    subject: CheckedModel, baseline: Baseline, mine: Mapping[str, Measured]
+) -> Iterator[Evidence | GateFinding]:
+    keys = {measure.suite: measure.key for measure in baseline.measures}
+    for cell in baseline.cells:
+        if cell.suite not in keys:
+            why = f"no measure of the suite {cell.suite} is accepted with it; {subject.next}"
+            yield GateFinding(subject.name, cell.protocol.condition, "baseline", Status.UNCHECKED, why)
+        elif keys[cell.suite] in mine:
+            yield _held(subject, cell, mine[keys[cell.suite]].cells)
+    held = {(cell.suite, cell.protocol.condition) for cell in baseline.cells}
+    for suite, key in keys.items():
+        for condition in mine[key].cells if key in mine else ():
+            if (suite, condition) not in held:
+                why = f"measured, and no number of it is accepted; {subject.next}"
+                yield GateFinding(subject.name, f"{suite} {condition}", "baseline", Status.UNCHECKED, why)
 
 
 def _held(subject: CheckedModel, cell: AcceptedCell, now: Mapping[str, LoadedCell]) -> Evidence | GateFinding:

@@ -1,7 +1,7 @@
 """The authors' numbers on a card as claims that a run can be compared with, under the authors' own protocol."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,21 +44,23 @@ def affordable(found: Sequence[ReportedClaim]) -> list[ReportedClaim]:
     return [claim for claim in ran if claim.suite != "pgd" or _steps(claim) == fewest]
 
 
-def reported_evidence(model: str, found: Iterable[ReportedClaim], frame: pd.DataFrame) -> list[Evidence]:
-    """Compare each claim with the number in a `results` frame of its own runs, by that number's interval. If authors
-    report several values of one number, the nearest is used."""
-    rows = frame[(frame["model"] == model) & (frame["condition"] == "all")].to_dict("records")
-    nearest: dict[tuple[str, str, str], Evidence] = {}
+def reported_evidence(model: str, found: Iterable[ReportedClaim], runs: Mapping[str, pd.DataFrame]) -> list[Evidence]:
+    """Compare each claim with the number in the `results` frame of its own run (`runs`, by measure), or where it has
+    none in any frame under its protocol, by that number's interval. If authors report several values of one number,
+    the nearest is used."""
+    nearest: dict[tuple[str, str, str, str], Evidence] = {}
     for claim in found:
-        for row in rows:
-            if (row["suite"], row["metric"]) != (claim.suite, claim.metric):
-                continue
-            if claim.protocol and claim.protocol != row["protocol"]:
-                continue
-            evidence = _evidence(model, claim, row)
-            key = (claim.suite, claim.metric, row["protocol"])
-            if key not in nearest or evidence.p > nearest[key].p:
-                nearest[key] = evidence
+        own = claim.measure.key if claim.measure else ""
+        for frame in [runs[own]] if own in runs else [] if own else runs.values():
+            for row in frame[(frame["model"] == model) & (frame["condition"] == "all")].to_dict("records"):
+                if (row["suite"], row["metric"]) != (claim.suite, claim.metric):
+                    continue
+                if claim.protocol and claim.protocol != row["protocol"]:
+                    continue
+                evidence = _evidence(model, claim, row)
+                key = (own, claim.suite, claim.metric, row["protocol"])
+                if key not in nearest or evidence.p > nearest[key].p:
+                    nearest[key] = evidence
     return list(nearest.values())
 
 

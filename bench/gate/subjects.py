@@ -139,7 +139,7 @@ def remaining(directory: Path) -> list[str]:
 
 def new_measures(subject: CheckedModel, suites: Sequence[str], limit: int | None) -> list[RunSpec]:
     """Return the measures to accept: the requested ones, else the accepted ones, else the default."""
-    if not suites and limit is None and subject.baseline:
+    if not suites and subject.baseline:
         chosen: Mapping[str, Options] = {m.suite: m.options for m in subject.baseline.measures}
     else:
         embedded = subject.model is not None and subject.model.card.weights.availability == "embedded"

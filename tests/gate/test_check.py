@@ -20,6 +20,7 @@ from bench.gate.junit import to_junit
 from bench.gate.reported import affordable, claims, reported_evidence
 from bench.gate.subjects import SELECTION
 from bench.suites.registry import SUITES
+from bench.testing import write_results
 from model_zoo.load import load_model
 from model_zoo.model import Model
 from model_zoo.registry import cards, find_card
@@ -218,13 +219,54 @@ def test_a_model_is_held_to_what_its_card_reports(baseline: Path, model: Model, 
             ReportedNumber("accuracy", round(v, 2), "test", suite="tiny", protocol=row["protocol"]) for v in values
         )
         card = dataclasses.replace(model.card, reported=numbers)
-        return [f.status for f in judge(reported_evidence(NAME, claims(card), frame))]
+        return [f.status for f in judge(reported_evidence(NAME, claims(card), {"": frame}))]
 
     measured = 100 * row["value"]
     assert found(measured) == [Status.UNCHANGED]
     assert found(measured + 5) == [Status.REGRESSED]
     assert found(measured - 5) == [Status.IMPROVED]
     assert found(measured + 5, measured) == [Status.UNCHANGED], "of two values the nearest counts"
+
+
+def test_a_paper_s_number_is_compared_with_its_own_run_alone(tmp_path: Path) -> None:
+    """A model at 20 % under its PGD-10 has not kept the 60 % that its authors report because PGD-1 leaves it 60 %."""
+    write_results(tmp_path, "m", {"pgd": {"imagenet/clean": 0.8, "imagenet/pgd-linf-eps4_255-k10": 0.2}}, n=500)
+    write_results(tmp_path / "one", "m", {"pgd": {"imagenet/clean": 0.8, "imagenet/pgd-linf-eps4_255-k1": 0.6}}, n=500)
+    attack = {"attack": "pgd", "norm": "linf", "eps": "4/255", "step_size": "1/255", "targeted": False}
+    ten = ReportedNumber("robust_accuracy", 60.0, "x", steps=10, **attack)  # type: ignore[arg-type]
+    one = ReportedNumber("robust_accuracy", 20.0, "x", steps=1, **attack)  # type: ignore[arg-type]
+    found = claims(dataclasses.replace(find_card("sat_resnet50"), reported=(ten, one)))
+    frames = (results(tmp_path), results(tmp_path / "one"))
+    runs = {c.measure.key: frame for c, frame in zip(found, frames, strict=True) if c.measure}
+    judged = judge(reported_evidence("m", found, runs))
+    assert [finding.status for finding in judged] == [Status.REGRESSED, Status.IMPROVED]
+    assert reported_evidence("m", found, {"another": results(tmp_path)}) == []
+
+
+def test_accepted_numbers_that_are_gone_are_no_pass(copied: Path) -> None:
+    (cell,) = json.loads((copied / baseline_name(NAME)).read_text())["cells"]
+    edit(copied, cells=[{**cell, "suite": "clean"}])
+    lost, never = check([NAME], baseline=copied).of(Status.UNCHECKED)
+    assert "no measure of the suite clean is accepted with it" in lost.evidence
+    assert "measured, and no number of it is accepted" in never.evidence
+    edit(copied, cells=[])
+    assert [finding.what for finding in check([NAME], baseline=copied).of(Status.UNCHECKED)] == ["tiny tiny/clean"]
+    edit(copied, measures=[])
+    with pytest.raises(UsageError, match="tiny_at: nothing is accepted in"):
+        check([NAME], baseline=copied)
+
+
+def test_a_model_of_which_nothing_is_measured_is_no_pass(tmp_path: Path) -> None:
+    """Its card reports numbers of this package's own runs, and no run of them is asked for."""
+    assert claims(find_card(NAME))
+    with pytest.raises(UsageError, match="tiny_at: nothing is accepted in"):
+        check([NAME], baseline=tmp_path)
+
+
+def test_another_limit_keeps_the_accepted_suites(copied: Path) -> None:
+    accept([NAME], baseline=copied, limit=50)
+    found = read_baseline(copied / baseline_name(NAME))
+    assert [(m.suite, m.options) for m in found.measures] == [("tiny", {"limit": 50})]
 
 
 def test_junit_holds_any_name() -> None:
