@@ -103,7 +103,7 @@ def _candidates(model: nn.Module) -> Iterator[tuple[Callable[[], nn.Module], boo
         if fresh is None:
             raise NotFoldedError("it cannot be copied")
         with fresh.in_place():
-            return _channels_last(fold(fresh.model.requires_grad_(False)))
+            return _channels_last(fold(fresh.model)).requires_grad_(False)
 
     yield folded, True
     yield lambda: _channels_last(_frozen(model)), True

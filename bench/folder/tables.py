@@ -1,6 +1,7 @@
 """`bench.results`: the numbers of a results folder as a tidy pandas frame."""
 
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
         found.rows += _condition_rows(suite.wanted, suite.cells)
         unknown = suite.wanted.about.unverified
         unverified |= {suite.wanted.model} if unknown else set()
-        lines = [*([] if unknown else suite.wanted.remarks()), *_orders(suite)]
+        lines = [*([] if unknown else suite.wanted.remarks()), *_orders(suite), *_short_batches(suite)]
         found.remarks += [line for line in lines if line not in found.remarks]
         if not suite.lacking:
             found.rows += (rows := _suite_rows(suite))
@@ -95,6 +96,22 @@ def _remarks(loaded: LoadedSuite) -> Iterator[str]:
                 yield f"{loaded.wanted.model}, {metric.name}: {said}"
         except MissingConditionError:
             continue  # the number's own row says so
+
+
+_BATCH = re.compile(r"prediction_(?:batch|n)(\d+)(?:_prior\d+)?")
+
+
+def _short_batches(loaded: LoadedSuite) -> Iterator[str]:
+    """Yield which batches of a diagnostic had fewer images than their names say, as there are no more."""
+    for name, cell in loaded.cells.items():
+        sizes = {int(found[1]) for column in cell.table.column_names if (found := _BATCH.fullmatch(column))}
+        if short := sorted(size for size in sizes if size > len(cell.table)):
+            shown = " and ".join(map(str, short))
+            yield (
+                f"{loaded.wanted.model}, {name}: numbers with the statistics of {shown} images have those of all "
+                f"{len(cell.table)}: there are no more"
+            )
+            return
 
 
 def _headline(loaded: LoadedSuite) -> tuple[str, str]:

@@ -278,3 +278,12 @@ def test_tracing_leaves_no_stand_ins_in_a_models_caches() -> None:
     assert isinstance(prepared.model, torch.fx.GraphModule)
     assert {type(part) for key in RAMPS for part in key} == {int}
     assert [type(value) for value in (*RAMPS.values(), *SEEN)] == [Tensor, Tensor]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_a_traced_module_is_attacked_itself(subject: Subject) -> None:
+    """torch refuses to switch off gradients of a ScriptModule."""
+    traced = torch.jit.trace(subject.net, subject.images[:2])
+    prepared = prepare(traced, subject.images)
+    assert prepared.model is traced
+    assert "cannot be traced" in prepared.note

@@ -94,6 +94,8 @@ def test_a_harmed_measurement_is_told_and_done_again(imagenet: Path, tmp_path: P
 def test_results_hold_the_numbers_of_records_and_of_measurements(imagenet: Path, tmp_path: Path) -> None:
     table = run(tmp_path, imagenet)
     numbers = table[table["condition"] == "all"].set_index("metric")["value"]
+    (said,) = (line for line in table.attrs["remarks"] if "with the statistics of" in line)
+    assert said.endswith("numbers with the statistics of 64 and 256 images have those of all 36: there are no more")
     assert {"clean_accuracy_batch64", "adapted_accuracy_n0", "clean_shift", "adversarial_shift"} <= set(numbers.index)
     frames = measured(tmp_path)
     clean = next(f for name, f in frames.items() if not (c := Condition.parse(name)).attack and not c.corruption)
