@@ -92,12 +92,17 @@ RESULT_COLUMNS = (
 )
 
 
+_AS_THEY_ARE = ("model", "suite", "condition", "metric", "n", "protocol", "reliability", "subset")
+
+
 def print_results(raw: Rows, remarks: Iterable[str], how: HowShown | None = None) -> None:
     """Print a suite's metrics, and the accuracy of each of its conditions (single severities only in the other
-    formats), with 95 % intervals, and the remarks on them."""
+    formats), with 95 % intervals, and the remarks on them. In a file, where no remarks follow, a column says which part
+    of a set a number is of."""
     how = how or HowShown("table")
     texts = [] if how.kind in MACHINES else [_texts(row) for row in _condensed(raw)]
-    show(RESULT_COLUMNS, texts, how, raw, "95 % intervals; n images")
+    part = [TextColumn("subset")] if any(row["subset"] for row in raw) and not how.is_for_people else []
+    show([*RESULT_COLUMNS, *part], texts, how, raw, "95 % intervals; n images")
     for said in remarks:
         if how.is_for_people:
             print(paragraph(said, 2))
@@ -110,7 +115,7 @@ def _texts(row: Mapping[str, Any]) -> dict[str, str]:
 
     shown = Shown.of(row["unit"])
     return {
-        **{name: str(row[name]) for name in ("model", "suite", "condition", "metric", "n", "protocol", "reliability")},
+        **{name: str(row[name]) for name in _AS_THEY_ARE},
         "value": f"{shown.text(row['value'])} {shown.sign}",
         "interval": f"{shown.text(row['low'])} .. {shown.text(row['high'])}",
         "unscored": str(row["unscored"] or ""),

@@ -97,7 +97,7 @@ def _made_up(accuracy: float, n: int, images: str, rng: np.random.Generator, spa
         everywhere |= {"prediction_all": nothing} if space.members else {}
         return RecordColumns(ids, labels, nothing, nothing, nothing, ["unreadable"] * n, everywhere)
     right = rng.permutation(n) < round(accuracy * n)
-    predictions = [label if hit else (label + 1) % 10 for label, hit in zip(labels, right, strict=True)]
+    predictions = [labels[i] if right[i] else (labels[i] + 1 + i // 10 % 9) % 10 for i in range(n)]
     confidence = rng.uniform(0.2, 1, n)
     margin = np.where(right, confidence, -confidence)
     everywhere |= {"prediction_all": [space.members[p][0] for p in predictions]} if space.members else {}

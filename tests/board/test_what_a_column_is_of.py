@@ -7,6 +7,7 @@ import pytest
 import bench
 from bench.board.leaderboard import leaderboard, to_latex, to_markdown
 from bench.board.site.build import write_site
+from bench.cli import main
 from bench.folder.survey import survey
 from bench.safe_csv import to_csv
 from bench.store import Store
@@ -29,6 +30,12 @@ def test_part_of_a_set_is_named_in_every_form(limited: Path) -> None:
     assert board["tiny_accuracy_subset"].tolist() == [LIMIT]
     assert all(LIMIT in render(board) for render in (to_csv, to_markdown, to_latex))
     assert LIMIT in " ".join(repr(board).split())
+
+
+@pytest.mark.parametrize("kind", ["markdown", "latex", "csv", "json"])
+def test_results_in_a_file_name_the_part_too(limited: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", str(limited), "--format", kind]) == 0
+    assert LIMIT in capsys.readouterr().out
 
 
 def test_a_claim_beside_part_of_the_set_says_so_and_has_no_difference(tmp_path: Path) -> None:
