@@ -17,6 +17,7 @@ from bench.board.columns import CLEAN, DECIDING
 from bench.board.leaderboard import leaderboard
 from bench.board.site.charts import Curve
 from bench.board.site.charts import curves as curves_of
+from bench.board.text import doubt
 from bench.errors import IncompleteError, UsageError
 from bench.figures import corruptions, find_figures, list_figures, style
 from bench.figures.measured import Numbers
@@ -44,19 +45,25 @@ def figure(
 
 
 def _mark(axes: "Axes", row: Mapping[Any, Any], x: str, y: str, index: int) -> None:
-    """Draw one model's mark, with the intervals of both columns."""
+    """Draw one model's mark, with the intervals of both columns; its name says where a number is not reliable."""
     spread = [style.errors([row[name]], [(row[f"{name}_low"], row[f"{name}_high"])]) for name in (x, y)]
     axes.errorbar(
         [row[x]],
         [row[y]],
         xerr=spread[0],
         yerr=spread[1],
-        label=style.plain(str(row["model"])),
+        label=style.plain(_doubted(str(row["model"]), [doubt(row, name) for name in (x, y)])),
         color=style.colour(index),
         marker=style.marker(index),
         linestyle="none",
         elinewidth=0.7,
     )
+
+
+def _doubted(model: str, verdicts: Sequence[str]) -> str:
+    """Return a model's name with the verdicts on its numbers that are not simply reliable."""
+    told = dict.fromkeys(verdict for verdict in verdicts if verdict not in ("", "reliable"))
+    return f"{model} ({', '.join(told)})" if told else model
 
 
 def _for_notebooks(drawn: "Figure | None") -> "Figure":
@@ -170,7 +177,7 @@ def curves(
         axes = axes or style.panels(1, height=2.6)[1][0]
         drawn = [(model, curve) for model, of_model in found.items() for curve in of_model if curve.attack == wanted]
         for index, (model, curve) in enumerate(drawn):
-            _draw_curve(axes, model, curve, index)
+            _draw_curve(axes, _doubted(model, list(rows[rows["model"] == model]["reliability"])), curve, index)
         axes.set_xlabel(f"eps ({drawn[0][1].unit}), {wanted}")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(f"n {'; '.join(dict.fromkeys(curve.count for _, curve in drawn))}")

@@ -7,6 +7,10 @@ from matplotlib.figure import Figure
 
 import bench
 from bench.errors import IncompleteError, UsageError
+from bench.folder.reader import ResultsFolder
+from bench.store import Store
+from bench.testing import write_results
+from bench.verdict import Verdict, put_verdict
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,17 @@ def test_curves_show_the_results_by_budget(runs: Path) -> None:
     (line,) = [c.lines[0] for c in axes.containers]
     assert line.get_xdata().tolist() == [0, 2, 8]
     assert sorted(line.get_ydata().tolist(), reverse=True) == pytest.approx(expected)
+
+
+def test_what_is_not_reliable_is_named(tmp_path: Path) -> None:
+    attacks = [f"imagenet/pgd-linf-eps{eps}_255-k10-a1_255-r1-untargeted" for eps in (2, 4)]
+    for model in ("a", "b"):
+        write_results(tmp_path, model, {"pgd": {"imagenet/clean": 0.9} | dict.fromkeys(attacks, 0.5)}, version=2)
+    cells = ResultsFolder(tmp_path).cells
+    (cell,) = (key for key, c in cells.items() if (c.model, c.protocol.condition) == ("b", attacks[1]))
+    put_verdict(Store(tmp_path), cell, Verdict("unreliable", ("for a test",)))
+    for axes in (bench.plot.scatter(tmp_path), bench.plot.curves(tmp_path)):
+        assert sorted(c.get_label() for c in axes.containers) == ["a", "b (unreliable)"]
 
 
 def test_a_notebook_shows_it(runs: Path) -> None:
