@@ -104,10 +104,11 @@ def read_diagnoses(folder: ResultsFolder) -> dict[str, Diagnosis]:
     cells: dict[str, dict[str, dict[str, LoadedCell]]] = {}
     for wanted in folder.suite_runs():
         if wanted.suite in SUITES:
-            for condition, cell_id in wanted.cells.items():
-                if cell_id in folder.cells and (loaded := folder.load(cell_id)).complete:
-                    _keep_larger(cells.setdefault(wanted.model, {}).setdefault(wanted.suite, {}), condition, loaded)
-    found = {m: Diagnosis(m, suites) for m, suites in cells.items() if "batchnorm" in suites}
+            there = {name: folder.load(key) for name, key in wanted.cells.items() if key in folder.cells}
+            complete = {name: loaded for name, loaded in there.items() if loaded.complete}
+            suites = cells.setdefault(wanted.model, {})
+            suites[wanted.suite] = max(suites.get(wanted.suite, {}), complete, key=_size)
+    found = {m: Diagnosis(m, suites) for m, suites in cells.items() if suites.get("batchnorm")}
     found = {m: d for m, d in found.items() if "clean" in d.moments}
     if not found:
         raise IncompleteError(
@@ -117,7 +118,7 @@ def read_diagnoses(folder: ResultsFolder) -> dict[str, Diagnosis]:
     return found
 
 
-def _keep_larger(found: dict[str, LoadedCell], condition: str, loaded: LoadedCell) -> None:
-    known = found.get(condition)
-    if known is None or known.cell.protocol.images < loaded.cell.protocol.images:
-        found[condition] = loaded
+def _size(cells: Mapping[str, LoadedCell]) -> tuple[int, int]:
+    """Return the conditions and images of one run of a suite, which are compared with each other: never those of two
+    runs, which may be of other images."""
+    return len(cells), max((cell.cell.protocol.images for cell in cells.values()), default=0)

@@ -570,10 +570,13 @@ def test_the_scatter_is_of_the_columns_that_most_models_share(results: Path) -> 
 
 
 def test_diagnostics_are_told_where_there_are_any() -> None:
-    columns = ["suite", "condition", "metric", "value", "low", "high", "unit"]
-    row = ["batchnorm", "all", "between_domain", 0.41, 0.4, 0.42, "share"]
-    (found,) = findings(pd.DataFrame([row, ["imagenet", "all", "accuracy", 0.5, 0.4, 0.6, "share"]], columns=columns))
-    assert (found.anchor, found.text) == ("batchnorm", "41.0 [40.0, 42.0] %")
+    columns = ["suite", "condition", "metric", "value", "low", "high", "n", "unit"]
+    shift = ["batchnorm", "all", "between_domain"]
+    rows = [[*shift, 0.41, 0.4, 0.42, 2000, "share"], [*shift, 0.6, 0.5, 0.7, 60, "share"]]
+    other = ["imagenet", "all", "accuracy", 0.5, 0.4, 0.6, 9000, "share"]
+    for table in ([*rows, other], [*rows[::-1], other]):
+        (found,) = findings(pd.DataFrame(table, columns=columns))  # of two runs that of most images
+        assert (found.anchor, found.text) == ("batchnorm", "41.0 [40.0, 42.0] %, n 2,000")
     assert findings(pd.DataFrame([], columns=columns)) == []
 
 

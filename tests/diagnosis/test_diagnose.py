@@ -1,6 +1,7 @@
 """From a model to its page: what is drawn and said is what was measured."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+import bench
 from bench.board.site.build import write_site
+from bench.condition import Condition
 from bench.diagnosis.findings import mixture_shares
 from bench.diagnosis.matched import matched_difference, verdict
 from bench.diagnosis.read import label_of, read_diagnoses
@@ -68,6 +71,19 @@ def test_findings_can_be_recounted_from_the_records(folder: Path) -> None:
     share = between / (between + (clean["variance"] + attacked["variance"]) / 2 + clean["eps"])
     shares = mixture_shares(diagnosis, "adversarial via adv")
     np.testing.assert_allclose(shares, share.groupby(clean["layer"], sort=False).mean(), rtol=1e-9)
+
+
+def test_moments_that_are_compared_are_of_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a larger run only the clean condition is whole: its moments are not held against another run's."""
+    monkeypatch.setattr(diagnostics, "NAMES", ("fog",))
+    for limit in (16, 32):
+        bench.run("tiny_std", "batchnorm", limit=limit, out=tmp_path, quiet=True)
+    for key, cell in ResultsFolder(tmp_path).cells.items():
+        if cell.protocol.images == 32 and not Condition.parse(cell.protocol.condition).clean:
+            shutil.rmtree(tmp_path / "cells" / key)
+    (found,) = read_diagnoses(ResultsFolder(tmp_path)).values()
+    assert len(found.moments) > 2
+    assert {int(moments["images"].max()) for moments in found.moments.values()} == {16}
 
 
 def test_variants_and_labels() -> None:

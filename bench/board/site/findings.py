@@ -45,8 +45,9 @@ class FindingView:
 
 
 def findings(table: pd.DataFrame) -> list[FindingView]:
-    """Return findings from one model's rows of `bench.results`; empty without a diagnosis."""
-    whole = table[table["condition"] == "all"]
+    """Return findings from one model's rows of `bench.results`, of several runs those of most images; empty without a
+    diagnosis."""
+    whole = table[table["condition"] == "all"].sort_values("n", kind="stable")
     found = {(row["suite"], row["metric"]): row for row in whole.to_dict("records")}
     return [_finding(label, found[key], key[0]) for key, label in LABELS.items() if key in found]
 
@@ -106,4 +107,4 @@ def _finding(label: str, row: Mapping[Any, Any], suite: str) -> FindingView:
     scale, unit = (100.0, "%") if row["unit"] == "share" else (1.0, str(row["unit"]))
     value, low, high = (figure(float(row[part]) * scale, unit) for part in ("value", "low", "high"))
     interval = "" if isnan(float(row["low"])) else f" [{low}, {high}]"
-    return FindingView(label, f"{value}{interval} {unit}", suite)
+    return FindingView(label, f"{value}{interval} {unit}, n {int(row['n']):,}", suite)
