@@ -19,7 +19,7 @@ import torchvision
 
 import bench
 from bench.datasets import content, folder
-from bench.engine import batches, execute, session
+from bench.engine import execute, reading, session
 from bench.testing import write_pictures
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.model import Model
@@ -44,7 +44,7 @@ def main(images: int = 200, architecture: str = "resnet50") -> None:
     """Print each part's share."""
     torch.set_num_threads(1)
     folder.content_hash = timed("content hashes", content.content_hash)
-    session.state_of = execute.state_of = batches.state_of = timed("states of files", session.state_of)
+    session.state_of = execute.state_of = reading.state_of = timed("states of files", session.state_of)
     session.take_sample = timed("sample of the set", session.take_sample)  # its hashes are counted twice
     Model.identity = timed("identity: hash and probe", Model.identity)  # type: ignore[method-assign]
     wnids = [f"n0144{n:04d}" for n in (764,)]
