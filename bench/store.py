@@ -62,7 +62,7 @@ class Store:
         """Return the bytes under `key`. Raises `StoreError` if there are none."""
         try:
             data: bytes = self.fs.cat_file(f"{self.root}/{key}") if self.local is None else _get_file(self.local, key)
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError) as error:  # no file can have such a name
             raise NoObjectError(f"cannot read {self.address}/{key}: {error}") from error
         except self._failures as error:
             raise StoreError(f"cannot read {self.address}/{key}: {error}") from error

@@ -101,15 +101,15 @@ def test_run_results_leaderboard(own: tuple[str, str], tmp_path: Path, capsys: p
     assert main(command) == 0
     assert "0 units to do" in capsys.readouterr().out
     assert main(["results", out, "--csv", str(tmp_path / "r.csv")]) == 0
-    header = (tmp_path / "r.csv").read_text().splitlines()[0].split(",")
+    header = (tmp_path / "r.csv").read_text("utf-8").splitlines()[0].split(",")
     assert header[:10] == ["model", "suite", "condition", "metric", "value", "low", "high", "n", "unscored", "unit"]
     board = tmp_path / "board"
     assert (
         main(["leaderboard", out, "--csv", f"{board}.csv", "--markdown", f"{board}.md", "--latex", f"{board}.tex"]) == 0
     )
-    assert "imagenet_accuracy_protocol" in Path(f"{board}.csv").read_text()
-    assert Path(f"{board}.md").read_text().count("|") > 8
-    assert "tabular" in Path(f"{board}.tex").read_text()
+    assert "imagenet_accuracy_protocol" in Path(f"{board}.csv").read_text("utf-8")
+    assert Path(f"{board}.md").read_text("utf-8").count("|") > 8
+    assert "tabular" in Path(f"{board}.tex").read_text("utf-8")
 
 
 def test_shards_and_merge(own: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,9 @@ def test_every_generated_page_is_written_by_make_docs() -> None:
     """A tool that has a page is run by `make docs`, and its page's own test imports it."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ndocs:")[1].split("\n\n")[0]
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    paged = [path.stem for path in (ROOT / "tools").glob("*.py") if re.search(r"^PAGE = ", path.read_text(), re.M)]
+    paged = [
+        path.stem for path in (ROOT / "tools").glob("*.py") if re.search(r"^PAGE = ", path.read_text("utf-8"), re.M)
+    ]
     assert len(paged) >= 7
     for tool in paged:
         assert f"python -m tools.{tool}\n" in f"{makefile}\n", f"tools/{tool}.py is not part of make docs"
@@ -60,8 +62,10 @@ def test_every_generated_page_is_written_by_make_docs() -> None:
 
 
 def test_every_page_with_a_generated_part_has_its_tool() -> None:
-    marked = {path.name for path in (ROOT / "docs").glob("*.md") if "<!-- generated: " in path.read_text()}
-    tools = "".join(path.read_text() for folder in ("tools", "benchmarks") for path in (ROOT / folder).glob("*.py"))
+    marked = {path.name for path in (ROOT / "docs").glob("*.md") if "<!-- generated: " in path.read_text("utf-8")}
+    tools = "".join(
+        path.read_text("utf-8") for folder in ("tools", "benchmarks") for path in (ROOT / folder).glob("*.py")
+    )
     assert marked
     for name in marked:
         assert f'"{name}"' in tools or f"docs/{name}" in tools, f"nothing writes the generated part of docs/{name}"

@@ -534,7 +534,7 @@ def test_type_checkers_see_every_keyword_as_it_may_be_given() -> None:
 
     taken = {name: p.annotation for name, p in inspect.signature(run).parameters.items()}
     assert get_type_hints(MemoryKeywords) == {n: a for n, a in taken.items() if n not in ("models", "suites")}
-    assert PAGE.read_text() == text()
+    assert PAGE.read_text("utf-8") == text()
 
 
 @pytest.mark.parametrize(("call", "says"), [

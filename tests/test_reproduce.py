@@ -82,7 +82,7 @@ def test_networks_without_weights_are_labelled_and_not_ranked(tmp_path: Path, mo
     runs = tmp_path / "intriguing" / "runs"
     assert set(bench.results(runs)["model"]) == {"random:tiny_at", "random:tiny_mix"}
     assert bench.leaderboard(runs).empty
-    assert "random" not in (tmp_path / "intriguing" / "report" / "index.html").read_text().split("<tbody")[1]
+    assert "random" not in (tmp_path / "intriguing" / "report" / "index.html").read_text("utf-8").split("<tbody")[1]
 
 
 def test_passes_grow_with_steps_and_restarts() -> None:

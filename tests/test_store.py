@@ -13,7 +13,7 @@ from bench.engine.standing import Mend
 from bench.errors import StoreError
 from bench.parts import BadPart, part_names, put_cell, put_part, read_cell, read_part, read_sound_part, replace_part
 from bench.record import Cell, Protocol, RecordColumns, UnitKey
-from bench.store import Store
+from bench.store import NoObjectError, Store
 
 PROTOCOL = Protocol("imagenet", "m", 4, "imagenet1k", "imagenet/clean", "canonical")
 CELL = Cell("model", "f" * 64, {"size": 224, "mean": [0.5, 0.5, 0.5]}, PROTOCOL)
@@ -105,3 +105,8 @@ def test_every_field_of_the_protocol_makes_another_protocol(name: str) -> None:
     assert changed.hash != PROTOCOL.hash
     other = dataclasses.replace(CELL, protocol=changed)
     assert (other.id == CELL.id) == (name == "content"), "which is known only when all images were read"
+
+
+def test_a_name_that_no_file_can_have_is_of_none(tmp_path: Path) -> None:
+    with pytest.raises(NoObjectError, match="cannot read"):
+        Store(tmp_path).get("\ud800")

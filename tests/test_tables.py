@@ -178,7 +178,7 @@ def test_a_leaderboard_s_format_goes_to_a_file_or_the_output(
     assert main(["leaderboard", str(folder), f"--{kind}"]) == 0
     shown = capsys.readouterr().out
     assert main(["leaderboard", str(folder), f"--{kind}", str(tmp_path / "f")]) == 0
-    assert (tmp_path / "f").read_text() == shown
+    assert (tmp_path / "f").read_text("utf-8") == shown
     assert capsys.readouterr().out == ""
 
 

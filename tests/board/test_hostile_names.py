@@ -134,8 +134,8 @@ def test_verify_tells_records_of_another_condition_and_images_of_another_set(tmp
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=6)
     write_results(tmp_path, "b", {"imagenet": {"imagenet/clean": 0.5}}, n=6)
     assert verify(str(tmp_path)).problems == []
-    run = next(path for path in tmp_path.glob("runs/*/run.json") if '"model": "b"' in path.read_text())
-    run.write_text(run.read_text().replace('"b"', '"c"'))
+    run = next(path for path in tmp_path.glob("runs/*/run.json") if '"model": "b"' in path.read_text("utf-8"))
+    run.write_text(run.read_text("utf-8").replace('"b"', '"c"'))
     (problem,) = verify(str(tmp_path)).problems
     assert problem.says == "its records are of b, imagenet/clean"
 

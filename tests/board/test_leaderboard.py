@@ -68,7 +68,7 @@ def test_a_version_of_a_suite_is_not_tabulated_with_another(data: Path, tmp_path
     for name in ("a", "b"):
         bench.run(fake_model(name, seed=ord(name)), "imagenet", data=data, out=tmp_path, quiet=True)
     for file in tmp_path.glob("runs/*/run.json"):
-        manifest = json.loads(file.read_text())
+        manifest = json.loads(file.read_text("utf-8"))
         if "b" in manifest["models"]:
             file.write_text(json.dumps({**manifest, "suites": {"imagenet": 2}}))
     board = leaderboard(tmp_path).set_index("model")
@@ -82,7 +82,7 @@ def test_a_run_of_another_format_is_refused_and_one_cut_off_passed_over(data: Pa
     (tmp_path / "runs" / "0000").mkdir()
     assert len(leaderboard(tmp_path)) == 1
     (file,) = tmp_path.glob("runs/*/run.json")
-    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 9}))
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "format": 9}))
     with pytest.raises(StoreError, match=r"format 9; this one reads 1"):
         leaderboard(tmp_path)
 

@@ -111,7 +111,7 @@ def test_numbers_so_far_say_how_many_pictures_they_are_of(tmp_path: Path) -> Non
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=20)
     write_results(tmp_path, HOSTILE, {"imagenet": {"imagenet/clean": 0.25}}, n=20)
     manifests = sorted(tmp_path.glob("runs/*/run.json"))
-    manifest = json.loads(manifests[0].read_text())
+    manifest = json.loads(manifests[0].read_text("utf-8"))
     entry = {**manifest["entries"][0], "condition": "imagenet/fog/1", "cell": "0" * 16, "images": 20}
     manifests[0].write_text(
         json.dumps(manifest | {"entries": [{**e, "images": 40} for e in manifest["entries"]] + [entry]})
@@ -291,7 +291,7 @@ def test_a_new_verdict_makes_the_pages_anew_and_stands_beside_the_number(tmp_pat
 def test_runs_and_damage_that_are_gone_are_told_no_more(tmp_path: Path) -> None:
     write_results(tmp_path, "a", {"imagenet": {"imagenet/clean": 0.5}}, n=10)
     run = next(tmp_path.glob("runs/*/run.json"))
-    text, watch = run.read_text(), Watch(tmp_path)
+    text, watch = run.read_text("utf-8"), Watch(tmp_path)
     run.write_text("{")
     found = watch.look()
     assert len(found["problems"]) == 1

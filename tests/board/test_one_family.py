@@ -51,7 +51,7 @@ def expected(folder: Path) -> dict[tuple[str, str], float]:
 def compared(folder: Path, site: Path) -> dict[str, Any]:
     """What the comparison page is given."""
     write_site(folder, site)
-    text = (site / "compare.html").read_text()
+    text = (site / "compare.html").read_text("utf-8")
     found: dict[str, Any] = json.loads(
         re.search(r"<script[^>]*application/json[^>]*>(.*?)</script>", text, re.DOTALL)[1]  # type: ignore[index]
     )
@@ -133,7 +133,7 @@ def test_where_nothing_is_told_apart_there_is_no_rank(tmp_path: Path) -> None:
     assert len(board) == 3
     assert "imagenet_accuracy_rank" not in board
     write_site(tmp_path, tmp_path / "site")
-    assert "rank 1" not in (tmp_path / "site" / "index.html").read_text()
+    assert "rank 1" not in (tmp_path / "site" / "index.html").read_text("utf-8")
 
 
 def test_one_model_alone_has_no_rank(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_no_results_are_named_with_the_next_command(tmp_path: Path, capsys: pyte
 def test_a_folder_half_written_says_what_is_missing(results: Path, tmp_path: Path) -> None:
     write_results(tmp_path / "r", "a", {"imagenet": {"imagenet/clean": 0.5}, "pgd": {"imagenet/clean": 0.5}}, n=20)
     run = next((tmp_path / "r").glob("runs/*/run.json"))
-    manifest = json.loads(run.read_text())
+    manifest = json.loads(run.read_text("utf-8"))
     manifest["entries"].append(
         {"suite": "pgd", "model": "a", "condition": "imagenet/pgd-linf-eps4_255-k10", "cell": "0" * 16}
     )
@@ -276,7 +276,8 @@ def test_a_number_that_is_none_is_shown_as_such(tmp_path: Path) -> None:
     assert "n/a" in page.text
     assert page.values("data-v") == ["60"]
     json.loads(
-        re.findall(r'id="data">(.*?)</script>', (site / "compare.html").read_text())[0], parse_constant=pytest.fail
+        re.findall(r'id="data">(.*?)</script>', (site / "compare.html").read_text("utf-8"))[0],
+        parse_constant=pytest.fail,
     )
 
 
@@ -307,7 +308,7 @@ def test_somebody_else_s_file_is_never_written_over(path: str, tmp_path: Path) -
     with pytest.raises(UsageError, match=rf"{path} was not made by `bench report` and is not replaced"):
         site.save(tmp_path / "s")
     assert [p for p in (tmp_path / "s").rglob("*") if p.is_file()] == [mine]  # nothing else was written either
-    assert mine.read_text() == "mine"
+    assert mine.read_text("utf-8") == "mine"
 
 
 def test_a_link_in_the_site_s_folder_is_not_written_through(tmp_path: Path) -> None:
@@ -464,7 +465,7 @@ def test_a_results_folder_s_run_leads_to_no_other_folder(
 
     def shows(told: str) -> bool:
         for file in copy.glob("runs/*/run.json"):
-            manifest = json.loads(file.read_text())
+            manifest = json.loads(file.read_text("utf-8"))
             manifest["given"]["keep_adversarial"] = told
             file.write_text(json.dumps(manifest))
         return "kept images," in Page(write_site(copy, tmp_path / "s")[-1]).text
@@ -617,7 +618,7 @@ def test_the_papers_figures_stand_on_a_page_with_their_data_and_commands(tmp_pat
     others = text.partition("with missing measurements")[2]
     assert "bench run --model tiny_std,tiny_at,tiny_advprop_tuned --suite tiny --out r" in others
     assert (tmp_path / "s" / "assets" / "figures" / "sat-activation-scatter.webp").is_file()
-    assert ">Figures</a>" in (tmp_path / "s" / "index.html").read_text()
+    assert ">Figures</a>" in (tmp_path / "s" / "index.html").read_text("utf-8")
     write_site(tmp_path / "r", tmp_path / "s")
     assert not (tmp_path / "s" / "figures.html").exists()
     assert not list((tmp_path / "s" / "assets" / "figures").iterdir())
@@ -638,6 +639,6 @@ def test_a_number_of_fewer_images_than_its_column_says_so(tmp_path: Path) -> Non
     write_results(tmp_path / "r", "whole", {"imagenet": {"imagenet/clean": 0.5}}, n=100)
     write_results(tmp_path / "r", "none", {"imagenet": {"imagenet/clean": math.nan}}, n=100)
     write_site(tmp_path / "r", tmp_path / "s")
-    text = (tmp_path / "s" / "index.html").read_text()
+    text = (tmp_path / "s" / "index.html").read_text("utf-8")
     assert [text.count(f'class="{name}">n ') for name in ("of", "of own")] == [1, 1]
     assert '<span class="of own">n 0</span>' in text

@@ -34,14 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_s_model_page_tells_the_findings_and_how_to_see_more(folder: Path, tmp_path: Path) -> None:
     write_site(folder / "results", tmp_path)
-    page = (tmp_path / "models" / "tiny_mbn-adv.html").read_text()
+    page = (tmp_path / "models" / "tiny_mbn-adv.html").read_text("utf-8")
     assert "findings on batch norm, smoothness and margins" in page
     assert "channel means differ" in page
     assert "bench diagnose tiny_mbn@adv --out" in page
 
 
 def test_the_page_is_whole_in_itself(folder: Path) -> None:
-    page = (folder / "tiny_mbn@adv.html").read_text()
+    page = (folder / "tiny_mbn@adv.html").read_text("utf-8")
     assert page.count("src='data:image/png;base64,") == page.count("<img") >= 9
     assert not re.search(r"(src|href)='?(?!data:)", page.replace("src='data:", ""))
     assert page.index("<img") < page.index("<h2>Findings") < page.index("<h2>Tables")

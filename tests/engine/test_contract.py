@@ -242,7 +242,7 @@ def test_a_refused_model_costs_its_own_cells_alone(tmp_path: Path) -> None:
     assert set(table["model"]) == {"fake"}
     assert table["n"].max() == 20
     (kept,) = tmp_path.glob("runs/*/contracts.json")
-    (seen,) = json.loads(kept.read_text()).values()
+    (seen,) = json.loads(kept.read_text("utf-8")).values()
     assert seen["model"] == "fake"
     assert seen["beside"] == 0
     assert seen["classes"] == 10

@@ -220,7 +220,7 @@ def runs(tmp_path: Path) -> Path:
 
 def test_a_damaged_description_costs_its_own_cell_and_the_same_command_mends_it(runs: Path) -> None:
     """Case 11."""
-    path = next(p for p in runs.glob("cells/*/cell.json") if json.loads(p.read_text())["model"] == "a")
+    path = next(p for p in runs.glob("cells/*/cell.json") if json.loads(p.read_text("utf-8"))["model"] == "a")
     path.write_text("{")
     found = bench.results(runs)
     assert set(found["model"]) == {"b"}
@@ -323,7 +323,7 @@ def test_a_results_folder_may_have_any_name(tmp_path: Path) -> None:
 
 def test_a_table_is_written_into_a_folder_that_is_not_there(runs: Path, tmp_path: Path) -> None:
     assert main(["results", str(runs), "--csv", f"{tmp_path}/new/er/table.csv"]) == 0
-    assert (tmp_path / "new/er/table.csv").read_text().startswith("model,suite")
+    assert (tmp_path / "new/er/table.csv").read_text("utf-8").startswith("model,suite")
     (tmp_path / "file").write_text("")
     assert main(["results", str(runs), "--csv", f"{tmp_path}/file/table.csv"]) == 2
     assert main(["leaderboard", str(runs), "--csv", f"{tmp_path}/new2/board.csv"]) == 0

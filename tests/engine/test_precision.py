@@ -35,4 +35,4 @@ def test_a_precision_without_an_attack_is_refused(imagenet: Path, tmp_path: Path
 def test_where_a_run_was_is_kept(imagenet: Path, tmp_path: Path) -> None:
     bench.run(fake_model(), "clean", data=imagenet, limit=4, out=tmp_path, quiet=True)
     (file,) = tmp_path.glob("runs/*/environment-*.json")
-    assert json.loads(file.read_text())["packages"]["torch"] == version("torch")
+    assert json.loads(file.read_text("utf-8"))["packages"]["torch"] == version("torch")

@@ -173,14 +173,14 @@ def test_other_weights_are_another_cell(imagenet: Path, tmp_path: Path) -> None:
 def test_run_json_says_everything_needed_to_repeat(imagenet: Path, tmp_path: Path) -> None:
     bench.run(fake_model(), "pgd", data=imagenet, out=tmp_path, seed=3, limit=12, quiet=True, **PGD)
     (path,) = tmp_path.glob("runs/*/run.json")
-    manifest = json.loads(path.read_text())
+    manifest = json.loads(path.read_text("utf-8"))
     assert manifest["given"]["eps"] == "8/255"
     assert (manifest["seed"], manifest["limit"], manifest["suites"]) == (3, 12, {"pgd": 2})
     assert len(manifest["models"]["fake"]["fingerprint"]) == 64
     assert manifest["models"]["fake"]["parameters"] == sum(p.numel() for p in fake_model().parameters())
     assert manifest["environment"]["packages"]["torch"] == torch.__version__.split("+")[0]
     assert {e["condition"].split("/")[1].split("-")[0] for e in manifest["entries"]} == {"clean", "pgd"}
-    cell = json.loads(next(tmp_path.glob("cells/*/cell.json")).read_text())
+    cell = json.loads(next(tmp_path.glob("cells/*/cell.json")).read_text("utf-8"))
     assert cell["protocol"]["manifest"]
     split = "pictures of ImageNet's training split, not the validation set"
     assert cell["subset"] == f"{split}; limit 12 of 36 images"

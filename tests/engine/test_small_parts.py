@@ -74,7 +74,7 @@ def test_an_environment_is_written_once_for_each_different_one(tmp_path: Path) -
     for given in (where, where, {**where, "threads": 2}):
         put_environment(store, "run", given)
     files = (tmp_path / "runs" / "run").glob("environment-*.json")
-    threads = sorted(json.loads(file.read_text())["threads"] for file in files)
+    threads = sorted(json.loads(file.read_text("utf-8"))["threads"] for file in files)
     assert threads == [1, 2]
 
 

@@ -72,7 +72,7 @@ def directory(kept: Path, tmp_path: Path) -> Path:
 def test_a_model_without_gradients_is_unreliable_in_every_table(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     constant = bench.results(kept)
     (file,) = verdict_files(kept)
-    stored = json.loads(file.read_text())
+    stored = json.loads(file.read_text("utf-8"))
     assert (stored["level"], stored["sample"], stored["eps"], stored["norm"]) == ("unreliable", 32, "8/255", "linf")
     assert "100.0% of the gradients are zero or not finite" in stored["because"]
     assert row(constant, "robust_accuracy")["value"] == pytest.approx(1 / 6)
@@ -110,7 +110,7 @@ def test_it_can_be_left_out_and_made_later(imagenet: Path, tmp_path: Path) -> No
     assert verdict_files(tmp_path) == []
     assert set(table["reliability"]) == {""}
     later = bench.run(says_always(0), "pgd", data=imagenet, out=tmp_path, reliability=12, **PGD)
-    assert json.loads(verdict_files(tmp_path)[0].read_text())["sample"] == 12
+    assert json.loads(verdict_files(tmp_path)[0].read_text("utf-8"))["sample"] == 12
     assert row(later, "robust_accuracy")["value"] == row(table, "robust_accuracy")["value"]
 
 
@@ -119,18 +119,18 @@ def test_every_verdict_is_made_by_one_shard(imagenet: Path, tmp_path: Path) -> N
     for i in (1, 2):
         bench.run(says_always(0), "pgd", data=imagenet, out=tmp_path / str(i), shard=f"{i}/2", **budgets)
     first, second = (verdict_files(tmp_path / str(i)) for i in (1, 2))
-    assert [json.loads(file.read_text())["eps"] for file in (*first, *second)] == ["4/255", "8/255"]
+    assert [json.loads(file.read_text("utf-8"))["eps"] for file in (*first, *second)] == ["4/255", "8/255"]
 
 
 def test_another_model_of_the_run_lends_its_examples(imagenet: Path, tmp_path: Path) -> None:
     bench.run([says_always(0), fake_model("other", seed=1)], "pgd", data=imagenet, out=tmp_path, **PGD)
-    stored = [json.loads(file.read_text()) for file in verdict_files(tmp_path)]
+    stored = [json.loads(file.read_text("utf-8")) for file in verdict_files(tmp_path)]
     assert sorted(s["surrogate"] for s in stored) == ["constant", "other"]
     (assessed,) = [s for s in stored if s["surrogate"] == "other"]
     assert "transfer" not in assessed["skipped"]
     assert {"name", "value", "level", "says"} == set(assessed["findings"][0])
     read = read_verdict(
-        Store(tmp_path), next(f.parent.name for f in verdict_files(tmp_path) if '"other"' in f.read_text())
+        Store(tmp_path), next(f.parent.name for f in verdict_files(tmp_path) if '"other"' in f.read_text("utf-8"))
     )
     assert (read.level, list(read.because), read.sample) == (assessed["level"], assessed["because"], assessed["sample"])
 
@@ -157,7 +157,7 @@ def test_the_verdict_is_on_the_pictures_that_stand_in_the_records(imagenet: Path
     right = model_labels(model, imagenet)
     weak = {**PGD, "eps": "16/255", "steps": 1, "step_size": "0.01/255"}
     table = bench.run(right, "pgd", data=imagenet, out=tmp_path, **weak)
-    (stored,) = [json.loads(file.read_text()) for file in verdict_files(tmp_path)]
+    (stored,) = [json.loads(file.read_text("utf-8")) for file in verdict_files(tmp_path)]
     number = stored["overstatement"]
     records = bench.records(tmp_path)
     records = records[records["condition"].str.contains("/pgd-")]
@@ -193,7 +193,7 @@ def test_a_verdict_waits_for_the_last_unit_of_its_cell(imagenet: Path, tmp_path:
     options = {**PGD, "data": imagenet, "out": tmp_path}
     bench.run(says_always(0), "pgd", reliability=0, shard="1/2", **options)
     bench.run(says_always(0), "pgd", **options)
-    stored = json.loads(verdict_files(tmp_path)[0].read_text())
+    stored = json.loads(verdict_files(tmp_path)[0].read_text("utf-8"))
     assert stored["overstatement"]["standing"] == pytest.approx(1 / 6)
     assert stored["overstatement"]["images"] == 6
 
@@ -213,5 +213,5 @@ def test_standing_pictures_that_cannot_be_read_again_are_no_proof(
 
     monkeypatch.setattr(engine_reliability, "read_sample", loses_them)
     bench.run(says_always(0), "pgd", **options)
-    number = json.loads(verdict_files(tmp_path)[0].read_text())["overstatement"]
+    number = json.loads(verdict_files(tmp_path)[0].read_text("utf-8"))["overstatement"]
     assert number["images"] > 0

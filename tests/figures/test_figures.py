@@ -286,7 +286,9 @@ def test_the_page_lists_every_figure() -> None:
 def test_every_figure_that_a_paper_room_declares_is_drawn() -> None:
     """A file that its room does not name would be a figure that nobody misses."""
     rooms = Path(figures.__file__).parent
-    declared = re.findall(r'^@figure\(\s*"([a-z0-9-]+)"', "".join(p.read_text() for p in rooms.rglob("*.py")), re.M)
+    declared = re.findall(
+        r'^@figure\(\s*"([a-z0-9-]+)"', "".join(p.read_text("utf-8") for p in rooms.rglob("*.py")), re.M
+    )
     assert sorted(declared) == sorted(BY_NAME)
     assert len(BY_NAME) == len(FIGURES)
 

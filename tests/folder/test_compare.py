@@ -59,7 +59,7 @@ def test_the_command_prints_and_writes_the_images(
 ) -> None:
     assert main(["compare", "a", "b", str(runs), "--images", str(tmp_path / "images.csv")]) == 0
     assert "imagenet/clean" in capsys.readouterr().out
-    assert (tmp_path / "images.csv").read_text().startswith("image_id,label,prediction_a,prediction_b,condition")
+    assert (tmp_path / "images.csv").read_text("utf-8").startswith("image_id,label,prediction_a,prediction_b,condition")
 
 
 def test_all_pairs_are_corrected_together(runs: Path) -> None:
@@ -161,7 +161,7 @@ def test_the_command_compares_all(runs: Path, tmp_path: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "a (A) against b (B)" in out
     assert "not compared: a, c: under imagenet/clean they were measured on other images" in out
-    assert (tmp_path / "pairs.csv").read_text().startswith("a,b,condition,difference,low,high")
+    assert (tmp_path / "pairs.csv").read_text("utf-8").startswith("a,b,condition,difference,low,high")
     assert main(["compare", str(runs)]) == UsageError.exit_code
     assert main(["compare", "a", "c", str(runs)]) == UsageError.exit_code
 

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def change(path: Path, how: Callable[[dict[str, Any]], object]) -> None:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text("utf-8"))
     how(content)
     path.write_text(json.dumps(content))
 
@@ -101,7 +101,7 @@ def test_a_cell_of_other_types_is_refused_even_under_its_own_hash(
 ) -> None:
     path = sorted(folder.glob("cells/*/cell.json"))[0]
     change(path, how)
-    path.parent.rename(path.parent.with_name(digest(json.loads((path).read_text()))))
+    path.parent.rename(path.parent.with_name(digest(json.loads((path).read_text("utf-8")))))
     found = results(folder)
     assert any("cell.json: damaged" in problem for problem in found.attrs["problems"])
     assert len(found) == 1, "the other cell is shown"
@@ -259,7 +259,7 @@ def test_only_the_unit_of_a_damaged_part_is_done_again(tmp_path: Path) -> None:
     flipped.write_bytes(data)
     table = pq.read_table(io.BytesIO(content[foreign])).drop_columns("margin")
     foreign.unlink()
-    put_part(Store(out), Cell.from_json((foreign.parent / "cell.json").read_text()), unit_of(foreign), table)
+    put_part(Store(out), Cell.from_json((foreign.parent / "cell.json").read_text("utf-8")), unit_of(foreign), table)
     times = {path: path.stat().st_mtime_ns for path in parts if path not in (cut, flipped, foreign)}
     bench.run("tiny_std", ["tiny", "tiny-stylized"], out=out, quiet=True)
     assert {path: path.read_bytes() for path in sorted(out.glob("cells/*/*.parquet"))} == content

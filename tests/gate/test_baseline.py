@@ -91,7 +91,7 @@ def test_the_hash_sees_an_answer_and_no_float() -> None:
 )
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, damage, message: str) -> None:
     path = saved(tmp_path)
-    path.write_text(damage(path.read_text()))
+    path.write_text(damage(path.read_text("utf-8")))
     with pytest.raises(StoreError, match=message) as error:
         read_baseline(path)
     assert str(path) in str(error.value)
@@ -112,6 +112,6 @@ def test_unfinished_files_are_not_read(tmp_path: Path) -> None:
 
 
 def test_the_file_is_json_that_people_can_diff(tmp_path: Path) -> None:
-    text = saved(tmp_path).read_text()
+    text = saved(tmp_path).read_text("utf-8")
     assert json.loads(text)["cells"][0]["correct"] == 7
     assert text.count("\n") > 20

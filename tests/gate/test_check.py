@@ -93,17 +93,17 @@ def test_altered_weights_and_input_are_told_apart_from_regressions(baseline: Pat
 
 def edit(folder: Path, **changes: object) -> None:
     path = folder / baseline_name(NAME)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}))
 
 
 @pytest.fixture
 def copied(baseline: Path, tmp_path: Path) -> Path:
-    (tmp_path / baseline_name(NAME)).write_text((baseline / baseline_name(NAME)).read_text())
+    (tmp_path / baseline_name(NAME)).write_text((baseline / baseline_name(NAME)).read_text("utf-8"))
     return tmp_path
 
 
 def test_a_model_that_is_gone_is_told_and_the_others_are_checked(copied: Path) -> None:
-    gone = json.loads((copied / baseline_name(NAME)).read_text()) | {"model": "tiny_gone"}
+    gone = json.loads((copied / baseline_name(NAME)).read_text("utf-8")) | {"model": "tiny_gone"}
     (copied / "tiny_gone.json").write_text(json.dumps(gone))
     report = check(baseline=copied)
     assert [(f.model, f.status) for f in report.findings] == [("tiny_gone", Status.UNCHECKED), (NAME, Status.UNCHANGED)]
@@ -112,7 +112,7 @@ def test_a_model_that_is_gone_is_told_and_the_others_are_checked(copied: Path) -
 
 def test_a_half_written_baseline_is_told(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = copied / baseline_name(NAME)
-    path.write_text(path.read_text()[:300])
+    path.write_text(path.read_text("utf-8")[:300])
     assert main(["check", "--baseline", str(copied)]) == MissingError.exit_code
     assert f"{path}: not a baseline" in capsys.readouterr().out
 
@@ -125,7 +125,7 @@ def test_another_version_of_a_suite_is_not_compared(copied: Path) -> None:
 
 
 def test_another_protocol_is_not_compared(copied: Path) -> None:
-    cells = json.loads((copied / baseline_name(NAME)).read_text())["cells"]
+    cells = json.loads((copied / baseline_name(NAME)).read_text("utf-8"))["cells"]
     cells[0]["protocol"]["preprocessing"] = "another"
     edit(copied, cells=cells)
     (finding,) = check(baseline=copied).findings
@@ -244,7 +244,7 @@ def test_a_paper_s_number_is_compared_with_its_own_run_alone(tmp_path: Path) -> 
 
 
 def test_accepted_numbers_that_are_gone_are_no_pass(copied: Path) -> None:
-    (cell,) = json.loads((copied / baseline_name(NAME)).read_text())["cells"]
+    (cell,) = json.loads((copied / baseline_name(NAME)).read_text("utf-8"))["cells"]
     edit(copied, cells=[{**cell, "suite": "clean"}])
     lost, never = check([NAME], baseline=copied).of(Status.UNCHECKED)
     assert "no measure of the suite clean is accepted with it" in lost.evidence

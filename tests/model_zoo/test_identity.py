@@ -213,7 +213,7 @@ def test_what_no_hash_sees_the_probe_does(tmp_path: Path) -> None:
             self.net = linear()
 
         def forward(self, x: Tensor) -> Tensor:
-            y: Tensor = self.net(x) * float((tmp_path / "scale").read_text())
+            y: Tensor = self.net(x) * float((tmp_path / "scale").read_text("utf-8"))
             return y
 
     found = []

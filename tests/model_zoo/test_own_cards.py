@@ -95,7 +95,7 @@ def test_the_variable_names_folders_too(lab: Path, monkeypatch: pytest.MonkeyPat
 def test_a_checkpoint_elsewhere_is_named_by_its_path(lab: Path, tmp_path: Path) -> None:
     cards = tmp_path / "cards"
     assert main(["card", "new", str(lab / "shuffle.pth"), "--cards", str(cards)]) == 0
-    assert f'path = "{(lab / "shuffle.pth").resolve()}"' in (cards / "shuffle.toml").read_text()
+    assert f'path = "{(lab / "shuffle.pth").resolve()}"' in (cards / "shuffle.toml").read_text("utf-8")
     assert load_model("shuffle").card.classes == 4
 
 
@@ -189,7 +189,7 @@ def test_a_card_keeps_the_set_that_file_and_key_name(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_a_card_of_one_s_own_has_the_same_rules(lab: Path, change: str, says: str) -> None:
     assert main(["card", "new", str(lab / "shuffle.pth"), "--cards", str(lab)]) == 0
-    text = (lab / "shuffle.toml").read_text()
+    text = (lab / "shuffle.toml").read_text("utf-8")
     (lab / "other.toml").write_text(f"{change}\n{text.replace('shuffle', 'other', 1)}")
     with pytest.raises(CardError, match=says):
         registry.cards()
@@ -199,7 +199,7 @@ def test_a_card_of_one_s_own_has_the_same_rules(lab: Path, change: str, says: st
 def test_a_packaged_card_s_weights_lie_in_the_cache(tmp_path: Path) -> None:
     from model_zoo.card import read_card
 
-    text = (registry.ROOT / "sat/cards/sat_resnet50.toml").read_text().replace('"public"', '"local"')
+    text = (registry.ROOT / "sat/cards/sat_resnet50.toml").read_text("utf-8").replace('"public"', '"local"')
     (tmp_path / "c.toml").write_text(text)
     with pytest.raises(CardError, match="only a card of one's own"):
         read_card(tmp_path / "c.toml")

@@ -175,7 +175,7 @@ def copied(source: Path, target: Path) -> Path:
 @pytest.mark.parametrize("suffix", ["", ":0"])
 def test_nofrost_with_weights_made_beside_it(shared: Path, tmp_path: Path, genweights: ModuleType, suffix: str) -> None:
     path = copied(shared / "oracles/nofrost_nf_resnet50_full_224_noweights", tmp_path)
-    variables = json.loads((path / "meta.json").read_text())["variables"]
+    variables = json.loads((path / "meta.json").read_text("utf-8"))["variables"]
     bare = {name: name.removeprefix("module.") for name in variables}
     made = {f"{name}{suffix}": genweights.value_torch(bare[name], shape) for name, shape in variables.items()}
     np.savez(path / "weights.npz", **made)
@@ -203,7 +203,7 @@ def test_an_oracle_without_weights_or_logits_has_its_names_compared(shared: Path
 
 
 def test_misfitting_names_are_reported(shared: Path, tmp_path: Path) -> None:
-    meta = json.loads((shared / "oracles/sat_tiny_silu_224/meta.json").read_text())
+    meta = json.loads((shared / "oracles/sat_tiny_silu_224/meta.json").read_text("utf-8"))
     del meta["variables"]["linear/b"]
     meta["variables"]["linear/W"] = [256, 10]
     meta["variables"]["group9/block0/conv1/W"] = [1, 1, 8, 8]

@@ -148,7 +148,9 @@ def test_half_a_cell_is_none(tmp_path: Path) -> None:
         write_results(tmp_path, model, {"tiny-pgd": {PGD: 0.5}})
     assert [one.n for one in count(BETTER, outcomes(complete(tmp_path)))] == [100]
     part = next(
-        path for path in sorted(tmp_path.rglob("*.parquet")) if "tiny_at" in (path.parent / "cell.json").read_text()
+        path
+        for path in sorted(tmp_path.rglob("*.parquet"))
+        if "tiny_at" in (path.parent / "cell.json").read_text("utf-8")
     )
     part.unlink()
     assert list(count(BETTER, outcomes(complete(tmp_path)))) == []

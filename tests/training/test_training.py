@@ -86,7 +86,7 @@ def test_a_finished_training_is_left_alone(tmp_path: Path, monkeypatch: pytest.M
 def test_the_log_tells_recipe_seed_data_and_losses(tmp_path: Path) -> None:
     done = job(small("at"), tmp_path)
     train(done)
-    log = json.loads(done.log.read_text())
+    log = json.loads(done.log.read_text("utf-8"))
     assert (log["model"], log["seed"], log["recipe"]["name"]) == ("tiny_at", 0, "at")
     assert "0..31" in log["data"]
     assert [line["epoch"] for line in log["epochs"]] == [1, 2]
@@ -327,7 +327,7 @@ def test_augmented_training_attacks_augmented_images() -> None:
 def test_the_log_keeps_training_accuracy_of_each_domain(tmp_path: Path) -> None:
     done = job(small("mix", epochs=1, learning_rate=0.0, weight_decay=0.0), tmp_path)
     train(done)
-    (line,) = json.loads(done.log.read_text())["epochs"]
+    (line,) = json.loads(done.log.read_text("utf-8"))["epochs"]
     torch.manual_seed(0)
     net = network(find_recipe("mix").net).train()
     hits = []

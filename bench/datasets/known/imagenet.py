@@ -49,7 +49,7 @@ def robustbench_ids() -> frozenset[str]:
             "robustbench-5k: the list of its 5,000 images is in the package robustbench, which is not installed; "
             "pip install 'robust-imagenet-bench[robustbench]'"
         )
-    lines = (Path(spec.origin).parent / "helper_files" / "imagenet_test_image_ids.txt").read_text().split()
+    lines = (Path(spec.origin).parent / "helper_files" / "imagenet_test_image_ids.txt").read_text("utf-8").split()
     return frozenset(Path(line).stem for line in lines)
 
 
