@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bench.datasets.caller import unlike_labels
 from bench.datasets.given import Given, keep
+from bench.datasets.labels import label_space
 from bench.engine import run as engine
 from bench.errors import UnknownOptionError, UsageError, first_line
 from bench.folder.tables import results
@@ -112,6 +113,8 @@ def wrap(
     model.counted = count is None and labels is None
     count = count or _classes(model)
     space = labels or ("imagenet1k" if count == 1000 else f"folder{count}")
+    if (found := label_space(space)) and not found.members and found.classes != count:
+        raise UsageError(f"labels={space!r} are {found.classes} classes, and {title} has {count}")
     home = dataset or ("imagenet" if space == "imagenet1k" else "folder")
     model.card = dataclasses.replace(card, classes=count, labels=space, dataset=home)
     return model

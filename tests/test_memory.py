@@ -595,6 +595,16 @@ def test_the_background_of_imagenets_1001_logits_is_refused(tmp_path: Path, tiny
         bench.run(body, "imagenet", data=tmp_path / "data", out=tmp_path, size=32, quiet=True, **UNIT)
 
 
+@pytest.mark.parametrize(("labels", "says"), [
+    ("cifar10", r"labels: unknown label space 'cifar10': categories16, .*, tiny10, or folderN for N classes"),
+    ("folder12", "labels='folder12' are 12 classes, and Sequential has 10"),
+    ("imagenet1k", "labels='imagenet1k' are 1000 classes, and Sequential has 10"),
+])  # fmt: skip
+def test_labels_that_are_not_a_models_are_refused(net: nn.Module, labels: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        wrap(bare(net), size=32, labels=labels, **UNIT)
+
+
 @pytest.mark.parametrize(("labels", "classes", "unlike"), [
     ([*range(10)] * 2, 11, True),  # each of ten classes
     ([*range(1, 11)] * 2, 11, True),  # labels from 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench.datasets.categories import CATEGORIES
-from bench.errors import DataError
+from bench.errors import DataError, UsageError
 from model_zoo.card import ModelCard
 
 if TYPE_CHECKING:
@@ -121,6 +121,10 @@ def label_space(name: str) -> LabelSpace:
         return LabelSpace(name, int(name.removeprefix("folder")))
     if name not in _SPACES:
         importlib.import_module("bench.datasets.known")  # each set brings its own
+    if name not in _SPACES:
+        raise UsageError(
+            f"labels: unknown label space {name!r}: {', '.join(sorted(_SPACES))}, or folderN for N classes"
+        )
     return _SPACES[name]()
 
 
