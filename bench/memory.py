@@ -246,7 +246,7 @@ def _run(models: Any, asked: list[Any], suites: str | Sequence[str], given: dict
     quiet = bool(given.get("quiet"))
     _say(said, quiet=quiet)
     prepared = engine.prepare(models if isinstance(models, str) else loaded, suites, **given)
-    _say((f"left out of {line}" for line in prepared.session.left_out), quiet=quiet)
+    _say((f"data: {line}" for line in prepared.session.left_out), quiet=quiet or in_memory)
     carry_out_tracked(prepared)
     table = results(prepared.store.address, asked=prepared.plan.asked)
     _say(table.attrs["remarks"], quiet=quiet)

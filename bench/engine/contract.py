@@ -86,10 +86,10 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     half = bool(dtypes & {torch.float16, torch.bfloat16}) or first.dtype in (torch.float16, torch.bfloat16)
     if not randomised and (beside > REPEATABLE_RTOL or alone > (HALF_RTOL if half else REPEATABLE_RTOL)):
         raise UsageError(
-            "its output for an image depends on the other images of the batch (a logit changed by "
-            f"{max(beside, alone):.2g} of the largest): batch norm without running statistics "
-            "(track_running_stats=False), normalisation over the batch, or int8 scales taken from it; a number would "
-            "depend on the batch size"
+            "its output for an image depends on the other images of the batch, or on its place among them (a logit "
+            f"changed by {max(beside, alone):.2g} of the largest): batch norm without running statistics "
+            "(track_running_stats=False), normalisation over the batch, int8 scales taken from it, or noise from a "
+            "seed set in the forward pass; a number would depend on the batch size"
         )
     if not randomised:
         check_forgets(fresh, model, kept[:1])
@@ -100,10 +100,11 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
 
 
 def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:
-    """Return how far the first image's logits change with its neighbours (negatives instead of images), and alone."""
+    """Return how far the first image's logits change with its neighbours (negatives instead of images), and the last
+    one's alone, where it also has another place."""
     others = torch.cat([images[:1], 1 - images[1:]])
     beside = relative_change(first[:1], _logits(model, others, classes)[:1]) if len(images) > 1 else 0.0
-    return beside, relative_change(first[:1], _logits(model, images[:1], classes))
+    return beside, relative_change(first[-1:], _logits(model, images[-1:], classes))
 
 
 def _refuse_training(model: nn.Module) -> None:

@@ -16,13 +16,16 @@ which they are not the labels'. ImageNet's networks are far above."""
 
 
 def other_order(records: Records) -> str:
-    """Return how the answers contradict the order of the labels; empty if they do not, or too few images tell."""
+    """Return how the answers contradict the order of the labels, or that there is only one; empty if they do not, or
+    too few images tell."""
     scored = np.asarray(as_numpy(records["scored"]), dtype=bool)
     prediction, label = (np.asarray(as_numpy(records[name]))[scored] for name in ("prediction", "label"))
     if len(label) < ENOUGH:
         return ""
     right = f"{100 * np.mean(prediction == label):.0f}% of the images have their label, though"
     ends = "the model's classes are probably in another order than the labels"
+    if len(np.unique(prediction)) == 1 and len(np.unique(label)) > 2:
+        return f"all {len(label)} images get one answer, {prediction[0]}: does the model return its logits unsorted?"
     moves, times = np.unique(prediction - label, return_counts=True)
     if (move := moves[np.argmax(times)]) and times.max() > AGREE * len(label) and len(np.unique(label)) > 2:
         return f"{right} {100 * times.max() / len(label):.0f}% have the one at {move:+d} (a background class?): {ends}"

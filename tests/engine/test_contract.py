@@ -205,6 +205,17 @@ def test_probabilities_are_refused(squash: Callable[[Tensor], Tensor]) -> None:
     assert not logarithm.remarks
 
 
+def test_noise_of_a_seed_belongs_to_places_in_the_batch() -> None:
+    """The same twice, and beside other images; another image in the same place has the same noise."""
+
+    def seeded(out: Tensor) -> Tensor:
+        draw = torch.Generator().manual_seed(0)
+        return out + 0.1 * torch.randn(out.shape, generator=draw)
+
+    with pytest.raises(UsageError, match="or on its place among them"):
+        check_model(model_of(Wrapped(seeded)), IMAGES, 10)
+
+
 @pytest.mark.parametrize(("squash", "says"), [
     (lambda out: out * 0 + 2, "its output is the same for 4 images"), (torch.sigmoid, r"all outputs lie in \[0, 1\]"),
 ])  # fmt: skip

@@ -33,11 +33,16 @@ def test_another_order_is_told(prediction: NDArray[np.int64], says: str) -> None
 
 @pytest.mark.parametrize("prediction", [
     LABELS, noisy(LABELS, 0.3), noisy(LABELS, 0.7), noisy(LABELS, 1.0),  # good, fair, poor, random
-    np.zeros_like(LABELS), LABELS // 4 * 4,  # one class for all, or for four
+    LABELS // 4 * 4,  # one class for four
     np.where(LABELS % 3 == 0, LABELS ^ 1, LABELS),  # a third of the classes confused
 ])  # fmt: skip
 def test_a_poor_model_is_no_other_order(prediction: NDArray[np.int64]) -> None:
     assert other_order(records(LABELS, prediction)) == ""
+
+
+def test_one_answer_for_all_is_told() -> None:
+    """Sorted logits are always of class 0."""
+    assert other_order(records(LABELS, 0 * LABELS)).startswith("all 100 images get one answer, 0: ")
 
 
 def test_one_image_of_a_label_tells_nothing() -> None:
