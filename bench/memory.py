@@ -30,7 +30,7 @@ from bench.untouched import untouched
 from model_zoo.card import InputSpec, ModelCard, WeightsSpec
 from model_zoo.errors import suggestion
 from model_zoo.identity.model import hidden_modules
-from model_zoo.inspect_network import check_normalised_once
+from model_zoo.inspect_network import check_normalised_once, class_names_of
 from model_zoo.model import Model, logits_of
 from model_zoo.registry import use_cards
 from model_zoo.transforms import input_of
@@ -284,7 +284,8 @@ def _keep(data: object, loaded: list[str | Model]) -> Given:
     if len(counts) > 1:
         raise UsageError(f"data in memory: the models have {counts} classes; run those of one number at a time")
     named = [card.labels for card in cards if not card.labels.startswith("folder")]
-    return keep(data, counts[0], named[0] if named else f"folder{counts[0]}")
+    own = [class_names_of(m.net) for m in loaded if isinstance(m, Model)]
+    return keep(data, counts[0], named[0] if named else f"folder{counts[0]}", own)
 
 
 def _refuse_unlike(kept: Given, loaded: Sequence[str | Model]) -> None:

@@ -81,3 +81,19 @@ def _of_channels(module: nn.Module) -> Iterator[tuple[str, tuple[float, ...]]]:
                 continue
             if len(numbers) == 3 and all(map(math.isfinite, numbers)):
                 yield kind[1], tuple(round(number, 6) for number in numbers)
+
+
+def class_names_of(net: nn.Module) -> tuple[str, ...]:
+    """Return the names of a network's classes, in its order, where it holds them as Hugging Face's `config.id2label`,
+    timm's `label_names`, a list (`classes`, `class_names`, `categories`) or a dict of indices; empty if it does not."""
+    config, timm = getattr(net, "config", None), getattr(net, "pretrained_cfg", None)
+    held = [getattr(config, "id2label", None), timm.get("label_names") if isinstance(timm, dict) else None]
+    held += [getattr(net, name, None) for name in ("id2label", "idx_to_class", "class_names", "classes", "categories")]
+    if isinstance(places := getattr(net, "class_to_idx", None), dict):
+        held.append({place: name for name, place in places.items()})
+    for names in held:
+        if isinstance(names, dict) and sorted(map(str, names)) == sorted(map(str, range(len(names)))):
+            names = [names[key] for key in sorted(names, key=int)]
+        if isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names):
+            return tuple(names)
+    return ()

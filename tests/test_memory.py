@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -256,6 +257,27 @@ def test_images_are_normalised_once(as_module: bool) -> None:
             wrap(net, mean=MEAN, std=STD, size=32)
         wrap(net, size=32, **UNIT)
     wrap(nn.Sequential(nn.BatchNorm2d(3), fake_model().net), mean=MEAN, std=STD, size=32)
+
+
+@pytest.mark.parametrize("held", [
+    {"config": SimpleNamespace(id2label={0: "wolf", 1: "Cat", 2: "dog"})}, {"classes": ["wolf", "cat", "dog"]},
+    {"class_to_idx": {"cat": 1, "dog": 2, "wolf": 0}}, {"pretrained_cfg": {"label_names": ("wolf", "cat", "dog")}},
+])  # fmt: skip
+def test_a_networks_own_names_of_classes_are_held_to_the_folders(tmp_path: Path, held: dict[str, Any]) -> None:
+    """Folders are counted in the order of their names, and the network's classes are in another."""
+    data = write_pictures(tmp_path / "data", ["cat", "dog", "wolf"], 4, size=32, width=32)
+    net = fake_model(classes=3).net
+    for name, value in held.items():
+        setattr(net, name, value)
+    asked: Any = {"out": tmp_path / "out", "size": 32, "quiet": True, **UNIT}
+    says = r"same classes in another order: its class 0 is wolf, that of the labels cat; .*\(wolf, [cC]at, dog, ...\)"
+    with pytest.raises(DataError, match=says):
+        bench.run(net, "folder", data=data, **asked)
+    with pytest.raises(DataError, match=says):
+        bench.run(net, "clean", data=ImageFolder(data), **asked)
+    order = [1, 2, 0]
+    moved = bench.run(net, "clean", data=ImageFolder(data, target_transform=order.__getitem__), **asked)
+    assert list(whole(moved)["n"]) == [12]
 
 
 def test_classes_in_another_order_are_told(

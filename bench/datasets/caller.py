@@ -1,6 +1,6 @@
 """Images and labels of whatever a caller gives: a pair of arrays, a torch Dataset, a DataLoader, an iterable."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,19 +8,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.datasets.classes import match_names
-from bench.datasets.labels import BACKGROUND, WITH_BACKGROUND, known_names
+from bench.datasets.labels import BACKGROUND, WITH_BACKGROUND, check_names, known_names
 from bench.errors import UsageError
 
 
-def check_order(data: object, labels: list[int], space: str) -> None:
+def check_order(data: object, labels: list[int], space: str, own: Collection[tuple[str, ...]] = ()) -> None:
     """Raise `UsageError` if labels are places in a Dataset's own list of classes, as torchvision's ImageFolder gives
-    them, and the label space `space` has these classes in other places, or none of them."""
+    them, and the label space `space` has these classes in other places, or none of them; `DataError` if the names of
+    a network's `own` classes are these in another order."""
     for part in _wrapped(data):
         names = getattr(part, "classes", None)
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
             continue
         if getattr(part, "target_transform", None) is not None or max(labels) >= len(names):
             continue  # labels are not places in the list
+        for model in own:
+            check_names(model, names)
         known = {name: label for label, name in enumerate(known_names(space))}
         places = match_names(names) if space == "imagenet1k" else [known.get(name) for name in names]
         for place, (name, label) in enumerate(zip(names, places, strict=True)):

@@ -8,7 +8,7 @@ import filecmp
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,8 +100,8 @@ class GivenDataset(Dataset):
         ]
 
 
-def keep(data: object, classes: int, space: str) -> Given:
-    """Keep `data` for a model of `classes` in the label space `space`.
+def keep(data: object, classes: int, space: str, own: Collection[tuple[str, ...]] = ()) -> Given:
+    """Keep `data` for models of `classes` in the label space `space`, which call their classes as in `own`.
 
     A pair (images, labels) of tensors, arrays or lists, a Dataset, a DataLoader, or any iterable of (image, label) or
     of batches of them. Raises `UsageError` with what to pass instead.
@@ -113,7 +113,7 @@ def keep(data: object, classes: int, space: str) -> Given:
         labels.append(as_label(label, classes))
     if not pictures:
         raise UsageError("data: no images in it")
-    check_order(data, labels, space)
+    check_order(data, labels, space, own)
     hashes = [content_hash(picture_bytes(picture)) for picture in pictures]
     notes = (*remarks_on(data), *repeated(hashes, labels))
     if shuffles(data):

@@ -171,6 +171,18 @@ def check_fit(space: LabelSpace, card: ModelCard, folders: Sequence[str] = ()) -
         )
 
 
+def check_names(own: Sequence[str], theirs: Sequence[str]) -> None:
+    """Check that `theirs`, the names of the classes that labels count, are not those of a network's `own` classes in
+    another order. Raises `DataError`."""
+    ours, other = ([re.sub(r"[\s_-]+", " ", name).casefold() for name in names] for names in (own, theirs))
+    if ours != other and sorted(ours) == sorted(other) and len(set(ours)) == len(ours):
+        place = next(i for i, (a, b) in enumerate(zip(ours, other, strict=True)) if a != b)
+        raise DataError(
+            f"the network has the same classes in another order: its class {place} is {own[place]}, that of the labels "
+            f"{theirs[place]}; give labels in the network's order ({', '.join(own[:3])}, ...)"
+        )
+
+
 def _numbered(folders: Sequence[str]) -> bool:
     """Return whether folders' names end with their label (`3`, `class00003`)."""
     return all(re.fullmatch(rf"\D*0*{label}", name) for label, name in enumerate(folders))

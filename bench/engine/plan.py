@@ -9,7 +9,7 @@ import torch
 
 from bench import corruptions
 from bench.datasets.base import Dataset
-from bench.datasets.labels import check_fit, label_space
+from bench.datasets.labels import check_fit, check_names, label_space
 from bench.datasets.preprocess import rule, stored_rule
 from bench.engine.session import Session, Subject
 from bench.errors import BenchError, UsageError
@@ -20,6 +20,7 @@ from bench.record import Cell, Protocol, UnitKey
 from bench.suites import base
 from bench.suites.base import Setup, Suite
 from model_zoo.card import InputSpec
+from model_zoo.inspect_network import class_names_of
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def _entries(
         _check_size(dataset, subject)
         space = label_space(dataset.labels)
         check_fit(space, subject.model.card, dataset.folders)
+        check_names(class_names_of(subject.model.net), dataset.folders)
         if space.members and (setup.attack or any(probe.all_classes for probe in setup.probes)):
             raise UsageError(f"{setup.name}: attacks work on all of a model's classes, not on {space.name}")
         cell = _cell(subject, setup, dataset, options, session.seed)
