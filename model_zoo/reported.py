@@ -80,8 +80,8 @@ class ReportedNumber:
         place = f"reported.{self.metric}"
         if not math.isfinite(self.value):
             raise CardError(f"{place}: value must be finite, found {self.value}")
-        if self.metric not in NO_SHARES and not (self.unit == "%" and 0 <= self.value <= 100):
-            raise CardError(f"{place}: a share is in %, from 0 to 100, found {self.value:g} {self.unit}")
+        if self.metric not in NO_SHARES:
+            _check_percent(self, place)
         attacked = self.metric in UNDER_ATTACK and not self.suite
         if attacked and not (self.attack and self.norm and self.eps):
             raise CardError(f"{place}: a number under attack says attack, norm and eps")
@@ -124,6 +124,17 @@ class ReportedNumber:
             "" if self.reading == "printed" else f"read {self.reading}" if " " in self.reading else self.reading,
         ]
         return ", ".join(filter(None, parts))
+
+
+def _check_percent(number: ReportedNumber, place: str) -> None:
+    """Refuse a share in another unit, and one that looks like a fraction of 1: without an attack no network is right
+    (or wrong) on less than 1 % of a set but ImageNet-A, and under attack percentages have two decimals."""
+    found = f"found {number.value:g} {number.unit}"
+    if not (number.unit == "%" and 0 <= number.value <= 100):
+        raise CardError(f"{place}: a share is in %, from 0 to 100, {found}")
+    small = 0 < number.value <= 1 and number.dataset != "imagenet-a" and not number.suite
+    if small and (not number.attack or round(number.value, 2) != number.value):
+        raise CardError(f"{place}: a share is in %, {found}, which looks like a fraction of 1")
 
 
 def fraction(text: str) -> Fraction:

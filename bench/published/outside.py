@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.published.table import COLUMNS, Published, read_rows
 from model_zoo.errors import ZooError, suggestion
 from model_zoo.registry import by_other_name, cards, split_branch
-from model_zoo.reported import NO_SHARES, ReportedMetric, ReportedNumber
+from model_zoo.reported import ReportedMetric, ReportedNumber
 from model_zoo.schema import loads, parse
 
 TIMM_SETS: dict[str, tuple[str, ReportedMetric]] = {
@@ -61,27 +61,12 @@ def read_outside(path: Path) -> list[Published]:
         return [number for file in files for number in read_outside(file)]
     try:
         text = path.read_text(encoding="utf-8-sig")
-        found = list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
-        _require_percent(found)
+        return list(_robustbench(path, text) if path.suffix == ".json" else _table(path, text))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error, ZooError) as error:
         raise UsageError(
             f"--outside {path}: expected RobustBench's model_info JSON, timm's results CSV (named as in timm), or the "
             f"columns of results/published.csv; found {type(error).__name__}: {error}"
         ) from None
-    return found
-
-
-def _require_percent(numbers: Iterable[Published]) -> None:
-    """Raise `ValueError` for a share that looks like a fraction of 1: without an attack, no network is right (or wrong)
-    on less than 1 % of a set but ImageNet-A, and under attack percentages have two decimals."""
-    for published in numbers:
-        number = published.number
-        small = 0 < number.value <= 1 and number.metric not in NO_SHARES and number.dataset != "imagenet-a"
-        if small and (not number.attack or round(number.value, 2) != number.value):
-            raise ValueError(
-                f"{published.model}: {number.metric} {number.value:g}, which looks like a fraction of 1; "
-                "values are in percent"
-            )
 
 
 def _robustbench(path: Path, text: str) -> Iterator[Published]:

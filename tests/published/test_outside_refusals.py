@@ -23,8 +23,11 @@ PGD = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"clean_acc": "0.6402", "autoattack_acc": "0.3496"}, "looks like a fraction of 1; values are in percent"),
-        ({"autoattack_acc": "0.3496"}, "robust_accuracy 0.3496, which looks like a fraction"),
+        (
+            {"clean_acc": "0.6402", "autoattack_acc": "0.3496"},
+            "accuracy: a share is in %, found 0.6402 %, which looks like a fraction of 1",
+        ),
+        ({"autoattack_acc": "0.3496"}, "robust_accuracy: a share is in %, found 0.3496 %, which looks"),
         ({"clean_acc": "640.2"}, "a share is in %, from 0 to 100, found 640.2"),
         ({"dataset": None}, "KeyError: 'dataset'"),
         ({"clean_acc": None, "autoattack_acc": None, "clean": "64.02"}, "none of clean_acc, autoattack_acc"),
@@ -79,6 +82,9 @@ def test_a_number_whose_measurer_is_not_named_is_no_author_s_claim(tmp_path: Pat
 def test_a_share_in_a_card_is_in_percent() -> None:
     with pytest.raises(CardError, match=r"found 0\.7 share"):
         ReportedNumber("accuracy", 0.7, "x", unit="share")
+    with pytest.raises(CardError, match=r"found 0\.761 %, which looks like a fraction of 1"):
+        ReportedNumber("accuracy", 0.761, "x")
+    assert ReportedNumber("accuracy_200", 0.04, "x", dataset="imagenet-a").value == 0.04
     assert ReportedNumber("mce", 123.4, "x", unit="mCE", dataset="imagenet-c").value == 123.4
 
 
