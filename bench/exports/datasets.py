@@ -67,12 +67,12 @@ def _cells(folder: ResultsFolder, models: Sequence[str]) -> Iterator[tuple[str, 
     for wanted in folder.suite_runs():
         if models and wanted.model not in models:
             continue
-        for condition, cell_id in wanted.cells.items():
+        for cell_id in wanted.cells.values():
             if cell_id in seen or cell_id not in folder.cells:
                 continue
             seen.add(cell_id)
             if (cell := folder.load(cell_id)).complete:
-                yield cell_id, (wanted.model, wanted.suite, condition), cell
+                yield cell_id, (folder.label(cell.cell), wanted.suite, cell.cell.protocol.condition), cell
 
 
 def _schema(folder: ResultsFolder, models: Sequence[str]) -> pa.Schema:

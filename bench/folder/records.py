@@ -41,12 +41,13 @@ def records(directory: str | Path) -> RecordsTable:
     tables = []
     seen = set()
     for wanted in folder.suite_runs():
-        for condition, cell_id in wanted.cells.items():
+        for cell_id in wanted.cells.values():
             if cell_id in seen or cell_id not in folder.cells:
                 continue
             seen.add(cell_id)
             table = folder.load(cell_id).table.replace_schema_metadata()
-            about = (wanted.model, wanted.suite, condition, folder.cells[cell_id].protocol.hash)
+            cell = folder.cells[cell_id]
+            about = (folder.label(cell), wanted.suite, cell.protocol.condition, cell.protocol.hash)
             tables.append(_described(table, dict(zip(ABOUT, about, strict=True))))
     whole = pa.concat_tables(tables, promote_options="default").unify_dictionaries().combine_chunks()
     frame: pd.DataFrame = whole.to_pandas(

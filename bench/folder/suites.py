@@ -43,8 +43,26 @@ def load_suites(folder: ResultsFolder, asked: Collection[SuiteCells] | None = No
         loaded = {name: folder.load(cell_id) for name, cell_id in wanted.cells.items() if cell_id in folder.cells}
         lacking = [p for cell in loaded.values() for p in cell.problems]
         lacking += [f"{name}: never begun" for name in sorted(wanted.cells.keys() - loaded.keys())]
-        lacking += _unlike_pictures(loaded)
-        yield LoadedSuite(wanted, {name: cell for name, cell in loaded.items() if cell.complete}, tuple(lacking))
+        others = _of_others(loaded)
+        lacking += [*_unlike_pictures(loaded), *others.values()]
+        yield LoadedSuite(
+            wanted, {name: c for name, c in loaded.items() if c.complete and name not in others}, tuple(lacking)
+        )
+
+
+def _of_others(cells: Mapping[str, LoadedCell]) -> dict[str, str]:
+    """Return conditions whose cells are not what the run's plan says, as after an edit of it by hand: of another
+    condition, or of another model than the first."""
+    found: dict[str, str] = {}
+    models = [(loaded.cell.model, loaded.cell.fingerprint, loaded.cell.seed) for loaded in cells.values()]
+    for (name, loaded), model in zip(cells.items(), models, strict=True):
+        if (other := loaded.cell.protocol.condition) != name:
+            found[name] = f"{name}: its records are of {other}: run.json was altered; restore it, or repeat the run"
+        elif model != models[0]:
+            found[name] = (
+                f"{name}: its records are of {model[0]}, seed {model[2]}, the other conditions' of another model"
+            )
+    return found
 
 
 def _unlike_pictures(cells: Mapping[str, LoadedCell]) -> Iterator[str]:

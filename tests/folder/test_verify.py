@@ -1,5 +1,6 @@
 """The recount: complete, missing, doubled, damaged, and what no plan knows of."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 
 import bench
 from bench.cli import main
+from bench.folder.tables import results
 from bench.folder.verify import verify
 from bench.parts import cell_ids, part_names, put_part, read_cell, read_part
 from bench.record import UnitKey
 from bench.store import Store
+from bench.testing import write_results
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +84,27 @@ def test_cells_of_no_run_and_runs_without_cells(copy: Path) -> None:
     for path in copy.glob("runs/*/run.json"):
         path.unlink()
     assert (verify(str(copy)).planned, verify(str(copy)).spare) == (0, 3)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_a_plan_that_was_altered_gives_no_number(across: bool, tmp_path: Path) -> None:
+    """Cells of a run.json are exchanged: of two conditions, or of one condition of two models."""
+    attack = "imagenet/pgd-linf-eps4_255-k10-a1_255-r1-untargeted"
+    for model, robust in (("a", 0.3), ("b", 0.7)):
+        write_results(tmp_path, model, {"pgd": {"imagenet/clean": 0.9, attack: robust}}, version=2)
+    files = sorted(tmp_path.glob("runs/*/run.json"))
+    plans = [json.loads(file.read_text()) for file in files]
+    one, other = (plans[0]["entries"][1], plans[1]["entries"][1]) if across else plans[0]["entries"]
+    one["cell"], other["cell"] = other["cell"], one["cell"]
+    for file, plan in zip(files, plans, strict=True):
+        file.write_text(json.dumps(plan))
+    table = results(tmp_path)
+    right = {("imagenet/clean", "a"): 0.9, ("imagenet/clean", "b"): 0.9, (attack, "a"): 0.3, (attack, "b"): 0.7}
+    for row in table[table["condition"] != "all"].to_dict("records"):
+        assert row["value"] == right[row["condition"], row["model"]]
+    assert len(table[table["metric"] == "robust_accuracy"]) == (0 if across else 1)
+    assert len(table.attrs["problems"]) == 2
+    records = bench.records(tmp_path)
+    hits = records["prediction"] == records["label"]
+    shares = hits.astype(float).groupby([records["condition"].astype(str), records["model"].astype(str)]).mean()
+    assert shares.to_dict() == pytest.approx(right)
