@@ -42,19 +42,25 @@ class Told:
 
     wnids: dict[int, list[int]]
     real: dict[int, list[frozenset[int]]]
+    twice: str = ""
+    """A validation image with two labels, one of which is wrong."""
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Told":
         """Labels count ImageNet's classes, whatever label space the set has."""
-        members = label_space(dataset.labels).members
-        wnids, real, index = defaultdict(list), defaultdict(list), imagenet_index()
+        wnids, real, index, twice = defaultdict(list), defaultdict(list), imagenet_index(), ""
+        labels: dict[int, int] = {}
         for stem, target in zip(dataset.stems, dataset.targets, strict=True):
-            label = members[target][0] if members else target
+            label = _label_of(dataset, target)
+            match = VALIDATION.search(stem)
+            if match and (other := labels.setdefault(int(match[1]), label)) != label:
+                both = " and ".join(sorted(map(_wnid, (other, label))))
+                twice = f"{match[0]} is one image, and has two classes ({both})"
             if (wnid := told_wnid(stem)) in index:
                 wnids[label].append(index[wnid])
-            elif (match := VALIDATION.search(stem)) and (classes := _reassessed(int(match[1]))):
+            elif match and (classes := _reassessed(int(match[1]))):
                 real[label].append(classes)
-        return cls(dict(wnids), dict(real))
+        return cls(dict(wnids), dict(real), twice)
 
     @property
     def right(self) -> int:
@@ -73,13 +79,19 @@ class Told:
         return sum(map(len, self.wnids.values())) + sum(map(len, self.real.values()))
 
 
-def refusal(dataset: Dataset) -> str:
+def told_of(dataset: Dataset) -> Told | None:
+    """What the names of images tell of labels that count ImageNet's classes; None for other labels."""
+    return Told.of(dataset) if _counts_imagenet(dataset) else None
+
+
+def refusal(dataset: Dataset, told: Told | None) -> str:
     """Why the set's labels cannot be believed; empty where they can. `run` raises it, the doctor shows it."""
-    if not _counts_imagenet(dataset):
+    if told is None:
         return ""
-    told = Told.of(dataset)
     if wrong := _another_wnid(told):
         return wrong
+    if told.twice:
+        return f"{told.twice}: remove it where it is wrong"
     real = told.reassessed
     agree = sum(real)
     if pairs := mislabelled_pairs(told.real):
@@ -103,14 +115,26 @@ def refusal(dataset: Dataset) -> str:
     return ""
 
 
-def remark(dataset: Dataset) -> tuple[str, ...]:
-    """Say of labels by number, which nothing else proves, how many the images' names contradict."""
-    if dataset.proof != BY_NUMBERS or not _counts_imagenet(dataset):
+def remark(dataset: Dataset, told: Told | None) -> tuple[str, ...]:
+    """Say how many images' names contradict labels by number, which nothing else proves; of others, if more do than
+    reassessed labels contradict official ones."""
+    if told is None:
         return ()
-    real = Told.of(dataset).reassessed
-    if not (wrong := real.count(False)):
+    real, by = told.reassessed, dataset.proof or "labels"
+    if not (wrong := real.count(False)) or (
+        by != BY_NUMBERS and len(real) - wrong >= fewest(len(real), len(told.real))
+    ):
         return ()
-    return (f"classes by number: of {len(real)} images whose right classes are known (ReaL), {wrong} have another",)
+    return (f"{by}: of {len(real)} images whose right classes are known (ReaL), {wrong} have another",)
+
+
+def _wnid(label: int) -> str:
+    return imagenet_wnids()[label] if 0 <= label < len(imagenet_wnids()) else str(label)
+
+
+def _label_of(dataset: Dataset, target: int) -> int:
+    members = label_space(dataset.labels).members
+    return members[target][0] if members else target
 
 
 def fewest(images: int, classes: int) -> int:

@@ -11,7 +11,7 @@ from bench.datasets.info import FoundPictures, SetPlace
 from bench.datasets.known import SETS
 from bench.datasets.labels import label_space
 from bench.datasets.locate import find_sets, place_of
-from bench.datasets.proof import refusal, remark
+from bench.datasets.proof import refusal, remark, told_of
 from bench.errors import DataError, UsageError
 from bench.metrics.selection import Selection
 
@@ -109,9 +109,10 @@ def open_dataset(name: str, roots: DataRoots, part: str = "") -> Dataset:
     info = SETS[name]
     dataset = info.open(SetPlace(Path()) if info.generated else roots.place(name), part)
     check_labels(dataset)
-    if reason := refusal(dataset):
+    told = told_of(dataset)
+    if reason := refusal(dataset, told):
         raise DataError(f"{name}: {f'{part}: ' if part else ''}{reason}")
-    dataset.notes += remark(dataset)
+    dataset.notes += remark(dataset, told)
     dataset.selection, dataset.part = _counted(dataset, info.count), part
     return dataset
 

@@ -147,8 +147,8 @@ def _list(file: Path) -> Truth:
     index, labels, numbers = imagenet_index(), {}, False
     for line in _text(file).splitlines():
         name, label, *_ = (*re.split(r"[\s,]+", line.strip()), "", "")
-        if _WNID.fullmatch(label) and label in index:
-            labels[picture_id(PurePosixPath(name).stem)] = index[label]
+        if _WNID.fullmatch(wnid := label.lower()) and wnid in index:
+            labels[picture_id(PurePosixPath(name).stem)] = index[wnid]
         elif label.isdecimal() and int(label) < len(index):
             labels[picture_id(PurePosixPath(name).stem)], numbers = int(label), True
         elif label:

@@ -16,7 +16,7 @@ from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
-from bench.metrics.order import other_order
+from bench.metrics.order import other_order, repeated
 from bench.metrics.selection import joined, rule_of
 from bench.metrics.told import with_rule
 from bench.suites.base import Suite
@@ -81,10 +81,14 @@ def collect(suites: Iterable[LoadedSuite]) -> ResultRows:
 
 
 def _orders(loaded: LoadedSuite) -> Iterator[str]:
-    """Yield which clean conditions a model answers in another order of classes."""
+    """Yield which clean conditions a model answers in another order of classes, and which hold images twice."""
     for name, cell in loaded.cells.items():
-        if Condition.parse(name).clean and (why := other_order(cell.table)):
+        if not Condition.parse(name).clean:
+            continue
+        if why := other_order(cell.table):
             yield f"{loaded.wanted.model}, {name}: {why}"
+        if extra := repeated(cell.table):
+            yield f"{name}: {extra} images have the content of another and its label: n and intervals count them again"
 
 
 def _remarks(loaded: LoadedSuite) -> Iterator[str]:

@@ -180,11 +180,26 @@ def test_numbers_that_contradict_a_part_of_the_pictures_are_refused_or_counted(t
         moved = {stem: (c + 500 if i < wrong else c) for i, (stem, c) in enumerate(sorted(many.items()))}
         put(tmp_path / name, (f"{c}/{stem}.JPEG" for stem, c in moved.items()))
     refused(tmp_path / "a", "of 40 images of the validation set whose right classes are known .*, 24 have one of them")
-    assert (
-        "classes by number: of 40 images whose right classes are known (ReaL), 3 have another"
-        in opened(tmp_path / "b").notes
-    )
+    assert "numbers: of 40 images whose right classes are known (ReaL), 3 have another" in opened(tmp_path / "b").notes
     assert opened(tmp_path / "c").notes == ()
+
+
+def test_wnids_that_contradict_the_pictures_more_than_reassessment_are_told(tmp_path: Path) -> None:
+    wnids = imagenet_wnids()
+    many = {f"ILSVRC2012_val_{n:08d}": c for c in range(10) for n in numbers(c)}
+    for name, wrong, said in (("a", 16, True), ("b", 3, False)):
+        moved = {stem: (c + 500 if i < wrong else c) for i, (stem, c) in enumerate(sorted(many.items()))}
+        put(tmp_path / name, (f"{wnids[c]}/{stem}.JPEG" for stem, c in moved.items()))
+        line = "folders by wnid: of 40 images whose right classes are known (ReaL), 16 have another"
+        assert (line in opened(tmp_path / name).notes) is said
+
+
+def test_a_validation_image_in_two_classes_is_refused(tmp_path: Path) -> None:
+    """A link to a class folder, or a copy below another: the same image counted as right and as wrong."""
+    root, wnids = by_wnid(tmp_path), imagenet_wnids()
+    stem = next(iter(STEMS))
+    put(root, [f"{wnids[7]}/below/{stem}.JPEG"])
+    refused(root, rf"{stem} is one image, and has two classes \({wnids[0]} and {wnids[7]}\)")
 
 
 # 3. Names

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from bench.metrics.order import other_order
+from bench.metrics.order import other_order, repeated
 
 LABELS = np.repeat(np.arange(20), 5)
 NOISE = np.random.default_rng(0)
@@ -50,3 +50,17 @@ def test_one_image_of_a_label_tells_nothing() -> None:
     assert "at -1" in other_order(records(np.arange(1, 101), np.arange(100)))
     assert other_order(records(LABELS[:19], LABELS[:19] + 1)) == ""
     assert other_order(records(LABELS[:0], LABELS[:0])) == ""
+
+
+def test_images_with_the_content_of_others_are_counted() -> None:
+    content = [f"{i:03d}" for i in range(98)] + ["000", "001"]
+    table = records(LABELS, LABELS).append_column("content", pa.array(content))
+    table = table.append_column("image_id", pa.array([f"image{i}" for i in range(100)]))
+    assert repeated(table) == 0  # the same pictures with other labels
+    same = table.set_column(0, "label", pa.array(np.zeros(100, int)))
+    assert repeated(same) == 2
+    assert repeated(same.slice(0, 98)) == 0
+    films = same.set_column(
+        same.column_names.index("image_id"), "image_id", pa.array([f"film#{i}" for i in range(100)])
+    )
+    assert repeated(films) == 0
