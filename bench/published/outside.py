@@ -126,15 +126,15 @@ def _whole(row: dict[Any, Any]) -> dict[str, str]:
 
 
 def of_model(model: str, others: Iterable[Published], *, unlike_card: bool = False) -> list[Published]:
-    """Return the published numbers of a measured model: its card's, then those of `others` with its name.
+    """Return the published numbers of a measured model: its card's, then those of `others` with its name, or with a
+    name of the same checkpoint in another zoo (its card's `also_named`).
 
-    Models of other zoos match with and without their prefix. A network from memory, or with other weights, may have
-    the name of a known checkpoint without being it: only numbers of `others` with exactly its name are its own.
+    Two zoos may give one name to two checkpoints (timm's `efficientnet_lite0` is not TensorFlow's). A network from
+    memory, or with other weights, may have the name of a known checkpoint without being it: only numbers of `others`
+    with exactly its name are its own.
     """
     base = split_branch(model).base
-
-    def is_it(other: str) -> bool:
-        return base == other or (not unlike_card and base == other.partition(":")[2])
-
-    named = [replace(n, model=model) for n in others if not (n.card or n.figure) and is_it(n.model)]
+    card = None if unlike_card else cards().get(base) or by_other_name().get(base)
+    own = {base, *((card.name, *card.also_named) if card else ())}
+    named = [replace(n, model=model) for n in others if not (n.card or n.figure) and n.model in own]
     return list(dict.fromkeys([*([] if unlike_card else of_card(model)), *named]))

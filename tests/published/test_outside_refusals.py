@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.board.leaderboard import leaderboard
@@ -101,3 +102,19 @@ def test_timm_s_numbers_at_another_size_stand_beside_nothing(side: int, shown: b
     write_results(tmp_path / "r", "timm:a", {"imagenet": {"imagenet/clean": 0.8}})  # an input of 224
     board = leaderboard(tmp_path / "r", outside=read_outside(tmp_path / "results-imagenet.csv"))
     assert ("imagenet_accuracy_outside" in board) == shown
+
+
+@pytest.mark.parametrize(
+    ("model", "theirs", "shown"),
+    [
+        ("efficientnet_lite0", "efficientnet_lite0", False),  # timm's old name of another checkpoint
+        ("resnet50", "resnet50", False),
+        ("resnet50", "resnet50.tv_in1k", True),  # the card says that it is this one
+        ("timm:resnet50.tv_in1k", "resnet50.tv_in1k", True),
+    ],
+)
+def test_one_name_in_two_zoos_is_not_one_checkpoint(model: str, theirs: str, shown: bool, tmp_path: Path) -> None:
+    (tmp_path / "results-imagenet.csv").write_text(f"{TIMM}{theirs},224,81.2,18.8,1.0,bicubic\n")
+    write_results(tmp_path / "r", model, {"imagenet": {"imagenet/clean": 0.8}})
+    board = leaderboard(tmp_path / "r", outside=read_outside(tmp_path / "results-imagenet.csv"))
+    assert (81.2 in board.get("imagenet_accuracy_outside", pd.Series()).tolist()) == shown
