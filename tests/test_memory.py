@@ -844,3 +844,10 @@ def test_classes_that_are_none_of_imagenets_are_not_its_first_ones(tmp_path: Pat
         bench.run(net, "clean", data=ImageFolder(str(root)), **given)
     labelled = ImageFolder(str(root), target_transform=lambda label: 281 + label)
     assert bench.run(net, "clean", data=labelled, **given)["n"].iloc[0] == 2
+
+
+def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="set BENCH_CACHE to a folder that can be written to"):
+        keep([(torch.zeros(3, 8, 8), 0), (torch.ones(3, 8, 8), 1)], 2, "own")

@@ -146,8 +146,7 @@ def _keep_levels(pictures: list[Any], labels: list[int], space: str, notes: tupl
     if whole.dtype != np.uint8:
         notes = (*notes, "the images have values between the 256 levels of 8 bits, and are used as they are (float32)")
     digest = hashlib.sha256(whole.tobytes() + repr((labels, space)).encode()).hexdigest()[:16]
-    folder = cache_dir() / NAME / digest
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _made(cache_dir() / NAME / digest)
     about = {"space": space, "labels": labels, "notes": notes}
     _put(folder / PICTURES, lambda part: np.save(part, whole))
     _put(folder / ABOUT, lambda part: part.write_text(json.dumps(about), encoding="utf-8"))
@@ -193,10 +192,21 @@ def _keep_photographs(
     wnids = sorted(imagenet_index(), key=imagenet_index().__getitem__) if space == "imagenet1k" else []
     names = wnids or [f"class{number:05d}" for number in range(classes)]
     for name in names:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        _made(folder / name)
     for index, (picture, label) in enumerate(zip(photographs, labels, strict=True)):
         _put(folder / names[label] / f"{index:07d}.png", picture.save)
     return Given("folder", folder, tuple(labels), notes)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"data: images given in memory are kept in a folder, so that the run can be repeated, and {folder} cannot "
+            f"be made ({error.strerror}); next: set BENCH_CACHE to a folder that can be written to"
+        ) from None
+    return folder
 
 
 def _put(path: Path, write: Callable[[Path], object]) -> None:
