@@ -15,6 +15,7 @@ from bench.metrics.selection import part_of
 from bench.published.comparability import beside
 from bench.published.outside import of_model
 from bench.published.table import Published, published_table
+from bench.text import counted
 
 __all__ = ["Board", "leaderboard", "make_board", "readable", "to_latex", "to_markdown"]
 
@@ -73,6 +74,10 @@ def make_board(found: Survey, outside: Sequence[Published] = ()) -> Board:
         _measured(rows, column, found)
         _published(rows, column, found, known)
         notes += _doubts(found, column)
+    shown = [str(value) for row in rows.values() for name, value in row.items() if name.endswith("_source")]
+    if outside and not any(text.startswith(f"{number.number.source};") for text in shown for number in outside):
+        read = counted(len(outside), "outside number")
+        notes.append(f"{read} read, none of a model, a set and an attack that are shown here")
     frame = BoardTable(list(rows.values()), columns=None if rows else ABOUT)
     return Board(_in_order(frame, columns), columns, found.problems + notes, found, known)
 

@@ -101,6 +101,8 @@ def test_timm_s_numbers_at_another_size_stand_beside_nothing(side: int, shown: b
     write_results(tmp_path / "r", "timm:a", {"imagenet": {"imagenet/clean": 0.8}})  # an input of 224
     board = leaderboard(tmp_path / "r", outside=read_outside(tmp_path / "results-imagenet.csv"))
     assert ("imagenet_accuracy_outside" in board) == shown
+    unused = "1 outside number read, none of a model, a set and an attack that are shown here"
+    assert (unused in board.attrs["notes"]) != shown
 
 
 @pytest.mark.parametrize(
