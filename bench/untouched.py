@@ -39,6 +39,7 @@ def untouched(modules: Iterable[nn.Module]) -> Iterator[None]:
             if module.training is not mode:
                 module.training = mode
         for parameter, switch in switches:
-            parameter.requires_grad_(switch)
+            if parameter.requires_grad is not switch:
+                parameter.requires_grad_(switch)
         matmul.allow_tf32, cudnn.allow_tf32 = tf32
         torch.set_num_threads(threads)

@@ -651,6 +651,8 @@ def test_a_network_without_numbers_is_refused(net: nn.Module, says: str) -> None
     """The first image would draw a lazy layer's, and it would score by chance."""
     with pytest.raises(WeightsError, match=says):
         bench.wrap(net, size=32, **UNIT)
+    with pytest.raises(WeightsError, match=says):
+        bench.run(net, "clean", data=(torch.rand(2, 3, 32, 32), torch.arange(2)), **UNIT)
 
 
 def _small() -> nn.Module:

@@ -29,3 +29,22 @@ def check_budget(norm: str, eps: Fraction) -> Norm:
     if norm == "linf" and eps >= 1:
         raise UsageError(f"eps {float(eps):g} is outside [0, 1): eps is in units of [0,1]: write {float(eps):g}/255")
     return norm
+
+
+USUAL: dict[Norm, tuple[Fraction, Fraction]] = {
+    "linf": (Fraction(0), Fraction(1, 4)),
+    "l2": (Fraction(1, 10), Fraction(100)),
+    "l1": (Fraction(2), Fraction(10_000)),
+}
+"""Range of budgets, in units of [0, 1], in which papers attack images of any size in each norm."""
+
+
+def odd_budget(norm: Norm, eps: Fraction) -> str:
+    """Return a note about a budget that is usual in another norm; empty if it is not."""
+    low, high = USUAL[norm]
+    if not eps or low <= eps <= high:
+        return ""
+    others = [other for other in NORMS if other != norm and USUAL[other][0] <= eps <= USUAL[other][1]]
+    return (
+        f"eps {float(eps):.3g} is {'little' if eps < low else 'much'} in {norm}: is it meant in {' or '.join(others)}?"
+    )

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from bench.attacks.budget import odd_budget
 from bench.attacks.checks import check_classes, check_unchanged
 from bench.attacks.clean import clean_logits
 from bench.attacks.losses import margin, misclassified
@@ -170,5 +171,6 @@ class Evaluation:
     def _result(self) -> AttackResult:
         steps = sum((queue.steps for queue in self.queues), torch.zeros_like(self.load.labels))
         cost = sum((queue.network.cost for queue in self.queues), self.judge.cost)
-        notes = tuple(filter(None, (self.prepared.note, self._unled(), self._even())))
+        budget = odd_budget(self.spec.norm, self.spec.eps)
+        notes = tuple(filter(None, (self.prepared.note, self._unled(), self._even(), budget)))
         return judged(self.request, self.spec, self.adversarial, self.logits, self.verdicts, steps, cost, notes)

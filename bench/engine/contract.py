@@ -50,6 +50,8 @@ class Contract:
     """Whether all images got the same output, as from a network without weights."""
     bounded: bool
     """Whether all outputs lie in [0, 1]."""
+    new_statistics: int = 0
+    """Number of batch norms with trained scales and the statistics of a new layer."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -59,7 +61,12 @@ class Contract:
             "all outputs lie in [0, 1]: of a sigmoid, or similarities? They are taken for logits, so that confidence, "
             "calibration and attacks on the cross-entropy are those of their softmax"
         )
-        return tuple(text for text, holds in ((constant, self.constant), (bounded, self.bounded)) if holds)
+        new = (
+            f"{counted(self.new_statistics, 'batch norm')} with trained scales and the statistics of a new layer (mean "
+            "0, variance 1): were its buffers averaged or loaded? (torch.optim.swa_utils.update_bn computes them)"
+        )
+        found = ((constant, self.constant), (bounded, self.bounded), (new, self.new_statistics))
+        return tuple(text for text, holds in found if holds)
 
 
 def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: bool = False) -> Contract:
@@ -96,7 +103,15 @@ def check_model(model: nn.Module, images: Tensor, classes: int, *, randomised: b
     dtype = str(first.dtype).removeprefix("torch.")
     constant = len(first) > 1 and relative_change(first[:1].expand_as(first), first) == 0
     bounded = bool(((first >= 0) & (first <= 1)).all())
-    return Contract(len(images), first.shape[1], dtype, again, beside, alone, constant, bounded)
+    new = sum(map(_has_new_statistics, model.modules()))
+    return Contract(len(images), first.shape[1], dtype, again, beside, alone, constant, bounded, new)
+
+
+def _has_new_statistics(module: nn.Module) -> bool:
+    mean, variance, scale = (getattr(module, name, None) for name in ("running_mean", "running_var", "weight"))
+    if not (isinstance(mean, Tensor) and isinstance(variance, Tensor) and isinstance(scale, Tensor)):
+        return False
+    return bool((mean == 0).all() and (variance == 1).all() and (scale != 1).any())
 
 
 def _neighbours(model: nn.Module, images: Tensor, first: Tensor, classes: int) -> tuple[float, float]:

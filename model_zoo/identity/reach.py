@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from model_zoo.identity.code import home_of, is_users, names_used, title
 
@@ -74,7 +75,7 @@ class Reach:
         self._alive.append(value)  # keeps its id unique
         if isinstance(value, (Tensor, np.ndarray, CodeType)):
             self.leaves[path] = value
-            if isinstance(value, Tensor) and not value.is_inference():
+            if isinstance(value, Tensor) and not is_lazy(value) and not value.is_inference():
                 self.versions[path] = value._version
             return []
         if isinstance(value, FunctionType | type):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.attacks.budget import check_budget, parse_eps
+from bench.attacks.budget import Norm, check_budget, odd_budget, parse_eps
 from bench.condition import spell
 from bench.errors import UsageError
 
@@ -80,3 +80,13 @@ def test_spelling(value: Fraction, norm: str, text: str) -> None:
 def test_different_budgets_never_share_a_name(one: Fraction, other: Fraction) -> None:
     assert (spell(one) == spell(other)) == (one == other)
     assert "/" not in spell(one)
+
+
+@pytest.mark.parametrize(("norm", "eps", "said"), [
+    ("l2", "8/255", "eps 0.0314 is little in l2: is it meant in linf?"),
+    ("linf", "0.5", "eps 0.5 is much in linf: is it meant in l2?"),
+    ("l1", "0.5", "eps 0.5 is little in l1: is it meant in l2?"),
+    ("l2", "0.5", ""), ("l2", "3", ""), ("linf", "16/255", ""), ("l1", "12", ""), ("l2", "0", ""),
+])  # fmt: skip
+def test_a_budget_of_another_norm_is_noted(norm: Norm, eps: str, said: str) -> None:
+    assert odd_budget(norm, parse_eps(eps)) == said

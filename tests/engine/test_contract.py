@@ -205,6 +205,17 @@ def test_probabilities_are_refused(squash: Callable[[Tensor], Tensor]) -> None:
     assert not logarithm.remarks
 
 
+def test_statistics_of_a_new_layer_under_trained_scales_are_remarked() -> None:
+    """As of averaged weights whose batch norms nobody updated."""
+    net = nn.Sequential(nn.BatchNorm2d(3), Wrapped()).eval()
+    assert not check_model(model_of(net), IMAGES, 10).remarks
+    nn.init.uniform_(net[0].weight)
+    (said,) = check_model(model_of(net), IMAGES, 10).remarks
+    assert said.startswith("1 batch norm with trained scales and the statistics of a new layer")
+    net[0].running_mean.fill_(0.5)
+    assert not check_model(model_of(net), IMAGES, 10).remarks
+
+
 def test_noise_of_a_seed_belongs_to_places_in_the_batch() -> None:
     """The same twice, and beside other images; another image in the same place has the same noise."""
 
