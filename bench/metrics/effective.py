@@ -10,6 +10,7 @@ import numpy as np
 from bench.metrics.accuracy import accuracy, correct
 from bench.metrics.base import Frames, MissingConditionError
 from bench.metrics.estimate import Estimate, bootstrap
+from bench.rounding import decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +76,7 @@ def beyond_line(shifted: str, standard: str) -> Callable[[Frames], str]:
         if math.isnan(found) or line.lowest <= found <= line.highest:
             return ""
         ends = f"{100 * line.lowest:g} to {100 * line.highest:g} %"
-        return f"{100 * found:.1f} % on {standard} is outside the {ends} of the line's models: an extrapolation"
+        return f"{decimal(100 * found)} % on {standard} is outside the {ends} of the line's models: an extrapolation"
 
     return remark
 

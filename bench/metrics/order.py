@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bench.arrow import as_numpy
 from bench.metrics.base import Records
+from bench.rounding import decimal
 
 ENOUGH = 20
 """Number of images, of labels that have several, from which an order is told."""
@@ -24,16 +25,21 @@ def other_order(records: Records) -> str:
     prediction, label = (np.asarray(as_numpy(records[name]))[scored] for name in ("prediction", "label"))
     if len(label) < ENOUGH:
         return ""
-    right = f"{100 * np.mean(prediction == label):.0f}% of the images have their label, though"
+    right = f"{decimal(100 * np.mean(prediction == label), '.0f')}% of the images have their label, though"
     ends = "the model's classes are probably in another order than the labels"
     if len(np.unique(prediction)) == 1 and len(np.unique(label)) > 2:
         return f"all {len(label)} images get one answer, {prediction[0]}: does the model return its logits unsorted?"
     moves, times = np.unique(prediction - label, return_counts=True)
     if (move := moves[np.argmax(times)]) and times.max() > AGREE * len(label) and len(np.unique(label)) > 2:
-        return f"{right} {100 * times.max() / len(label):.0f}% have the one at {move:+d} (a background class?): {ends}"
+        share = decimal(100 * times.max() / len(label), ".0f")
+        return f"{right} {share}% have the one at {move:+d} (a background class?): {ends}"
     several = np.isin(label, [one for one, n in zip(*np.unique(label, return_counts=True), strict=True) if n > 1])
     agreement = _agreement(prediction[several], label[several])
-    return f"{right} {100 * agreement:.0f}% of the pairs of one label get the same answer: {ends}" if agreement else ""
+    return (
+        f"{right} {decimal(100 * agreement, '.0f')}% of the pairs of one label get the same answer: {ends}"
+        if agreement
+        else ""
+    )
 
 
 def _agreement(prediction: NDArray[np.int64], label: NDArray[np.int64]) -> float:
