@@ -16,7 +16,8 @@ from bench.folder.suites import LoadedSuite, SuiteCells, load_suites
 from bench.metrics.accuracy import accuracy, outcomes
 from bench.metrics.base import Frames, Measure, Measurements, Metric, MissingConditionError
 from bench.metrics.estimate import Estimate
-from bench.metrics.order import other_order, repeated
+from bench.metrics.order import other_order
+from bench.metrics.repeated import repeated
 from bench.metrics.selection import joined, rule_of
 from bench.metrics.told import with_rule
 from bench.suites.base import Suite

@@ -1,8 +1,6 @@
-"""Whether a model's classes are in another order than the labels': one answer for each label, and not the label's.
-Whether images are there twice."""
+"""Whether a model's classes are in another order than the labels': one answer for each label, and not the label's."""
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from bench.arrow import as_numpy
@@ -35,11 +33,8 @@ def other_order(records: Records) -> str:
         return f"{right} {share}% have the one at {move:+d} (a background class?): {ends}"
     several = np.isin(label, [one for one, n in zip(*np.unique(label, return_counts=True), strict=True) if n > 1])
     agreement = _agreement(prediction[several], label[several])
-    return (
-        f"{right} {decimal(100 * agreement, '.0f')}% of the pairs of one label get the same answer: {ends}"
-        if agreement
-        else ""
-    )
+    share = decimal(100 * agreement, ".0f")
+    return f"{right} {share}% of the pairs of one label get the same answer: {ends}" if agreement else ""
 
 
 def _agreement(prediction: NDArray[np.int64], label: NDArray[np.int64]) -> float:
@@ -61,18 +56,3 @@ def _answers(
     best = [np.flatnonzero(pairs[0] == one) for one in labels]
     answers = np.array([pairs[1, places[np.argmax(counts[places])]] for places in best])
     return labels, answers, float((counts * (counts - 1)).sum() / (images * (images - 1)).sum())
-
-
-FEW = 0.01
-"""Share of images up to which a set is believed to hold some twice."""
-
-
-def repeated(records: Records) -> int:
-    """Return the number of images with the content and the label of another, if they are more than `FEW`; else 0.
-    Frames of films may be still."""
-    names = records.column_names if isinstance(records, pa.Table) else list(records.columns)
-    if "content" not in names or not len(records) or "#" in str(as_numpy(records["image_id"])[0]):
-        return 0
-    known = [pair for pair in zip(as_numpy(records["content"]), as_numpy(records["label"]), strict=True) if pair[0]]
-    extra = len(known) - len(set(known))
-    return extra if extra > FEW * len(known) else 0

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from bench.metrics.order import other_order, repeated
+from bench.metrics.order import other_order
+from bench.metrics.repeated import repeated
 
 LABELS = np.repeat(np.arange(20), 5)
 NOISE = np.random.default_rng(0)
